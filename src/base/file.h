@@ -1,0 +1,16 @@
+/* file.h - whole files in, whole files out */
+#ifndef EC_BASE_FILE_H
+#define EC_BASE_FILE_H
+
+#include "base/text.h"
+
+/* Reads a whole regular file (or "-", standard input) of at most `limit_bytes` into *out, which the
+ * caller releases with ec_text_release(). Errors name the path: EC_ERR_NOT_FOUND, EC_ERR_IO, EC_ERR_FORMAT
+ * (larger than the limit), EC_ERR_NOMEM. */
+ec_status ec_file_read(ec_text *out, const char *path, size_t limit_bytes, ec_error *err);
+
+/* Writes a whole file: to a temporary beside it, fsync, rename over `path`. A reader sees the old file
+ * or the new one; on failure the old one stands and the temporary is gone. "-" writes to standard output. */
+ec_status ec_file_write(const char *path, const void *bytes, size_t size_bytes, ec_error *err);
+
+#endif
