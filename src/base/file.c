@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 static ec_status read_all(ec_text *out, int fd, const char *path, size_t limit_bytes, ec_error *err) {
@@ -57,19 +56,17 @@ ec_status ec_file_write(const char *path, const void *bytes, size_t size_bytes, 
                    : ec_fail(err, EC_ERR_IO, "standard output: cannot write: %s", strerror(errno));
 
     ec_text temporary = {0};
-    ec_text_format(&temporary, "%s.XXXXXX", path);
+    ec_text_format(&temporary, "%s.%ld.tmp", path, (long)getpid());
     if (temporary.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
 
     ec_status status = EC_OK;
-    const int fd = mkostemp(temporary.data, O_CLOEXEC);
+    unlink(temporary.data); /* left by a killed process that had the same number */
+    const int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         status = ec_fail(err, EC_ERR_IO, "%s: cannot create a file beside it: %s", path, strerror(errno));
         goto done;
     }
-    /* mkostemp makes the file private; give it the permissions an ordinary new file would have. */
-    const mode_t mask = umask(0);
-    umask(mask);
-    const bool written = write_all(fd, bytes, size_bytes) && fchmod(fd, 0666 & ~mask) == 0 && fsync(fd) == 0;
+    const bool written = write_all(fd, bytes, size_bytes) && fsync(fd) == 0;
     const int write_errno = errno;
     const bool closed = close(fd) == 0;
     if (!written || !closed || rename(temporary.data, path) != 0) {
