@@ -1,0 +1,94 @@
+/* encoder.h - a vision encoder from the folder its users have
+ *
+ * Families (config.json's model_type): clip_vision_model and clip (OpenAI quick_gelu, OpenCLIP
+ * gelu), siglip, siglip_vision_model, siglip2 with a fixed resolution, dinov2 and
+ * dinov2_with_registers (GELU MLP or SwiGLU), vit. All dimensions come from config.json.
+ *
+ *     image [3, H, W] -> patches -> tokens [t, d] -> blocks -> hidden state of a layer
+ *
+ * Hidden state numbering as transformers': 0 is the input of the first block (after pre-LayerNorm
+ * where there is one), i the output of block i; negative counts from the end, so -2 is the input of
+ * the last block.
+ */
+#ifndef EYECHART_ENCODER_H
+#define EYECHART_ENCODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "eyechart/image.h"
+#include "eyechart/status.h"
+#include "eyechart/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ec_encoder ec_encoder;
+
+/* Zero-initialised means the default. */
+typedef struct ec_encoder_options {
+    size_t n_threads;       /* 0: one per processor; results do not depend on it */
+    bool interpolate_plain; /* DINOv2 position embeddings: false is the "+0.1" of transformers 4.38
+                               and upstream DINOv2, true is size-based, as newer transformers */
+    const char *isa; /* NULL: best of this CPU; "portable", "avx2", "avx512" forces one (tests) */
+} ec_encoder_options;
+
+/* Opens a folder with config.json, preprocessor_config.json (only needed for the native
+ * preparation) and weights. Every tensor the model needs must be there with its shape; unexpected
+ * ones of the vision tower are an error, those of a text tower and other known extras are not. */
+ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder_options *options,
+                          ec_error *err);
+void ec_encoder_close(ec_encoder *encoder);
+
+typedef struct ec_encoder_info {
+    char family[32]; /* "clip", "siglip", "dinov2", "vit" */
+    size_t image_size, patch_size, width, mlp_width, n_blocks, n_heads, n_registers;
+    bool has_class_token;
+    char activation[32];
+    double layer_norm_eps;
+    size_t n_parameters; /* of the vision tower */
+    ec_dtype dtype;      /* of most weights */
+    size_t weight_bytes;
+} ec_encoder_info;
+
+ec_encoder_info ec_encoder_describe(const ec_encoder *encoder);
+const ec_weights *ec_encoder_weights(const ec_encoder *encoder); /* borrowed */
+/* The processor of the folder; EC_ERR_NOT_FOUND when it has no preprocessor_config.json. */
+ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err);
+/* Floating-point operations (2 per multiply-add) of one image up to `layer`. */
+double ec_encoder_flops(const ec_encoder *encoder, size_t width, size_t height, int layer);
+
+/* Which hidden state, and which of its tokens. Zero-initialised is layer 0: use EC_TAP_DEFAULT. */
+typedef struct ec_tap {
+    int layer;             /* transformers' numbering; -2 as LLaVA trains on */
+    bool keep_class_token; /* class and register tokens are dropped by default */
+} ec_tap;
+#define EC_TAP_DEFAULT ((ec_tap){.layer = -2})
+
+/* Tokens, channels and grid of the features for an input size. EC_ERR_ARG if the patch size does
+ * not divide it, the model cannot take it (fixed position embeddings), or there is no such layer.
+ */
+ec_status ec_encoder_feature_shape(size_t *n_tokens, size_t *n_channels, size_t *grid_width,
+                                   size_t *grid_height, const ec_encoder *encoder, size_t width,
+                                   size_t height, ec_tap tap, ec_error *err);
+
+/* Patch features of n prepared images.
+ *
+ *   out      [n][n_tokens][n_channels]
+ *   images   [n][3][height][width], as ec_prepare writes them
+ *
+ * Called by one thread at a time; uses options.n_threads inside. */
+ec_status ec_encoder_forward(float *out, ec_encoder *encoder, const float *images, size_t n,
+                             size_t width, size_t height, ec_tap tap, ec_error *err);
+
+/* For parity tests: `see` is called after the embeddings (block 0) and after every block with the
+ * hidden state [n][t][d], class and register tokens included. NULL turns it off. */
+void ec_encoder_watch(ec_encoder *encoder,
+                      void (*see)(void *context, size_t block, const ec_tensor *hidden),
+                      void *context);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,87 @@
+/* image.h - images as the reference sees them: decoded and resized exactly like Pillow
+ *
+ * Reference: Pillow (Image.open, convert("RGB"), resize) and the image processors of Hugging Face
+ * transformers. EXIF orientation is ignored, as Pillow does unless asked.
+ */
+#ifndef EYECHART_IMAGE_H
+#define EYECHART_IMAGE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eyechart/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* 8-bit RGB, row by row, no padding. Owned: ec_image_release(). Zero-initialised is empty. */
+typedef struct ec_image {
+    size_t width, height;
+    uint8_t *rgb; /* [height][width][3] */
+} ec_image;
+
+void ec_image_release(ec_image *image);
+
+#define EC_IMAGE_MAX_PIXELS 178956970 /* as Pillow's decompression bomb error: above is refused */
+
+/* Decodes JPEG, PNG, WebP, GIF (first frame), BMP, PPM/PGM, told apart by content. Grey, palette,
+ * alpha, 16-bit, CMYK become RGB as Pillow's convert("RGB") makes them. Errors: EC_ERR_NOT_FOUND,
+ * EC_ERR_FORMAT (path, what is wrong: truncated, corrupt, not an image, too large), EC_ERR_NOMEM.
+ */
+ec_status ec_image_load(ec_image *out, const char *path, ec_error *err);
+/* The same from memory; `name` is used in messages. */
+ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, const char *name,
+                          ec_error *err);
+
+/* Numbers are Pillow's (and `resample` in preprocessor_config.json). */
+typedef enum ec_filter {
+    EC_FILTER_NEAREST = 0,
+    EC_FILTER_LANCZOS = 1,
+    EC_FILTER_BILINEAR = 2,
+    EC_FILTER_BICUBIC = 3,
+    EC_FILTER_BOX = 4
+} ec_filter;
+
+/* Equal to Pillow's Image.resize((width, height), filter) in every pixel: separable, horizontal
+ * pass first, 8-bit intermediate, antialiased, 22-bit fixed-point weights (Pillow's Resample.c
+ * describes the arithmetic). Errors: EC_ERR_ARG (a size of 0, NEAREST is not supported),
+ * EC_ERR_NOMEM. */
+ec_status ec_image_resize(ec_image *out, const ec_image *in, size_t width, size_t height,
+                          ec_filter filter, ec_error *err);
+
+/* How an image becomes the input of an encoder. */
+typedef struct ec_preparation {
+    enum { EC_RESIZE_NONE, EC_RESIZE_SHORTEST_EDGE, EC_RESIZE_SQUASH } resize;
+    size_t shortest_edge; /* EC_RESIZE_SHORTEST_EDGE: short side to this, long side to int(edge *
+                             long / short) */
+    size_t resize_width, resize_height; /* EC_RESIZE_SQUASH */
+    ec_filter filter;
+    size_t crop_width,
+        crop_height; /* centre crop, top = floor((H - h)/2), zero padded where smaller; 0: none */
+    double rescale;  /* 1/255 normally */
+    bool normalise;  /* (x - mean)/std per channel */
+    double mean[3], std[3];
+} ec_preparation;
+
+/* Reads preprocessor_config.json (CLIPImageProcessor, SiglipImageProcessor, BitImageProcessor,
+ * ViTImageProcessor, and older feature-extractor spellings: size as a number or an object,
+ * crop_size likewise). Errors name file and key. */
+ec_status ec_preparation_load(ec_preparation *out, const char *path, ec_error *err);
+/* The C score's: squash to size x size, bicubic, x in [-1, 1]. */
+ec_preparation ec_preparation_square(size_t size);
+/* Output size for any input; EC_ERR_ARG if it depends on the input (no crop after shortest edge).
+ */
+ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparation *preparation,
+                              ec_error *err);
+
+/* Applies it: out [3][height][width] floats (channels first, as the reference), size from
+ * ec_preparation_size. */
+ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *preparation,
+                     ec_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

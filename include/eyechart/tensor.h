@@ -1,0 +1,114 @@
+/* tensor.h - a typed view of memory, and named tensors in weight files
+ *
+ * Weight files are read as they were downloaded: safetensors, single or sharded with
+ * index, and PyTorch's zip format (pytorch_model.bin), single or sharded. Tensors stay memory
+ * mapped in the dtype of the file; nothing is copied. Everything in such a file is checked before
+ * it is used: a truncated file, overlapping or out-of-range extents, a shape whose size does not
+ * fit are errors that name the file and the tensor.
+ */
+#ifndef EYECHART_TENSOR_H
+#define EYECHART_TENSOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eyechart/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef enum ec_dtype {
+    EC_F32 = 0,
+    EC_F16,
+    EC_BF16,
+    EC_F64,
+    EC_I64,
+    EC_I32,
+    EC_I16,
+    EC_I8,
+    EC_U8,
+    EC_BOOL,
+    EC_DTYPES
+} ec_dtype;
+
+/* "F32", "F16", "BF16", … as safetensors spells them. Static; NULL past the end. */
+const char *ec_dtype_name(ec_dtype dtype);
+size_t ec_dtype_size(ec_dtype dtype); /* bytes of one element */
+
+#define EC_MAX_DIMS 6
+
+/* A dense row-major array. Borrows its data. n_dims = 0 is a scalar of one element. */
+typedef struct ec_tensor {
+    ec_dtype dtype;
+    int n_dims;
+    size_t shape[EC_MAX_DIMS];
+    void *data;
+} ec_tensor;
+
+/* Number of elements; the product is known to fit (readers check it). */
+size_t ec_tensor_count(const ec_tensor *tensor);
+/* "[577, 1024]" into buffer, cut to size. Returns buffer. */
+const char *ec_tensor_shape_text(char *buffer, size_t size, const ec_tensor *tensor);
+
+/* Values as float: F32, F16, BF16, F64 elements [first, first + n) of `tensor` into out[n]. */
+void ec_tensor_to_f32(float *out, const ec_tensor *tensor, size_t first, size_t n);
+
+/* ---- weight files ---- */
+
+typedef struct ec_weights ec_weights;
+
+/* Opens all tensors of a model.
+ *
+ *   path   a .safetensors file, a pytorch_model.bin, an index (*.index.json), or a folder, in which
+ *          model.safetensors, model.safetensors.index.json, pytorch_model.bin,
+ * pytorch_model.bin.index.json are looked for in this order out    owned by the caller;
+ * ec_weights_close(); NULL on failure
+ *
+ * Errors: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (file, tensor, expected, found), EC_ERR_IO, EC_ERR_NOMEM.
+ */
+ec_status ec_weights_open(ec_weights **out, const char *path, ec_error *err);
+void ec_weights_close(ec_weights *weights);
+
+size_t ec_weights_count(const ec_weights *weights);
+/* Borrowed until ec_weights_close; in order of name. The data is read-only. */
+const char *ec_weights_name(const ec_weights *weights, size_t i);
+const ec_tensor *ec_weights_tensor(const ec_weights *weights, size_t i);
+/* NULL if there is no such tensor. O(log n). */
+const ec_tensor *ec_weights_find(const ec_weights *weights, const char *name);
+
+/* XXH3-128 over names, dtypes, shapes and bytes of all tensors, independent of file format and
+ * sharding: 32 hex digits and the terminator. Reads all bytes. */
+ec_status ec_weights_hash(char out[33], const ec_weights *weights, ec_error *err);
+
+/* Looks for NaN and infinities: EC_ERR_FORMAT naming the first tensor and index. Reads all bytes.
+ */
+ec_status ec_weights_check_finite(const ec_weights *weights, ec_error *err);
+
+/* ---- writers ---- */
+
+/* Appends rows to a .npy (format 1.0) or one-tensor .safetensors file whose full shape is known in
+ * advance; dtype EC_F32 or EC_F16 (rounded to nearest even). The header is written first, rows in
+ * order; a killed writer's file is continued with `resume`: it reports how many whole rows are
+ * there and cuts a partial one. */
+typedef struct ec_array_writer ec_array_writer;
+typedef enum ec_array_format { EC_ARRAY_NPY, EC_ARRAY_SAFETENSORS } ec_array_format;
+
+/*   name    of the tensor in a .safetensors file
+ *   shape   [n_dims], shape[0] is the number of rows
+ *   n_done  receives the number of rows already there (0 when the file is new or resume is false).
+ * A file of another shape or dtype is EC_ERR_EXISTS. */
+ec_status ec_array_writer_open(ec_array_writer **out, const char *path, ec_array_format format,
+                               const char *name, ec_dtype dtype, const size_t *shape, int n_dims,
+                               bool resume, size_t *n_done, ec_error *err);
+/* One row: product of shape[1..] floats. On the disk when ec_array_writer_sync returns EC_OK. */
+ec_status ec_array_writer_add(ec_array_writer *writer, const float *row, ec_error *err);
+ec_status ec_array_writer_sync(ec_array_writer *writer, ec_error *err);
+/* Closes; EC_ERR_IO if anything could not be written. NULL is allowed. */
+ec_status ec_array_writer_close(ec_array_writer *writer, ec_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,103 @@
+/* ops.h - the operations that models are made of, and the table a backend fills
+ *
+ * Calls are eager. Activations are f32, [rows, channels] row-major, and live in the context's
+ * arena; weights are views of the mapped file in f32, f16 or bf16, [out, in] as PyTorch stores
+ * them. A context remembers the first operation that failed and later ones do nothing, so that a
+ * forward pass reads like the paper; ec_ctx_status() asks once at the end.
+ *
+ * Results do not depend on the number of threads: work is split by output rows, sums run in a fixed
+ * order.
+ *
+ * Room left on purpose: convolution, group norm, adaLN modulation, RoPE, RMSNorm, SwiGLU, cross
+ * entropy and the backward passes join this table as their models arrive; a CUDA module fills the
+ * same table without touching a model file.
+ */
+#ifndef EC_OPS_OPS_H
+#define EC_OPS_OPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "eyechart/status.h"
+#include "eyechart/tensor.h"
+
+typedef enum ec_activation {
+    EC_ACT_NONE = 0,
+    EC_ACT_QUICK_GELU, /* x sigmoid(1.702 x) */
+    EC_ACT_GELU,       /* x Phi(x), exact erf */
+    EC_ACT_GELU_TANH,  /* tanh approximation */
+    EC_ACT_SILU        /* x sigmoid(x) */
+} ec_activation;
+
+/* What follows a matrix product in the same pass: y = residual + scale * act(x W^T + bias). Zero is
+ * none of it. */
+typedef struct ec_epilogue {
+    const ec_tensor *bias; /* [out], f32, f16 or bf16; NULL: none */
+    ec_activation activation;
+    const ec_tensor *scale; /* [out], LayerScale; NULL: none */
+    const float *residual;  /* [rows, out], may be the output itself; NULL: none */
+} ec_epilogue;
+
+/* One backend: a CPU instruction set, or a GPU. All pointers are set. */
+typedef struct ec_backend {
+    const char *name; /* "portable", "avx2", "avx512", "cuda" */
+
+    /* y [m, n] = epilogue(x [m, k] W^T), W [n, k] f32/f16/bf16. y row stride is n. */
+    void (*linear)(void *backend, float *y, const float *x, size_t m, size_t k, const ec_tensor *w,
+                   const ec_epilogue *epilogue);
+
+    /* Softmax(q k^T * scale) v per head, streaming, without the [t, t] matrix.
+     *   q, k, v  [n, t, heads * head_dim] with a row stride (so that a fused qkv [n, t, 3 d] can be
+     * given) out      [n, t, heads * head_dim], dense */
+    void (*attention)(void *backend, float *out, const float *q, const float *k, const float *v,
+                      size_t qkv_stride, size_t n, size_t t, size_t heads, size_t head_dim,
+                      float scale);
+
+    /* y = (x - mean)/sqrt(var + eps) * weight + bias over the last dimension; biased variance. x
+     * [rows, d]. */
+    void (*layer_norm)(void *backend, float *y, const float *x, size_t rows, size_t d,
+                       const ec_tensor *weight, const ec_tensor *bias, float eps);
+
+    /* y [rows, d] = silu(x[:, :d]) * x[:, d:], x [rows, 2 d] (DINOv2's SwiGLU). */
+    void (*swiglu)(void *backend, float *y, const float *x, size_t rows, size_t d);
+
+    void *state; /* threads, packing buffers; given to every call as `backend` */
+} ec_backend;
+
+typedef struct ec_ctx ec_ctx;
+
+/* A context: backend, arena, first error. One per thread that runs models.
+ *   isa   NULL: the best instruction set of this CPU; else "portable", "avx2", "avx512" (EC_ERR_ARG
+ * if the CPU lacks it) */
+ec_status ec_ctx_new(ec_ctx **out, const char *isa, size_t n_threads, ec_error *err);
+void ec_ctx_free(ec_ctx *ctx);
+const char *ec_ctx_backend_name(const ec_ctx *ctx);
+/* EC_OK, or the first failure since the last call, which it clears. */
+ec_status ec_ctx_status(ec_ctx *ctx, ec_error *err);
+
+/* Scratch: memory from the arena, 64-byte aligned, valid until the mark before it is released.
+ * Never NULL-checked by models: on exhaustion the context fails and operations do nothing. */
+typedef size_t ec_mark;
+ec_mark ec_scratch_mark(const ec_ctx *ctx);
+void ec_scratch_release(ec_ctx *ctx, ec_mark mark);
+ec_tensor ec_scratch(ec_ctx *ctx, int n_dims, const size_t *shape); /* f32 */
+
+/* A linear layer's parameters, borrowed from the weights. */
+typedef struct ec_linear_params {
+    const ec_tensor *weight, *bias;
+} ec_linear_params;
+typedef struct ec_norm_params {
+    const ec_tensor *weight, *bias;
+} ec_norm_params;
+
+/* Results are scratch. x [.., k] keeps its leading dimensions. */
+ec_tensor ec_linear(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_activation activation);
+/* x [.., out] += scale * (h [.., k] W^T + bias), in place; scale NULL: 1. */
+void ec_linear_add(ec_ctx *ctx, ec_tensor x, ec_tensor h, ec_linear_params p,
+                   const ec_tensor *scale);
+ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
+/* q, k, v [n, t, d] -> [n, t, d], scale 1/sqrt(d / heads). */
+ec_tensor ec_attention(ec_ctx *ctx, ec_tensor q, ec_tensor k, ec_tensor v, size_t heads);
+ec_tensor ec_swiglu(ec_ctx *ctx, ec_tensor x);
+
+#endif
