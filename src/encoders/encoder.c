@@ -1,0 +1,207 @@
+/* encoder.c - see eyechart/encoder.h */
+#include "eyechart/encoder.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/text.h"
+#include "encoders/vit.h"
+#include "ops/ops.h"
+
+struct ec_encoder {
+    char *folder;
+    vit_spec spec;
+    vit_weights weights;
+    ec_weights *files;
+    ec_ctx *ctx;
+    float *position; /* for the grid used last, so that a run over many images interpolates once */
+    size_t grid_width, grid_height;
+    vit_watcher watcher;
+};
+
+ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder_options *options,
+                          ec_error *err) {
+    static const ec_encoder_options defaults = {0};
+    if (options == NULL) options = &defaults;
+    *out = NULL;
+    ec_encoder *e = calloc(1, sizeof *e);
+    if (e == NULL || (e->folder = strdup(folder)) == NULL) {
+        ec_encoder_close(e);
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
+    }
+    ec_status status = vit_spec_load(&e->spec, folder, err); /* its messages name the file */
+    if (status == EC_OK) status = ec_weights_open(&e->files, folder, err);
+    if (status == EC_OK) {
+        status = vit_weights_bind(&e->weights, &e->spec, e->files, err);
+        if (status != EC_OK) ec_error_prefix(err, status, "%s", folder);
+    }
+    if (status == EC_OK) status = ec_ctx_new(&e->ctx, options->isa, options->n_threads, err);
+    if (status != EC_OK) {
+        ec_encoder_close(e);
+        return status;
+    }
+    if (options->interpolate_plain && e->spec.interpolation == VIT_INTERPOLATE_OFFSET)
+        e->spec.interpolation = VIT_INTERPOLATE_SIZE;
+    *out = e;
+    return EC_OK;
+}
+
+void ec_encoder_close(ec_encoder *encoder) {
+    if (encoder == NULL) return;
+    ec_ctx_free(encoder->ctx);
+    vit_weights_release(&encoder->weights);
+    ec_weights_close(encoder->files);
+    free(encoder->position);
+    free(encoder->folder);
+    free(encoder);
+}
+
+const ec_weights *ec_encoder_weights(const ec_encoder *encoder) {
+    return encoder->files;
+}
+
+void ec_encoder_watch(ec_encoder *encoder,
+                      void (*see)(void *context, size_t block, const ec_tensor *hidden),
+                      void *context) {
+    encoder->watcher = (vit_watcher){see, context};
+}
+
+ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
+    static const char *const family[] = {
+        [VIT_CLIP] = "clip", [VIT_SIGLIP] = "siglip", [VIT_DINOV2] = "dinov2", [VIT_PLAIN] = "vit"};
+    static const char *const activation[] = {[EC_ACT_NONE] = "none",
+                                             [EC_ACT_QUICK_GELU] = "quick_gelu",
+                                             [EC_ACT_GELU] = "gelu",
+                                             [EC_ACT_GELU_TANH] = "gelu_pytorch_tanh",
+                                             [EC_ACT_SILU] = "silu"};
+    const vit_spec *s = &encoder->spec;
+    const size_t d = s->width, mlp = s->mlp_width, side = s->image_size / s->patch;
+    const size_t attention = 4 * d * d + d + (s->qkv_bias ? 3 * d : 0);
+    const size_t fc1 = (s->swiglu ? 2 : 1) * (d * mlp + mlp), fc2 = mlp * d + d;
+    const size_t block = attention + fc1 + fc2 + 4 * d + (s->layer_scale ? 2 * d : 0);
+    ec_encoder_info info = {
+        .image_size = s->image_size,
+        .patch_size = s->patch,
+        .width = d,
+        .mlp_width = mlp,
+        .n_blocks = s->blocks,
+        .n_heads = s->heads,
+        .n_registers = s->registers,
+        .has_class_token = s->class_token,
+        .layer_norm_eps = s->eps,
+        .n_parameters = 3 * s->patch * s->patch * d + (s->patch_bias ? d : 0) +
+                        (side * side + s->class_token) * d + (s->class_token + s->registers) * d +
+                        (s->pre_norm ? 2 * d : 0) + s->blocks * block,
+        .dtype = encoder->weights.patch_matrix.dtype,
+    };
+    snprintf(info.family, sizeof info.family, "%s", family[s->family]);
+    snprintf(info.activation, sizeof info.activation, "%s",
+             s->swiglu ? "swiglu" : activation[s->activation]);
+    for (size_t i = 0; i < ec_weights_count(encoder->files); i++) {
+        const ec_tensor *tensor = ec_weights_tensor(encoder->files, i);
+        info.weight_bytes += ec_tensor_count(tensor) * ec_dtype_size(tensor->dtype);
+    }
+    return info;
+}
+
+ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err) {
+    ec_text path = {0};
+    ec_text_format(&path, "%s/preprocessor_config.json", encoder->folder);
+    const ec_status status = path.failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory")
+                                         : ec_preparation_load(out, path.data, err);
+    ec_text_release(&path);
+    return status;
+}
+
+/* Number of blocks that run for a layer in transformers' numbering; false when there is no such
+ * layer. */
+static bool blocks_of_layer(size_t *out, const vit_spec *spec, int layer) {
+    const long n_states = (long)spec->blocks + 1;
+    const long state = layer < 0 ? n_states + layer : layer;
+    if (state < 0 || state >= n_states) return false;
+    *out = (size_t)state;
+    return true;
+}
+
+double ec_encoder_flops(const ec_encoder *encoder, size_t width, size_t height, int layer) {
+    const vit_spec *s = &encoder->spec;
+    size_t n_blocks;
+    if (!blocks_of_layer(&n_blocks, s, layer)) return 0;
+    const double d = (double)s->width, mlp = (double)s->mlp_width,
+                 patch = (double)(3 * s->patch * s->patch);
+    const double grid = (double)((width / s->patch) * (height / s->patch));
+    const double t = grid + (double)(s->class_token + s->registers);
+    const double products = 2 * t * (4 * d * d + (s->swiglu ? 3 : 2) * d * mlp);
+    const double attention = 4 * t * t * d;
+    return 2 * grid * patch * d + (double)n_blocks * (products + attention);
+}
+
+ec_status ec_encoder_feature_shape(size_t *n_tokens, size_t *n_channels, size_t *grid_width,
+                                   size_t *grid_height, const ec_encoder *encoder, size_t width,
+                                   size_t height, ec_tap tap, ec_error *err) {
+    const vit_spec *s = &encoder->spec;
+    size_t n_blocks;
+    if (!blocks_of_layer(&n_blocks, s, tap.layer))
+        return ec_fail(
+            err, EC_ERR_ARG,
+            "%s: there is no layer %d; the model has %zu blocks: 0 to %zu, or -1 to -%zu",
+            encoder->folder, tap.layer, s->blocks, s->blocks, s->blocks + 1);
+    if (width == 0 || height == 0 || width % s->patch != 0 || height % s->patch != 0)
+        return ec_fail(
+            err, EC_ERR_ARG,
+            "%s: an input of %zu x %zu pixels is not whole patches of %zu; take a multiple of %zu, "
+            "such as %zu",
+            encoder->folder, width, height, s->patch, s->patch,
+            (width + s->patch - 1) / s->patch * s->patch);
+    *grid_width = width / s->patch;
+    *grid_height = height / s->patch;
+    *n_channels = s->width;
+    *n_tokens =
+        *grid_width * *grid_height + (tap.keep_class_token ? s->class_token + s->registers : 0);
+    return EC_OK;
+}
+
+/* Interpolates the position embeddings unless they are there for this grid. */
+static ec_status prepare_positions(ec_encoder *e, size_t grid_width, size_t grid_height,
+                                   ec_error *err) {
+    if (e->position != NULL && e->grid_width == grid_width && e->grid_height == grid_height)
+        return EC_OK;
+    free(e->position);
+    e->position = malloc(grid_width * grid_height * e->spec.width * sizeof *e->position);
+    if (e->position == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", e->folder);
+    e->grid_width = grid_width;
+    e->grid_height = grid_height;
+    const ec_status status =
+        vit_positions(e->position, &e->spec, &e->weights, grid_height, grid_width, err);
+    if (status != EC_OK) {
+        free(e->position);
+        e->position = NULL;
+    }
+    return status;
+}
+
+ec_status ec_encoder_forward(float *out, ec_encoder *e, const float *images, size_t n, size_t width,
+                             size_t height, ec_tap tap, ec_error *err) {
+    size_t n_tokens, n_channels, grid_width, grid_height, n_blocks;
+    ec_status status = ec_encoder_feature_shape(&n_tokens, &n_channels, &grid_width, &grid_height,
+                                                e, width, height, tap, err);
+    if (status != EC_OK) return status;
+    if ((status = prepare_positions(e, grid_width, grid_height, err)) != EC_OK) return status;
+    blocks_of_layer(&n_blocks, &e->spec, tap.layer);
+
+    const ec_mark mark = ec_scratch_mark(e->ctx);
+    const ec_tensor x = vit_forward(e->ctx, &e->spec, &e->weights, e->position, images, n, height,
+                                    width, n_blocks, e->watcher); /* [n, t, d] */
+    status = ec_ctx_status(e->ctx, err);
+    if (status == EC_OK) {
+        const size_t t = x.shape[1],
+                     first = t - n_tokens; /* class and register tokens stand first */
+        for (size_t i = 0; i < n; i++)
+            memcpy(out + i * n_tokens * n_channels,
+                   (const float *)x.data + (i * t + first) * n_channels,
+                   n_tokens * n_channels * sizeof *out);
+    }
+    ec_scratch_release(e->ctx, mark);
+    return status == EC_OK ? EC_OK : ec_error_prefix(err, status, "%s", e->folder);
+}

@@ -1,0 +1,240 @@
+/* vit_spec.c - config.json to numbers
+ *
+ * Defaults are those of the configuration classes of Hugging Face transformers, because files leave
+ * out what equals them.
+ */
+#include <jansson.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "encoders/vit.h"
+
+enum { MAX_CONFIG_BYTES = 4 << 20, MAX_DIMENSION = 1 << 20, MAX_BLOCKS = 1000 };
+
+/* What a model_type means before the file says anything else. */
+typedef struct {
+    const char *model_type;
+    const char *
+        nested; /* key of the vision part when model_type is of the whole model; NULL: at the top */
+    const char *activation;
+    vit_spec spec;
+} variant;
+
+#define CLIP_DEFAULTS                                                                              \
+    {                                                                                              \
+        .family = VIT_CLIP, .image_size = 224, .patch = 32, .width = 768, .mlp_width = 3072,       \
+        .blocks = 12, .heads = 12, .eps = 1e-5, .class_token = true, .pre_norm = true,             \
+        .qkv_bias = true                                                                           \
+    }
+#define SIGLIP_DEFAULTS                                                                            \
+    {                                                                                              \
+        .family = VIT_SIGLIP, .image_size = 224, .patch = 16, .width = 768, .mlp_width = 3072,     \
+        .blocks = 12, .heads = 12, .eps = 1e-6, .patch_bias = true, .qkv_bias = true               \
+    }
+#define DINOV2_DEFAULTS(n_registers, interpolation_of)                                             \
+    {                                                                                              \
+        .family = VIT_DINOV2, .image_size = 224, .patch = 14, .width = 768, .blocks = 12,          \
+        .heads = 12, .registers = (n_registers), .eps = 1e-6, .class_token = true,                 \
+        .patch_bias = true, .qkv_bias = true, .layer_scale = true,                                 \
+        .interpolation = (interpolation_of)                                                        \
+    }
+#define VIT_DEFAULTS                                                                               \
+    {                                                                                              \
+        .family = VIT_PLAIN, .image_size = 224, .patch = 16, .width = 768, .mlp_width = 3072,      \
+        .blocks = 12, .heads = 12, .eps = 1e-12, .class_token = true, .patch_bias = true,          \
+        .qkv_bias = true                                                                           \
+    }
+
+static const variant variants[] = {
+    {"clip", "vision_config", "quick_gelu", CLIP_DEFAULTS},
+    {"clip_vision_model", NULL, "quick_gelu", CLIP_DEFAULTS},
+    {"siglip", "vision_config", "gelu_pytorch_tanh", SIGLIP_DEFAULTS},
+    {"siglip_vision_model", NULL, "gelu_pytorch_tanh", SIGLIP_DEFAULTS},
+    {"dinov2", NULL, "gelu", DINOV2_DEFAULTS(0, VIT_INTERPOLATE_OFFSET)},
+    {"dinov2_with_registers", NULL, "gelu", DINOV2_DEFAULTS(4, VIT_INTERPOLATE_ANTIALIASED)},
+    {"vit", NULL, "gelu", VIT_DEFAULTS},
+};
+
+static const struct {
+    const char *name;
+    ec_activation activation;
+} activations[] = {{"quick_gelu", EC_ACT_QUICK_GELU},
+                   {"gelu", EC_ACT_GELU},
+                   {"gelu_pytorch_tanh", EC_ACT_GELU_TANH},
+                   {"gelu_new", EC_ACT_GELU_TANH},
+                   {"silu", EC_ACT_SILU},
+                   {"swish", EC_ACT_SILU}};
+
+/* Reads values of one JSON object; remembers the first thing that is wrong, so that callers ask
+ * once. */
+typedef struct {
+    const char *path;
+    const json_t *object;
+    ec_status status;
+    ec_error *err;
+} reader;
+
+static void read_size(reader *r, const char *key, size_t least, size_t most, size_t *value) {
+    const json_t *json = json_object_get(r->object, key);
+    if (json == NULL || json_is_null(json) || r->status != EC_OK) return;
+    if (!json_is_integer(json) || json_integer_value(json) < (json_int_t)least ||
+        json_integer_value(json) > (json_int_t)most) {
+        r->status =
+            ec_fail(r->err, EC_ERR_FORMAT, "%s: \"%s\" is not a whole number from %zu to %zu",
+                    r->path, key, least, most);
+        return;
+    }
+    *value = (size_t)json_integer_value(json);
+}
+
+static void read_flag(reader *r, const char *key, bool *value) {
+    const json_t *json = json_object_get(r->object, key);
+    if (json == NULL || json_is_null(json) || r->status != EC_OK) return;
+    if (!json_is_boolean(json)) {
+        r->status = ec_fail(r->err, EC_ERR_FORMAT, "%s: \"%s\" is not true or false", r->path, key);
+        return;
+    }
+    *value = json_is_true(json);
+}
+
+static void read_number(reader *r, const char *key, double *value) {
+    const json_t *json = json_object_get(r->object, key);
+    if (json == NULL || json_is_null(json) || r->status != EC_OK) return;
+    if (!json_is_number(json) || !(json_number_value(json) >= 0)) {
+        r->status = ec_fail(r->err, EC_ERR_FORMAT, "%s: \"%s\" is not a number of at least 0",
+                            r->path, key);
+        return;
+    }
+    *value = json_number_value(json);
+}
+
+static void read_activation(reader *r, const char *default_name, ec_activation *value) {
+    if (r->status != EC_OK) return;
+    const json_t *json = json_object_get(r->object, "hidden_act");
+    const char *name = json == NULL ? default_name : json_string_value(json);
+    for (size_t i = 0; name != NULL && i < sizeof activations / sizeof *activations; i++)
+        if (strcmp(name, activations[i].name) == 0) {
+            *value = activations[i].activation;
+            return;
+        }
+    r->status = ec_fail(
+        r->err, EC_ERR_FORMAT,
+        "%s: \"hidden_act\" is '%s'; eyechart knows quick_gelu, gelu, gelu_pytorch_tanh, silu",
+        r->path, name != NULL ? name : "not a string");
+}
+
+/* DINOv2 gives its MLP as a ratio, and makes it 2/3 as wide, rounded up to a multiple of 8, for
+ * SwiGLU. */
+static void read_dinov2(reader *r, vit_spec *spec) {
+    double ratio = 4;
+    read_number(r, "mlp_ratio", &ratio);
+    read_flag(r, "use_swiglu_ffn", &spec->swiglu);
+    if (r->status != EC_OK) return;
+    const double mlp_width = (double)spec->width * ratio;
+    if (mlp_width < 1 || mlp_width > MAX_DIMENSION) {
+        r->status =
+            ec_fail(r->err, EC_ERR_FORMAT, "%s: \"mlp_ratio\" %g gives an MLP of %g channels",
+                    r->path, ratio, mlp_width);
+        return;
+    }
+    spec->mlp_width = (size_t)mlp_width;
+    if (spec->swiglu) spec->mlp_width = (spec->mlp_width * 2 / 3 + 7) / 8 * 8;
+}
+
+static ec_status read_config(vit_spec *spec, const variant *v, const json_t *object,
+                             const char *path, ec_error *err) {
+    reader r = {.path = path, .object = object, .err = err};
+    *spec = v->spec;
+    size_t n_channels = 3;
+    read_size(&r, "image_size", 1, MAX_DIMENSION, &spec->image_size);
+    read_size(&r, "patch_size", 1, 1024, &spec->patch);
+    read_size(&r, "num_channels", 1, MAX_DIMENSION, &n_channels);
+    read_size(&r, "hidden_size", 1, MAX_DIMENSION, &spec->width);
+    read_size(&r, "num_hidden_layers", 1, MAX_BLOCKS, &spec->blocks);
+    read_size(&r, "num_attention_heads", 1, MAX_DIMENSION, &spec->heads);
+    read_number(&r, "layer_norm_eps", &spec->eps);
+    read_activation(&r, v->activation, &spec->activation);
+    if (spec->family == VIT_DINOV2)
+        read_dinov2(&r, spec);
+    else
+        read_size(&r, "intermediate_size", 1, MAX_DIMENSION, &spec->mlp_width);
+    if (spec->family == VIT_DINOV2 || spec->family == VIT_PLAIN)
+        read_flag(&r, "qkv_bias", &spec->qkv_bias);
+    if (v->spec.registers > 0) read_size(&r, "num_register_tokens", 0, 4096, &spec->registers);
+    if (r.status != EC_OK) return r.status;
+
+    if (n_channels != 3)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: \"num_channels\" is %zu; eyechart feeds RGB images, 3", path,
+                       n_channels);
+    if (spec->width % spec->heads != 0)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: \"hidden_size\" %zu is not a multiple of \"num_attention_heads\" %zu",
+                       path, spec->width, spec->heads);
+    /* Patches that do not fill the image are cut off by the convolution; the grid must still have
+     * one. */
+    if (spec->image_size < spec->patch)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: \"image_size\" %zu is smaller than \"patch_size\" %zu", path,
+                       spec->image_size, spec->patch);
+    return EC_OK;
+}
+
+static ec_status find_variant(const variant **out, const json_t *root, const char *path,
+                              ec_error *err) {
+    const char *model_type = json_string_value(json_object_get(root, "model_type"));
+    if (model_type == NULL)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: no \"model_type\"; is this the config.json of a Hugging Face model?",
+                       path);
+    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
+        if (strcmp(model_type, variants[i].model_type) == 0) {
+            *out = &variants[i];
+            return EC_OK;
+        }
+    if (strncmp(model_type, "siglip2", 7) == 0)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: model_type '%s' is the variable-resolution (NaFlex) SigLIP 2, which "
+                       "eyechart does not run; "
+                       "take a fixed-resolution checkpoint (model_type siglip), such as "
+                       "siglip2-base-patch16-224",
+                       path, model_type);
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s: model_type '%s' is not a vision encoder eyechart runs: clip, "
+                   "clip_vision_model, siglip, "
+                   "siglip_vision_model, dinov2, dinov2_with_registers, vit",
+                   path, model_type);
+}
+
+ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err) {
+    ec_text path = {0}, text = {0};
+    json_t *root = NULL;
+    ec_text_format(&path, "%s/config.json", folder);
+    if (path.failed) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    ec_status status = ec_file_read(&text, path.data, MAX_CONFIG_BYTES, err);
+    if (status != EC_OK) goto done;
+
+    json_error_t where;
+    root = json_loadb(text.data, text.size_bytes, JSON_REJECT_DUPLICATES, &where);
+    if (!json_is_object(root)) {
+        status = ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path.data, where.line,
+                         root == NULL ? where.text : "not a JSON object");
+        goto done;
+    }
+    const variant *v;
+    if ((status = find_variant(&v, root, path.data, err)) != EC_OK) goto done;
+    const json_t *object = v->nested != NULL ? json_object_get(root, v->nested) : root;
+    if (!json_is_object(object)) {
+        status = ec_fail(err, EC_ERR_FORMAT, "%s: model_type '%s' needs an object \"%s\"",
+                         path.data, v->model_type, v->nested);
+        goto done;
+    }
+    status = read_config(out, v, object, path.data, err);
+
+done:
+    json_decref(root);
+    ec_text_release(&text);
+    ec_text_release(&path);
+    return status;
+}
