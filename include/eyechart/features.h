@@ -15,47 +15,55 @@ extern "C" {
 
 typedef enum ec_prepare_mode {
     EC_PREPARE_NATIVE = 0, /* the encoder's own processor, as the MLLM is trained */
-    EC_PREPARE_SQUARE      /* squash to a square, x in [-1, 1]: the paper's C score */
+    EC_PREPARE_SQUARE,     /* squash to a square, x in [-1, 1]: the paper's C score */
+    EC_PREPARE_SQUASH      /* squash to a square, then the encoder's own mean and deviation: the
+                              authors' DINOv2 in CLIP + DINOv2 at 336 */
 } ec_prepare_mode;
+
+/* One encoder of a combination. */
+typedef struct ec_feature_source {
+    const char *folder;
+    ec_prepare_mode prepare;
+    size_t size; /* input side in pixels; 0: the encoder's own */
+} ec_feature_source;
 
 /* Zero-initialised means the default, except tap (EC_TAP_DEFAULT). */
 typedef struct ec_features_options {
     ec_tap tap;
-    ec_prepare_mode prepare;
-    size_t size;            /* input side in pixels; 0: the encoder's own */
     ec_array_format format; /* EC_ARRAY_NPY or EC_ARRAY_SAFETENSORS */
     ec_dtype dtype;         /* EC_F32 or EC_F16 */
     bool file_per_image;    /* one [tokens, channels] file an image, in the folder `out` */
-    size_t batch;           /* images at a time; 0: chosen */
+    size_t batch;           /* images at a time; 0 means 8 */
     bool skip_bad;          /* report and leave out images that cannot be decoded */
-    bool restart;           /* forget an unfinished run instead of continuing it */
+    bool restart;           /* forget an unfinished or different run instead of continuing it */
     ec_encoder_options encoder;
 } ec_features_options;
 
 typedef struct ec_features_progress {
     size_t n_done, n_total, n_resumed, n_bad;
-    double images_per_s, seconds_left;
+    double images_per_s, seconds_left; /* NaN until known */
 } ec_features_progress;
 
-/* Computes features of `images` under the concatenation of `encoders` (folders; one or more; on the
- * channel axis in order, each with its own preparation; grids that do not match are EC_ERR_ARG with
- * the fix named) and writes
+/* Is called after every batch with the progress, and for every image left out with a message (bad
+ * != NULL). Returning false stops the run; it can be continued. */
+typedef bool (*ec_features_watcher)(void *context, const ec_features_progress *progress,
+                                    const char *bad);
+
+/* Computes features of `images` under the concatenation of `sources` (one or more, on the channel
+ * axis in order, each with its own preparation) and writes
  *
- *     out             [images, tokens, channels] .npy or .safetensors, or a folder of files
- *     out.json        manifest: images in order with hashes, encoders with weight hashes, layer,
- * preparation, grid, version
+ *     out               [images, tokens, channels] .npy or .safetensors (tensor "features"), or a
+ * folder out.json          manifest; in the folder, manifest.json. Format: docs/formats.md
+ *     out.journal       while unfinished: what is done
  *
- *   see         called now and then with progress and at the end, and for every bad image with its
- * message (bad != NULL); returning false stops the run, resumable; may be NULL n_bad       receives
- * the number of images left out (only with skip_bad)
- *
- * Errors: anything wrong with an encoder or, without skip_bad, an image; EC_ERR_IO. What was
- * written stays and is continued. */
-ec_status
-ec_features_write(const char *out, const char *const *encoders, size_t n_encoders,
-                  const char *const *images, size_t n_images, const ec_features_options *options,
-                  bool (*see)(void *context, const ec_features_progress *progress, const char *bad),
-                  void *context, size_t *n_bad, ec_error *err);
+ * Errors: EC_ERR_ARG token grids that do not match (the message names sizes that do); anything
+ * wrong with an encoder or, without skip_bad, an image; EC_ERR_EXISTS `out` belongs to another run
+ * (restart forgets it), or an image changed since it was done; EC_ERR_INTERRUPTED the watcher said
+ * stop; EC_ERR_IO. What was written stays and is continued by the same call. */
+ec_status ec_features_write(const char *out, const ec_feature_source *sources, size_t n_sources,
+                            const char *const *images, size_t n_images,
+                            const ec_features_options *options, ec_features_watcher see,
+                            void *context, ec_features_progress *final, ec_error *err);
 
 #ifdef __cplusplus
 }

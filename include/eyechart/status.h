@@ -23,6 +23,7 @@ typedef enum ec_status {
     EC_ERR_BUSY,      /* another process holds the lock; trying again may help */
     EC_ERR_VERSION,   /* written by a newer eyechart */
     EC_ERR_IO,        /* the operating system refused: disk full, read-only, … */
+    EC_ERR_INTERRUPTED, /* stopped on request; what was done is saved */
     EC_ERR_NOMEM
 } ec_status;
 

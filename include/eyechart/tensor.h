@@ -88,25 +88,29 @@ ec_status ec_weights_check_finite(const ec_weights *weights, ec_error *err);
 
 /* ---- writers ---- */
 
-/* Appends rows to a .npy (format 1.0) or one-tensor .safetensors file whose full shape is known in
- * advance; dtype EC_F32 or EC_F16 (rounded to nearest even). The header is written first, rows in
- * order; a killed writer's file is continued with `resume`: it reports how many whole rows are
- * there and cuts a partial one. */
+/* Writes a .npy (format 1.0) or one-tensor .safetensors file row by row, little-endian, EC_F32 or
+ * EC_F16 (rounded to nearest even). Its header has a fixed size, so that the number of rows is
+ * filled in at the end. */
 typedef struct ec_array_writer ec_array_writer;
-typedef enum ec_array_format { EC_ARRAY_NPY, EC_ARRAY_SAFETENSORS } ec_array_format;
+typedef enum ec_array_format { EC_ARRAY_NPY = 0, EC_ARRAY_SAFETENSORS } ec_array_format;
 
-/*   name    of the tensor in a .safetensors file
- *   shape   [n_dims], shape[0] is the number of rows
- *   n_done  receives the number of rows already there (0 when the file is new or resume is false).
- * A file of another shape or dtype is EC_ERR_EXISTS. */
+/*   name       of the tensor in a .safetensors file
+ *   row_shape  [n_dims] of one row: the array is [rows, row_shape...]; n_dims < EC_MAX_DIMS
+ *   n_keep     rows that an earlier, killed writer left and that are kept; what is behind them is
+ * cut. 0 starts anew. EC_ERR_FORMAT when the file does not have that many or is of another shape.
+ */
 ec_status ec_array_writer_open(ec_array_writer **out, const char *path, ec_array_format format,
-                               const char *name, ec_dtype dtype, const size_t *shape, int n_dims,
-                               bool resume, size_t *n_done, ec_error *err);
-/* One row: product of shape[1..] floats. On the disk when ec_array_writer_sync returns EC_OK. */
+                               const char *name, ec_dtype dtype, const size_t *row_shape,
+                               int n_dims, size_t n_keep, ec_error *err);
+/* Appends one row: product of row_shape floats. */
 ec_status ec_array_writer_add(ec_array_writer *writer, const float *row, ec_error *err);
+/* What was added survives a crash of the machine once this returns EC_OK. */
 ec_status ec_array_writer_sync(ec_array_writer *writer, ec_error *err);
-/* Closes; EC_ERR_IO if anything could not be written. NULL is allowed. */
-ec_status ec_array_writer_close(ec_array_writer *writer, ec_error *err);
+/* Completes the header with the number of rows added and syncs. The writer is still to be closed.
+ */
+ec_status ec_array_writer_finish(ec_array_writer *writer, ec_error *err);
+/* Closes without completing; NULL is allowed. */
+void ec_array_writer_close(ec_array_writer *writer);
 
 #ifdef __cplusplus
 }
