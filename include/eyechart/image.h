@@ -44,9 +44,10 @@ typedef enum ec_filter {
     EC_FILTER_BOX = 4
 } ec_filter;
 
-/* Equal to Pillow's Image.resize((width, height), filter) in every pixel: separable, horizontal
- * pass first, 8-bit intermediate, antialiased, 22-bit fixed-point weights (Pillow's Resample.c
- * describes the arithmetic). Errors: EC_ERR_ARG (a size of 0, NEAREST is not supported),
+/* Equal to Pillow 13's Image.resize((width, height), filter) in every pixel: separable, 8-bit
+ * intermediate, antialiased, 22-bit fixed-point weights; the horizontal pass first unless the
+ * height shrinks by more than twice what the width shrinks (src/image/resample.h has the arithmetic
+ * and what older Pillows do). Errors: EC_ERR_ARG (a size of 0, NEAREST is not supported),
  * EC_ERR_NOMEM. */
 ec_status ec_image_resize(ec_image *out, const ec_image *in, size_t width, size_t height,
                           ec_filter filter, ec_error *err);
@@ -58,26 +59,28 @@ typedef struct ec_preparation {
                              long / short) */
     size_t resize_width, resize_height; /* EC_RESIZE_SQUASH */
     ec_filter filter;
+    bool horizontal_first; /* always, as Pillow up to 12.1; false: as Pillow 13 */
     size_t crop_width,
         crop_height; /* centre crop, top = floor((H - h)/2), zero padded where smaller; 0: none */
-    double rescale;  /* 1/255 normally */
-    bool normalise;  /* (x - mean)/std per channel */
+    double rescale;  /* 1/255 normally; 1 with do_rescale false */
+    bool normalise;  /* (x - mean)/std per channel, in float */
     double mean[3], std[3];
 } ec_preparation;
 
 /* Reads preprocessor_config.json (CLIPImageProcessor, SiglipImageProcessor, BitImageProcessor,
- * ViTImageProcessor, and older feature-extractor spellings: size as a number or an object,
- * crop_size likewise). Errors name file and key. */
+ * ViTImageProcessor, the same with Fast behind, and older feature-extractor spellings: size as a
+ * number, a pair or an object, crop_size likewise). Keys that are absent have the class's defaults.
+ * Errors name file and key: EC_ERR_NOT_FOUND, EC_ERR_FORMAT, EC_ERR_NOMEM. */
 ec_status ec_preparation_load(ec_preparation *out, const char *path, ec_error *err);
 /* The C score's: squash to size x size, bicubic, x in [-1, 1]. */
 ec_preparation ec_preparation_square(size_t size);
-/* Output size for any input; EC_ERR_ARG if it depends on the input (no crop after shortest edge).
- */
+/* Output size for any input; EC_ERR_ARG if it depends on the input (no squash and no crop). */
 ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparation *preparation,
                               ec_error *err);
 
 /* Applies it: out [3][height][width] floats (channels first, as the reference), size from
- * ec_preparation_size. */
+ * ec_preparation_size. Only what the crop keeps is computed. Errors: EC_ERR_ARG (size depends on
+ * the input, or makes no sense), EC_ERR_NOMEM. */
 ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *preparation,
                      ec_error *err);
 

@@ -1,0 +1,120 @@
+/* image.c - what all formats have in common: telling them apart, limits, palettes */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/file.h"
+#include "image/decode.h"
+
+/* Larger than any photograph; a limit so that a wrong path cannot fill the memory. */
+#define MAX_FILE_BYTES ((size_t)1 << 30)
+
+void ec_image_release(ec_image *image) {
+    free(image->rgb);
+    *image = (ec_image){0};
+}
+
+ec_status ec_image_allocate(ec_image *out, uint64_t width, uint64_t height,
+                            const ec_image_file *file, ec_error *err) {
+    if (width == 0 || height == 0)
+        return ec_fail(err, EC_ERR_FORMAT, "%s: the image has no pixels (%llu x %llu)", file->name,
+                       (unsigned long long)width, (unsigned long long)height);
+    if (width > EC_IMAGE_MAX_PIXELS / height)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: %llu x %llu pixels are more than the limit of %d (a decompression "
+                       "bomb?); scale the image down before",
+                       file->name, (unsigned long long)width, (unsigned long long)height,
+                       EC_IMAGE_MAX_PIXELS);
+    uint8_t *rgb = malloc((size_t)(width * height * 3));
+    if (rgb == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory for %llu x %llu pixels", file->name,
+                       (unsigned long long)width, (unsigned long long)height);
+    *out = (ec_image){(size_t)width, (size_t)height, rgb};
+    return EC_OK;
+}
+
+ec_status ec_decode_damaged(const ec_image_file *file, const char *format, const char *what,
+                            ec_error *err) {
+    return ec_fail(err, EC_ERR_FORMAT, "%s: damaged %s file: %s", file->name, format, what);
+}
+
+void ec_palette_init(ec_palette *palette) {
+    for (int i = 0; i < 256; i++) memset(palette->rgb[i], i, 3);
+}
+
+void ec_unpack_samples(uint8_t *out, const uint8_t *in, size_t n, unsigned bits) {
+    const unsigned mask = (1u << bits) - 1;
+    for (size_t i = 0; i < n; i++) {
+        const size_t bit = i * bits;
+        out[i] = (uint8_t)(in[bit / 8] >> (8 - bits - bit % 8) & mask);
+    }
+}
+
+/* How a format is recognised: `magic` at `offset`; and, if need be, `and_magic` at `and_offset`. */
+typedef struct {
+    const char *name;
+    ec_status (*decode)(ec_image *, const ec_image_file *, ec_error *); /* NULL: not supported */
+    const char *magic;
+    size_t magic_bytes, offset;
+    const char *and_magic;
+    size_t and_magic_bytes, and_offset;
+} format;
+
+#define MAGIC(string) string, sizeof(string) - 1
+
+static const format formats[] = {
+    {"JPEG", ec_decode_jpeg, MAGIC("\xff\xd8\xff"), 0, MAGIC(""), 0},
+    {"PNG", ec_decode_png, MAGIC("\x89PNG\r\n\x1a\n"), 0, MAGIC(""), 0},
+    {"WebP", ec_decode_webp, MAGIC("RIFF"), 0, MAGIC("WEBP"), 8},
+    {"GIF", ec_decode_gif, MAGIC("GIF87a"), 0, MAGIC(""), 0},
+    {"GIF", ec_decode_gif, MAGIC("GIF89a"), 0, MAGIC(""), 0},
+    {"BMP", ec_decode_bmp, MAGIC("BM"), 0, MAGIC(""), 0},
+    {"PBM", ec_decode_pnm, MAGIC("P1"), 0, MAGIC(""), 0},
+    {"PGM", ec_decode_pnm, MAGIC("P2"), 0, MAGIC(""), 0},
+    {"PPM", ec_decode_pnm, MAGIC("P3"), 0, MAGIC(""), 0},
+    {"PBM", ec_decode_pnm, MAGIC("P4"), 0, MAGIC(""), 0},
+    {"PGM", ec_decode_pnm, MAGIC("P5"), 0, MAGIC(""), 0},
+    {"PPM", ec_decode_pnm, MAGIC("P6"), 0, MAGIC(""), 0},
+    /* Only to say what it is. */
+    {"TIFF", NULL, MAGIC("II*\0"), 0, MAGIC(""), 0},
+    {"TIFF", NULL, MAGIC("MM\0*"), 0, MAGIC(""), 0},
+    {"AVIF or HEIF", NULL, MAGIC("ftyp"), 4, MAGIC(""), 0},
+    {"JPEG 2000", NULL, MAGIC("jP  "), 4, MAGIC(""), 0},
+    {"JPEG XL", NULL, MAGIC("JXL "), 4, MAGIC(""), 0},
+    {"JPEG XL", NULL, MAGIC("\xff\x0a"), 0, MAGIC(""), 0},
+    {"PDF", NULL, MAGIC("%PDF"), 0, MAGIC(""), 0},
+};
+
+static bool has(const ec_image_file *file, const char *magic, size_t n, size_t offset) {
+    return file->size_bytes >= offset + n && memcmp(file->bytes + offset, magic, n) == 0;
+}
+
+ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, const char *name,
+                          ec_error *err) {
+    *out = (ec_image){0};
+    const ec_image_file file = {bytes, size_bytes, name};
+    if (size_bytes == 0) return ec_fail(err, EC_ERR_FORMAT, "%s: the file is empty", name);
+    for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
+        const format *f = &formats[i];
+        if (!has(&file, f->magic, f->magic_bytes, f->offset) ||
+            !has(&file, f->and_magic, f->and_magic_bytes, f->and_offset))
+            continue;
+        if (f->decode != NULL) return f->decode(out, &file, err);
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: %s images are not read; convert it to JPEG, PNG, WebP, GIF, BMP or PPM",
+                       name, f->name);
+    }
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s: not an image: its content is none of JPEG, PNG, WebP, GIF, BMP, PPM, PGM, "
+                   "PBM",
+                   name);
+}
+
+ec_status ec_image_load(ec_image *out, const char *path, ec_error *err) {
+    *out = (ec_image){0};
+    ec_text text;
+    ec_status status = ec_file_read(&text, path, MAX_FILE_BYTES, err);
+    if (status != EC_OK) return status;
+    status = ec_image_decode(out, text.data, text.size_bytes, path, err);
+    ec_text_release(&text);
+    return status;
+}

@@ -1,0 +1,128 @@
+/* prepare.c - from an image to the input of an encoder
+ *
+ *     resize -> centre crop -> x * rescale -> (x - mean) / std -> [3][height][width]
+ *
+ * Source: image_transforms.py of transformers 4.38.2 and newer, on Pillow images ("slow"
+ * processors). Up to the crop pixels are bytes, so each channel has only 256 different results,
+ * computed once, in the reference's precision: the product in double, the rest in float.
+ */
+#include <string.h>
+
+#include "image/resample.h"
+
+ec_preparation ec_preparation_square(size_t size) {
+    return (ec_preparation){.resize = EC_RESIZE_SQUASH,
+                            .resize_width = size,
+                            .resize_height = size,
+                            .filter = EC_FILTER_BICUBIC,
+                            .rescale = 1.0 / 255.0,
+                            .normalise = true,
+                            .mean = {0.5, 0.5, 0.5},
+                            .std = {0.5, 0.5, 0.5}};
+}
+
+ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparation *preparation,
+                              ec_error *err) {
+    const ec_preparation *p = preparation;
+    if (p->crop_width > 0 && p->crop_height > 0) {
+        *width = p->crop_width;
+        *height = p->crop_height;
+    } else if (p->resize == EC_RESIZE_SQUASH) {
+        *width = p->resize_width;
+        *height = p->resize_height;
+    } else {
+        return ec_fail(err, EC_ERR_ARG,
+                       "the prepared size depends on the image: set a crop, or resize to a fixed "
+                       "width and height");
+    }
+    return EC_OK;
+}
+
+/* The size of the whole resized image. */
+static void resized_size(size_t *width, size_t *height, const ec_image *image,
+                         const ec_preparation *p) {
+    *width = image->width;
+    *height = image->height;
+    if (p->resize == EC_RESIZE_SQUASH) {
+        *width = p->resize_width;
+        *height = p->resize_height;
+    } else if (p->resize == EC_RESIZE_SHORTEST_EDGE) {
+        const bool is_upright = image->width <= image->height;
+        const size_t small = is_upright ? image->width : image->height;
+        const size_t large = is_upright ? image->height : image->width;
+        /* Python's int(edge * long / short): exact product, one rounding, cut. */
+        const size_t edge = p->shortest_edge;
+        const size_t other = (size_t)((double)(edge * large) / (double)small);
+        *width = is_upright ? edge : other;
+        *height = is_upright ? other : edge;
+    }
+}
+
+/* One axis of a centre crop: where the kept pixels begin in the resized image and in the output,
+ * and how many there are. */
+typedef struct {
+    size_t from, to, n;
+} crop;
+
+/* top = floor((have - want) / 2), which is rounded up in size where it is negative. */
+static crop crop_axis(size_t have, size_t want) {
+    if (have >= want) return (crop){(have - want) / 2, 0, want};
+    return (crop){0, (want - have + 1) / 2, have};
+}
+
+static void fill_values(float value[3][256], const ec_preparation *p) {
+    for (int c = 0; c < 3; c++)
+        for (int v = 0; v < 256; v++) {
+            const float x = (float)(v * p->rescale);
+            value[c][v] = p->normalise ? (x - (float)p->mean[c]) / (float)p->std[c] : x;
+        }
+}
+
+/* Writes the pixels from (x, y) on of `kept` into planes of width x height; around them is zero,
+ * before it is rescaled and normalised. */
+static void write_planes(float *out, size_t width, size_t height, const ec_image *kept, size_t kx,
+                         size_t ky, const crop *across, const crop *down, float value[3][256]) {
+    for (size_t c = 0; c < 3; c++) {
+        float *plane = out + c * width * height;
+        if (across->n < width || down->n < height)
+            for (size_t i = 0; i < width * height; i++) plane[i] = value[c][0];
+        for (size_t y = 0; y < down->n; y++) {
+            const uint8_t *rgb = kept->rgb + ((ky + y) * kept->width + kx) * 3 + c;
+            float *row = plane + (down->to + y) * width + across->to;
+            for (size_t x = 0; x < across->n; x++) row[x] = value[c][rgb[3 * x]];
+        }
+    }
+}
+
+ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *preparation,
+                     ec_error *err) {
+    const ec_preparation *p = preparation;
+    size_t width, height, resized_width, resized_height;
+    ec_status status = ec_preparation_size(&width, &height, p, err);
+    if (status != EC_OK) return status;
+    if (image->width == 0 || image->height == 0)
+        return ec_fail(err, EC_ERR_ARG, "there is no image to prepare");
+    if (p->resize == EC_RESIZE_SHORTEST_EDGE && p->shortest_edge > UINT32_MAX)
+        return ec_fail(err, EC_ERR_ARG, "cannot resize to a shortest edge of %zu pixels",
+                       p->shortest_edge);
+
+    resized_size(&resized_width, &resized_height, image, p);
+    const crop across = crop_axis(resized_width, width), down = crop_axis(resized_height, height);
+    float value[3][256];
+    fill_values(value, p);
+    if (p->resize == EC_RESIZE_NONE) {
+        write_planes(out, width, height, image, across.from, down.from, &across, &down, value);
+        return EC_OK;
+    }
+    const ec_resample_plan plan = {resized_width,
+                                   resized_height,
+                                   p->filter,
+                                   p->horizontal_first,
+                                   {across.from, down.from, across.n, down.n}};
+    ec_image kept;
+    status = ec_image_resample(&kept, image, &plan, ec_resample_best(), err);
+    if (status != EC_OK) return status;
+    write_planes(out, width, height, &kept, 0, 0, &across, &down, value);
+    ec_image_release(&kept);
+    return EC_OK;
+}
