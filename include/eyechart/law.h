@@ -52,13 +52,15 @@ typedef enum ec_law_model {
     EC_LAW_MODELS
 } ec_law_model;
 
-/* "quadratic", "linear", "a", "c", "a-quadratic", "c-quadratic", "additive". Static; NULL past the end. */
+/* "quadratic", "linear", "a", "c", "a-quadratic", "c-quadratic", "additive". Static; NULL past the
+ * end. */
 const char *ec_law_model_name(ec_law_model model);
 
 /* Zero-initialised means the paper's law. */
 typedef struct ec_law_options {
     ec_law_model model;
-    double ridge; /* penalty on the squared coefficients of the centred design, intercept free; >= 0 */
+    double
+        ridge; /* penalty on the squared coefficients of the centred design, intercept free; >= 0 */
 } ec_law_options;
 
 /* What min-max maps to [0, 1]. */
@@ -70,10 +72,10 @@ typedef struct ec_law_range {
 typedef struct ec_law {
     ec_law_model model;
     double ridge;
-    size_t n;           /* points fitted */
-    size_t rank;        /* of the centred design, intercept included */
-    ec_law_range range; /* raw scores to a, c */
-    double z_min, z_max; /* over the points fitted; z = z_min + (z_max - z_min) y */
+    size_t n;                /* points fitted */
+    size_t rank;             /* of the centred design, intercept included */
+    ec_law_range range;      /* raw scores to a, c */
+    double z_min, z_max;     /* over the points fitted; z = z_min + (z_max - z_min) y */
     double w[EC_LAW_TERMS];  /* 0 where the model has no such term */
     double se[EC_LAW_TERMS]; /* standard errors of w; NaN without spare degrees of freedom,
                                 with a ridge, or where undetermined */
@@ -110,13 +112,16 @@ typedef struct ec_law_quality {
     size_t n_terms;     /* coefficients of the model, intercept included */
     double r2;          /* in-sample */
     double adjusted_r2; /* 1 - (1 - r2)(n - 1)/(n - n_terms); NaN if n <= n_terms */
-    double loo_q2;      /* 1 - PRESS / SS about the full mean, each point left out in turn (ranges kept) */
-    double loo_rmse;    /* sqrt(PRESS / n), raw units */
-    double spearman;    /* rank correlation of fitted and measured */
+    double
+        loo_q2; /* 1 - PRESS / SS about the full mean, each point left out in turn (ranges kept) */
+    double loo_rmse; /* sqrt(PRESS / n), raw units */
+    double spearman; /* rank correlation of fitted and measured */
     double loo_spearman;
-    double f, p_value; /* F test of the model against the mean, f_df1 and f_df2 degrees of freedom */
+    double f,
+        p_value; /* F test of the model against the mean, f_df1 and f_df2 degrees of freedom */
     double f_df1, f_df2;
-    double random_r2; /* exact expected r2 of as many independent random regressors: (n_terms - 1)/(n - 1) */
+    double random_r2; /* exact expected r2 of as many independent random regressors: (n_terms -
+                         1)/(n - 1) */
 } ec_law_quality;
 
 /* Fits as ec_law_fit does, and validates.

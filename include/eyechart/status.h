@@ -15,14 +15,14 @@ extern "C" {
 
 typedef enum ec_status {
     EC_OK = 0,
-    EC_ERR_ARG,       /* the caller's or the user's arguments do not make sense */
-    EC_ERR_FORMAT,    /* a file or a value in it is not what it should be */
-    EC_ERR_NOT_FOUND, /* a file, study, candidate or benchmark that does not exist */
-    EC_ERR_EXISTS,    /* it is there already and would be overwritten */
-    EC_ERR_SINGULAR,  /* the numbers do not determine the answer */
-    EC_ERR_BUSY,      /* another process holds the lock; trying again may help */
-    EC_ERR_VERSION,   /* written by a newer eyechart */
-    EC_ERR_IO,        /* the operating system refused: disk full, read-only, … */
+    EC_ERR_ARG,         /* the caller's or the user's arguments do not make sense */
+    EC_ERR_FORMAT,      /* a file or a value in it is not what it should be */
+    EC_ERR_NOT_FOUND,   /* a file, study, candidate or benchmark that does not exist */
+    EC_ERR_EXISTS,      /* it is there already and would be overwritten */
+    EC_ERR_SINGULAR,    /* the numbers do not determine the answer */
+    EC_ERR_BUSY,        /* another process holds the lock; trying again may help */
+    EC_ERR_VERSION,     /* written by a newer eyechart */
+    EC_ERR_IO,          /* the operating system refused: disk full, read-only, … */
     EC_ERR_INTERRUPTED, /* stopped on request; what was done is saved */
     EC_ERR_NOMEM
 } ec_status;
