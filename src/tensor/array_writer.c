@@ -108,22 +108,25 @@ static ec_status write_header(ec_array_writer *w, size_t n_rows, ec_error *err) 
 
 /* Checks that the file is ours with at least n_keep rows, and cuts what is behind them. */
 static ec_status keep_rows(ec_array_writer *w, size_t n_keep, ec_error *err) {
-    unsigned char expected[HEADER_BYTES], found[HEADER_BYTES];
+    /* Killed while writing it says 0 rows, killed after finishing all of them. */
+    unsigned char unfinished[HEADER_BYTES], finished[HEADER_BYTES], found[HEADER_BYTES];
     struct stat info;
-    const ec_status status = make_header(expected, w, 0, err);
+    ec_status status = make_header(unfinished, w, 0, err);
+    if (status == EC_OK) status = make_header(finished, w, n_keep, err);
     if (status != EC_OK) return status;
     if (fstat(w->fd, &info) != 0) return io_error(w, "look at", err);
     const off_t size = (off_t)(HEADER_BYTES + n_keep * row_bytes(w));
     if (info.st_size < size || pread(w->fd, found, sizeof found, 0) != (ssize_t)sizeof found ||
-        memcmp(found, expected, sizeof found) != 0)
-        return ec_fail(
-            err, EC_ERR_FORMAT,
-            "%s: not the unfinished array of %zu rows that was expected; remove it and start anew",
-            w->path, n_keep);
+        (memcmp(found, unfinished, sizeof found) != 0 &&
+         memcmp(found, finished, sizeof found) != 0))
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: not the unfinished array of %zu rows that was expected; remove it and "
+                       "start anew",
+                       w->path, n_keep);
     if (ftruncate(w->fd, size) != 0 || lseek(w->fd, size, SEEK_SET) < 0)
         return io_error(w, "cut", err);
     w->n_rows = n_keep;
-    return EC_OK;
+    return write_header(w, 0, err);
 }
 
 ec_status ec_array_writer_open(ec_array_writer **out, const char *path, ec_array_format format,
