@@ -222,7 +222,7 @@ ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err) {
                          root == NULL ? where.text : "not a JSON object");
         goto done;
     }
-    const variant *v;
+    const variant *v = NULL;
     if ((status = find_variant(&v, root, path.data, err)) != EC_OK) goto done;
     const json_t *object = v->nested != NULL ? json_object_get(root, v->nested) : root;
     if (!json_is_object(object)) {
