@@ -32,13 +32,14 @@ ec_status ec_image_allocate(ec_image *out, uint64_t width, uint64_t height,
 ec_status ec_decode_damaged(const ec_image_file *file, const char *format, const char *what,
                             ec_error *err);
 
-/* 256 colours. Those that a file does not define are grey, entry i being (i, i, i), as in Pillow.
- */
+/* 256 colours; black where a file defines none, as in Pillow. */
 typedef struct ec_palette {
     uint8_t rgb[256][3];
 } ec_palette;
 
-void ec_palette_init(ec_palette *palette);
+/* GIF and BMP: when the first n colours, those that the file defines, are the greys (i, i, i) (or
+ * n is 0), Pillow takes the indices for grey values, and so the remaining colours become greys. */
+void ec_palette_continue_greys(ec_palette *palette, size_t n);
 
 /* Spreads one row of samples of 1, 2, 4 or 8 bits, the first in the high bits of a byte, to a byte
  * each. */

@@ -125,12 +125,15 @@ static ec_status read_header(header *h, const ec_image_file *file, ec_error *err
                        file->name, h->bits, c);
 
     h->palette_at = at + header_bytes;
-    if (h->n_colours == 0 && h->bits <= 8) h->n_colours = 1u << h->bits;
-    if (h->bits <= 8 && h->n_colours > 256) return damaged(file, "more than 256 colours", err);
+    if (h->bits > 8)
+        h->n_colours = 0; /* a hint for old displays */
+    else if (h->n_colours == 0)
+        h->n_colours = 1u << h->bits;
+    if (h->n_colours > 256) return damaged(file, "it has more than 256 colours", err);
 
     /* Some writers give the end of the headers as the place of the pixels, forgetting the palette.
      */
-    const size_t palette_bytes = h->bits <= 8 ? (size_t)h->n_colours * h->colour_bytes : 0;
+    const size_t palette_bytes = (size_t)h->n_colours * h->colour_bytes;
     const size_t written_at = u32_at(file, 10);
     const ec_status status = read_masks(h, file, at, err);
     const size_t behind = h->palette_at + palette_bytes;
@@ -140,12 +143,13 @@ static ec_status read_header(header *h, const ec_image_file *file, ec_error *err
 }
 
 static void read_palette(ec_palette *palette, const header *h, const ec_image_file *file) {
-    ec_palette_init(palette);
+    *palette = (ec_palette){0};
     for (size_t i = 0; i < h->n_colours; i++) {
         const size_t at = h->palette_at + i * h->colour_bytes;
         if (at + 3 > file->size_bytes) break;
         for (size_t c = 0; c < 3; c++) palette->rgb[i][c] = file->bytes[at + 2 - c];
     }
+    ec_palette_continue_greys(palette, h->n_colours);
 }
 
 static uint8_t *row_of(const ec_image *image, const header *h, size_t k) {

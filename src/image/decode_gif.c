@@ -57,13 +57,15 @@ static ec_status find_frame(GifFileType *gif, int *transparent, const ec_image_f
 
 /* The frame's own colours, else the screen's, else greys. */
 static void read_palette(ec_palette *palette, const GifFileType *gif) {
-    ec_palette_init(palette);
+    *palette = (ec_palette){0};
     const ColorMapObject *map = gif->Image.ColorMap != NULL ? gif->Image.ColorMap : gif->SColorMap;
-    for (int i = 0; map != NULL && i < map->ColorCount && i < 256; i++) {
+    const int n = map != NULL && map->ColorCount < 256 ? map->ColorCount : map != NULL ? 256 : 0;
+    for (int i = 0; i < n; i++) {
         palette->rgb[i][0] = map->Colors[i].Red;
         palette->rgb[i][1] = map->Colors[i].Green;
         palette->rgb[i][2] = map->Colors[i].Blue;
     }
+    ec_palette_continue_greys(palette, (size_t)n);
 }
 
 /* Row k of an interlaced frame of n rows: every 8th from 0, every 8th from 4, every 4th from 2, the

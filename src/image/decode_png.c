@@ -61,15 +61,17 @@ static void convert_row(uint8_t *rgb, const uint8_t *row, const layout *l) {
         }
 }
 
-static void read_palette(ec_palette *palette, spng_ctx *png) {
-    ec_palette_init(palette);
+static int read_palette(ec_palette *palette, spng_ctx *png) {
     struct spng_plte colours;
-    if (spng_get_plte(png, &colours) != SPNG_OK) return;
+    const int code = spng_get_plte(png, &colours);
+    if (code == SPNG_ECHUNKAVAIL) return SPNG_OK; /* no palette, and none needed */
+    if (code != SPNG_OK) return code;
     for (uint32_t i = 0; i < colours.n_entries && i < 256; i++) {
         palette->rgb[i][0] = colours.entries[i].red;
         palette->rgb[i][1] = colours.entries[i].green;
         palette->rgb[i][2] = colours.entries[i].blue;
     }
+    return SPNG_OK;
 }
 
 /* Rows come in order, but those of an interlaced image several times, each time with more of their
@@ -107,13 +109,14 @@ static ec_status decode(ec_image *image, spng_ctx *png, const ec_image_file *fil
     if (code != SPNG_OK) return ec_decode_damaged(file, "PNG", spng_strerror(code), err);
 
     const size_t row_bytes = image_bytes / l.header.height;
-    rows = malloc(l.header.interlace_method != 0 ? image_bytes : row_bytes);
+    /* Zeros, because samples of a few bits are or-ed into the rows of interlaced images. */
+    rows = calloc(l.header.interlace_method != 0 ? image_bytes : row_bytes, 1);
     l.samples = malloc(l.header.width);
     if (rows == NULL || l.samples == NULL) {
         status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file->name);
     } else {
-        read_palette(&l.palette, png);
-        code = decode_rows(image, png, rows, row_bytes, &l);
+        code = read_palette(&l.palette, png);
+        if (code == SPNG_OK) code = decode_rows(image, png, rows, row_bytes, &l);
         if (code != SPNG_OK) status = ec_decode_damaged(file, "PNG", spng_strerror(code), err);
     }
     free(l.samples);

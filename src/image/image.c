@@ -37,8 +37,11 @@ ec_status ec_decode_damaged(const ec_image_file *file, const char *format, const
     return ec_fail(err, EC_ERR_FORMAT, "%s: damaged %s file: %s", file->name, format, what);
 }
 
-void ec_palette_init(ec_palette *palette) {
-    for (int i = 0; i < 256; i++) memset(palette->rgb[i], i, 3);
+void ec_palette_continue_greys(ec_palette *palette, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        for (int c = 0; c < 3; c++)
+            if (palette->rgb[i][c] != i) return;
+    for (size_t i = n; i < 256; i++) memset(palette->rgb[i], (int)i, 3);
 }
 
 void ec_unpack_samples(uint8_t *out, const uint8_t *in, size_t n, unsigned bits) {

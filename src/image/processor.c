@@ -1,9 +1,10 @@
 /* processor.c - preprocessor_config.json as transformers' image processors understand it
  *
- * Source: image_processing_{clip,siglip,bit,vit}.py and get_size_dict() of transformers 4.38.2.
- * Each class has its own defaults, and its own reading of a size that is a plain number: the
- * shortest edge for CLIP and BiT, a square for the others. Keys that a class does not have, such as
- * do_center_crop for SigLIP, it ignores.
+ * Source: image_processing_{clip,siglip,bit,vit}.py and get_size_dict() of transformers 4.38.2, and
+ * image_processing_backends.py of 5.23.0. Each class has its own defaults, and its own reading of a
+ * size that is a plain number: the shortest edge for CLIP and BiT, a square for ViT. What the two
+ * versions understand differently (a number or a crop for SigLIP, a crop for ViT, a longest edge)
+ * is refused.
  */
 #include "image/processor.h"
 
@@ -17,8 +18,9 @@
 enum { MAX_SIDE = 65535 };
 
 typedef struct {
-    const char *name; /* of the class, less ImageProcessor or FeatureExtractor */
-    bool is_cropping; /* shortest edge 224, crop 224 x 224; else squash to 224 x 224 */
+    const char *name;  /* of the class, less ImageProcessor or FeatureExtractor */
+    bool is_cropping;  /* shortest edge 224, crop 224 x 224; else squash to 224 x 224 */
+    bool takes_number; /* a size may be a plain number */
     ec_filter filter;
     double mean[3], std[3];
 } class;
@@ -31,10 +33,10 @@ typedef struct {
     { 0.5, 0.5, 0.5 }
 
 static const class classes[] = {
-    {"CLIP", true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
-    {"Bit", true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
-    {"Siglip", false, EC_FILTER_BICUBIC, HALF, HALF},
-    {"ViT", false, EC_FILTER_BILINEAR, HALF, HALF},
+    {"CLIP", true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
+    {"Bit", true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
+    {"Siglip", false, false, EC_FILTER_BICUBIC, HALF, HALF},
+    {"ViT", false, true, EC_FILTER_BILINEAR, HALF, HALF},
 };
 
 /* A file being read: messages name it. */
@@ -94,7 +96,7 @@ static ec_status read_resize(ec_preparation *p, const reader *r, const class *c)
     const json_t *size = get(r, "size");
     size_t edge;
     if (size == NULL) return EC_OK;
-    if (to_side(&edge, size)) {
+    if (c->takes_number && to_side(&edge, size)) {
         p->shortest_edge = p->resize_width = p->resize_height = edge;
     } else if (c->is_cropping && json_is_object(size) && json_object_size(size) == 1 &&
                to_side(&edge, json_object_get(size, "shortest_edge"))) {
@@ -103,18 +105,21 @@ static ec_status read_resize(ec_preparation *p, const reader *r, const class *c)
         p->resize = EC_RESIZE_SQUASH;
     } else {
         return bad(r, "size",
-                   c->is_cropping ? "a number, {\"shortest_edge\"} or {\"height\", \"width\"}, "
-                                    "whole numbers from 1 to 65535"
-                                  : "a number or {\"height\", \"width\"}, whole numbers from 1 to "
-                                    "65535");
+                   c->is_cropping    ? "a number, {\"shortest_edge\"} or {\"height\", \"width\"}, "
+                                       "whole numbers from 1 to 65535"
+                   : c->takes_number ? "a number or {\"height\", \"width\"}, whole numbers from 1 "
+                                       "to 65535"
+                                     : "{\"height\", \"width\"}, whole numbers from 1 to 65535");
     }
     return EC_OK;
 }
 
 static ec_status read_crop(ec_preparation *p, const reader *r, const class *c) {
     bool do_crop;
-    const ec_status status = read_flag(&do_crop, r, "do_center_crop", true);
-    if (status != EC_OK || !do_crop || !c->is_cropping) return status;
+    const ec_status status = read_flag(&do_crop, r, "do_center_crop", c->is_cropping);
+    if (status != EC_OK || !do_crop) return status;
+    if (!c->is_cropping)
+        return bad(r, "do_center_crop", "false for this class, which only resizes");
     p->crop_width = p->crop_height = 224;
     const json_t *size = get(r, "crop_size");
     size_t side;

@@ -1,0 +1,193 @@
+/* test_preparation.c - processors, against transformers' on Pillow images
+ *
+ * tests/golden/image-prepare.csv is of transformers 5.23.0 (the …Pil classes) with Pillow 13.0.0;
+ * 4.38.2 gives the same but where it pads an odd number of pixels or takes an image 1 or 3 pixels
+ * high for one with its channels first.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "golden_csv.h"
+#include "image/processor.h"
+#include "image_pattern.h"
+
+static void preparing_equals_transformers(void **state) {
+    (void)state;
+    golden_csv g;
+    golden_open(&g, "image-prepare.csv");
+    size_t n = 0;
+    while (golden_next(&g)) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/tests/preprocessor/%s.json", EC_SOURCE_DIR, g.field[0]);
+        ec_preparation p;
+        ec_error err;
+        if (ec_preparation_load(&p, path, &err) != EC_OK) fail_msg("%s", err.message);
+        size_t width, height;
+        assert_int_equal(ec_preparation_size(&width, &height, &p, &err), EC_OK);
+        assert_int_equal(width, (size_t)golden_number(&g, 4));
+        assert_int_equal(height, (size_t)golden_number(&g, 5));
+
+        ec_image image = image_pattern((uint32_t)golden_number(&g, 1), (size_t)golden_number(&g, 2),
+                                       (size_t)golden_number(&g, 3));
+        float *out = malloc(3 * width * height * sizeof *out);
+        assert_int_equal(ec_prepare(out, &image, &p, &err), EC_OK);
+        for (size_t c = 0; c < 3; c++) {
+            const float middle = out[(c * height + height / 2) * width + width / 2];
+            if (!(golden_difference(middle, golden_number(&g, 7 + c)) <= 1e-6))
+                fail_msg("%s on %s x %s: %.9g in the middle, expected %s", g.field[0], g.field[2],
+                         g.field[3], (double)middle, g.field[7 + c]);
+        }
+        if (image_crc(out, 3 * width * height * sizeof *out) != (uint32_t)golden_number(&g, 6))
+            fail_msg("%s on %s x %s: not the floats of transformers", g.field[0], g.field[2],
+                     g.field[3]);
+        free(out);
+        ec_image_release(&image);
+        n++;
+    }
+    print_message("%zu prepared images equal in every bit\n", n);
+    assert_true(n > 100);
+}
+
+/* x = (u8/255 - 1/2) 2 after a squash, as the C score's feature extraction computes it. */
+static void square_is_between_minus_1_and_1(void **state) {
+    (void)state;
+    const ec_preparation p = ec_preparation_square(40);
+    ec_image image = image_pattern(0, 90, 50), resized;
+    assert_int_equal(ec_image_resize(&resized, &image, 40, 40, EC_FILTER_BICUBIC, NULL), EC_OK);
+    float out[3 * 40 * 40];
+    assert_int_equal(ec_prepare(out, &image, &p, NULL), EC_OK);
+    for (size_t i = 0; i < 40 * 40; i++)
+        for (size_t c = 0; c < 3; c++)
+            assert_true(fabs(out[c * 1600 + i] - (resized.rgb[3 * i + c] / 255.0 - 0.5) * 2.0) <
+                        1e-6);
+    ec_image_release(&resized);
+    ec_image_release(&image);
+}
+
+static ec_status parse(ec_preparation *p, const char *json, ec_error *err) {
+    return ec_preparation_parse(p, json, strlen(json), "p.json", err);
+}
+
+static void a_size_that_depends_on_the_image_is_refused(void **state) {
+    (void)state;
+    ec_preparation p;
+    ec_error err;
+    assert_int_equal(parse(&p,
+                           "{\"image_processor_type\": \"CLIPImageProcessor\", "
+                           "\"do_center_crop\": false}",
+                           &err),
+                     EC_OK);
+    size_t width, height;
+    assert_int_equal(ec_preparation_size(&width, &height, &p, &err), EC_ERR_ARG);
+    ec_image image = image_pattern(0, 4, 4);
+    float out[1];
+    assert_int_equal(ec_prepare(out, &image, &p, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "crop"));
+    ec_image_release(&image);
+}
+
+/* Every message names the file and the key. */
+static void bad_processors_are_named(void **state) {
+    (void)state;
+    static const struct {
+        const char *json, *says;
+    } cases[] = {
+        {"", "JSON"},
+        {"{\"size\": ", "JSON"},
+        {"[1]", "object"},
+        {"{}", "image_processor_type"},
+        {"{\"image_processor_type\": 3}", "image_processor_type"},
+        {"{\"image_processor_type\": \"Siglip2ImageProcessor\"}", "Siglip2ImageProcessor"},
+        {"{\"image_processor_type\": \"CLIP\"}", "'CLIP'"},
+#define CLIP(rest) "{\"image_processor_type\": \"CLIPImageProcessor\", " rest "}"
+#define SIGLIP(rest) "{\"image_processor_type\": \"SiglipImageProcessor\", " rest "}"
+        {CLIP("\"size\": 0"), "'size'"},
+        {CLIP("\"size\": 65536"), "'size'"},
+        {CLIP("\"size\": 224.5"), "'size'"},
+        {CLIP("\"size\": \"224\""), "'size'"},
+        {CLIP("\"size\": {\"shortest_edge\": 224, \"longest_edge\": 300}"), "'size'"},
+        {CLIP("\"size\": {\"longest_edge\": 300}"), "'size'"},
+        {CLIP("\"size\": {\"height\": 224}"), "'size'"},
+        {CLIP("\"size\": [1, 2, 3]"), "'size'"},
+        {CLIP("\"crop_size\": {\"shortest_edge\": 224}"), "'crop_size'"},
+        {CLIP("\"crop_size\": -1"), "'crop_size'"},
+        {CLIP("\"resample\": 0"), "'resample'"},
+        {CLIP("\"resample\": 5"), "'resample'"},
+        {CLIP("\"resample\": \"bicubic\""), "'resample'"},
+        {CLIP("\"do_resize\": 1"), "'do_resize'"},
+        {CLIP("\"do_pad\": true"), "'do_pad'"},
+        {CLIP("\"image_mean\": [0.5, 0.5]"), "'image_mean'"},
+        {CLIP("\"image_std\": [0.5, 0, 0.5]"), "'image_std'"},
+        {CLIP("\"image_std\": [0.5, \"x\", 0.5]"), "'image_std'"},
+        {CLIP("\"rescale_factor\": \"1/255\""), "'rescale_factor'"},
+        {SIGLIP("\"size\": 224"), "'size'"},
+        {SIGLIP("\"size\": {\"shortest_edge\": 224}"), "'size'"},
+        {SIGLIP("\"do_center_crop\": true"), "'do_center_crop'"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ec_preparation p;
+        ec_error err;
+        if (parse(&p, cases[i].json, &err) != EC_ERR_FORMAT)
+            fail_msg("accepted: %s", cases[i].json);
+        assert_int_equal(strncmp(err.message, "p.json:", 7), 0);
+        if (strstr(err.message, cases[i].says) == NULL)
+            fail_msg("%s: '%s' does not say %s", cases[i].json, err.message, cases[i].says);
+    }
+    ec_preparation p;
+    ec_error err;
+    assert_int_equal(ec_preparation_load(&p, "/nonexistent/p.json", &err), EC_ERR_NOT_FOUND);
+}
+
+/* null is what transformers writes for a key without a value. */
+static void null_means_the_default(void **state) {
+    (void)state;
+    ec_preparation p;
+    ec_error err;
+    assert_int_equal(parse(&p,
+                           CLIP("\"size\": null, \"crop_size\": null, \"do_pad\": null, "
+                                "\"resample\": null, \"image_mean\": null"),
+                           &err),
+                     EC_OK);
+    assert_int_equal(p.shortest_edge, 224);
+    assert_int_equal(p.crop_height, 224);
+    assert_int_equal(p.filter, EC_FILTER_BICUBIC);
+    assert_true(p.mean[0] == 0.48145466);
+}
+
+/* Below the crop's size the image lies in the middle of zeros, which are then normalised. */
+static void small_images_are_padded(void **state) {
+    (void)state;
+    ec_preparation p;
+    assert_int_equal(parse(&p,
+                           CLIP("\"do_resize\": false, \"crop_size\": 6, \"do_rescale\": false, "
+                                "\"image_mean\": 1, \"image_std\": 2"),
+                           NULL),
+                     EC_OK);
+    uint8_t rgb[3 * 3 * 3];
+    memset(rgb, 5, sizeof rgb);
+    const ec_image image = {3, 3, rgb};
+    float out[3 * 6 * 6];
+    assert_int_equal(ec_prepare(out, &image, &p, NULL), EC_OK);
+    for (size_t y = 0; y < 6; y++)
+        for (size_t x = 0; x < 6; x++) { /* three rows to spare: two above, one below */
+            const bool is_inside = y >= 2 && y < 5 && x >= 2 && x < 5;
+            assert_true(out[y * 6 + x] == (is_inside ? 2.0F : -0.5F));
+        }
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(preparing_equals_transformers),
+        cmocka_unit_test(square_is_between_minus_1_and_1),
+        cmocka_unit_test(a_size_that_depends_on_the_image_is_refused),
+        cmocka_unit_test(bad_processors_are_named),
+        cmocka_unit_test(null_means_the_default),
+        cmocka_unit_test(small_images_are_padded),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
