@@ -38,49 +38,67 @@ typedef struct ec_epilogue {
     const float *residual;  /* [rows, out], may be the output itself; NULL: none */
 } ec_epilogue;
 
-/* One backend: a CPU instruction set, or a GPU. All pointers are set. */
+/* One backend: a CPU instruction set, or a GPU. All pointers are set. An operation returns EC_OK or
+ * EC_ERR_NOMEM; sizes of zero are allowed, except of the dimension that is summed over. */
 typedef struct ec_backend {
     const char *name; /* "portable", "avx2", "avx512", "cuda" */
 
-    /* y [m, n] = epilogue(x [m, k] W^T), W [n, k] f32/f16/bf16. y row stride is n. */
-    void (*linear)(void *backend, float *y, const float *x, size_t m, size_t k, const ec_tensor *w,
-                   const ec_epilogue *epilogue);
+    /* y [m, n] = epilogue(x [m, k] W^T), W [n, k] f32/f16/bf16 at any address (n is its first
+     * dimension, k what remains: a convolution's weight that sees every pixel once is such a W). y
+     * row stride is n. y must not overlap x. */
+    ec_status (*linear)(void *backend, float *y, const float *x, size_t m, size_t k,
+                        const ec_tensor *w, const ec_epilogue *epilogue);
 
-    /* Softmax(q k^T * scale) v per head, streaming, without the [t, t] matrix.
-     *   q, k, v  [n, t, heads * head_dim] with a row stride (so that a fused qkv [n, t, 3 d] can be
-     * given) out      [n, t, heads * head_dim], dense */
-    void (*attention)(void *backend, float *out, const float *q, const float *k, const float *v,
-                      size_t qkv_stride, size_t n, size_t t, size_t heads, size_t head_dim,
-                      float scale);
+    /* softmax(q k^T * scale) v per head, streaming, without the [t, t] matrix.
+     *   q, k, v  [n, t, heads * head_dim] with a row stride, so that a fused qkv [n, t, 3 d] can be
+     *            given
+     *   out      [n, t, heads * head_dim], dense */
+    ec_status (*attention)(void *backend, float *out, const float *q, const float *k,
+                           const float *v, size_t qkv_stride, size_t n, size_t t, size_t heads,
+                           size_t head_dim, float scale);
 
     /* y = (x - mean)/sqrt(var + eps) * weight + bias over the last dimension; biased variance. x
-     * [rows, d]. */
-    void (*layer_norm)(void *backend, float *y, const float *x, size_t rows, size_t d,
-                       const ec_tensor *weight, const ec_tensor *bias, float eps);
+     * [rows, d]. y may be x. */
+    ec_status (*layer_norm)(void *backend, float *y, const float *x, size_t rows, size_t d,
+                            const ec_tensor *weight, const ec_tensor *bias, float eps);
 
     /* y [rows, d] = silu(x[:, :d]) * x[:, d:], x [rows, 2 d] (DINOv2's SwiGLU). */
-    void (*swiglu)(void *backend, float *y, const float *x, size_t rows, size_t d);
+    ec_status (*swiglu)(void *backend, float *y, const float *x, size_t rows, size_t d);
 
+    void (*free)(void *backend);
     void *state; /* threads, packing buffers; given to every call as `backend` */
 } ec_backend;
 
 typedef struct ec_ctx ec_ctx;
 
 /* A context: backend, arena, first error. One per thread that runs models.
- *   isa   NULL: the best instruction set of this CPU; else "portable", "avx2", "avx512" (EC_ERR_ARG
- * if the CPU lacks it) */
+ *
+ *   isa        NULL: the best instruction set of this CPU; else "portable", "avx2", "avx512"
+ *              (EC_ERR_ARG if there is none of this name or the CPU lacks it)
+ *   n_threads  0: one per processor; they live as long as the context
+ *
+ * Owned by the caller, ec_ctx_free(); NULL on failure. The CPU module, which lies above this one,
+ * defines this function: src/ops itself knows backends only by their table. */
 ec_status ec_ctx_new(ec_ctx **out, const char *isa, size_t n_threads, ec_error *err);
+/* The same on a backend that is there already; takes it, also on failure. */
+ec_status ec_ctx_new_on(ec_ctx **out, ec_backend backend, ec_error *err);
 void ec_ctx_free(ec_ctx *ctx);
 const char *ec_ctx_backend_name(const ec_ctx *ctx);
 /* EC_OK, or the first failure since the last call, which it clears. */
 ec_status ec_ctx_status(ec_ctx *ctx, ec_error *err);
+/* Whether there is a failure that ec_ctx_status() would report. */
+bool ec_ctx_failed(const ec_ctx *ctx);
 
-/* Scratch: memory from the arena, 64-byte aligned, valid until the mark before it is released.
- * Never NULL-checked by models: on exhaustion the context fails and operations do nothing. */
+/* Scratch: memory from the arena, 64-byte aligned, not zeroed, valid until the mark before it is
+ * released. Marks are released in the reverse order. Operations need no check for NULL: on
+ * exhaustion the context fails, operations do nothing and their results have a shape but no data;
+ * code that touches data itself asks ec_ctx_failed() first. */
 typedef size_t ec_mark;
 ec_mark ec_scratch_mark(const ec_ctx *ctx);
 void ec_scratch_release(ec_ctx *ctx, ec_mark mark);
 ec_tensor ec_scratch(ec_ctx *ctx, int n_dims, const size_t *shape); /* f32 */
+/* The most scratch that was in use at once, in bytes. */
+size_t ec_scratch_peak(const ec_ctx *ctx);
 
 /* A linear layer's parameters, borrowed from the weights. */
 typedef struct ec_linear_params {

@@ -1,0 +1,51 @@
+/* cpu.h - the backend of ops.h on the processor
+ *
+ *     ops.h -> backend.c -> gemm.c, attention.c   cut into pieces for cache and threads
+ *                              -> kernels_*.c      the pieces, per instruction set
+ *
+ * Every piece of an operation computes the same bits whatever thread runs it and however the rest
+ * is cut, so results depend on the instruction set (and its block sizes, which follow from the
+ * first cache), never on the number of threads.
+ *
+ * Another provider (oneDNN for AMX or AVX512-BF16) would be a further ec_backend with some of its
+ * functions from here.
+ */
+#ifndef EC_CPU_CPU_H
+#define EC_CPU_CPU_H
+
+#include "cpu/kernels.h"
+#include "cpu/pool.h"
+#include "ops/ops.h"
+
+/* A worker's memory, kept from one call to the next. 64-byte aligned. */
+typedef struct ec_cpu_buffer {
+    float *data;
+    size_t size_bytes;
+} ec_cpu_buffer;
+
+typedef struct ec_cpu {
+    const ec_cpu_kernels *kernels;
+    ec_pool *pool;
+    ec_cpu_buffer *buffer;               /* [ec_pool_size()] */
+    ec_cpu_buffer shared;                /* parameters converted once a call */
+    size_t l1_bytes, l2_bytes, l3_bytes; /* data; of a core, of a core, of the machine */
+} ec_cpu;
+
+/* isa and n_threads as for ec_ctx_new. The backend is owned by the caller: backend->free. */
+ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err);
+
+/* Makes every worker's buffer at least size_bytes. False: no memory. */
+bool ec_cpu_reserve(ec_cpu *cpu, size_t size_bytes);
+bool ec_cpu_buffer_grow(ec_cpu_buffer *buffer, size_t size_bytes);
+
+/* The operations of ops.h. */
+ec_status ec_cpu_linear(void *backend, float *y, const float *x, size_t m, size_t k,
+                        const ec_tensor *w, const ec_epilogue *epilogue);
+ec_status ec_cpu_attention(void *backend, float *out, const float *q, const float *k,
+                           const float *v, size_t qkv_stride, size_t n, size_t t, size_t heads,
+                           size_t head_dim, float scale);
+ec_status ec_cpu_layer_norm(void *backend, float *y, const float *x, size_t rows, size_t d,
+                            const ec_tensor *weight, const ec_tensor *bias, float eps);
+ec_status ec_cpu_swiglu(void *backend, float *y, const float *x, size_t rows, size_t d);
+
+#endif

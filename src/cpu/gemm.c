@@ -1,0 +1,183 @@
+/* gemm.c - y = epilogue(x W^T) for weights that stay as they lie in their file
+ *
+ *     task        a range of columns of y (rows of W), and of rows where columns alone do not feed
+ *                 all threads
+ *     pack        the range's rows of W, once: converted to f32, in panels, block of k by block of
+ * k for each block of rows of x              fits the second cache next to the sums for each block
+ * of k for each panel                   fits the first cache sums += x block * panel
+ * kernels->product y = epilogue(sums)
+ *
+ * x is read in place: a tile reads a few rows front to back, which the prefetchers follow, and
+ * every packed copy of x would be used for one range of columns only. The blocks of k depend on k
+ * and on the first cache alone, and each sum is made in the same order wherever its row and column
+ * fall, so the result does not depend on the plan.
+ */
+#include <assert.h>
+#include <string.h>
+
+#include "cpu/cpu.h"
+
+typedef struct {
+    const ec_cpu *cpu;
+    float *y;
+    const float *x;
+    size_t m, n, k;
+    const unsigned char *w;
+    ec_dtype dtype;
+    ec_epilogue epilogue;
+
+    size_t n_panels, column_tasks; /* panels of W, split evenly into tasks */
+    size_t n_tiles, row_tasks;     /* tiles of rows of x, likewise */
+    size_t block_k, block_tiles;
+    size_t task_panels; /* at most */
+} gemm;
+
+static size_t ceil_div(size_t a, size_t b) {
+    return (a + b - 1) / b;
+}
+
+static size_t least(size_t a, size_t b) {
+    return a < b ? a : b;
+}
+
+static size_t most(size_t a, size_t b) {
+    return a > b ? a : b;
+}
+
+/* Where part i of `parts` even parts of n begins. */
+static size_t part(size_t n, size_t i, size_t parts) {
+    return n / parts * i + least(i, n % parts);
+}
+
+static size_t dtype_bytes(ec_dtype dtype) {
+    return dtype == EC_F32 ? 4 : 2;
+}
+
+static void plan(gemm *g) {
+    const ec_cpu *cpu = g->cpu;
+    const size_t panel = cpu->kernels->panel, tile = cpu->kernels->tile;
+    const size_t threads = ec_pool_size(cpu->pool);
+
+    /* A panel's block takes two thirds of the first cache: the rest is for the rows of x. */
+    const size_t blocks = ceil_div(g->k, most(cpu->l1_bytes * 2 / 3 / (4 * panel) / 8 * 8, 8));
+    g->block_k = ceil_div(ceil_div(g->k, blocks), 4) * 4;
+
+    /* A block of x and the panels' blocks of a task take a quarter of the second cache each, the
+     * sums rather less, and all packed panels of a task their share of the third. */
+    const size_t quarter = cpu->l2_bytes / 4;
+    g->n_tiles = ceil_div(g->m, tile);
+    g->block_tiles = most(quarter / (4 * g->block_k * tile), 1);
+    g->n_panels = ceil_div(g->n, panel);
+    const size_t share = most(cpu->l3_bytes / 2 / threads, cpu->l2_bytes / 2);
+    const size_t fits =
+        most(least(quarter / (4 * g->block_k * panel), share / (4 * g->k * panel)), 1);
+
+    /* Enough tasks for the threads to finish together, though not narrower than 64 columns. */
+    const size_t wanted = threads == 1 ? 1 : 3 * threads;
+    const size_t narrowest = most(64 / panel, 1);
+    g->column_tasks =
+        most(ceil_div(g->n_panels, fits), least(wanted, ceil_div(g->n_panels, narrowest)));
+    g->column_tasks = least(ceil_div(g->column_tasks, threads) * threads, g->n_panels);
+    g->row_tasks = least(ceil_div(wanted, g->column_tasks), ceil_div(g->n_tiles, 8));
+    g->task_panels = ceil_div(g->n_panels, g->column_tasks);
+}
+
+static size_t packed_floats(const gemm *g) {
+    return g->task_panels * g->cpu->kernels->panel * g->k;
+}
+
+static size_t task_columns(const gemm *g) {
+    return g->task_panels * g->cpu->kernels->panel;
+}
+
+static size_t sums_floats(const gemm *g) {
+    return g->block_tiles * g->cpu->kernels->tile * task_columns(g);
+}
+
+/* The packed panels of a task: block of k by block of k, panel by panel. */
+static void pack_task(const gemm *g, float *packed, size_t first_panel, size_t panels) {
+    const size_t panel = g->cpu->kernels->panel, bytes = dtype_bytes(g->dtype);
+    for (size_t p = 0; p < g->k; p += g->block_k) {
+        const size_t block = least(g->block_k, g->k - p);
+        for (size_t j = 0; j < panels; j++) {
+            const size_t row = (first_panel + j) * panel;
+            g->cpu->kernels->pack(packed, g->w + (row * g->k + p) * bytes, g->dtype, g->k,
+                                  least(panel, g->n - row), block);
+            packed += block * panel;
+        }
+    }
+}
+
+/* sums [rows][columns] = x [rows][k] * packed panels. */
+static void multiply(const gemm *g, float *sums, const float *x, size_t rows, const float *packed,
+                     size_t panels) {
+    const size_t panel = g->cpu->kernels->panel;
+    for (size_t p = 0; p < g->k; p += g->block_k) {
+        const size_t block = least(g->block_k, g->k - p);
+        for (size_t j = 0; j < panels; j++) {
+            g->cpu->kernels->product(sums + j * panel, panels * panel, x + p, g->k, packed, block,
+                                     rows, p > 0);
+            packed += block * panel;
+        }
+    }
+}
+
+/* n parameters from `first` on as f32, zeros after them to fill the panels; NULL gives zeros. */
+static void parameters(const gemm *g, float *out, const ec_tensor *tensor, size_t first, size_t n) {
+    memset(out, 0, task_columns(g) * sizeof *out);
+    if (tensor == NULL) return;
+    const unsigned char *data = tensor->data;
+    g->cpu->kernels->to_f32(out, data + first * dtype_bytes(tensor->dtype), tensor->dtype, n);
+}
+
+static void run_task(void *context, size_t i, size_t worker) {
+    const gemm *g = context;
+    const size_t panel = g->cpu->kernels->panel, tile = g->cpu->kernels->tile;
+    const size_t column = i % g->column_tasks, row = i / g->column_tasks;
+    const size_t first_panel = part(g->n_panels, column, g->column_tasks);
+    const size_t panels = part(g->n_panels, column + 1, g->column_tasks) - first_panel;
+    const size_t first_tile = part(g->n_tiles, row, g->row_tasks);
+    const size_t tiles = part(g->n_tiles, row + 1, g->row_tasks) - first_tile;
+    const size_t first = first_panel * panel, columns = least(panels * panel, g->n - first);
+
+    float *const packed = g->cpu->buffer[worker].data;
+    float *const sums = packed + packed_floats(g);
+    float *const bias = sums + sums_floats(g);
+    float *const scale = bias + task_columns(g);
+    parameters(g, bias, g->epilogue.bias, first, columns);
+    if (g->epilogue.scale != NULL) parameters(g, scale, g->epilogue.scale, first, columns);
+    pack_task(g, packed, first_panel, panels);
+
+    const size_t blocks = ceil_div(tiles, g->block_tiles);
+    for (size_t b = 0; b < blocks; b++) {
+        const size_t from = (first_tile + part(tiles, b, blocks)) * tile;
+        const size_t to = least((first_tile + part(tiles, b + 1, blocks)) * tile, g->m);
+        multiply(g, sums, g->x + from * g->k, to - from, packed, panels);
+        const size_t at = from * g->n + first;
+        const float *residual = g->epilogue.residual;
+        g->cpu->kernels->epilogue(g->y + at, residual != NULL ? residual + at : NULL, g->n, sums,
+                                  panels * panel, to - from, columns, bias,
+                                  g->epilogue.scale != NULL ? scale : NULL, g->epilogue.activation);
+    }
+}
+
+ec_status ec_cpu_linear(void *backend, float *y, const float *x, size_t m, size_t k,
+                        const ec_tensor *w, const ec_epilogue *epilogue) {
+    ec_cpu *cpu = backend;
+    gemm g = {.cpu = cpu,
+              .y = y,
+              .x = x,
+              .m = m,
+              .n = w->shape[0],
+              .k = k,
+              .w = w->data,
+              .dtype = w->dtype,
+              .epilogue = *epilogue};
+    if (m == 0 || g.n == 0) return EC_OK;
+    assert(k > 0);
+    plan(&g);
+    const size_t floats = packed_floats(&g) + sums_floats(&g) + 2 * task_columns(&g);
+    if (!ec_cpu_reserve(cpu, floats * sizeof(float))) return EC_ERR_NOMEM;
+    ec_pool_run(cpu->pool, g.column_tasks * g.row_tasks, run_task, &g);
+    return EC_OK;
+}

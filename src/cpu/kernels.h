@@ -1,0 +1,74 @@
+/* kernels.h - the innermost loops, one table for each instruction set
+ *
+ * Everything here works on one thread and on memory that is in the cache or streams well; gemm.c
+ * and attention.c cut the operations into such pieces. A panel is a block of weights [panel, k]
+ * laid out [k][panel], zero-padded to the width of the tile, so that the product's inner loop reads
+ * it front to back.
+ */
+#ifndef EC_CPU_KERNELS_H
+#define EC_CPU_KERNELS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ops/ops.h"
+
+typedef struct ec_cpu_kernels {
+    const char *name;
+    size_t tile;  /* rows computed together; a block of this many rows (or a multiple) is best */
+    size_t panel; /* columns of a panel */
+
+    /* out [n] = n elements at `in` (f32, f16 or bf16, any alignment). */
+    void (*to_f32)(float *out, const void *in, ec_dtype dtype, size_t n);
+
+    /* Packs `rows` <= panel rows of w (of `dtype`, `stride` elements apart, any alignment), k
+     * elements of each, into out [k][panel]. */
+    void (*pack)(float *out, const void *w, ec_dtype dtype, size_t stride, size_t rows, size_t k);
+    /* The same for a matrix that is already [k][columns], `stride` elements apart, f32. */
+    void (*pack_columns)(float *out, const float *v, size_t stride, size_t columns, size_t k);
+
+    /* c [m][panel] (+)= a [m][k] times a panel; c and a with a stride. Whole panels are stored. The
+     * sum over k starts at zero and is then added, in order: for given operands every row gives the
+     * same bits, whatever m. */
+    void (*product)(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
+                    size_t k, size_t m, bool add);
+
+    /* y [m][n] = residual + scale * act(c + bias); residual and scale may be NULL; bias and scale
+     * have room for whole vectors past n. y and residual have the same stride. */
+    void (*epilogue)(float *y, const float *residual, size_t y_stride, const float *c,
+                     size_t c_stride, size_t m, size_t n, const float *bias, const float *scale,
+                     ec_activation activation);
+
+    /* One step of a streaming softmax, for m rows of scores s [m][n] (room for whole panels past
+     * n): highest[m] is updated, s becomes exp(s - highest), sum [m][EC_CPU_MAX_LANES] and o
+     * [m][o_width] are rescaled for the new highest and sum grows by the new terms. */
+    void (*softmax_step)(float *s, size_t s_stride, size_t m, size_t n, float *highest, float *sum,
+                         float *o, size_t o_width);
+    /* y [m][d] = o / sum. */
+    void (*softmax_finish)(float *y, size_t y_stride, const float *o, size_t o_width,
+                           const float *sum, size_t m, size_t d);
+
+    /* See ops.h. Weight and bias as f32. */
+    void (*layer_norm)(float *y, const float *x, size_t rows, size_t d, const float *weight,
+                       const float *bias, float eps);
+    void (*swiglu)(float *y, const float *x, size_t rows, size_t d);
+
+    /* y [n] = act(x [n]); what epilogue does, by itself, for tests of its accuracy. */
+    void (*activate)(float *y, const float *x, size_t n, ec_activation activation);
+
+    /* Multiply-adds, and nothing else, `rounds` times; returns how many operations (2 each). */
+    double (*fma_loop)(size_t rounds);
+} ec_cpu_kernels;
+
+enum { EC_CPU_MAX_LANES = 16, EC_CPU_MAX_PANEL = 32 };
+
+extern const ec_cpu_kernels ec_cpu_kernels_portable;
+#if defined(__x86_64__)
+extern const ec_cpu_kernels ec_cpu_kernels_avx2, ec_cpu_kernels_avx512;
+#endif
+
+/* The kernels called `isa`, or NULL if there are none of this name or this CPU cannot run them.
+ * NULL asks for the best of this CPU. */
+const ec_cpu_kernels *ec_cpu_kernels_find(const char *isa);
+
+#endif

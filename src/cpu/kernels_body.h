@@ -1,0 +1,385 @@
+/* kernels_body.h - the kernels of kernels.h, for the instruction set this is compiled for
+ *
+ * Included once by each kernels_*.c, which says how many rows and vectors a tile of the product
+ * has. A tile's sums stay in registers for the whole of k: TILE_ROWS x TILE_VECTORS accumulators,
+ * and as many loads beside them as the multiply-adds can hide.
+ *
+ *     AVX-512  12 x 2 of 32 registers, 14 loads to 24 multiply-adds
+ *     AVX2      6 x 2 of 16 registers,  8 loads to 12
+ *     SSE, NEON 6 x 2
+ */
+#include <assert.h>
+#include <math.h>
+
+#include "cpu/kernels.h"
+#include "cpu/simd.h"
+
+enum { PANEL = TILE_VECTORS * LANES };
+_Static_assert((int)PANEL <= (int)EC_CPU_MAX_PANEL, "buffers are sized for EC_CPU_MAX_PANEL");
+_Static_assert((int)LANES <= (int)EC_CPU_MAX_LANES, "buffers are sized for EC_CPU_MAX_LANES");
+_Static_assert(TILE_ROWS <= 12, "product() lists the heights of a tile");
+
+#if defined(__clang__)
+#define UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define UNROLL _Pragma("GCC unroll 16")
+#endif
+
+/* ---- conversion and packing ---- */
+
+static void to_f32(float *out, const void *in, ec_dtype dtype, size_t n) {
+    const unsigned char *p = in;
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES)
+        v_store(out + i, v_load_as(p + i * element_bytes(dtype), dtype));
+    if (i < n)
+        v_store_head(out + i, v_load_head_as(p + i * element_bytes(dtype), dtype, n - i), n - i);
+}
+
+INLINE float one_as(const unsigned char *p, ec_dtype dtype) {
+    float f;
+    v_store_head(&f, v_load_head_as(p, dtype, 1), 1);
+    return f;
+}
+
+/* Whole panels, 16 columns of k (a cache line of f32) at a time, so that a line of each of LANES
+ * rows is used up while it is in the first cache, however the rows' addresses collide there. */
+INLINE void pack_as(float *out, const unsigned char *w, ec_dtype dtype, size_t stride, size_t rows,
+                    size_t k) {
+    const size_t bytes = element_bytes(dtype), row_bytes = stride * bytes;
+    const size_t whole_k = rows == PANEL ? k / 4 * 4 : 0;
+    for (size_t line = 0; line < whole_k; line += 16) {
+        const size_t end = line + 16 < whole_k ? line + 16 : whole_k;
+        for (size_t v = 0; v < TILE_VECTORS; v++)
+            for (size_t p = line; p < end; p += 4) {
+                const unsigned char *from = w + v * LANES * row_bytes + p * bytes;
+                vf r[4];
+                for (size_t i = 0; i < 4; i++)
+                    r[i] = v_load_quads(from + i * row_bytes, 4 * row_bytes, dtype);
+                v_transpose4(r);
+                for (size_t i = 0; i < 4; i++) v_store(out + (p + i) * PANEL + v * LANES, r[i]);
+            }
+    }
+    for (size_t p = whole_k; p < k; p++)
+        for (size_t i = 0; i < PANEL; i++)
+            out[p * PANEL + i] = i < rows ? one_as(w + i * row_bytes + p * bytes, dtype) : 0.0f;
+}
+
+static void pack(float *out, const void *w, ec_dtype dtype, size_t stride, size_t rows, size_t k) {
+    switch (dtype) { /* so that each loop is compiled for its type */
+    case EC_F16:
+        pack_as(out, w, EC_F16, stride, rows, k);
+        return;
+    case EC_BF16:
+        pack_as(out, w, EC_BF16, stride, rows, k);
+        return;
+    default:
+        pack_as(out, w, EC_F32, stride, rows, k);
+    }
+}
+
+static void pack_columns(float *out, const float *v, size_t stride, size_t columns, size_t k) {
+    for (size_t p = 0; p < k; p++)
+        for (size_t i = 0; i < PANEL; i += LANES) {
+            const size_t n = i < columns ? columns - i : 0;
+            v_store(out + p * PANEL + i,
+                    n >= LANES ? v_load(v + p * stride + i) : v_load_head(v + p * stride + i, n));
+        }
+}
+
+/* ---- the product ---- */
+
+/* `rows` is a constant wherever this is inlined. Three rows share a pointer: an address may have
+ * one stride times 0, 1 or 2, and there are not registers for a pointer to each row. */
+INLINE void tile(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
+                 size_t k, const size_t rows, bool add) {
+    vf sum[TILE_ROWS][TILE_VECTORS];
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) sum[r][v] = v_set1(0.0f);
+    }
+    const float *const a3[4] = {a, a + 3 * a_stride, a + 6 * a_stride, a + 9 * a_stride};
+
+    for (size_t p = 0; p < k; p++) {
+        vf b[TILE_VECTORS];
+        UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) b[v] =
+            v_load(panel + p * PANEL + v * LANES);
+        UNROLL for (size_t r = 0; r < rows; r++) {
+            const vf x = v_set1(a3[r / 3][r % 3 * a_stride + p]);
+            UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) sum[r][v] = v_fma(x, b[v], sum[r][v]);
+        }
+    }
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) {
+            float *to = c + r * c_stride + v * LANES;
+            if (add) sum[r][v] = v_load(to) + sum[r][v];
+            v_store(to, sum[r][v]);
+        }
+    }
+}
+
+#define TILE_CASE(n)                                                                               \
+    case n:                                                                                        \
+        if (n <= TILE_ROWS) tile(c, c_stride, a, a_stride, panel, k, n <= TILE_ROWS ? n : 1, add); \
+        break;
+
+static void product(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
+                    size_t k, size_t m, bool add) {
+    for (size_t rows; m > 0; m -= rows, a += rows * a_stride, c += rows * c_stride) {
+        /* The last two tiles share what is left, since a low tile waits for its own sums. */
+        rows = m >= 2 * TILE_ROWS || m == TILE_ROWS ? TILE_ROWS : m > TILE_ROWS ? (m + 1) / 2 : m;
+        switch (rows) {
+            TILE_CASE(1)
+            TILE_CASE(2)
+            TILE_CASE(3)
+            TILE_CASE(4)
+            TILE_CASE(5)
+            TILE_CASE(6)
+            TILE_CASE(7)
+            TILE_CASE(8)
+            TILE_CASE(9)
+            TILE_CASE(10)
+            TILE_CASE(11)
+            TILE_CASE(12)
+        }
+    }
+}
+
+/* ---- activations and the epilogue ---- */
+
+INLINE vf act(vf x, ec_activation activation) {
+    switch (activation) {
+    case EC_ACT_QUICK_GELU:
+        return v_x_sigmoid(x, v_set1(1.702f));
+    case EC_ACT_GELU:
+        return x * v_normal(x);
+    case EC_ACT_GELU_TANH:
+        return v_gelu_tanh(x);
+    case EC_ACT_SILU:
+        return v_x_sigmoid(x, v_set1(1.0f));
+    default:
+        return x;
+    }
+}
+
+INLINE void epilogue_as(float *y, const float *residual, size_t y_stride, const float *c,
+                        size_t c_stride, size_t m, size_t n, const float *bias, const float *scale,
+                        const ec_activation activation) {
+    for (size_t r = 0; r < m; r++)
+        for (size_t j = 0; j < n; j += LANES) {
+            const size_t here = n - j < LANES ? n - j : LANES, at = r * y_stride + j;
+            vf x = act(v_load(c + r * c_stride + j) + v_load(bias + j), activation);
+            if (scale != NULL) x = x * v_load(scale + j);
+            if (here == LANES) {
+                if (residual != NULL) x = x + v_load(residual + at);
+                v_store(y + at, x);
+            } else {
+                if (residual != NULL) x = x + v_load_head(residual + at, here);
+                v_store_head(y + at, x, here);
+            }
+        }
+}
+
+static void epilogue(float *y, const float *residual, size_t y_stride, const float *c,
+                     size_t c_stride, size_t m, size_t n, const float *bias, const float *scale,
+                     ec_activation activation) {
+#define EPILOGUE_CASE(a)                                                                           \
+    case a:                                                                                        \
+        epilogue_as(y, residual, y_stride, c, c_stride, m, n, bias, scale, a);                     \
+        return;
+    switch (activation) {
+        EPILOGUE_CASE(EC_ACT_NONE)
+        EPILOGUE_CASE(EC_ACT_QUICK_GELU)
+        EPILOGUE_CASE(EC_ACT_GELU)
+        EPILOGUE_CASE(EC_ACT_GELU_TANH)
+        EPILOGUE_CASE(EC_ACT_SILU)
+    }
+#undef EPILOGUE_CASE
+}
+
+static void activate(float *y, const float *x, size_t n, ec_activation activation) {
+    for (size_t i = 0; i < n; i += LANES) {
+        const size_t here = n - i < LANES ? n - i : LANES;
+        v_store_head(y + i, act(v_load_head(x + i, here), activation), here);
+    }
+}
+
+/* ---- streaming softmax ---- */
+
+static float row_highest(const float *s, size_t n) {
+    vf a = v_set1(-INFINITY), b = a;
+    size_t j = 0;
+    for (; j + 2 * LANES <= n; j += 2 * LANES) {
+        a = v_max(a, v_load(s + j));
+        b = v_max(b, v_load(s + j + LANES));
+    }
+    for (; j < n; j += LANES) a = v_max(a, v_load(s + j));
+    return v_highest(v_max(a, b));
+}
+
+static void softmax_step(float *s, size_t s_stride, size_t m, size_t n, float *highest, float *sum,
+                         float *o, size_t o_width) {
+    const size_t padded = (n + LANES - 1) / LANES * LANES;
+    for (size_t r = 0; r < m; r++, s += s_stride, sum += EC_CPU_MAX_LANES, o += o_width) {
+        for (size_t j = n; j < padded; j++) s[j] = -INFINITY;
+        const float here = row_highest(s, padded);
+        vf total = v_load(sum);
+        if (here > highest[r]) {
+            const float factor = expf(highest[r] - here); /* 0 for the first block */
+            for (size_t j = 0; j < o_width; j += LANES) v_store(o + j, v_load(o + j) * factor);
+            total = total * factor;
+            highest[r] = here;
+        }
+        /* A row of nothing but -inf has no highest; its terms are 0 and its result NaN. */
+        const vf shift = v_set1(highest[r] == -INFINITY ? 0.0f : highest[r]);
+        vf more = v_set1(0.0f);
+        size_t j = 0;
+        for (; j + 2 * LANES <= padded; j += 2 * LANES) {
+            const vf p = v_exp_nonpositive(v_load(s + j) - shift);
+            const vf q = v_exp_nonpositive(v_load(s + j + LANES) - shift);
+            v_store(s + j, p);
+            v_store(s + j + LANES, q);
+            total = total + p;
+            more = more + q;
+        }
+        for (; j < padded; j += LANES) {
+            const vf p = v_exp_nonpositive(v_load(s + j) - shift);
+            v_store(s + j, p);
+            total = total + p;
+        }
+        v_store(sum, total + more);
+    }
+}
+
+static void softmax_finish(float *y, size_t y_stride, const float *o, size_t o_width,
+                           const float *sum, size_t m, size_t d) {
+    for (size_t r = 0; r < m; r++) {
+        const vf total = v_set1(v_sum(v_load(sum + r * EC_CPU_MAX_LANES)));
+        for (size_t j = 0; j < d; j += LANES) {
+            const vf x = v_load(o + r * o_width + j) / total;
+            if (d - j >= LANES)
+                v_store(y + r * y_stride + j, x);
+            else
+                v_store_head(y + r * y_stride + j, x, d - j);
+        }
+    }
+}
+
+/* ---- norms ---- */
+
+/* Four partial sums, so that the additions need not wait for one another and errors stay small. */
+typedef struct {
+    vf part[4];
+} sums;
+
+INLINE float sums_total(const sums *s) {
+    return v_sum((s->part[0] + s->part[1]) + (s->part[2] + s->part[3]));
+}
+
+INLINE vf load_upto(const float *p, size_t n) {
+    return n >= LANES ? v_load(p) : v_load_head(p, n);
+}
+
+/* x - mean, and 0 in the lanes past the end. */
+INLINE vf centred(const float *p, size_t n, vf mean) {
+    if (n >= LANES) return v_load(p) - mean;
+    float part[LANES] = {0};
+    v_store_head(part, v_load_head(p, n) - mean, n);
+    return v_load(part);
+}
+
+/* Two passes, the second around the mean of the first, which it also corrects:
+ *     delta = mean(x - mean),  var = mean((x - mean)^2) - delta^2,
+ * so that a mean far larger than the deviation costs no accuracy. */
+static void layer_norm(float *y, const float *x, size_t rows, size_t d, const float *weight,
+                       const float *bias, float eps) {
+    for (size_t r = 0; r < rows; r++, x += d, y += d) {
+        sums sum = {{{0}}};
+        size_t j = 0;
+        for (; j + 4 * LANES <= d; j += 4 * LANES) {
+            UNROLL for (size_t i = 0; i < 4; i++) sum.part[i] += v_load(x + j + i * LANES);
+        }
+        for (; j < d; j += LANES) sum.part[0] += load_upto(x + j, d - j);
+        const vf mean = v_set1(sums_total(&sum) / (float)d);
+
+        sums first = {{{0}}}, second = {{{0}}};
+        for (j = 0; j + 4 * LANES <= d; j += 4 * LANES) {
+            UNROLL for (size_t i = 0; i < 4; i++) {
+                const vf e = v_load(x + j + i * LANES) - mean;
+                first.part[i] += e;
+                second.part[i] = v_fma(e, e, second.part[i]);
+            }
+        }
+        for (; j < d; j += LANES) {
+            const vf e = centred(x + j, d - j, mean);
+            first.part[0] += e;
+            second.part[0] = v_fma(e, e, second.part[0]);
+        }
+        const float delta = sums_total(&first) / (float)d;
+        const float variance = sums_total(&second) / (float)d - delta * delta;
+        const vf scale = v_set1(1.0f / sqrtf(variance + eps)), off = v_set1(delta);
+
+        for (j = 0; j + LANES <= d; j += LANES) {
+            const vf e = (v_load(x + j) - mean - off) * scale;
+            v_store(y + j, v_fma(e, v_load(weight + j), v_load(bias + j)));
+        }
+        if (j < d) {
+            const size_t n = d - j;
+            const vf e = (v_load_head(x + j, n) - mean - off) * scale;
+            v_store_head(y + j, v_fma(e, v_load_head(weight + j, n), v_load_head(bias + j, n)), n);
+        }
+    }
+}
+
+static void swiglu(float *y, const float *x, size_t rows, size_t d) {
+    for (size_t r = 0; r < rows; r++, x += 2 * d, y += d)
+        for (size_t j = 0; j < d; j += LANES) {
+            const size_t n = d - j < LANES ? d - j : LANES;
+            const vf g = v_x_sigmoid(load_upto(x + j, n), v_set1(1.0f)) * load_upto(x + d + j, n);
+            if (n == LANES)
+                v_store(y + j, g);
+            else
+                v_store_head(y + j, g, n);
+        }
+}
+
+/* ---- the peak ---- */
+
+static double fma_loop(size_t rounds) {
+    enum { CHAINS = TILE_ROWS * TILE_VECTORS, STEPS = 8 };
+    vf x[CHAINS];
+    UNROLL for (size_t i = 0; i < TILE_ROWS; i++) {
+        UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) x[i * TILE_VECTORS + v] =
+            v_set1((float)(i * TILE_VECTORS + v)); /* all different */
+    }
+    const vf a = v_set1(0.75f), b = v_set1(0.5f);
+    for (size_t n = 0; n < rounds; n++) {
+        UNROLL for (size_t step = 0; step < STEPS; step++) {
+            UNROLL for (size_t i = 0; i < TILE_ROWS; i++) {
+                UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) x[i * TILE_VECTORS + v] =
+                    v_fma(x[i * TILE_VECTORS + v], a, b);
+            }
+        }
+    }
+    vf total = x[0];
+    for (size_t i = 1; i < CHAINS; i++) total += x[i];
+    volatile float sink = v_sum(total); /* or the loop would be dead code */
+    (void)sink;
+    return 2.0 * LANES * CHAINS * STEPS * (double)rounds;
+}
+
+const ec_cpu_kernels KERNELS = {
+    .name = KERNELS_NAME,
+    .tile = TILE_ROWS,
+    .panel = PANEL,
+    .to_f32 = to_f32,
+    .pack = pack,
+    .pack_columns = pack_columns,
+    .product = product,
+    .epilogue = epilogue,
+    .softmax_step = softmax_step,
+    .softmax_finish = softmax_finish,
+    .layer_norm = layer_norm,
+    .swiglu = swiglu,
+    .activate = activate,
+    .fma_loop = fma_loop,
+};

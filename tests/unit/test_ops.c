@@ -1,0 +1,872 @@
+/* The promises of ops/ops.h and of the CPU's kernels: every operation against plain loops in double
+ * precision, on every instruction set that this processor has.
+ *
+ * Operands end at an unreadable page (whole elements before it, at whatever alignment that gives),
+ * so that an element read or written too far is a crash in every build. */
+#include <math.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "cpu/cpu.h"
+#include "cpu/peak.h"
+#include "eyechart/rng.h"
+#include "ops/arena.h"
+#include "ops/ops.h"
+
+/* ---- operands ---- */
+
+enum { MAX_GUARDED = 64 };
+
+static struct {
+    unsigned char *map;
+    size_t bytes;
+} guarded[MAX_GUARDED];
+static size_t n_guarded;
+
+/* `bytes` bytes that end at an unreadable page, or `gap` bytes before it. */
+static void *guard(size_t bytes, size_t gap) {
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    const size_t size = (bytes + gap + page - 1) / page * page;
+    unsigned char *map =
+        mmap(NULL, size + page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    assert_true(map != MAP_FAILED);
+    assert_int_equal(mprotect(map + size, page, PROT_NONE), 0);
+    assert_true(n_guarded < MAX_GUARDED);
+    guarded[n_guarded].map = map;
+    guarded[n_guarded++].bytes = size + page;
+    return map + size - bytes - gap;
+}
+
+static void release_guarded(void) {
+    while (n_guarded > 0) {
+        n_guarded--;
+        munmap(guarded[n_guarded].map, guarded[n_guarded].bytes);
+    }
+}
+
+static ec_rng rng;
+
+static float uniform(void) {
+    return (float)(2.0 * ec_rng_uniform(&rng) - 1.0);
+}
+
+static float *floats(size_t n, float size) {
+    float *p = guard(n * sizeof *p, 0);
+    for (size_t i = 0; i < n; i++) p[i] = size * uniform();
+    return p;
+}
+
+static float from_half(uint16_t h) {
+    const int sign = h >> 15, exponent = h >> 10 & 31, fraction = h & 1023;
+    if (exponent == 31) return fraction != 0 ? NAN : sign ? -INFINITY : INFINITY;
+    const double magnitude =
+        exponent == 0 ? ldexp(fraction, -24) : ldexp(1024 + fraction, exponent - 25);
+    return (float)(sign ? -magnitude : magnitude);
+}
+
+static float from_brain(uint16_t h) {
+    const uint32_t bits = (uint32_t)h << 16;
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+/* A tensor in [-1, 1] of `dtype`, `gap` bytes before the unreadable page. */
+static ec_tensor weights(ec_dtype dtype, size_t rows, size_t columns, size_t gap) {
+    ec_tensor t = {.dtype = dtype, .n_dims = 2, .shape = {rows, columns}};
+    const size_t n = rows * columns, bytes = dtype == EC_F32 ? 4 : 2;
+    unsigned char *data = t.data = guard(n * bytes, gap);
+    for (size_t i = 0; i < n; i++) {
+        const float f = uniform();
+        uint32_t bits;
+        memcpy(&bits, &f, sizeof bits);
+        if (dtype == EC_F32) {
+            memcpy(data + 4 * i, &f, 4);
+        } else {
+            uint16_t h = (uint16_t)(bits >> 16);
+            if (dtype == EC_F16) /* sign, exponent 2^-7 to 1, ten random bits */
+                h = (uint16_t)((bits >> 16 & 0x8000) | (8 + ec_rng_below(&rng, 7)) << 10 |
+                               ec_rng_below(&rng, 1024));
+            memcpy(data + 2 * i, &h, 2);
+        }
+    }
+    return t;
+}
+
+static double at(const ec_tensor *t, size_t i) {
+    const unsigned char *data = t->data;
+    if (t->dtype == EC_F32) {
+        float f;
+        memcpy(&f, data + 4 * i, 4);
+        return f;
+    }
+    uint16_t h;
+    memcpy(&h, data + 2 * i, 2);
+    return t->dtype == EC_F16 ? from_half(h) : from_brain(h);
+}
+
+/* ---- backends ---- */
+
+/* The backend of the instruction set that the test is run for; the test is skipped without it. */
+static ec_backend open_backend(void **state, size_t threads) {
+    if (ec_cpu_kernels_find(*state) == NULL) {
+        print_message("this processor has no %s\n", (const char *)*state);
+        skip();
+    }
+    ec_rng_init(&rng, 3, 0);
+    ec_backend b;
+    assert_int_equal(ec_cpu_backend_new(&b, *state, threads, NULL), EC_OK);
+    assert_string_equal(b.name, *state);
+    return b;
+}
+
+static void close_backend(ec_backend *b) {
+    b->free(b->state);
+}
+
+/* ---- linear ---- */
+
+static double activation_of(double x, ec_activation activation) {
+    switch (activation) {
+    case EC_ACT_QUICK_GELU:
+        return x / (1.0 + exp(-1.702 * x));
+    case EC_ACT_GELU:
+        return 0.5 * x * erfc(-x / sqrt(2.0));
+    case EC_ACT_GELU_TANH:
+        return x / (1.0 + exp(-2.0 * sqrt(2.0 / acos(-1.0)) * (x + 0.044715 * x * x * x)));
+    case EC_ACT_SILU:
+        return x / (1.0 + exp(-x));
+    default:
+        return x;
+    }
+}
+
+typedef struct {
+    size_t m, k, n;
+    ec_dtype dtype;
+    size_t gap; /* makes addresses odd */
+    bool bias, scale, residual, in_place;
+    ec_activation activation;
+} linear_case;
+
+/* The error allowed is relative to the sizes that were added up, not to their sum, which may
+ * cancel: 1e-6 of sum |x w| (observed: 2.5e-7). */
+static void check_linear(const ec_backend *b, const linear_case *c) {
+    float *const x = floats(c->m * c->k, 1.0f), *const before = floats(c->m * c->n, 2.0f);
+    float *const y = c->in_place ? before : floats(c->m * c->n, 1.0f);
+    const ec_tensor w = weights(c->dtype, c->n, c->k, c->gap);
+    const ec_tensor bias = weights(c->dtype, 1, c->n, c->gap);
+    const ec_tensor scale = weights(c->dtype, 1, c->n, c->gap);
+    float *const residual = guard(c->m * c->n * sizeof(float), 0);
+    memcpy(residual, before, c->m * c->n * sizeof(float));
+    const ec_epilogue e = {.bias = c->bias ? &bias : NULL,
+                           .scale = c->scale ? &scale : NULL,
+                           .activation = c->activation,
+                           .residual = c->residual ? before : NULL};
+    assert_int_equal(b->linear(b->state, y, x, c->m, c->k, &w, &e), EC_OK);
+
+    for (size_t i = 0; i < c->m; i++)
+        for (size_t j = 0; j < c->n; j++) {
+            double sum = c->bias ? at(&bias, j) : 0.0, size = fabs(sum);
+            for (size_t p = 0; p < c->k; p++) {
+                sum += (double)x[i * c->k + p] * at(&w, j * c->k + p);
+                size += fabs((double)x[i * c->k + p] * at(&w, j * c->k + p));
+            }
+            double expected = activation_of(sum, c->activation);
+            if (c->scale) expected *= at(&scale, j);
+            if (c->residual) expected += residual[i * c->n + j];
+            const double error = fabs(y[i * c->n + j] - expected);
+            if (!(error <= 1e-6 * (size + 1.0)))
+                fail_msg(
+                    "%s, m %zu k %zu n %zu, %s, gap %zu, bias %d scale %d residual %d in place "
+                    "%d activation %d: y[%zu][%zu] = %.9g, expected %.9g",
+                    b->name, c->m, c->k, c->n, ec_dtype_name(c->dtype), c->gap, c->bias, c->scale,
+                    c->residual, c->in_place, c->activation, i, j, (double)y[i * c->n + j],
+                    expected);
+        }
+    release_guarded();
+}
+
+static const ec_dtype DTYPES[] = {EC_F32, EC_F16, EC_BF16};
+
+static void linear_is_the_double_loop_at_every_edge(void **state) {
+    ec_backend b = open_backend(state, 1);
+    static const size_t m[] = {1, 2, 5, 6, 7, 11, 12, 13, 25}, k[] = {1, 3, 4, 5, 16, 17, 129, 700},
+                        n[] = {1, 7, 8, 15, 16, 17, 31, 32, 33, 65};
+    size_t turn = 0;
+    for (size_t i = 0; i < sizeof m / sizeof *m; i++)
+        for (size_t j = 0; j < sizeof n / sizeof *n; j++, turn++)
+            check_linear(&b, &(linear_case){.m = m[i],
+                                            .n = n[j],
+                                            .k = k[turn % 8],
+                                            .dtype = DTYPES[turn % 3],
+                                            .gap = turn / 2 % 2,
+                                            .bias = turn % 2,
+                                            .scale = turn / 3 % 2,
+                                            .residual = turn / 5 % 2,
+                                            .in_place = turn / 5 % 2});
+    close_backend(&b);
+}
+
+static void linear_applies_every_epilogue(void **state) {
+    ec_backend b = open_backend(state, 1);
+    for (int activation = EC_ACT_NONE; activation <= EC_ACT_SILU; activation++)
+        for (int flags = 0; flags < 16; flags++)
+            check_linear(&b, &(linear_case){.m = 7,
+                                            .k = 19,
+                                            .n = 37,
+                                            .dtype = DTYPES[flags % 3],
+                                            .bias = flags & 1,
+                                            .scale = flags >> 1 & 1,
+                                            .residual = flags >> 2 & 1,
+                                            .in_place = (flags >> 2 & 1) && (flags >> 3 & 1),
+                                            .activation = (ec_activation)activation});
+    close_backend(&b);
+}
+
+/* Several blocks of rows, of k and of columns, and several tasks. */
+static void linear_joins_its_blocks(void **state) {
+    ec_backend b = open_backend(state, 3);
+    for (int i = 0; i < 3; i++)
+        check_linear(&b, &(linear_case){.m = 150,
+                                        .k = 900,
+                                        .n = 210,
+                                        .dtype = DTYPES[i],
+                                        .gap = (size_t)i,
+                                        .bias = true,
+                                        .scale = true,
+                                        .residual = true,
+                                        .in_place = true});
+    check_linear(&b, &(linear_case){.m = 700, .k = 30, .n = 20, .bias = true});
+    check_linear(&b, &(linear_case){.m = 3, .k = 40, .n = 2500, .bias = true});
+    close_backend(&b);
+}
+
+/* W is a convolution's weight [n, 3, 2, 2] that sees every pixel once. */
+static void linear_takes_weights_of_more_dimensions(void **state) {
+    (void)state;
+    ec_rng_init(&rng, 4, 0);
+    ec_ctx *ctx;
+    assert_int_equal(ec_ctx_new(&ctx, NULL, 1, NULL), EC_OK);
+    ec_tensor w = weights(EC_F32, 5, 12, 0);
+    ec_tensor x = ec_scratch(ctx, 2, (size_t[]){3, 12});
+    for (size_t i = 0; i < 36; i++) ((float *)x.data)[i] = uniform();
+    const ec_tensor flat = ec_linear(ctx, x, (ec_linear_params){&w, NULL}, EC_ACT_NONE);
+    w.n_dims = 4;
+    memcpy(w.shape, (size_t[]){5, 3, 2, 2}, 4 * sizeof(size_t));
+    const ec_tensor y = ec_linear(ctx, x, (ec_linear_params){&w, NULL}, EC_ACT_NONE);
+    assert_int_equal(ec_ctx_status(ctx, NULL), EC_OK);
+    assert_int_equal(y.shape[1], 5);
+    assert_memory_equal(y.data, flat.data, 15 * sizeof(float));
+    ec_ctx_free(ctx);
+    release_guarded();
+}
+
+/* f(2 a + b / 2) = 2 f(a) + f(b) / 2, with factors that round nothing. */
+static void linear_is_linear(void **state) {
+    ec_backend b = open_backend(state, 1);
+    enum { M = 9, K = 300, N = 50 };
+    float *x[3], *y[3];
+    for (int i = 0; i < 3; i++) {
+        x[i] = floats(M * K, 1.0f);
+        y[i] = floats(M * N, 1.0f);
+    }
+    for (size_t i = 0; i < M * K; i++) x[2][i] = 2.0f * x[0][i] + 0.5f * x[1][i];
+    const ec_tensor w = weights(EC_BF16, N, K, 0);
+    for (int i = 0; i < 3; i++)
+        assert_int_equal(b.linear(b.state, y[i], x[i], M, K, &w, &(ec_epilogue){0}), EC_OK);
+    for (size_t i = 0; i < M * N; i++)
+        assert_true(fabsf(y[2][i] - (2.0f * y[0][i] + 0.5f * y[1][i])) <= 3e-5f);
+    release_guarded();
+    close_backend(&b);
+}
+
+/* An infinity or a NaN in one row stays in that row. */
+static void what_is_not_finite_stays_in_its_row(void **state) {
+    ec_backend b = open_backend(state, 1);
+    enum { M = 14, K = 33, N = 20 };
+    float *x = floats(M * K, 1.0f), *y = floats(M * N, 1.0f), *clean = floats(M * N, 1.0f);
+    const ec_tensor w = weights(EC_F32, N, K, 0);
+    assert_int_equal(b.linear(b.state, clean, x, M, K, &w, &(ec_epilogue){0}), EC_OK);
+    x[3 * K + 5] = INFINITY;
+    x[8 * K + 32] = NAN;
+    assert_int_equal(b.linear(b.state, y, x, M, K, &w, &(ec_epilogue){0}), EC_OK);
+    for (size_t i = 0; i < M; i++)
+        for (size_t j = 0; j < N; j++) {
+            if (i == 3)
+                assert_true(isinf(y[i * N + j]));
+            else if (i == 8)
+                assert_true(isnan(y[i * N + j]));
+            else
+                assert_true(y[i * N + j] == clean[i * N + j]);
+        }
+    release_guarded();
+    close_backend(&b);
+}
+
+/* ---- activations and weights ---- */
+
+static float activate_one(const ec_cpu_kernels *kernels, float x, ec_activation activation) {
+    float y;
+    kernels->activate(&y, &x, 1, activation);
+    return y;
+}
+
+/* Relative error, which also holds the small left tails to account; there the argument of exp is
+ * large, and the rounding of this argument becomes a relative error of its own. Observed: 0.7 of
+ * the limit. */
+static void activations_keep_their_relative_accuracy(void **state) {
+    ec_backend b = open_backend(state, 1);
+    const ec_cpu_kernels *kernels = ec_cpu_kernels_find(*state);
+    enum { N = 24001 };
+    float *x = floats(N, 1.0f), *y = floats(N, 1.0f);
+    for (int i = 0; i < N; i++) x[i] = (float)(i - 12000) * 0.001f;
+    for (int activation = EC_ACT_QUICK_GELU; activation <= EC_ACT_SILU; activation++) {
+        kernels->activate(y, x, N, (ec_activation)activation);
+        for (int i = 0; i < N; i++) {
+            const double expected = activation_of(x[i], (ec_activation)activation);
+            const double tail = x[i] < 0.0f ? -log(expected / x[i]) : 0.0;
+            if (fabs(expected) > 1e-37 &&
+                !(fabs(y[i] - expected) <= (7e-7 + 3e-7 * tail) * fabs(expected)))
+                fail_msg("%s, activation %d: f(%g) = %.9g, expected %.9g", b.name, activation,
+                         (double)x[i], (double)y[i], expected);
+        }
+    }
+    release_guarded();
+    close_backend(&b);
+}
+
+static void activations_keep_zero_infinity_and_nan(void **state) {
+    ec_backend b = open_backend(state, 1);
+    const ec_cpu_kernels *kernels = ec_cpu_kernels_find(*state);
+    for (ec_activation a = EC_ACT_QUICK_GELU; a <= EC_ACT_SILU; a++) {
+        assert_true(activate_one(kernels, 0.0f, a) == 0.0f);
+        assert_true(activate_one(kernels, 1e-40f, a) < 1e-40f);
+        assert_true(activate_one(kernels, 300.0f, a) == 300.0f);
+        assert_true(activate_one(kernels, 1e30f, a) == 1e30f);
+        assert_true(activate_one(kernels, -300.0f, a) == 0.0f);
+        assert_true(fabsf(activate_one(kernels, -1e30f, a)) == 0.0f);
+        assert_true(activate_one(kernels, INFINITY, a) == INFINITY);
+        assert_true(isnan(activate_one(kernels, NAN, a)));
+    }
+    close_backend(&b);
+}
+
+static void every_halfword_converts_exactly(void **state) {
+    ec_backend b = open_backend(state, 1);
+    const ec_cpu_kernels *kernels = ec_cpu_kernels_find(*state);
+    enum { N = 65536 };
+    uint16_t *in = guard(N * sizeof *in, 0);
+    float *out = guard(N * sizeof *out, 0);
+    for (int i = 0; i < N; i++) in[i] = (uint16_t)i;
+    for (int brain = 0; brain < 2; brain++) {
+        kernels->to_f32(out, in, brain ? EC_BF16 : EC_F16, N);
+        for (int i = 0; i < N; i++) {
+            const float expected = brain ? from_brain(in[i]) : from_half(in[i]);
+            if (isnan(expected))
+                assert_true(isnan(out[i]));
+            else if (memcmp(&out[i], &expected, 4) != 0)
+                fail_msg("%s %s %04x: %a, expected %a", b.name, brain ? "bf16" : "f16", i,
+                         (double)out[i], (double)expected);
+        }
+    }
+    release_guarded();
+    close_backend(&b);
+}
+
+/* ---- attention ---- */
+
+typedef struct {
+    size_t n, t, heads, d;
+    float q_size;
+} attention_case;
+
+/* Allowed: 1e-6 of the values' size, and what the rounding of scores (f32, relative 6e-8 of their
+ * size) does to their exponentials. Observed: 2e-7. */
+static void check_attention(const ec_backend *b, const attention_case *c) {
+    const size_t width = c->heads * c->d, stride = 3 * width;
+    float *const qkv = floats(c->n * c->t * stride, 1.0f), *const y =
+                                                               floats(c->n * c->t * width, 1.0f);
+    for (size_t i = 0; i < c->n * c->t; i++)
+        for (size_t j = 0; j < width; j++) qkv[i * stride + j] *= c->q_size;
+    const double scale = 1.0 / sqrt((double)c->d);
+    assert_int_equal(b->attention(b->state, y, qkv, qkv + width, qkv + 2 * width, stride, c->n,
+                                  c->t, c->heads, c->d, (float)scale),
+                     EC_OK);
+    double *const p = malloc(c->t * sizeof *p);
+    assert_non_null(p);
+    const double limit = 1e-6 * (1.0 + c->q_size * sqrt((double)c->d));
+    for (size_t image = 0; image < c->n; image++)
+        for (size_t head = 0; head < c->heads; head++)
+            for (size_t i = 0; i < c->t; i++) {
+                const float *in = qkv + image * c->t * stride + head * c->d;
+                double highest = -INFINITY, total = 0.0;
+                for (size_t j = 0; j < c->t; j++) {
+                    p[j] = 0.0;
+                    for (size_t x = 0; x < c->d; x++)
+                        p[j] += (double)in[i * stride + x] * in[j * stride + width + x] * scale;
+                    if (p[j] > highest) highest = p[j];
+                }
+                for (size_t j = 0; j < c->t; j++) total += p[j] = exp(p[j] - highest);
+                for (size_t x = 0; x < c->d; x++) {
+                    double expected = 0.0;
+                    for (size_t j = 0; j < c->t; j++)
+                        expected += p[j] / total * in[j * stride + 2 * width + x];
+                    const double got = y[(image * c->t + i) * width + head * c->d + x];
+                    if (!(fabs(got - expected) <= limit))
+                        fail_msg("%s, n %zu t %zu heads %zu d %zu: y[%zu][%zu][%zu][%zu] = %.9g, "
+                                 "expected %.9g",
+                                 b->name, c->n, c->t, c->heads, c->d, image, i, head, x, got,
+                                 expected);
+                }
+            }
+    free(p);
+    release_guarded();
+}
+
+static void attention_is_the_double_loop(void **state) {
+    ec_backend b = open_backend(state, 1);
+    static const size_t d[] = {1, 8, 16, 20, 40, 64, 72, 80, 88, 160},
+                        t[] = {1, 2, 7, 16, 17, 49, 50};
+    size_t turn = 0;
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
+        for (int j = 0; j < 2; j++, turn++)
+            check_attention(&b, &(attention_case){.n = 1 + turn % 2,
+                                                  .t = t[turn % 7],
+                                                  .heads = 1 + turn % 3,
+                                                  .d = d[i],
+                                                  .q_size = 3.0f});
+    close_backend(&b);
+}
+
+/* More keys than a block holds, more queries than a block holds. */
+static void attention_joins_its_blocks(void **state) {
+    ec_backend b = open_backend(state, 3);
+    check_attention(&b, &(attention_case){.n = 1, .t = 230, .heads = 1, .d = 24, .q_size = 3.0f});
+    check_attention(&b, &(attention_case){.n = 1, .t = 470, .heads = 2, .d = 16, .q_size = 1.0f});
+    close_backend(&b);
+}
+
+/* Scores of several hundred, where exp without the shift overflows. */
+static void attention_stands_large_scores(void **state) {
+    ec_backend b = open_backend(state, 1);
+    check_attention(&b, &(attention_case){.n = 1, .t = 300, .heads = 1, .d = 32, .q_size = 500.0f});
+    close_backend(&b);
+}
+
+/* The highest score grows from block to block, so that what was summed must be rescaled; with
+ * scores 0, 1, 2, … the weights are those of a geometric series. */
+static void attention_rescales_when_the_highest_score_moves(void **state) {
+    ec_backend b = open_backend(state, 1);
+    enum { T = 500, D = 16 };
+    float *q = floats(T * D, 0.0f), *k = floats(T * D, 0.0f), *v = floats(T * D, 0.0f);
+    float *y = floats(T * D, 1.0f);
+    const double step = 0.01;
+    for (size_t i = 0; i < T; i++) {
+        q[i * D] = 1.0f;
+        k[i * D] = (float)(step * (double)i);
+        for (size_t j = 0; j < D; j++) v[i * D + j] = (float)i;
+    }
+    double total = 0.0, expected = 0.0;
+    for (int i = 0; i < T; i++) {
+        total += exp((double)k[i * D]);
+        expected += i * exp((double)k[i * D]);
+    }
+    expected /= total;
+    assert_int_equal(b.attention(b.state, y, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
+    for (size_t i = 0; i < T * D; i++) assert_true(fabs(y[i] - expected) <= 1e-6 * expected);
+    release_guarded();
+    close_backend(&b);
+}
+
+static void an_infinite_score_spoils_its_query_alone(void **state) {
+    ec_backend b = open_backend(state, 1);
+    enum { T = 60, D = 16 };
+    float *q = floats(T * D, 1.0f), *k = floats(T * D, 1.0f), *v = floats(T * D, 1.0f);
+    float *y = floats(T * D, 1.0f), *clean = floats(T * D, 1.0f);
+    assert_int_equal(b.attention(b.state, clean, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
+    q[7 * D] = INFINITY;
+    q[9 * D + 3] = NAN;
+    assert_int_equal(b.attention(b.state, y, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
+    for (size_t i = 0; i < T; i++)
+        for (size_t j = 0; j < D; j++) {
+            if (i == 7 || i == 9)
+                assert_true(isnan(y[i * D + j]));
+            else
+                assert_true(y[i * D + j] == clean[i * D + j]);
+        }
+    release_guarded();
+    close_backend(&b);
+}
+
+/* ---- norms ---- */
+
+static void check_layer_norm(const ec_backend *b, size_t rows, size_t d, ec_dtype dtype, float mean,
+                             float size, float eps) {
+    float *const x = floats(rows * d, size), *const y = floats(rows * d, 1.0f);
+    for (size_t i = 0; i < rows * d; i++) x[i] += mean;
+    const ec_tensor w = weights(dtype, 1, d, 1), bias = weights(dtype, 1, d, 1);
+    assert_int_equal(b->layer_norm(b->state, y, x, rows, d, &w, &bias, eps), EC_OK);
+    for (size_t r = 0; r < rows; r++) {
+        double mu = 0.0, var = 0.0;
+        for (size_t i = 0; i < d; i++) mu += x[r * d + i];
+        mu /= (double)d;
+        for (size_t i = 0; i < d; i++) var += (x[r * d + i] - mu) * (x[r * d + i] - mu);
+        var /= (double)d;
+        for (size_t i = 0; i < d; i++) {
+            const double unit = (x[r * d + i] - mu) / sqrt(var + eps);
+            const double expected = unit * at(&w, i) + at(&bias, i);
+            if (!(fabs(y[r * d + i] - expected) <= 1e-6 * (1.0 + fabs(unit))))
+                fail_msg("%s, d %zu, mean %g, size %g: y[%zu][%zu] = %.9g, expected %.9g", b->name,
+                         d, (double)mean, (double)size, r, i, (double)y[r * d + i], expected);
+        }
+    }
+    release_guarded();
+}
+
+/* The error allowed, 1e-6, is that of a few roundings (observed: 4e-7), also where the mean is a
+ * thousand times the deviation. */
+static void layer_norm_is_the_double_loop(void **state) {
+    ec_backend b = open_backend(state, 2);
+    static const size_t d[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 127, 1024};
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++) {
+        check_layer_norm(&b, 5, d[i], DTYPES[i % 3], 0.0f, 1.0f, 1e-5f);
+        check_layer_norm(&b, 2, d[i], DTYPES[i % 3], 1000.0f, 1.0f, 1e-5f);
+    }
+    check_layer_norm(&b, 300, 200, EC_F16, 0.5f, 3.0f, 1e-6f); /* several tasks */
+    close_backend(&b);
+}
+
+/* Deviations of the size of sqrt(eps), where another eps is another result. */
+static void layer_norm_uses_its_epsilon(void **state) {
+    ec_backend b = open_backend(state, 1);
+    check_layer_norm(&b, 3, 96, EC_F32, 0.0f, 1e-3f, 1e-5f);
+    check_layer_norm(&b, 3, 96, EC_F32, 0.0f, 1e-3f, 1e-6f);
+    check_layer_norm(&b, 3, 96, EC_F32, 2.0f, 0.0f, 1e-6f); /* no deviation: the bias */
+    close_backend(&b);
+}
+
+static void layer_norm_works_in_place(void **state) {
+    ec_backend b = open_backend(state, 1);
+    enum { ROWS = 3, D = 77 };
+    float *x = floats(ROWS * D, 1.0f), *y = floats(ROWS * D, 1.0f);
+    const ec_tensor w = weights(EC_F32, 1, D, 0);
+    assert_int_equal(b.layer_norm(b.state, y, x, ROWS, D, &w, &w, 1e-5f), EC_OK);
+    assert_int_equal(b.layer_norm(b.state, x, x, ROWS, D, &w, &w, 1e-5f), EC_OK);
+    assert_memory_equal(x, y, ROWS * D * sizeof *x);
+    release_guarded();
+    close_backend(&b);
+}
+
+static void swiglu_is_the_double_loop(void **state) {
+    ec_backend b = open_backend(state, 2);
+    static const size_t d[] = {1, 5, 8, 16, 21, 200};
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++) {
+        enum { ROWS = 170 };
+        float *x = floats(ROWS * 2 * d[i], 5.0f), *y = floats(ROWS * d[i], 1.0f);
+        assert_int_equal(b.swiglu(b.state, y, x, ROWS, d[i]), EC_OK);
+        for (size_t r = 0; r < ROWS; r++)
+            for (size_t j = 0; j < d[i]; j++) {
+                const float *row = x + r * 2 * d[i];
+                const double expected = activation_of(row[j], EC_ACT_SILU) * row[d[i] + j];
+                assert_true(fabs(y[r * d[i] + j] - expected) <= 1e-6 * fabs(expected));
+            }
+        release_guarded();
+    }
+    close_backend(&b);
+}
+
+/* ---- threads ---- */
+
+/* All operations on one set of operands: [linear | attention | norm | swiglu]. */
+enum { T_M = 97, T_K = 700, T_N = 300, T_T = 130, T_HEADS = 3, T_D = 24 };
+enum { T_LINEAR = T_M * T_N, T_ATTENTION = T_T * T_HEADS * T_D, T_NORM = T_M * T_K };
+enum { T_SWIGLU = T_M * T_K / 2, T_ALL = T_LINEAR + T_ATTENTION + T_NORM + T_SWIGLU };
+
+static float *with_threads(void **state, size_t threads) {
+    ec_backend b = open_backend(state, threads);
+    float *out = malloc(T_ALL * sizeof *out);
+    assert_non_null(out);
+    float *x = floats(T_M * T_K, 1.0f), *y = out;
+    for (size_t i = 0; i < T_LINEAR; i++) y[i] = uniform();
+    const ec_tensor w = weights(EC_BF16, T_N, T_K, 0), bias = weights(EC_F32, 1, T_K, 0);
+    const ec_tensor short_bias = {.dtype = EC_F32, .n_dims = 1, .shape = {T_N}, .data = bias.data};
+    const ec_epilogue e = {
+        .bias = &short_bias, .scale = &short_bias, .activation = EC_ACT_GELU, .residual = y};
+    assert_int_equal(b.linear(b.state, y, x, T_M, T_K, &w, &e), EC_OK);
+    y += T_LINEAR;
+    enum { WIDTH = T_HEADS * T_D };
+    assert_int_equal(
+        b.attention(b.state, y, x, x + WIDTH, x + 2 * WIDTH, 3 * WIDTH, 1, T_T, T_HEADS, T_D, 0.2f),
+        EC_OK);
+    y += T_ATTENTION;
+    assert_int_equal(b.layer_norm(b.state, y, x, T_M, T_K, &bias, &bias, 1e-5f), EC_OK);
+    y += T_NORM;
+    assert_int_equal(b.swiglu(b.state, y, x, T_M, T_K / 2), EC_OK);
+    release_guarded();
+    close_backend(&b);
+    return out;
+}
+
+static void results_do_not_depend_on_the_number_of_threads(void **state) {
+    float *one = with_threads(state, 1);
+    static const size_t threads[] = {2, 3, 7, 40};
+    for (size_t i = 0; i < sizeof threads / sizeof *threads; i++) {
+        float *many = with_threads(state, threads[i]);
+        assert_memory_equal(one, many, T_ALL * sizeof *one);
+        free(many);
+    }
+    free(one);
+}
+
+enum { ITEMS = 50 };
+
+static void count_item(void *context, size_t i, size_t worker) {
+    assert_true(worker < 5);
+    ((unsigned *)context)[i]++; /* one item, one writer: a second would be a race, too */
+}
+
+static void a_pool_runs_every_item_once(void **state) {
+    (void)state;
+    ec_pool *pool;
+    assert_int_equal(ec_pool_new(&pool, 5, NULL), EC_OK);
+    assert_int_equal(ec_pool_size(pool), 5);
+    for (size_t loop = 0; loop < 2000; loop++) {
+        unsigned count[ITEMS] = {0};
+        const size_t n = loop % ITEMS;
+        ec_pool_run(pool, n, count_item, count);
+        for (size_t i = 0; i < ITEMS; i++) assert_int_equal(count[i], i < n ? 1 : 0);
+        if (loop % 500 == 0) usleep(2000); /* long enough for the others to fall asleep */
+    }
+    ec_pool_free(pool);
+}
+
+static void a_pool_that_never_ran_can_be_freed(void **state) {
+    (void)state;
+    for (size_t i = 0; i < 20; i++) {
+        ec_pool *pool;
+        assert_int_equal(ec_pool_new(&pool, 4, NULL), EC_OK);
+        ec_pool_free(pool);
+    }
+    ec_pool_free(NULL);
+}
+
+/* ---- the peak ---- */
+
+/* A vector unit does more than one and less than a thousand operations a nanosecond on one thread.
+ */
+static void the_peak_is_plausible(void **state) {
+    ec_backend b = open_backend(state, 1);
+    double one;
+    assert_int_equal(ec_cpu_peak(&one, *state, 1, 0.005, NULL), EC_OK);
+    assert_true(one > 1e8 && one < 1e12);
+    double two;
+    assert_int_equal(ec_cpu_peak(&two, *state, 2, 0.005, NULL), EC_OK);
+    assert_true(two > 0.5 * one && two < 4.0 * one);
+    ec_error err;
+    assert_int_equal(ec_cpu_peak(&one, "mmx", 1, 0.005, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "mmx"));
+    assert_int_equal(ec_cpu_peak(&one, *state, 0, 0.005, NULL), EC_ERR_ARG);
+    close_backend(&b);
+}
+
+/* ---- contexts and scratch ---- */
+
+static void an_unknown_instruction_set_is_named(void **state) {
+    (void)state;
+    ec_ctx *ctx;
+    ec_error err;
+    assert_int_equal(ec_ctx_new(&ctx, "altivec", 1, &err), EC_ERR_ARG);
+    assert_null(ctx);
+    assert_non_null(strstr(err.message, "altivec"));
+    assert_non_null(strstr(err.message, "portable"));
+}
+
+static void the_best_instruction_set_is_the_default(void **state) {
+    (void)state;
+    ec_ctx *ctx;
+    assert_int_equal(ec_ctx_new(&ctx, NULL, 1, NULL), EC_OK);
+    const char *best = ec_cpu_kernels_find("avx512") != NULL ? "avx512"
+                       : ec_cpu_kernels_find("avx2") != NULL ? "avx2"
+                                                             : "portable";
+    assert_string_equal(ec_ctx_backend_name(ctx), best);
+    ec_ctx_free(ctx);
+    ec_ctx_free(NULL);
+}
+
+/* What a block of an encoder does, by the wrappers, against the same by the backend. */
+static void the_wrappers_pass_everything_on(void **state) {
+    ec_backend b = open_backend(state, 1);
+    ec_ctx *ctx;
+    assert_int_equal(ec_ctx_new(&ctx, *state, 2, NULL), EC_OK);
+    enum { N = 2, T = 5, D = 24, HEADS = 3, MLP = 40 };
+    const ec_tensor w = weights(EC_F16, D, D, 0), wide = weights(EC_F32, 2 * MLP, D, 0);
+    const ec_tensor narrow = weights(EC_BF16, D, MLP, 0);
+    ec_tensor bias = weights(EC_F32, 1, 2 * MLP, 0), gain = weights(EC_F32, 1, D, 0);
+    ec_tensor d_bias = {.dtype = EC_F32, .n_dims = 1, .shape = {D}, .data = bias.data};
+    const float *const residual = floats(N * T * D, 1.0f);
+
+    ec_tensor x = ec_scratch(ctx, 3, (size_t[]){N, T, D});
+    memcpy(x.data, residual, N * T * D * sizeof(float));
+    const ec_tensor norm = ec_layer_norm(ctx, x, (ec_norm_params){&gain, &d_bias}, 1e-2);
+    const ec_tensor k = ec_linear(ctx, norm, (ec_linear_params){&w, &d_bias}, EC_ACT_NONE);
+    const ec_tensor h = ec_attention(ctx, norm, k, norm, HEADS);
+    const ec_tensor up = ec_linear(ctx, h, (ec_linear_params){&wide, &bias}, EC_ACT_QUICK_GELU);
+    const ec_tensor gated = ec_swiglu(ctx, up);
+    ec_linear_add(ctx, x, gated, (ec_linear_params){&narrow, &d_bias}, &gain);
+    assert_int_equal(ec_ctx_status(ctx, NULL), EC_OK);
+    assert_int_equal(up.n_dims, 3);
+    assert_int_equal(up.shape[0], N);
+    assert_int_equal(up.shape[1], T);
+    assert_int_equal(up.shape[2], 2 * MLP);
+    assert_int_equal(gated.shape[2], MLP);
+
+    float a[N * T * D], c[N * T * D], e[N * T * D], f[N * T * 2 * MLP], g[N * T * MLP];
+    b.layer_norm(b.state, a, residual, N * T, D, &gain, &d_bias, 1e-2f);
+    assert_memory_equal(norm.data, a, sizeof a);
+    b.linear(b.state, c, a, N * T, D, &w, &(ec_epilogue){.bias = &d_bias});
+    assert_memory_equal(k.data, c, sizeof c);
+    b.attention(b.state, e, a, c, a, D, N, T, HEADS, D / HEADS, (float)(1.0 / sqrt(8.0)));
+    assert_memory_equal(h.data, e, sizeof e);
+    b.linear(b.state, f, e, N * T, D, &wide,
+             &(ec_epilogue){.bias = &bias, .activation = EC_ACT_QUICK_GELU});
+    assert_memory_equal(up.data, f, sizeof f);
+    b.swiglu(b.state, g, f, N * T, MLP);
+    assert_memory_equal(gated.data, g, sizeof g);
+    b.linear(b.state, e, g, N * T, MLP, &narrow,
+             &(ec_epilogue){.bias = &d_bias, .scale = &gain, .residual = residual});
+    assert_memory_equal(x.data, e, sizeof e);
+    ec_ctx_free(ctx);
+    release_guarded();
+    close_backend(&b);
+}
+
+/* After a failure the operations keep the shapes and touch nothing, and the first failure is told.
+ */
+static void a_context_remembers_its_first_failure(void **state) {
+    (void)state;
+    ec_ctx *ctx;
+    assert_int_equal(ec_ctx_new(&ctx, "portable", 1, NULL), EC_OK);
+    ec_rng_init(&rng, 5, 0);
+    const ec_tensor w = weights(EC_F32, 8, 8, 0);
+    const ec_mark mark = ec_scratch_mark(ctx);
+    ec_tensor x = ec_scratch(ctx, 2, (size_t[]){SIZE_MAX / 64, 8});
+    assert_null(x.data);
+    assert_true(ec_ctx_failed(ctx));
+    const ec_tensor y = ec_linear(ctx, x, (ec_linear_params){&w, NULL}, EC_ACT_NONE);
+    assert_null(y.data);
+    assert_int_equal(y.shape[1], 8);
+    ec_linear_add(ctx, y, x, (ec_linear_params){&w, NULL}, NULL);
+    assert_null(ec_scratch(ctx, 2, (size_t[]){SIZE_MAX / 2, SIZE_MAX / 2}).data);
+    ec_scratch_release(ctx, mark);
+
+    ec_error err;
+    assert_int_equal(ec_ctx_status(ctx, &err), EC_ERR_NOMEM);
+    assert_non_null(strstr(err.message, "[288230376151711743, 8]"));
+    assert_int_equal(ec_ctx_status(ctx, NULL), EC_OK);
+    assert_non_null(ec_scratch(ctx, 1, (size_t[]){8}).data);
+    ec_ctx_free(ctx);
+    release_guarded();
+}
+
+static void scratch_is_aligned_kept_and_reused(void **state) {
+    (void)state;
+    ec_ctx *ctx;
+    assert_int_equal(ec_ctx_new(&ctx, NULL, 1, NULL), EC_OK);
+    const ec_tensor kept = ec_scratch(ctx, 1, (size_t[]){3});
+    for (int i = 0; i < 3; i++) ((float *)kept.data)[i] = (float)i;
+    const ec_mark mark = ec_scratch_mark(ctx);
+    void *first = NULL;
+    size_t peak = 0;
+    for (int pass = 0; pass < 3; pass++) {
+        for (size_t n = 1; n < 3000000; n *= 7) { /* bytes to megabytes: over several blocks */
+            const ec_tensor t = ec_scratch(ctx, 1, (size_t[]){n});
+            assert_int_equal((uintptr_t)t.data % 64, 0);
+            memset(t.data, 0xff, n * sizeof(float));
+            if (n == 1 && pass == 0) first = t.data;
+            if (n == 1) assert_ptr_equal(t.data, first);
+        }
+        if (pass == 0) peak = ec_scratch_peak(ctx);
+        ec_scratch_release(ctx, mark);
+        assert_int_equal(ec_scratch_mark(ctx), mark);
+    }
+    assert_int_equal(ec_scratch_peak(ctx), peak); /* the same memory in every pass */
+    for (int i = 0; i < 3; i++) assert_true(((float *)kept.data)[i] == (float)i);
+    ec_ctx_free(ctx);
+}
+
+/* A mark in one block is released from another; what is older than the mark is untouched. */
+static void marks_nest_over_blocks(void **state) {
+    (void)state;
+    ec_arena arena = {0};
+    enum { DEPTH = 40 };
+    ec_rng_init(&rng, 6, 0);
+    for (int round = 0; round < 30; round++) {
+        unsigned char *data[DEPTH];
+        size_t mark[DEPTH], size[DEPTH];
+        for (size_t i = 0; i < DEPTH; i++) {
+            mark[i] = arena.used;
+            size[i] =
+                ec_rng_below(&rng, 4) == 0 ? ec_rng_below(&rng, 3 << 20) : ec_rng_below(&rng, 999);
+            data[i] = ec_arena_take(&arena, size[i]);
+            assert_non_null(data[i]);
+            if (size[i] > 0) data[i][0] = data[i][size[i] - 1] = (unsigned char)i;
+        }
+        for (size_t i = DEPTH; i-- > 0;) {
+            if (size[i] > 1) {
+                assert_int_equal(data[i][0], i);
+                assert_int_equal(data[i][size[i] - 1], i);
+            }
+            if (ec_rng_below(&rng, 3) == 0) ec_arena_release(&arena, mark[i]);
+        }
+        ec_arena_release(&arena, mark[0]);
+    }
+    assert_int_equal(arena.used, 0);
+    ec_arena_free(&arena);
+}
+
+#define ON(isa, test)                                                                              \
+    { #test " (" isa ")", test, NULL, NULL, (void *)isa }
+#define ON_EVERY_ISA(test) ON("portable", test), ON("avx2", test), ON("avx512", test)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        ON_EVERY_ISA(linear_is_the_double_loop_at_every_edge),
+        ON_EVERY_ISA(linear_applies_every_epilogue),
+        ON_EVERY_ISA(linear_joins_its_blocks),
+        cmocka_unit_test(linear_takes_weights_of_more_dimensions),
+        ON_EVERY_ISA(linear_is_linear),
+        ON_EVERY_ISA(what_is_not_finite_stays_in_its_row),
+        ON_EVERY_ISA(activations_keep_their_relative_accuracy),
+        ON_EVERY_ISA(activations_keep_zero_infinity_and_nan),
+        ON_EVERY_ISA(every_halfword_converts_exactly),
+        ON_EVERY_ISA(attention_is_the_double_loop),
+        ON_EVERY_ISA(attention_joins_its_blocks),
+        ON_EVERY_ISA(attention_stands_large_scores),
+        ON_EVERY_ISA(attention_rescales_when_the_highest_score_moves),
+        ON_EVERY_ISA(an_infinite_score_spoils_its_query_alone),
+        ON_EVERY_ISA(layer_norm_is_the_double_loop),
+        ON_EVERY_ISA(layer_norm_uses_its_epsilon),
+        ON_EVERY_ISA(layer_norm_works_in_place),
+        ON_EVERY_ISA(swiglu_is_the_double_loop),
+        ON_EVERY_ISA(results_do_not_depend_on_the_number_of_threads),
+        cmocka_unit_test(a_pool_runs_every_item_once),
+        cmocka_unit_test(a_pool_that_never_ran_can_be_freed),
+        ON_EVERY_ISA(the_peak_is_plausible),
+        cmocka_unit_test(an_unknown_instruction_set_is_named),
+        cmocka_unit_test(the_best_instruction_set_is_the_default),
+        ON_EVERY_ISA(the_wrappers_pass_everything_on),
+        cmocka_unit_test(a_context_remembers_its_first_failure),
+        cmocka_unit_test(scratch_is_aligned_kept_and_reused),
+        cmocka_unit_test(marks_nest_over_blocks),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
