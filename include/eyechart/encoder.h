@@ -29,8 +29,9 @@ typedef struct ec_encoder ec_encoder;
 /* Zero-initialised means the default. */
 typedef struct ec_encoder_options {
     size_t n_threads;       /* 0: one per processor; results do not depend on it */
-    bool interpolate_plain; /* DINOv2 position embeddings: false is the "+0.1" of transformers 4.38
-                               and upstream DINOv2, true is size-based, as newer transformers */
+    bool interpolate_plain; /* position embeddings of DINOv2 and plain ViT for another grid: false
+                               is the "+0.1" of transformers 4.38 and of upstream DINOv2, true is
+                               by size alone, as newer transformers; others have one way only */
     const char *isa; /* NULL: best of this CPU; "portable", "avx2", "avx512" forces one (tests) */
 } ec_encoder_options;
 

@@ -25,7 +25,8 @@ typedef enum vit_family { VIT_CLIP, VIT_SIGLIP, VIT_DINOV2, VIT_PLAIN } vit_fami
  * False. */
 typedef enum vit_interpolation {
     VIT_INTERPOLATE_SIZE,       /* source = (i + .5) old/new - .5 */
-    VIT_INTERPOLATE_OFFSET,     /* the same with new + .1: DINOv2 upstream and transformers 4.38 */
+    VIT_INTERPOLATE_OFFSET,     /* the same with new + .1: DINOv2 upstream; DINOv2 and ViT in
+                                   transformers 4.38 */
     VIT_INTERPOLATE_ANTIALIASED /* size, with torch's antialias: DINOv2 with registers */
 } vit_interpolation;
 

@@ -43,7 +43,7 @@ typedef struct {
     {                                                                                              \
         .family = VIT_PLAIN, .image_size = 224, .patch = 16, .width = 768, .mlp_width = 3072,      \
         .blocks = 12, .heads = 12, .eps = 1e-12, .class_token = true, .patch_bias = true,          \
-        .qkv_bias = true                                                                           \
+        .qkv_bias = true, .interpolation = VIT_INTERPOLATE_OFFSET                                  \
     }
 
 static const variant variants[] = {
