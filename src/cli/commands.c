@@ -3,9 +3,10 @@
 
 #include "cli/command.h"
 
-extern const command CMD_VERSION, CMD_HELP;
+extern const command CMD_FIT, CMD_VERSION, CMD_HELP;
 
 const command *const COMMANDS[] = {
+    &CMD_FIT,
     &CMD_VERSION,
     &CMD_HELP,
     NULL,

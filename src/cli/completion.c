@@ -71,11 +71,11 @@ static void bash_values(FILE *out, const command *which) {
         if (o->type == VALUE_CHOICE) {
             fputs("offer -W '", out);
             choice_words(out, o);
-            fputs("'", out);
+            fputs("'; ", out);
         } else if (bash_action(o->type) != NULL) {
-            fprintf(out, "offer %s", bash_action(o->type));
+            fprintf(out, "offer %s; ", bash_action(o->type));
         }
-        fputs("; return ;;\n", out);
+        fputs("return ;;\n", out);
     }
 }
 

@@ -243,7 +243,7 @@ static bool asks_for_help(char *const *argv, size_t n) {
 }
 
 int arguments_parse(arguments *out, const command *which, char *const *argv, size_t n) {
-    *out = (arguments){.command = which};
+    *out = (arguments){.command = which, .words = argv, .n_words = n};
     out->help = asks_for_help(argv, n);
     if (out->help) return EXIT_DONE;
     out->operands = allocate(n, sizeof *out->operands);

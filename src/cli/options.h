@@ -22,6 +22,8 @@ struct arguments {
     const char *study;                /* operand or --study; NULL: not given */
     const char **operands;            /* the others, in order */
     size_t n_operands;
+    char *const *words; /* all that followed the name of the command, as typed */
+    size_t n_words;
     bool help; /* --help was among the arguments; nothing else was checked then */
 };
 

@@ -52,6 +52,23 @@ void print_wrapped(FILE *out, size_t indent, const char *text) {
     }
 }
 
+void print_shell_word(FILE *out, const char *word) {
+    const bool plain = word[0] != '\0' && strpbrk(word, " \t\n'\"\\$`!*?[](){}<>|&;#~") == NULL;
+    if (plain) {
+        fputs(word, out);
+        return;
+    }
+    fputc('\'', out);
+    for (; *word != '\0'; word++) {
+        if (*word == '\'') {
+            fputs("'\\''", out);
+        } else {
+            fputc(*word, out);
+        }
+    }
+    fputc('\'', out);
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 struct text_table {

@@ -21,6 +21,9 @@ void note(const char *format, ...) EC_PRINTF(1, 2);
 /* Prints text wrapped to 80 columns, each line after `indent` spaces; '\n' starts a new line. */
 void print_wrapped(FILE *out, size_t indent, const char *text);
 
+/* Prints the word as a shell would have to be given it: quoted where it is not plain. */
+void print_shell_word(FILE *out, const char *word);
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /* A table is filled cell by cell, row by row, then printed with columns as wide as they need.
