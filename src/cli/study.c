@@ -89,6 +89,11 @@ int study_find_benchmark(size_t *out, const ec_study *study, const char *typed) 
     return report_error(&err);
 }
 
+const char *table_format_at(size_t i) {
+    static const char *const NAMES[] = {"auto", "csv", "json", NULL};
+    return NAMES[i];
+}
+
 /* ---- selection ------------------------------------------------------------------------------ */
 
 static int mark_group(bool *marked, const ec_study *study, const char *group) {

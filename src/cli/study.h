@@ -30,6 +30,14 @@ int selection_make(selection *out, const ec_study *study, const option_value *be
                    const option_value *groups);
 void selection_release(selection *chosen);
 
+/* "auto", "csv", "json", in the order of ec_table_format. */
+const char *table_format_at(size_t i);
+
+#define OPTION_TABLE_FORMAT                                                                        \
+    {                                                                                              \
+        .name = "format", .argument = "FORMAT", .type = VALUE_CHOICE, .choice = table_format_at,   \
+        .fallback = "auto", .help = "auto goes by the end of the file name"                        \
+    }
 #define OPTION_BENCHMARK                                                                           \
     {                                                                                              \
         .name = "benchmark", .argument = "NAME", .type = VALUE_TEXT, .repeatable = true,           \

@@ -6,6 +6,7 @@
 set -u
 EYECHART=$(realpath "$1")
 export LC_ALL=C.UTF-8
+SOURCE_DIR=$(realpath "${BASH_SOURCE[0]%/*}/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
@@ -68,7 +69,7 @@ check() {
     local description=$1
     shift
     n_checks=$((n_checks + 1))
-    "$@" || fail "$description"
+    "$@" >/dev/null || fail "$description"
 }
 
 finish() {
