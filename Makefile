@@ -18,7 +18,7 @@ build-%:
 test: build-dev
 	ctest --preset dev -j $(JOBS) $(if $(T),-R $(T))
 asan tsan: %: build-%
-	ctest --preset $* -j $(JOBS) $(if $(T),-R $(T))
+	tools/fixed_addresses ctest --preset $* -j $(JOBS) $(if $(T),-R $(T))
 
 install: build-release
 	cmake --install build/release --prefix $(PREFIX)
