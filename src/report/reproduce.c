@@ -103,24 +103,41 @@ static ec_status fit_r2(double *r2, ec_law *law, ec_law_model model, const doubl
     return EC_OK;
 }
 
-/* Mean R² over the vision and the OCR benchmarks. a and c NULL: the study's own scores. */
-static ec_status group_r2(double mean[2], const ledger *book, ec_law_model model, const double *a,
-                          const double *c, ec_error *err) {
+/* Mean R² over the vision and the OCR benchmarks. */
+static ec_status group_r2(double mean[2], const ledger *book, ec_law_model model, ec_error *err) {
     mean[0] = mean[1] = 0;
     for (size_t b = 0; b < N_BENCHMARKS; b++) {
         double r2;
         ec_law law;
-        const ec_status status =
-            fit_r2(&r2, &law, model, a != NULL ? a : row_a(book, b), c != NULL ? c : book->table->c,
-                   row_z(book, b), book->table->n_candidates, err);
+        const ec_status status = fit_r2(&r2, &law, model, row_a(book, b), book->table->c,
+                                        row_z(book, b), book->table->n_candidates, err);
         if (status != EC_OK) return ec_error_prefix(err, status, "%s", benchmark_name[b]);
         mean[b >= N_VISION] += r2 / N_VISION;
     }
     return EC_OK;
 }
 
-/* "Random" in table 3 and figure 2 is one unseeded draw of uniform scores. We give the mean over
- * many draws and say where the published draw lies among them. */
+/* Mean R² over the groups when every benchmark gets uniform random scores of its own. */
+static ec_status draw_random_r2(double mean[2], const ledger *book, ec_law_model model, ec_rng *rng,
+                                ec_error *err) {
+    mean[0] = mean[1] = 0;
+    for (size_t b = 0; b < N_BENCHMARKS; b++) {
+        double a[N_SETTINGS], c[N_SETTINGS], r2;
+        for (size_t i = 0; i < N_SETTINGS; i++) {
+            a[i] = ec_rng_uniform(rng);
+            c[i] = ec_rng_uniform(rng);
+        }
+        ec_law law;
+        const ec_status status =
+            fit_r2(&r2, &law, model, a, c, row_z(book, b), book->table->n_candidates, err);
+        if (status != EC_OK) return ec_error_prefix(err, status, "%s", benchmark_name[b]);
+        mean[b >= N_VISION] += r2 / N_VISION;
+    }
+    return EC_OK;
+}
+
+/* "Random" in table 3 and figure 2 is one unseeded draw. We give the mean over many draws and say
+ * where the published draw lies among them. */
 static ec_status random_r2(ledger *book, ec_law_model model, const char *name,
                            const double published[2], ec_error *err) {
     enum { DRAWS = 1000 };
@@ -129,12 +146,8 @@ static ec_status random_r2(ledger *book, ec_law_model model, const char *name,
     ec_rng rng;
     ec_rng_init(&rng, 2024, (uint64_t)model);
     for (size_t draw = 0; draw < DRAWS; draw++) {
-        double a[N_SETTINGS], c[N_SETTINGS], r2[2];
-        for (size_t i = 0; i < N_SETTINGS; i++) {
-            a[i] = ec_rng_uniform(&rng);
-            c[i] = ec_rng_uniform(&rng);
-        }
-        const ec_status status = group_r2(r2, book, model, a, c, err);
+        double r2[2];
+        const ec_status status = draw_random_r2(r2, book, model, &rng, err);
         if (status != EC_OK) return status;
         for (size_t g = 0; g < 2; g++) {
             sum[g] += 100 * r2[g];
@@ -145,13 +158,13 @@ static ec_status random_r2(ledger *book, ec_law_model model, const char *name,
     for (size_t g = 0; g < 2; g++) {
         const double mean = sum[g] / DRAWS, percentile = 100.0 * (double)below[g] / DRAWS;
         const double sd = sqrt(sum_squares[g] / DRAWS - mean * mean);
+        const char *figure = model == EC_LAW_QUADRATIC && g == 0 ? ", figure 2" : "";
         ec_reproduce_row *row =
-            add(book, published[g], mean, "table 3%s: %s, %s, R2 %%",
-                model == EC_LAW_QUADRATIC && g == 0 ? ", figure 2" : "", name, group_name[g]);
+            add(book, published[g], mean, "table 3%s: %s, %s, R2 %%", figure, name, group_name[g]);
         char note[sizeof row->note];
         snprintf(note, sizeof note,
-                 "one unseeded draw; here the mean of %d draws (sd %.1f), the published one is at "
-                 "their %.0fth percentile",
+                 "one unseeded draw; here the mean of %d draws (sd %.1f), of which %.0f %% lie "
+                 "below the published one",
                  DRAWS, sd, percentile);
         explain(row, EC_VERDICT_IN_DISTRIBUTION, percentile > 0.5 && percentile < 99.5, note);
     }
@@ -173,7 +186,7 @@ static ec_status table_3(ledger *book, ec_error *err) {
                 {"AC polynomial", EC_LAW_QUADRATIC, {95.72, 85.21}, true}};
     for (size_t r = 0; r < sizeof rows / sizeof *rows; r++) {
         double here[2];
-        const ec_status status = group_r2(here, book, rows[r].model, NULL, NULL, err);
+        const ec_status status = group_r2(here, book, rows[r].model, err);
         if (status != EC_OK) return status;
         for (size_t g = 0; g < 2; g++)
             /* .01: the paper cut some means after the second decimal and rounded others. */
@@ -437,15 +450,23 @@ static ec_status reproduce_2024(ledger *book, const ec_study *study, ec_error *e
     return EC_OK;
 }
 
+/* The 2025 scores are known as printed, with two decimals (one for MMMU). The tolerance is two
+ * standard deviations of R² when every input is moved at random within its rounding (3000 draws).
+ */
 static ec_status reproduce_2025(ledger *book, const ec_study *study, ec_error *err) {
     (void)study;
-    static const double published[2] = {0.9406, 0.8385};
+    static const double published[2] = {0.9406, 0.8385}, rounding[2] = {0.0012, 0.0026};
     double here[2];
-    const ec_status status = group_r2(here, book, EC_LAW_QUADRATIC, NULL, NULL, err);
+    const ec_status status = group_r2(here, book, EC_LAW_QUADRATIC, err);
     if (status != EC_OK) return status;
-    for (size_t g = 0; g < 2; g++)
-        hold(add(book, published[g], here[g], "2025: AC polynomial, %s, R2", group_name[g]),
-             0.00005);
+    for (size_t g = 0; g < 2; g++) {
+        ec_reproduce_row *row =
+            add(book, published[g], here[g], "2025: AC polynomial, %s, R2", group_name[g]);
+        hold(row, rounding[g]);
+        snprintf(row->note, sizeof row->note,
+                 "inputs are printed with two decimals, which moves R2 by %.4f (2 sd)",
+                 rounding[g]);
+    }
     return EC_OK;
 }
 
