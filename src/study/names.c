@@ -54,6 +54,21 @@ const char *ec_benchmark_name_fault(const char *name) {
     return ec_name_fault(name);
 }
 
+void ec_name_cut(char *to, size_t size, const char *text) {
+    size_t length = 0;
+    for (const unsigned char *at = (const unsigned char *)text; *at != '\0';) {
+        const unsigned char *begin = at;
+        const int32_t character = next_character(&at);
+        const bool shown = character >= 0x20 && (character < 0x7f || character >= 0xa0);
+        if (character < 0) at++;
+        const size_t bytes = shown ? (size_t)(at - begin) : 1;
+        if (length + bytes >= size) break;
+        memcpy(to + length, shown ? (const char *)begin : "?", bytes);
+        length += bytes;
+    }
+    to[length] = '\0';
+}
+
 static int compare(const void *x, const void *y, void *names) {
     const char *const *name = names;
     const size_t i = *(const size_t *)x, j = *(const size_t *)y;

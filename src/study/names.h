@@ -17,6 +17,10 @@ const char *ec_name_fault(const char *name);
  * the like are taken there. */
 const char *ec_benchmark_name_fault(const char *name);
 
+/* Copies text for display, cut to `size` bytes between characters, always terminated; bytes that
+ * are not UTF-8 and control characters become '?'. */
+void ec_name_cut(char *to, size_t size, const char *text);
+
 /* Indices of names[0 .. n) in alphabetical order of the names. */
 void ec_names_sort(size_t *order, const char *const *names, size_t n);
 

@@ -55,12 +55,12 @@ ec_status ec_sheet_init(ec_sheet *sheet, const char *path, size_t n_candidates, 
                         ec_error *err) {
     *sheet = (ec_sheet){0};
     if (n_candidates > EC_STUDY_MAX_CANDIDATES || n_benchmarks > EC_STUDY_MAX_BENCHMARKS ||
-        n_candidates * n_benchmarks > EC_SHEET_MAX_CELLS)
+        n_candidates * n_benchmarks > EC_STUDY_MAX_CELLS)
         return ec_fail(
             err, EC_ERR_FORMAT,
             "%s: %zu candidates and %zu benchmarks; at most %d, %d and %d of both multiplied", path,
             n_candidates, n_benchmarks, EC_STUDY_MAX_CANDIDATES, EC_STUDY_MAX_BENCHMARKS,
-            EC_SHEET_MAX_CELLS);
+            EC_STUDY_MAX_CELLS);
     sheet->n_candidates = n_candidates;
     sheet->n_benchmarks = n_benchmarks;
     sheet->candidates = calloc(n_candidates + 1, sizeof *sheet->candidates);
@@ -105,6 +105,15 @@ ec_status ec_sheet_fail(ec_error *err, const char *path, size_t line, const char
     va_end(args);
     return line > 0 ? ec_fail(err, EC_ERR_FORMAT, "%s:%zu: %s", path, line, message)
                     : ec_fail(err, EC_ERR_FORMAT, "%s: %s", path, message);
+}
+
+ec_status ec_sheet_name(ec_sheet *sheet, const char *name, const char *path, size_t line,
+                        ec_error *err) {
+    if (name == NULL) return EC_OK;
+    const char *fault = ec_name_fault(name);
+    if (fault != NULL) return ec_sheet_fail(err, path, line, "name '%.220s' %s", name, fault);
+    sheet->name = strdup(name);
+    return sheet->name != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
 }
 
 ec_status ec_sheet_name_candidate(ec_sheet *sheet, size_t i, const char *name, const char *path,
@@ -166,6 +175,30 @@ static const char *cell_fault(const ec_sheet *sheet, size_t b, size_t i) {
     if (x->z[cell] < benchmark->low || x->z[cell] > benchmark->high)
         return "result outside the range declared for the benchmark";
     return NULL;
+}
+
+ec_status ec_sheet_grow(ec_sheet *sheet, const ec_sheet *from, size_t n_more, const char *path,
+                        ec_error *err) {
+    const size_t n = from->n_candidates, m = from->n_benchmarks, wide = n + n_more;
+    ec_status status = ec_sheet_init(sheet, path, wide, m, err);
+    if (status == EC_OK) status = ec_sheet_name(sheet, from->name, path, 0, err);
+    for (size_t b = 0; status == EC_OK && b < m; b++) {
+        const ec_benchmark *old = &from->benchmarks[b];
+        status = ec_sheet_name_benchmark(sheet, b, old->name, old->group, path, 0, err);
+        ec_benchmark *copy = &sheet->benchmarks[b];
+        copy->direction = old->direction;
+        copy->low = old->low;
+        copy->high = old->high;
+        copy->weight = old->weight;
+    }
+    for (size_t i = 0; status == EC_OK && i < n; i++)
+        status = ec_sheet_name_candidate(sheet, i, from->candidates[i], path, 0, err);
+    if (status != EC_OK) return status;
+
+    const size_t n_rows = PER_CANDIDATE + PER_CELL * m; /* of the block that starts with C */
+    for (size_t r = 0; r < n_rows && n > 0; r++)
+        memcpy(sheet->numbers.c + r * wide, from->numbers.c + r * n, n * sizeof(double));
+    return EC_OK;
 }
 
 ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_error *err) {

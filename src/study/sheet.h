@@ -8,10 +8,9 @@
 #include "base/text.h"
 #include "eyechart/study.h"
 
-#define EC_SHEET_MAX_CELLS 10000000 /* candidates x benchmarks */
 #define EC_SHEET_MAX_BYTES (256u << 20)
 
-/* n = number of candidates, m = number of benchmarks. */
+/* n = number of candidates, m = number of benchmarks. One block, in this order. */
 typedef struct ec_numbers {
     double *c, *c_se;               /* [n] */
     double *a_shared, *a_shared_se; /* [n], for the benchmarks without an A of their own */
@@ -42,11 +41,17 @@ double ec_numbers_a(const ec_numbers *numbers, size_t n, size_t b, size_t i, dou
 ec_status ec_sheet_init(ec_sheet *sheet, const char *path, size_t n_candidates, size_t n_benchmarks,
                         ec_error *err);
 void ec_sheet_release(ec_sheet *sheet);
+/* A copy of `from` with n_more candidates at its end, without names yet. */
+ec_status ec_sheet_grow(ec_sheet *sheet, const ec_sheet *from, size_t n_more, const char *path,
+                        ec_error *err);
 
 /* EC_ERR_FORMAT with "path:line: …", or "path: …" where line is 0. */
 ec_status ec_sheet_fail(ec_error *err, const char *path, size_t line, const char *format, ...)
     EC_PRINTF(4, 5);
 
+/* Sets the name of the study, checked; NULL leaves it unnamed. */
+ec_status ec_sheet_name(ec_sheet *sheet, const char *name, const char *path, size_t line,
+                        ec_error *err);
 /* Set a name, checked; `line` 0 when unknown. Names are copied. A benchmark starts as higher is
  * better, any value, weight 1. */
 ec_status ec_sheet_name_candidate(ec_sheet *sheet, size_t i, const char *name, const char *path,
