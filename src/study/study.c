@@ -1,33 +1,110 @@
-/* study.c - opening a study and looking at it */
+/* study.c - opening a study, and what it declares */
+#include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/file.h"
 #include "eyechart/spelling.h"
 #include "study/builtin.h"
+#include "study/names.h"
 #include "study/study_internal.h"
 
 /* ---- open, close -------------------------------------------------------------------------- */
 
+static ec_status no_memory(const ec_study *study, ec_error *err) {
+    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+}
+
+/* The last component of a path, without slashes at its end; owned. NULL: out of memory. */
+static char *folder_name(const char *path) {
+    char *real = realpath(path, NULL); /* "." and "../x/" have a name too */
+    if (real == NULL) return strdup(path);
+    const char *slash = strrchr(real, '/');
+    char *name = strdup(slash != NULL && slash[1] != '\0' ? slash + 1 : real);
+    free(real);
+    return name;
+}
+
 static ec_status list_candidates(ec_study *study, ec_error *err) {
-    const size_t n = study->declared.n_candidates;
-    study->candidates = malloc((n + 1) * sizeof *study->candidates);
-    if (study->candidates == NULL)
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    for (size_t i = 0; i < n; i++)
-        study->candidates[i] =
-            (ec_candidate){study->declared.candidates[i], study->declared.numbers.cost[i]};
+    const ec_sheet *sheet = &study->declared.sheet;
+    free(study->candidates);
+    study->candidates = malloc((sheet->n_candidates + 1) * sizeof *study->candidates);
+    if (study->candidates == NULL) return no_memory(study, err);
+    for (size_t i = 0; i < sheet->n_candidates; i++)
+        study->candidates[i] = (ec_candidate){sheet->candidates[i], sheet->numbers.cost[i]};
+    free(study->name);
+    study->name = sheet->name != NULL ? strdup(sheet->name) : folder_name(study->path);
+    return study->name != NULL ? EC_OK : no_memory(study, err);
+}
+
+ec_status ec_study_load_declaration(ec_study *study, ec_error *err) {
+    ec_text path = {0}, yaml = {0};
+    ec_declaration declared = {0};
+    ec_text_format(&path, "%s/study.yaml", study->path);
+    ec_status status = path.failed ? no_memory(study, err) : EC_OK;
+    if (status == EC_OK) status = ec_file_read(&yaml, path.data, EC_DECLARATION_MAX_BYTES, err);
+    if (status == EC_OK)
+        status = ec_declaration_read(&declared, path.data, yaml.data, yaml.size_bytes, err);
+    ec_text_release(&path);
+    if (status != EC_OK) {
+        ec_text_release(&yaml);
+        return status;
+    }
+    ec_declaration_release(&study->declared);
+    ec_text_release(&study->yaml);
+    study->declared = declared;
+    study->yaml = yaml;
+    return list_candidates(study, err);
+}
+
+static ec_status check_folder(const char *path, ec_error *err) {
+    struct stat info;
+    if (stat(path, &info) != 0) {
+        if (errno != ENOENT && errno != ENOTDIR)
+            return ec_fail(err, EC_ERR_IO, "%s: %s", path, strerror(errno));
+        return ec_fail(err, EC_ERR_NOT_FOUND,
+                       "%s: no such folder, and no built-in study of that name (%s, %s); "
+                       "'eyechart study new %s' makes a new one",
+                       path, ec_study_builtin(0), ec_study_builtin(1), path);
+    }
+    if (!S_ISDIR(info.st_mode))
+        return ec_fail(err, EC_ERR_NOT_FOUND,
+                       "%s: a file, expected the folder of a study; 'eyechart study new FOLDER "
+                       "--from %s' makes "
+                       "one of it",
+                       path, path);
     return EC_OK;
+}
+
+static ec_status open_folder(ec_study *study, ec_error *err) {
+    ec_status status = check_folder(study->path, err);
+    if (status != EC_OK) return status;
+    status = ec_study_load_declaration(study, err);
+    if (status == EC_ERR_NOT_FOUND)
+        return ec_fail(
+            err, status,
+            "%s: no study.yaml in it; 'eyechart study new %s' makes one, or name another folder",
+            study->path, study->path);
+    if (status == EC_OK)
+        status = ec_database_open(&study->db, study->path, &ec_study_migrations, err);
+    if (status != EC_OK) return status;
+
+    ec_numbers numbers;
+    status = ec_study_read_all(&numbers, study, err); /* for the costs that were imported */
+    if (status == EC_OK) ec_numbers_release(&numbers);
+    return status;
 }
 
 static ec_status open_study(ec_study *study, const char *path, ec_error *err) {
     study->path = strdup(path);
     if (study->path == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
-    ec_status status = ec_builtin_read(&study->declared, path, err);
-    if (status == EC_ERR_NOT_FOUND)
-        status = ec_fail(err, EC_ERR_NOT_FOUND, "%s: no such study", path);
-    if (status == EC_OK) status = list_candidates(study, err);
-    return status;
+    study->declared = ec_declaration_default();
+    const ec_status status = ec_builtin_read(&study->declared.sheet, path, err);
+    if (status == EC_ERR_NOT_FOUND) return open_folder(study, err);
+    study->built_in = true;
+    return status == EC_OK ? list_candidates(study, err) : status;
 }
 
 ec_status ec_study_open(ec_study **out, const char *path, ec_error *err) {
@@ -44,8 +121,11 @@ ec_status ec_study_open(ec_study **out, const char *path, ec_error *err) {
 
 void ec_study_close(ec_study *study) {
     if (study == NULL) return;
-    ec_sheet_release(&study->declared);
+    ec_database_close(&study->db);
+    ec_declaration_release(&study->declared);
+    ec_text_release(&study->yaml);
     free(study->candidates);
+    free(study->name);
     free(study->path);
     free(study);
 }
@@ -53,32 +133,34 @@ void ec_study_close(ec_study *study) {
 /* ---- what it declares --------------------------------------------------------------------- */
 
 const char *ec_study_name(const ec_study *study) {
-    return study->declared.name != NULL ? study->declared.name : study->path;
+    return study->name;
 }
 const char *ec_study_path(const ec_study *study) {
     return study->path;
 }
 bool ec_study_writable(const ec_study *study) {
-    return study->writable;
+    return !study->built_in && study->db.writable;
 }
 size_t ec_study_n_candidates(const ec_study *study) {
-    return study->declared.n_candidates;
+    return study->declared.sheet.n_candidates;
 }
 size_t ec_study_n_benchmarks(const ec_study *study) {
-    return study->declared.n_benchmarks;
+    return study->declared.sheet.n_benchmarks;
 }
 const ec_candidate *ec_study_candidate(const ec_study *study, size_t i) {
     return &study->candidates[i];
 }
 const ec_benchmark *ec_study_benchmark(const ec_study *study, size_t b) {
-    return &study->declared.benchmarks[b];
+    return &study->declared.sheet.benchmarks[b];
 }
 ec_policy ec_study_policy(const ec_study *study) {
-    return study->policy;
+    return study->declared.policy;
 }
 uint64_t ec_study_seed(const ec_study *study) {
-    return study->seed;
+    return study->declared.seed;
 }
+
+/* ---- names -------------------------------------------------------------------------------- */
 
 static const char *name_at(const void *names, size_t i) {
     return ((const char *const *)names)[i];
@@ -91,13 +173,13 @@ static ec_status unknown(const ec_study *study, const char *what, const char *na
         return ec_fail(err, EC_ERR_NOT_FOUND, "%s: no %s '%.80s'; did you mean '%.80s'?",
                        study->path, what, name, names[nearest]);
     return ec_fail(err, EC_ERR_NOT_FOUND,
-                   "%s: no %s '%.80s'; `eyechart study show %s` lists all %zu", study->path, what,
+                   "%s: no %s '%.80s'; 'eyechart study show %s' lists all %zu", study->path, what,
                    name, study->path, n);
 }
 
 ec_status ec_study_find_candidate(size_t *out, const ec_study *study, const char *name,
                                   ec_error *err) {
-    const ec_sheet *sheet = &study->declared;
+    const ec_sheet *sheet = &study->declared.sheet;
     *out = ec_sheet_find_candidate(sheet, name);
     if (*out < sheet->n_candidates) return EC_OK;
     return unknown(study, "candidate", name, sheet->candidates, sheet->n_candidates, err);
@@ -105,96 +187,8 @@ ec_status ec_study_find_candidate(size_t *out, const ec_study *study, const char
 
 ec_status ec_study_find_benchmark(size_t *out, const ec_study *study, const char *name,
                                   ec_error *err) {
-    const ec_sheet *sheet = &study->declared;
+    const ec_sheet *sheet = &study->declared.sheet;
     *out = ec_sheet_find_benchmark(sheet, name);
     if (*out < sheet->n_benchmarks) return EC_OK;
     return unknown(study, "benchmark", name, sheet->benchmark_names, sheet->n_benchmarks, err);
-}
-
-/* ---- what is known ------------------------------------------------------------------------ */
-
-static void repeat_shared_scores(ec_numbers *numbers, size_t n, size_t m) {
-    for (size_t b = 0; b < m; b++)
-        for (size_t i = 0; i < n; i++) {
-            double se;
-            numbers->a[b * n + i] = ec_numbers_a(numbers, n, b, i, &se);
-            numbers->a_se[b * n + i] = se;
-        }
-}
-
-ec_status ec_study_read_numbers(ec_numbers *numbers, ec_study *study, ec_error *err) {
-    const size_t n = study->declared.n_candidates, m = study->declared.n_benchmarks;
-    const ec_status status = ec_numbers_init(numbers, n, m, err);
-    if (status != EC_OK) return status;
-    ec_numbers_copy(numbers, &study->declared.numbers, n, m);
-    repeat_shared_scores(numbers, n, m);
-    return EC_OK;
-}
-
-/* The public snapshot, and what its table borrows. */
-typedef struct {
-    ec_study_snapshot public;
-    ec_numbers numbers;
-    int *direction;
-    bool *pending;
-} snapshot;
-
-static bool has_result(const ec_table *table, size_t i) {
-    for (size_t b = 0; b < table->n_benchmarks; b++)
-        if (!isnan(table->z[b * table->n_candidates + i])) return true;
-    return false;
-}
-
-static void sum_hours(ec_study_snapshot *s, const double *cost) {
-    for (size_t i = 0; i < s->table.n_candidates; i++) {
-        const bool observed = has_result(&s->table, i);
-        const double hours = observed && !isnan(s->hours[i]) ? s->hours[i] : cost[i];
-        s->n_observed += observed;
-        if (isnan(hours))
-            s->n_cost_unknown++;
-        else if (observed)
-            s->hours_spent += hours;
-        else
-            s->hours_left += hours;
-    }
-}
-
-ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_error *err) {
-    *out = NULL;
-    const size_t n = study->declared.n_candidates, m = study->declared.n_benchmarks;
-    snapshot *s = calloc(1, sizeof *s);
-    if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    s->direction = malloc((m + 1) * sizeof *s->direction);
-    s->pending = calloc(n + 1, sizeof *s->pending);
-    ec_status status = EC_OK;
-    if (s->direction == NULL || s->pending == NULL)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    if (status == EC_OK) status = ec_study_read_numbers(&s->numbers, study, err);
-    if (status != EC_OK) {
-        ec_study_snapshot_free(&s->public);
-        return status;
-    }
-    for (size_t b = 0; b < m; b++) s->direction[b] = study->declared.benchmarks[b].direction;
-    s->public.table = (ec_table){.n_candidates = n,
-                                 .n_benchmarks = m,
-                                 .a = s->numbers.a,
-                                 .a_se = s->numbers.a_se,
-                                 .c = s->numbers.c,
-                                 .c_se = s->numbers.c_se,
-                                 .z = s->numbers.z,
-                                 .direction = s->direction};
-    s->public.hours = s->numbers.hours;
-    s->public.pending = s->pending;
-    sum_hours(&s->public, s->numbers.cost);
-    *out = &s->public;
-    return EC_OK;
-}
-
-void ec_study_snapshot_free(ec_study_snapshot *public) {
-    if (public == NULL) return;
-    snapshot *s = (snapshot *)public; /* its first member */
-    ec_numbers_release(&s->numbers);
-    free(s->direction);
-    free(s->pending);
-    free(s);
 }
