@@ -30,6 +30,7 @@ extern "C" {
 
 #define EC_STUDY_MAX_CANDIDATES 100000
 #define EC_STUDY_MAX_BENCHMARKS 1000
+#define EC_STUDY_MAX_CELLS 10000000 /* candidates x benchmarks */
 
 typedef struct ec_study ec_study;
 
@@ -44,7 +45,7 @@ typedef struct ec_benchmark {
 
 typedef struct ec_candidate {
     const char *name;
-    double cost; /* GPU-hours of one finetuning, as declared; NaN when unknown */
+    double cost; /* GPU-hours of one finetuning, declared or imported; NaN when unknown */
 } ec_candidate;
 
 /* Built-in studies: name, or NULL past the end. */
@@ -64,7 +65,8 @@ void ec_study_close(ec_study *study);
 
 /* Makes the folder `path` with a study.yaml and an empty study.db. Refuses to touch a folder that has
  * either (EC_ERR_EXISTS). `import_path` NULL writes a commented example to edit; else the candidates,
- * benchmarks and numbers come from that CSV or JSON file. All or nothing. */
+ * benchmarks and numbers come from that CSV or JSON file, or built-in study: names, groups and costs into
+ * study.yaml, scores and results into study.db. All or nothing. */
 ec_status ec_study_create(const char *path, const char *import_path, ec_error *err);
 
 const char *ec_study_name(const ec_study *study); /* borrowed */
@@ -149,14 +151,18 @@ ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *resu
 
 typedef enum ec_table_format { EC_FORMAT_BY_NAME = 0, EC_FORMAT_CSV, EC_FORMAT_JSON } ec_table_format;
 
-/* What an import did or would do. */
+/* What an import did: candidates in the file, those added to study.yaml, values written, values known before. */
 typedef struct ec_import_summary {
     size_t n_candidates, n_added, n_scores, n_observations, n_unchanged;
 } ec_import_summary;
 
-/* Reads scores and observations into study.db, all or nothing. Candidates and benchmarks the study does
- * not declare are an error that names the nearest spelling, unless add_candidates: then study.yaml is
- * rewritten with them (the old file is kept as study.yaml.old). */
+/* Reads scores and observations into study.db, all or nothing; what is known already is left as it is.
+ * `file` "-" is standard input. Benchmarks the study does not declare are an error that names the nearest
+ * spelling, as are candidates, unless add_candidates: then study.yaml is rewritten with them (the old file
+ * is kept as study.yaml.old), and pointers and indices got from the study before are no longer valid.
+ * Errors: EC_ERR_NOT_FOUND no such file, or an unknown name; EC_ERR_FORMAT the file (message has file:line),
+ * or a score differs from the one in study.yaml, which would win; EC_ERR_BUSY; EC_ERR_IO.
+ *   out   may be NULL */
 ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
                           ec_table_format format, bool add_candidates, ec_error *err);
 
