@@ -20,6 +20,10 @@ test: build-dev
 asan tsan: %: build-%
 	tools/fixed_addresses ctest --preset $* -j $(JOBS) $(if $(T),-R $(T))
 
+# Each program perf/<topic> prints JSON lines; perf/<topic>_* belong to it.
+perf: build-release
+	set -e; for topic in $(or $(T),$(notdir $(filter-out %.py,$(wildcard perf/*)))); do perf/$$topic; done
+
 install: build-release
 	cmake --install build/release --prefix $(PREFIX)
 

@@ -3,10 +3,10 @@
 
 #include "cli/command.h"
 
-extern const command CMD_FIT, CMD_SIMULATE, CMD_VERSION, CMD_HELP;
+extern const command CMD_FIT, CMD_SIMULATE, CMD_REPRODUCE, CMD_VERSION, CMD_HELP;
 
 const command *const COMMANDS[] = {
-    &CMD_FIT, &CMD_SIMULATE, &CMD_VERSION, &CMD_HELP, NULL,
+    &CMD_FIT, &CMD_SIMULATE, &CMD_REPRODUCE, &CMD_VERSION, &CMD_HELP, NULL,
 };
 
 const command *command_find(char *const *argv, size_t argc, size_t *n_words) {

@@ -60,7 +60,7 @@ json() {
     local filter=$1
     shift
     n_checks=$((n_checks + 1))
-    jq -e "$@" "$filter" out >/dev/null 2>jq_err ||
+    { [[ -s out ]] && jq -e "$@" "$filter" out >/dev/null 2>jq_err; } ||
         fail "$ran: not so: $filter $(head -c 300 jq_err); $(head -c 500 out)"
 }
 
