@@ -72,7 +72,7 @@ ec_status ec_policy_next(double *p, ec_policy policy, const ec_space *space,
     if ((size_t)policy >= EC_POLICIES)
         return ec_fail(err, EC_ERR_ARG, "there is no policy %d", (int)policy);
     ec_status status = check_trained(space, trained, err);
-    if (status == EC_OK) status = check_space(space, err);
+    if (status == EC_OK && policy != EC_POLICY_RANDOM) status = check_space(space, err);
     if (status != EC_OK) return status;
     ec_chooser *chooser;
     status = ec_chooser_new(&chooser, policy, space, err);

@@ -209,8 +209,7 @@ static void region_sampling_follows_its_rule_on_larger_spaces(void **state) {
         const ec_space space = {.n = N, .a = a, .c = c};
         const ec_trained trained = {.n = n, .index = index, .y = y};
         assert_int_equal(ec_policy_next(p, EC_POLICY_AC, &space, &trained, NULL), EC_OK);
-        /* 0 and 35 coincide; where only they are left apart from taken ones, the plain rule has no
-         * end. */
+        /* 0 and 35 coincide, but 1 is always left, and the plain rule ends there at the latest. */
         sample_regions_plainly(expected, &space, taken);
         for (size_t i = 0; i < N; i++)
             if (fabs(p[i] - expected[i]) > 1e-12)
@@ -316,6 +315,8 @@ static void what_cannot_be_answered_is_refused(void **state) {
     assert_non_null(strstr(err.message, "1.5"));
     a[1] = NAN;
     assert_int_equal(ec_policy_next(p, EC_POLICY_PRIOR, &space, &none, NULL), EC_ERR_ARG);
+    /* Chance alone needs no scores. */
+    assert_int_equal(ec_policy_next(p, EC_POLICY_RANDOM, &space, &none, NULL), EC_OK);
 }
 
 /* MMBench; CLIP@336 (64.26) and DINOv2 are trained. */

@@ -114,6 +114,9 @@ static void the_first_hit_of_every_benchmark_agrees(void **state) {
 /* All 13, 78 or 715 ways to drop 1, 2 or 4 candidates. The file has 8 digits. */
 static void sub_spaces_agree_with_the_reference_policies(void **state) {
     (void)state;
+#ifdef __SANITIZE_THREAD__
+    skip(); /* 15 s there, for nothing that the test of threads below does not show */
+#endif
     static const ec_metric metric[] = {EC_METRIC_RECALL, EC_METRIC_TRAINED, EC_METRIC_VERIFIED,
                                        EC_METRIC_FIRST_HIT};
     golden_csv csv;
