@@ -3,11 +3,36 @@
 
 #include "cli/command.h"
 
-extern const command CMD_FIT, CMD_SIMULATE, CMD_REPRODUCE, CMD_VERSION, CMD_HELP;
+/* clang-format off */
+extern const command
+    CMD_STUDY_NEW,
+    CMD_STUDY_SHOW,
+    CMD_STUDY_CHECK,
+    CMD_STUDY_IMPORT,
+    CMD_STUDY_EXPORT,
+    CMD_TELL,
+    CMD_FIT,
+    CMD_SIMULATE,
+    CMD_REPRODUCE,
+    CMD_VERSION,
+    CMD_HELP;
 
+/* In the order of the help: first what most users meet first. */
 const command *const COMMANDS[] = {
-    &CMD_FIT, &CMD_SIMULATE, &CMD_REPRODUCE, &CMD_VERSION, &CMD_HELP, NULL,
+    &CMD_STUDY_NEW,
+    &CMD_STUDY_SHOW,
+    &CMD_STUDY_CHECK,
+    &CMD_STUDY_IMPORT,
+    &CMD_STUDY_EXPORT,
+    &CMD_TELL,
+    &CMD_FIT,
+    &CMD_SIMULATE,
+    &CMD_REPRODUCE,
+    &CMD_VERSION,
+    &CMD_HELP,
+    NULL,
 };
+/* clang-format on */
 
 const command *command_find(char *const *argv, size_t argc, size_t *n_words) {
     for (size_t i = 0; argc > 0 && COMMANDS[i] != NULL; i++) {

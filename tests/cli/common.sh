@@ -5,11 +5,13 @@
 
 set -u
 EYECHART=$(realpath "$1")
+[[ -x $EYECHART ]] || { echo "there is no program $1" >&2; exit 1; }
 export LC_ALL=C.UTF-8
 SOURCE_DIR=$(realpath "${BASH_SOURCE[0]%/*}/../..")
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work" || exit 1
+touch jq_err
 n_failed=0
 n_checks=0
 
