@@ -125,16 +125,15 @@ static size_t width_of(const char *text) {
     return width;
 }
 
-static void print_cell(const char *text, size_t width, bool left, bool last) {
-    const int padding = (int)(width - width_of(text));
-    if (left && last) {
-        fputs(text, stdout);
-    } else if (left) {
-        printf("%s%*s", text, padding, "");
-    } else {
-        printf("%*s%s", padding, "", text);
-    }
-    fputs(last ? "\n" : "  ", stdout);
+/* The j-th cell of a row; leaves no blanks at the end of a line. */
+static void print_cell(const text_table *table, const size_t *width, size_t j, const char *text) {
+    const int padding = (int)(width[j] - width_of(text));
+    const bool left = table->headers[j][0] == '<', last = j + 1 == table->n_columns;
+    if (j > 0 && !(last && text[0] == '\0')) fputs("  ", stdout);
+    if (!left) printf("%*s", padding, "");
+    fputs(text, stdout);
+    if (left && !last) printf("%*s", padding, "");
+    if (last) putchar('\n');
 }
 
 void table_print(text_table *table) {
@@ -146,13 +145,10 @@ void table_print(text_table *table) {
         const size_t w = width_of(table->cells[i]);
         if (w > width[i % n]) width[i % n] = w;
     }
-    for (size_t j = 0; j < n; j++) {
-        const bool left = table->headers[j][0] == '<';
-        print_cell(table->headers[j] + left, width[j], left, j + 1 == n);
-    }
+    for (size_t j = 0; j < n; j++)
+        print_cell(table, width, j, table->headers[j] + (table->headers[j][0] == '<'));
     for (size_t i = 0; i < table->n_cells; i++) {
-        const bool left = table->headers[i % n][0] == '<';
-        print_cell(table->cells[i], width[i % n], left, i % n + 1 == n);
+        print_cell(table, width, i % n, table->cells[i]);
         free(table->cells[i]);
     }
     free(table->cells);
