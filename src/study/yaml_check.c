@@ -48,9 +48,10 @@ static ec_status next(walker *w) {
         /* The reader, which checks the encoding, knows an offset and no line. */
         const size_t line = w->parser.error == YAML_READER_ERROR ? w->parser.mark.line
                                                                  : w->parser.problem_mark.line;
-        return fail_on(w, line + 1, "not YAML: %s%s%s",
-                       w->parser.context != NULL ? w->parser.context : "",
-                       w->parser.context != NULL ? ", " : "", w->parser.problem);
+        if (w->parser.context == NULL)
+            return fail_on(w, line + 1, "not YAML: %s", w->parser.problem);
+        return fail_on(w, line + 1, "not YAML: %s that begins on line %zu, %s", w->parser.context,
+                       w->parser.context_mark.line + 1, w->parser.problem);
     }
     const yaml_event_t *e = &w->event;
     const bool anchored = (e->type == YAML_SCALAR_EVENT && e->data.scalar.anchor) ||
