@@ -54,6 +54,7 @@ static inline void folder_write(const char *path, const char *text) {
 /* The whole file, terminated; free() it. NULL when there is none. */
 static inline char *folder_read(const char *path, size_t *size_bytes) {
     FILE *file = fopen(path, "r");
+    if (size_bytes != NULL) *size_bytes = 0;
     if (file == NULL) return NULL;
     fseek(file, 0, SEEK_END);
     const size_t size = (size_t)ftell(file);

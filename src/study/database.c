@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -186,16 +187,41 @@ static ec_status open_uri(ec_database *db, const char *parameters, ec_error *err
     return result == SQLITE_OK ? EC_OK : ec_database_fail(db, err);
 }
 
+/* Bytes of the file that is called as the database with `suffix`; 0 when there is none. */
+static off_t size_beside(const ec_database *db, const char *suffix) {
+    ec_text path = {0};
+    struct stat info;
+    ec_text_format(&path, "%s%s", db->path, suffix);
+    const off_t size = !path.failed && stat(path.data, &info) == 0 ? info.st_size : 0;
+    ec_text_release(&path);
+    return size;
+}
+
 /* WAL needs files beside the database even to read it. Where they can be neither found nor made,
  * nobody is writing either, so that the database can be read as if it never changed. */
 static ec_status open_read_only(ec_database *db, ec_error *err) {
     ec_status status = open_uri(db, "mode=ro", err);
     int64_t unused;
     if (status == EC_OK) status = ec_database_integer(&unused, db, err, "PRAGMA user_version");
-    if (status != EC_OK && db->sqlite != NULL &&
-        (sqlite3_errcode(db->sqlite) & 0xff) == SQLITE_CANTOPEN)
+    if (status == EC_ERR_IO && size_beside(db, "-wal") == 0)
         status = open_uri(db, "immutable=1", err);
     return status;
+}
+
+/* SQLite takes the missing end of a last page for zeros. While the log is not empty the database
+ * may well be shorter than it will be. */
+static ec_status check_length(ec_database *db, ec_error *err) {
+    int64_t n_pages, page_bytes;
+    ec_status status = ec_database_integer(&n_pages, db, err, "PRAGMA page_count");
+    if (status == EC_OK) status = ec_database_integer(&page_bytes, db, err, "PRAGMA page_size");
+    if (status != EC_OK || size_beside(db, "-wal") > 0 ||
+        size_beside(db, "") >= n_pages * page_bytes)
+        return status;
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s: damaged (cut short: %lld bytes, expected %lld); restore it from a copy, or "
+                   "move it out "
+                   "of the folder and import what you exported before",
+                   db->path, (long long)size_beside(db, ""), (long long)(n_pages * page_bytes));
 }
 
 static ec_status connect(ec_database *db, const char *folder, ec_error *err) {
@@ -267,9 +293,14 @@ static ec_status migrate(ec_database *db, const ec_migrations *migrations, ec_er
 
 static ec_status bring_up_to_date(ec_database *db, const ec_migrations *migrations, ec_error *err) {
     int64_t version;
-    ec_status status = read_version(&version, db, migrations, err);
+    const char *file = sqlite3_db_filename(db->sqlite, "main");
+    const bool in_memory = file == NULL || *file == '\0';
+    ec_status status =
+        ec_database_begin_read(db, err); /* the parts of the version belong together */
+    if (status != EC_OK) return status;
+    status = ec_database_end(db, read_version(&version, db, migrations, err), err);
+    if (status == EC_OK && !in_memory) status = check_length(db, err);
     if (status != EC_OK || (uint64_t)version == migrations->n) return status;
-    const bool in_memory = *sqlite3_db_filename(db->sqlite, "main") == '\0';
     if (!db->writable && !in_memory)
         return ec_fail(err, EC_ERR_IO,
                        "%s: of an older eyechart (version %lld of the tables), and cannot be "
