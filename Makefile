@@ -22,7 +22,7 @@ asan tsan: %: build-%
 
 # Each program perf/<topic> prints JSON lines; perf/<topic>_* belong to it.
 perf: build-release
-	set -e; for topic in $(or $(T),$(notdir $(filter-out %.py,$(wildcard perf/*)))); do perf/$$topic; done
+	set -e; for topic in $(or $(T),$(notdir $(filter-out %.py %.md,$(wildcard perf/*)))); do perf/$$topic; done
 
 install: build-release
 	cmake --install build/release --prefix $(PREFIX)

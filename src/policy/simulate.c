@@ -112,7 +112,7 @@ static ec_status plan_benchmark(simulation *s, size_t b, size_t *most_usable, ec
     const ec_table *t = s->table;
     const ec_simulate_options *o = s->options;
     plan *p = &s->plan[b];
-    p->usable = calloc(t->n_candidates, sizeof *p->usable);
+    p->usable = calloc(t->n_candidates + 1, sizeof *p->usable); /* + 1: never of size 0 */
     if (p->usable == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory to simulate");
     for (size_t i = 0; i < t->n_candidates; i++)
         if (is_usable(t, b, i)) p->usable[p->n_usable++] = i;
@@ -156,7 +156,7 @@ static ec_status plan_games(simulation *s, ec_error *err) {
         .top = o->top == 0 ? 3 : o->top,
         .seed = o->seed,
     };
-    s->plan = calloc(t->n_benchmarks, sizeof *s->plan);
+    s->plan = calloc(t->n_benchmarks + 1, sizeof *s->plan);
     if (s->plan == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory to simulate");
     size_t most_usable = 0;
     for (size_t b = 0; b < t->n_benchmarks; b++) {
