@@ -136,25 +136,27 @@ static void explain_region(ec_text *text, const ec_region_draw *draw, double cha
         in_cell < 1.5 ? "" : "s", 100.0 * chance);
 }
 
-static void explain_start(ec_text *text, ec_policy policy, const ec_trained *trained,
-                          size_t n_left) {
-    size_t n_known = 0;
-    for (size_t t = 0; t < trained->n; t++) n_known += !isnan(trained->y[t]);
-    const size_t needed = ec_policy_start(policy);
-    ec_text_format(
-        text,
-        "drawn at random from the %zu candidates left: %s needs %zu result%s to start, %zu "
-        "known so far",
-        n_left, ec_policy_name(policy), needed, needed == 1 ? "" : "s", n_known);
+static size_t count_known(const ec_trained *trained) {
+    size_t n = 0;
+    for (size_t t = 0; t < trained->n; t++) n += !isnan(trained->y[t]);
+    return n;
 }
 
-static void explain_model(ec_text *text, ec_policy policy, const ec_choice *c,
-                          const ec_trained *trained, size_t choice, const char *const *names) {
-    if (policy == EC_POLICY_EI && trained->n > 1)
+static void explain_start(ec_text *text, ec_policy policy, size_t n_known, size_t n_left) {
+    const size_t needed = ec_policy_start(policy);
+    ec_text_format(text,
+                   "drawn at random from the %zu candidates left: %s needs %zu result%s to start, "
+                   "%zu known so far",
+                   n_left, ec_policy_name(policy), needed, needed == 1 ? "" : "s", n_known);
+}
+
+static void explain_model(ec_text *text, const ec_choice *c, const ec_trained *trained,
+                          size_t choice, const char *const *names) {
+    /* With one result the model knows an order, but not yet the scale of the results. */
+    if (c->sd != NULL && count_known(trained) > 1)
         ec_text_format(text, ": predicted %.4g +- %.2g", c->mean[choice], c->sd[choice]);
-    if (policy == EC_POLICY_EI || policy == EC_POLICY_EXPLOIT)
-        ec_text_format(text, "; best result so far %s, %.4g", names[trained->index[c->best_known]],
-                       trained->y[c->best_known]);
+    ec_text_format(text, ", against %.4g of %s, the best result so far", trained->y[c->best_known],
+                   names[trained->index[c->best_known]]);
 }
 
 static const char *criterion_of(ec_policy policy) {
@@ -177,7 +179,7 @@ static void explain(ec_text *text, ec_policy policy, const ec_choice *c, const d
     if (c->basis == EC_BASIS_CHANCE) {
         ec_text_format(text, "drawn at random from the %zu candidates left", n_left);
     } else if (c->basis == EC_BASIS_START) {
-        explain_start(text, policy, trained, n_left);
+        explain_start(text, policy, count_known(trained), n_left);
     } else if (c->basis == EC_BASIS_REGION && p[choice] == 0.0) {
         ec_text_format(text, "outside the free regions of level %d, from which the policy draws",
                        c->region.level);
@@ -186,7 +188,7 @@ static void explain(ec_text *text, ec_policy policy, const ec_choice *c, const d
     } else {
         const standing s = stand(c->score, p, taken, n, choice);
         explain_score(text, criterion_of(policy), c->score, &s, choice, n, names);
-        explain_model(text, policy, c, trained, choice, names);
+        if (c->mean != NULL) explain_model(text, c, trained, choice, names);
     }
 }
 
