@@ -20,6 +20,12 @@ test: build-dev
 asan tsan: %: build-%
 	tools/fixed_addresses ctest --preset $* -j $(JOBS) $(if $(T),-R $(T))
 
+# New inputs are kept in build/fuzz, those that break something as well.
+fuzz: build-fuzz
+	set -e; cd build/fuzz/tests/fuzz; for name in found/*$(T)*; do name=$${name#found/}; \
+	  ./fuzz_$$name -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$$name- \
+	    found/$$name $(CURDIR)/tests/fuzz/corpus/$$name; done
+
 # Each program perf/<topic> prints JSON lines; perf/<topic>_* belong to it.
 perf: build-release
 	set -e; for topic in $(or $(T),$(notdir $(filter-out %.py %.md,$(wildcard perf/*)))); do perf/$$topic; done
