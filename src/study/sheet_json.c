@@ -286,7 +286,8 @@ static void write_string(ec_text *out, const char *string) {
 static void write_number(ec_text *out, double value) {
     char number[EC_NUMBER_SIZE] = "null";
     if (isfinite(value)) ec_number_write(number, value);
-    ec_text_add(out, number);
+    /* jansson would read -0 as an integer, which has no sign of zero. */
+    ec_text_add(out, strcmp(number, "-0") == 0 ? "-0.0" : number);
 }
 
 static void write_field(ec_text *out, const char *key, double value) {

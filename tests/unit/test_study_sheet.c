@@ -193,11 +193,16 @@ static void fill_at_random(ec_sheet *sheet, uint64_t seed) {
     ec_rng_init(&rng, seed, 0);
     const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
     ec_numbers *x = &sheet->numbers;
+    const double zeros[] = {0.0, -0.0};
     double *value[] = {x->c, x->a_shared, x->cost, x->hours, x->a, x->z};
     double *se[] = {x->c_se, x->a_shared_se, NULL, NULL, x->a_se, NULL};
     for (int k = 0; k < 6; k++)
         for (size_t i = 0; i < (k < 4 ? n : n * m); i++) {
             if (ec_rng_uniform(&rng) < .25) continue;
+            if (k == 5 && ec_rng_uniform(&rng) < .2) {
+                x->z[i] = zeros[ec_rng_below(&rng, 2)];
+                continue;
+            }
             value[k][i] = exp(30 * ec_rng_normal(&rng)) *
                           (k != 2 && k != 3 && ec_rng_below(&rng, 2) ? -1 : 1);
             if (se[k] != NULL && ec_rng_uniform(&rng) < .5) se[k][i] = ec_rng_uniform(&rng);
