@@ -33,6 +33,7 @@ typedef struct ec_gp_options {
  *   a, c     [n] normalised scores, finite
  *   trained  [m] indices into the points, distinct; y [m] their measured values
  *   mean, sd [n]; sd may be NULL
+ *   options  NULL for the law-prior GP
  *   scale    receives s; NULL to ignore. s = 1 while m < 2, when the data cannot tell it:
  *            mean and sd are then in units of the prior, right in order only
  *

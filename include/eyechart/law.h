@@ -59,8 +59,7 @@ const char *ec_law_model_name(ec_law_model model);
 /* Zero-initialised means the paper's law. */
 typedef struct ec_law_options {
     ec_law_model model;
-    double
-        ridge; /* penalty on the squared coefficients of the centred design, intercept free; >= 0 */
+    double ridge; /* >= 0; penalty on the squared coefficients, intercept free */
 } ec_law_options;
 
 /* What min-max maps to [0, 1]. */
@@ -73,7 +72,7 @@ typedef struct ec_law {
     ec_law_model model;
     double ridge;
     size_t n;                /* points fitted */
-    size_t rank;             /* of the centred design, intercept included */
+    size_t rank;             /* of the centred design (with the ridge's rows), intercept included */
     ec_law_range range;      /* raw scores to a, c */
     double z_min, z_max;     /* over the points fitted; z = z_min + (z_max - z_min) y */
     double w[EC_LAW_TERMS];  /* 0 where the model has no such term */
@@ -96,8 +95,8 @@ typedef struct ec_law {
  *
  * Returns EC_OK, or
  *   EC_ERR_ARG       n < 2, a value is not finite, ridge < 0 or not finite
- *   EC_ERR_SINGULAR  every a (or c, where the model uses only it) is the same, or every z is:
- *                    there is nothing to normalise; the message names the column
+ *   EC_ERR_SINGULAR  a column that the model uses, A or C, is constant over the range, or every z
+ *                    is the same: there is nothing to normalise; the message names the column
  *   EC_ERR_NOMEM
  */
 ec_status ec_law_fit(ec_law *out, const ec_law_options *options, const ec_law_range *range,
@@ -112,16 +111,16 @@ typedef struct ec_law_quality {
     size_t n_terms;     /* coefficients of the model, intercept included */
     double r2;          /* in-sample */
     double adjusted_r2; /* 1 - (1 - r2)(n - 1)/(n - n_terms); NaN if n <= n_terms */
-    double
-        loo_q2; /* 1 - PRESS / SS about the full mean, each point left out in turn (ranges kept) */
-    double loo_rmse; /* sqrt(PRESS / n), raw units */
-    double spearman; /* rank correlation of fitted and measured */
+    double loo_q2;      /* 1 - PRESS / SS about the full mean, each point left out in turn; the
+                           ranges stay */
+    double loo_rmse;    /* sqrt(PRESS / n), raw units */
+    double spearman;    /* rank correlation of fitted and measured */
     double loo_spearman;
-    double f,
-        p_value; /* F test of the model against the mean, f_df1 and f_df2 degrees of freedom */
+    double f, p_value; /* F test of the model against the mean, f_df1 and f_df2 degrees of freedom;
+                          NaN with a ridge */
     double f_df1, f_df2;
-    double random_r2; /* exact expected r2 of as many independent random regressors: (n_terms -
-                         1)/(n - 1) */
+    double random_r2; /* exact expected r2 of as many independent random regressors:
+                         (n_terms - 1)/(n - 1), at most 1 */
 } ec_law_quality;
 
 /* Fits as ec_law_fit does, and validates.

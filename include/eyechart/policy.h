@@ -9,7 +9,8 @@
  *   ac         the paper's region sampling: level L = 1, 2, …; a grid of 2^L x 2^L cells on
  *              (a, c); one uniformly drawn candidate from a uniformly drawn cell that holds no
  *              trained candidate; L grows only when there is no such cell
- *              (authors' AC_sample.py at 2e03055)
+ *              (authors' AC_sample.py at 2e03055). Candidates left that coincide with taken ones
+ *              in both scores, which no grid separates, come last, uniformly
  *   ei         expected improvement under the plain GP of gp.h, after 1 random start
  *   exploit    best prediction of the ridge (.01) quadratic, after 2 random starts
  *   d-optimal  largest x' (X'X + 1e-3 I)^-1 x of the quadratic design: most informative next
@@ -41,14 +42,17 @@ const char *ec_policy_name(ec_policy policy);
 /* One line that says what the policy does. Static. */
 const char *ec_policy_summary(ec_policy policy);
 
-/* The candidates as points. a and c are min-max normalised to [0, 1] over them. */
+/* The candidates as points. a and c are min-max normalised to [0, 1] over them; `random` alone does
+ * without (they may be NaN). */
 typedef struct ec_space {
     size_t n;
     const double *a; /* [n] */
     const double *c; /* [n] */
 } ec_space;
 
-/* Candidates already taken: trained, or being trained by somebody. */
+/* Candidates already taken: trained, or being trained by somebody. None is chosen again. One
+ * without a result yet covers its region (ac) and counts in the design (d-optimal), but no model is
+ * fitted to it: ei and exploit draw at random until they have the 1 or 2 results that they need. */
 typedef struct ec_trained {
     size_t n;
     const size_t *index; /* [n], distinct, indices into the space */
@@ -57,14 +61,18 @@ typedef struct ec_trained {
 
 /* Probability of each candidate of being the next one.
  *
- *   p   [space->n]; 0 for those taken, sums to 1. Candidates whose criterion ties share equally.
+ *   p   [space->n]; 0 for those taken, sums to 1. Candidates whose criterion ties (to 1e-9) share
+ * equally.
  *
- * Returns EC_OK, EC_ERR_NOT_FOUND when every candidate is taken, EC_ERR_ARG, EC_ERR_NOMEM. */
+ * Returns EC_OK, EC_ERR_NOT_FOUND when every candidate is taken, EC_ERR_ARG (a score outside [0,
+ * 1], an index out of range or twice, an infinite result), EC_ERR_SINGULAR (LAPACK gave up on a
+ * fit), EC_ERR_NOMEM. O(n log n), and O(n m^2) for ei with m results. */
 ec_status ec_policy_next(double *p, ec_policy policy, const ec_space *space,
                          const ec_trained *trained, ec_error *err);
 
 /* Why `choice` is a good next one under the policy, in a sentence for the user
- * ("largest a + c of the 9 candidates not yet trained (1.42; next C+D@224 1.39)").
+ * ("largest a + c of the 9 candidates left (1.42; next C+D@224, 1.39)"), or where it stands if the
+ * policy would rather have another. Arguments as for ec_policy_next(), valid.
  *
  *   names    [space->n]
  *   buffer   receives the text, cut to size, always terminated */

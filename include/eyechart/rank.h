@@ -26,34 +26,28 @@ typedef enum ec_rank_model {
 } ec_rank_model;
 
 /* Orders that use no finetuning result, to compare with. */
-typedef enum ec_baseline {
-    EC_BASELINE_A = 0,
-    EC_BASELINE_SUM,
-    EC_BASELINE_RANDOM,
-    EC_BASELINES
-} ec_baseline;
+typedef enum ec_baseline { EC_BASELINE_A = 0, EC_BASELINE_SUM, EC_BASELINE_RANDOM, EC_BASELINES } ec_baseline;
 
 /* Zero-initialised means the default. */
 typedef struct ec_rank_options {
     ec_rank_model model;
-    ec_law_options law;    /* used by EC_RANK_LAW */
-    double level;          /* of the intervals; 0 means 0.9 */
-    size_t n_samples;      /* 0 means 4000 */
-    uint64_t seed;         /* of the posterior samples */
-    const double *weights; /* [number of benchmarks ranked over]; NULL means equal */
+    ec_law_options law;      /* used by EC_RANK_LAW */
+    double level;            /* of the intervals; 0 means 0.9 */
+    size_t n_samples;        /* 0 means 4000 */
+    uint64_t seed;           /* of the posterior samples */
+    const double *weights;   /* [number of benchmarks ranked over]; NULL means equal */
 } ec_rank_options;
 
 typedef struct ec_ranked {
-    size_t candidate; /* index in the table */
-    double measured;  /* NaN unless every benchmark ranked over was measured */
-    double predicted; /* NaN where the model cannot say: no scores, or fewer than 2 observations */
-    double low, high; /* interval of the value a finetuning would measure; NaN as `predicted` */
-    double p_best;    /* chance of being the best; NaN where the model cannot say */
+    size_t candidate;  /* index in the table */
+    double measured;   /* NaN unless every benchmark ranked over was measured */
+    double predicted;  /* NaN where the model cannot say: no scores, or fewer than 2 observations */
+    double low, high;  /* interval of the value a finetuning would measure; NaN as `predicted` */
+    double p_best;     /* chance of being the best; NaN where the model cannot say */
     double p_top3;
-    double p_beats_best; /* chance of being at least as good as the candidate ranked first; 1 for
-                            that one */
-    bool separable; /* p_beats_best < (1 - level)/2: not in the set that could still be the best */
-    double order;   /* what the rows are sorted by, larger is better */
+    double p_beats_best; /* chance of being at least as good as the candidate ranked first; 1 for that one */
+    bool separable;    /* p_beats_best < (1 - level)/2: not in the set that could still be the best */
+    double order;      /* what the rows are sorted by, larger is better */
 } ec_ranked;
 
 /* Ranks the candidates of `table` over `benchmarks` (indices, n_over >= 1 of them).

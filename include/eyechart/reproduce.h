@@ -17,9 +17,9 @@ extern "C" {
 #endif
 
 typedef enum ec_verdict {
-    EC_VERDICT_REPRODUCED, /* |published - here| <= tolerance */
-    EC_VERDICT_MISPRINT, /* the published number is wrong; `note` tells what it should be and why */
-    EC_VERDICT_IN_DISTRIBUTION, /* one unseeded draw of something random: it lies where it should */
+    EC_VERDICT_REPRODUCED,       /* |published - here| <= tolerance */
+    EC_VERDICT_MISPRINT,         /* the published number is wrong; `note` tells what it should be and why */
+    EC_VERDICT_IN_DISTRIBUTION,  /* one unseeded draw of something random: it lies where it should */
     EC_VERDICT_NOT_REPRODUCIBLE, /* cannot be reproduced; `note` says why */
     EC_VERDICT_FAILED            /* should reproduce and does not: our mistake */
 } ec_verdict;
@@ -28,7 +28,7 @@ typedef enum ec_verdict {
 const char *ec_verdict_name(ec_verdict verdict);
 
 typedef struct ec_reproduce_row {
-    char item[64];                     /* "table 3: AC polynomial, vision, R² %" */
+    char item[64]; /* "table 3: AC polynomial, vision, R² %" */
     double published, here, tolerance; /* tolerance NaN where the verdict does not use one */
     ec_verdict verdict;
     char note[256]; /* empty, or why */

@@ -14,11 +14,14 @@
  *              counted by their measured value
  *   trained    P(the true optimum has been finetuned within k runs)
  *   verified   P(the true optimum has been finetuned within k runs, of which the last `top` are
- *              the best predictions among the untrained); 0 while k <= top
+ *              the best predictions among the untrained); 0 while k < top
  *   regret     (best - best trained)/(best - worst), expected
  *
  * Definitions, executable: run() of the reference policies. Ties in a ranking are broken at
- * random, in expectation.
+ * random, in expectation; a first hit must be certain. The law needs 2 results to rank by:
+ * with 1, recall is that of a random ranking, and a first hit is the optimum itself. A
+ * Gaussian process ranks from 0 (law-gp) or 1 results on. Of several equal optima the
+ * first in the table counts.
  */
 #ifndef EYECHART_SIMULATE_H
 #define EYECHART_SIMULATE_H
@@ -68,19 +71,23 @@ typedef struct ec_simulate_options {
     uint64_t seed;    /* of the trials */
     size_t drop;      /* average over all sub-spaces with this many candidates removed (a and c
                          normalised anew over each); 0: the whole space */
+    size_t max_runs;  /* values for k = 1 … max_runs only, the rest NaN; 0: all. Saves time */
     size_t n_threads; /* 0: one per processor; results do not depend on it */
 } ec_simulate_options;
 
 #define EC_SIMULATE_EXACT_MAX 20 /* candidates; above, only trials */
 
-/*   values      [table->n_benchmarks][table->n_candidates]: value after k = 1, 2, … finetunes;
- *               NaN past the number of candidates that have both scores and a result
+/* Plays every benchmark of the table, with the candidates that have both scores and a result on it.
+ *
+ *   values      [table->n_benchmarks][table->n_candidates]: value after k = 1, 2, … finetunes;
+ *               NaN past the number of candidates that play, and for a benchmark with fewer than
+ *               2 or, where the metric uses it, no more than `top`
  *   mean        [table->n_candidates], over the benchmarks that reach that k; NaN where none does
  *   std_error   of `mean` as an estimate from trials, same shape; NaN when exact; may be NULL
  *
- * Returns EC_OK, or EC_ERR_ARG: fewer than 2 usable candidates in every benchmark, exact asked
- * with more than EC_SIMULATE_EXACT_MAX candidates (says to use trials), drop too large, top 0 or
- * too large; EC_ERR_NOMEM. */
+ * Returns EC_OK, or EC_ERR_ARG: no benchmark can be played (too few usable candidates, drop or top
+ * too large), exact asked with more than EC_SIMULATE_EXACT_MAX candidates (says to use trials),
+ * more than 200 000 sub-spaces; EC_ERR_SINGULAR (LAPACK gave up on a fit); EC_ERR_NOMEM. */
 ec_status ec_simulate(double *values, double *mean, double *std_error, const ec_table *table,
                       const ec_simulate_options *options, ec_error *err);
 

@@ -30,6 +30,7 @@ extern "C" {
 
 #define EC_STUDY_MAX_CANDIDATES 100000
 #define EC_STUDY_MAX_BENCHMARKS 1000
+#define EC_STUDY_MAX_CELLS 10000000 /* candidates x benchmarks */
 
 typedef struct ec_study ec_study;
 
@@ -44,7 +45,7 @@ typedef struct ec_benchmark {
 
 typedef struct ec_candidate {
     const char *name;
-    double cost; /* GPU-hours of one finetuning, as declared; NaN when unknown */
+    double cost; /* GPU-hours of one finetuning, declared or imported; NaN when unknown */
 } ec_candidate;
 
 /* Built-in studies: name, or NULL past the end. */
@@ -56,15 +57,16 @@ const char *ec_study_builtin(size_t i);
  *
  * Creates study.db if the folder has only study.yaml. A folder that cannot be written to, or a
  * built-in study, opens for reading (ec_study_writable() is then false).
- * Errors: EC_ERR_NOT_FOUND no such folder or no study.yaml in it; EC_ERR_FORMAT study.yaml (message
- * has file:line) or study.db is damaged; EC_ERR_VERSION study.db is of a newer eyechart;
- * EC_ERR_BUSY locked for longer than 10 s; EC_ERR_IO; EC_ERR_NOMEM. */
+ * Errors: EC_ERR_NOT_FOUND no such folder or no study.yaml in it; EC_ERR_FORMAT study.yaml (message has
+ * file:line) or study.db is damaged; EC_ERR_VERSION study.db is of a newer eyechart; EC_ERR_BUSY locked
+ * for longer than 10 s; EC_ERR_IO; EC_ERR_NOMEM. */
 ec_status ec_study_open(ec_study **out, const char *path, ec_error *err);
 void ec_study_close(ec_study *study);
 
-/* Makes the folder `path` with a study.yaml and an empty study.db. Refuses to touch a folder that
- * has either (EC_ERR_EXISTS). `import_path` NULL writes a commented example to edit; else the
- * candidates, benchmarks and numbers come from that CSV or JSON file. All or nothing. */
+/* Makes the folder `path` with a study.yaml and an empty study.db. Refuses to touch a folder that has
+ * either (EC_ERR_EXISTS). `import_path` NULL writes a commented example to edit; else the candidates,
+ * benchmarks and numbers come from that CSV or JSON file, or built-in study: names, groups and costs into
+ * study.yaml, scores and results into study.db. All or nothing. */
 ec_status ec_study_create(const char *path, const char *import_path, ec_error *err);
 
 const char *ec_study_name(const ec_study *study); /* borrowed */
@@ -78,19 +80,17 @@ ec_policy ec_study_policy(const ec_study *study); /* declared; EC_POLICY_PRIOR b
 uint64_t ec_study_seed(const ec_study *study);    /* declared; 0 by default */
 
 /* Index by exact name. EC_ERR_NOT_FOUND names the nearest spelling. */
-ec_status ec_study_find_candidate(size_t *out, const ec_study *study, const char *name,
-                                  ec_error *err);
-ec_status ec_study_find_benchmark(size_t *out, const ec_study *study, const char *name,
-                                  ec_error *err);
+ec_status ec_study_find_candidate(size_t *out, const ec_study *study, const char *name, ec_error *err);
+ec_status ec_study_find_benchmark(size_t *out, const ec_study *study, const char *name, ec_error *err);
 
 /* Everything known now, read in one transaction. Owned; ec_study_snapshot_free(). */
 typedef struct ec_study_snapshot {
     ec_table table;
-    double *hours;         /* [n_candidates] GPU-hours recorded with results; NaN: none recorded */
-    bool *pending;         /* [n_candidates] asked, not answered, lease not expired */
-    size_t n_observed;     /* candidates with at least one result */
-    double hours_spent;    /* recorded hours, else declared cost, summed over observed candidates */
-    double hours_left;     /* declared cost summed over candidates without any result */
+    double *hours;       /* [n_candidates] GPU-hours recorded with results; NaN: none recorded */
+    bool *pending;       /* [n_candidates] asked, not answered, lease not expired */
+    size_t n_observed;   /* candidates with at least one result */
+    double hours_spent;  /* recorded hours, else declared cost, summed over observed candidates */
+    double hours_left;   /* declared cost summed over candidates without any result */
     size_t n_cost_unknown; /* candidates that the two sums cannot account for */
 } ec_study_snapshot;
 
@@ -109,27 +109,25 @@ typedef struct ec_question {
 } ec_question;
 
 typedef struct ec_ask_options {
-    size_t n;           /* how many candidates; 0 means 1 */
-    const char *worker; /* NULL means "default" */
-    double
-        budget_hours; /* only candidates whose declared cost fits, summed over this worker's pending
-                         questions; 0 means no limit. Candidates of unknown cost do not fit. */
-    double lease_hours;      /* 0 means as declared in study.yaml (default 72) */
+    size_t n;             /* how many candidates; 0 means 1 */
+    const char *worker;   /* NULL means "default" */
+    double budget_hours;  /* only candidates whose declared cost fits, summed over this worker's pending
+                             questions; 0 means no limit. Candidates of unknown cost do not fit. */
+    double lease_hours;   /* 0 means as declared in study.yaml (default 72) */
     const ec_policy *policy; /* NULL: the study's */
-    const uint64_t
-        *seed; /* NULL: the study's; the draw depends on seed and number of questions so far */
+    const uint64_t *seed;    /* NULL: the study's; the draw depends on seed and number of questions so far */
 } ec_ask_options;
 
-/* Next candidates for this worker. Pending questions of the worker come first (repeated = true);
- * more are asked until there are n. Questions past their lease are expired first.
+/* Next candidates for this worker. Pending questions of the worker come first (repeated = true); more
+ * are asked until there are n. Questions past their lease are expired first.
  *
  *   out   [options->n]; n_out receives how many there are, fewer than n when candidates run out
  *
  * Errors: EC_ERR_NOT_FOUND nothing is left to ask (all trained or pending: the message says which);
- * EC_ERR_ARG no candidate has the scores that the policy needs, or none fits the budget;
- * EC_ERR_BUSY; EC_ERR_IO (read-only, disk full). */
-ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
-                       const ec_ask_options *options, ec_error *err);
+ * EC_ERR_ARG no candidate has the scores that the policy needs, or none fits the budget; EC_ERR_BUSY;
+ * EC_ERR_IO (read-only, disk full). */
+ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study, const ec_ask_options *options,
+                       ec_error *err);
 
 typedef struct ec_result {
     size_t benchmark;
@@ -137,64 +135,59 @@ typedef struct ec_result {
 } ec_result;
 
 typedef struct ec_tell_options {
-    double hours;       /* GPU-hours it took; 0: not recorded */
-    const char *worker; /* NULL means "default" */
-    const char *source; /* provenance in words, a path or a command; NULL: none */
+    double hours;        /* GPU-hours it took; 0: not recorded */
+    const char *worker;  /* NULL means "default" */
+    const char *source;  /* provenance in words, a path or a command; NULL: none */
 } ec_tell_options;
 
 /* Records results of one finetuned candidate, all or nothing, and closes its pending question.
  * A benchmark that had a value gets the new one; the old one stays in history.
- * Errors: EC_ERR_ARG a value is not finite or outside the benchmark's declared range, a benchmark
- * is given twice; EC_ERR_BUSY; EC_ERR_IO. */
+ * Errors: EC_ERR_ARG a value is not finite or outside the benchmark's declared range, a benchmark is
+ * given twice; EC_ERR_BUSY; EC_ERR_IO. */
 ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *results, size_t n,
                         const ec_tell_options *options, ec_error *err);
 
 /* ---- import, export -------------------------------------------------------------------- */
 
-typedef enum ec_table_format {
-    EC_FORMAT_BY_NAME = 0,
-    EC_FORMAT_CSV,
-    EC_FORMAT_JSON
-} ec_table_format;
+typedef enum ec_table_format { EC_FORMAT_BY_NAME = 0, EC_FORMAT_CSV, EC_FORMAT_JSON } ec_table_format;
 
-/* What an import did or would do. */
+/* What an import did: candidates in the file, those added to study.yaml, values written, values known before. */
 typedef struct ec_import_summary {
     size_t n_candidates, n_added, n_scores, n_observations, n_unchanged;
 } ec_import_summary;
 
-/* Reads scores and observations into study.db, all or nothing. Candidates and benchmarks the study
- * does not declare are an error that names the nearest spelling, unless add_candidates: then
- * study.yaml is rewritten with them (the old file is kept as study.yaml.old). */
+/* Reads scores and observations into study.db, all or nothing; what is known already is left as it is.
+ * `file` "-" is standard input. Benchmarks the study does not declare are an error that names the nearest
+ * spelling, as are candidates, unless add_candidates: then study.yaml is rewritten with them (the old file
+ * is kept as study.yaml.old), and pointers and indices got from the study before are no longer valid.
+ * Errors: EC_ERR_NOT_FOUND no such file, or an unknown name; EC_ERR_FORMAT the file (message has file:line),
+ * or a score differs from the one in study.yaml, which would win; EC_ERR_BUSY; EC_ERR_IO.
+ *   out   may be NULL */
 ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
                           ec_table_format format, bool add_candidates, ec_error *err);
 
 /* Writes all that is known, one row a candidate (CSV) or the documented JSON, to `file` through a
- * temporary and a rename; "-" is standard output. Import of an export gives the same numbers to the
- * last bit. */
+ * temporary and a rename; "-" is standard output. Import of an export gives the same numbers to the last bit. */
 ec_status ec_study_export(ec_study *study, const char *file, ec_table_format format, ec_error *err);
 
 /* ---- check ------------------------------------------------------------------------------- */
 
-typedef enum ec_finding_level {
-    EC_FINDING_ERROR,
-    EC_FINDING_WARNING,
-    EC_FINDING_NOTE
-} ec_finding_level;
+typedef enum ec_finding_level { EC_FINDING_ERROR, EC_FINDING_WARNING, EC_FINDING_NOTE } ec_finding_level;
 typedef struct ec_finding {
     ec_finding_level level;
     char message[512]; /* what, where, what to do */
 } ec_finding;
 
-/* Looks for everything that would stop or weaken a ranking: missing scores, constant columns, too
- * few observations, values outside ranges, a damaged database (PRAGMA integrity_check). out   owned
- * array, free with free() */
+/* Looks for everything that would stop or weaken a ranking: missing scores, constant columns, too few
+ * observations, values outside ranges, a damaged database (PRAGMA integrity_check).
+ *   out   owned array, free with free() */
 ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err);
 
 /* One row of the history of observations, oldest first, corrections included. */
 typedef struct ec_observation {
     size_t candidate, benchmark;
     double value;
-    bool current;  /* false: replaced by a later one */
+    bool current; /* false: replaced by a later one */
     char time[32]; /* ISO 8601, UTC */
     char worker[64];
     char source[256];

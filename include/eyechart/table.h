@@ -23,13 +23,12 @@ extern "C" {
 typedef struct ec_table {
     size_t n_candidates;
     size_t n_benchmarks;
-    const double *a;    /* [n_benchmarks][n_candidates] */
-    const double *a_se; /* standard errors of a, same shape; NULL or NaN: unknown, taken as 0 */
-    const double *c;    /* [n_candidates] */
-    const double *c_se; /* [n_candidates]; NULL or NaN: unknown, taken as 0 */
-    const double *z;    /* [n_benchmarks][n_candidates] */
-    const int
-        *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all +1 */
+    const double *a;      /* [n_benchmarks][n_candidates] */
+    const double *a_se;   /* standard errors of a, same shape; NULL or NaN: unknown, taken as 0 */
+    const double *c;      /* [n_candidates] */
+    const double *c_se;   /* [n_candidates]; NULL or NaN: unknown, taken as 0 */
+    const double *z;      /* [n_benchmarks][n_candidates] */
+    const int *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all +1 */
 } ec_table;
 
 #ifdef __cplusplus

@@ -1,0 +1,368 @@
+/* cmd_fit.c - eyechart fit: the law per benchmark, and how far to trust it */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/ranking.h"
+#include "cli/study.h"
+#include "eyechart/law.h"
+
+enum { O_STUDY, O_BENCHMARK, O_GROUP, O_MODEL, O_RIDGE, O_JSON };
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_BENCHMARK] = OPTION_BENCHMARK,
+    [O_GROUP] = OPTION_GROUP,
+    [O_MODEL] = {.name = "model",
+                 .argument = "MODEL",
+                 .type = VALUE_CHOICE,
+                 .choice = law_model_at,
+                 .fallback = "quadratic",
+                 .help = "terms of the law: quadratic is the paper's (1 A C A2 AC C2), additive is "
+                         "1 A C A2"},
+    [O_RIDGE] = OPTION_RIDGE,
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
+
+static const example EXAMPLES[] = {
+    {"eyechart fit", "the law of the paper, on its 13 settings and 8 benchmarks"},
+    {"eyechart fit paper-2025 --group ocr", "the text-reading benchmarks of the 2025 version"},
+    {"eyechart fit mystudy/ --model additive --ridge 0.01",
+     "a smaller, steadier law for few results"},
+    {"eyechart fit mystudy/ --json | jq '.benchmarks[] | [.name, .loo_q2]'",
+     "the left-out quality of each benchmark, for a script"},
+    {0},
+};
+
+static const exit_meaning EXITS[] = {
+    {EXIT_DONE, "fitted for at least one benchmark; those left out are named on stderr"},
+    {EXIT_DATA, "no benchmark has the results that a fit needs"},
+    {0},
+};
+
+/* One benchmark and its fit. */
+typedef struct fit {
+    const ec_benchmark *benchmark;
+    bool fitted;
+    ec_law law;
+    ec_law_quality quality;
+    char reason[EC_ERROR_MESSAGE_SIZE]; /* why it could not be fitted */
+} fit;
+
+/* ---- fitting -------------------------------------------------------------------------------- */
+
+/* Min-max over all candidates with both scores, trained or not. */
+static ec_law_range range_of(const ec_table *table, const double *a) {
+    ec_law_range range = {INFINITY, -INFINITY, INFINITY, -INFINITY};
+    for (size_t i = 0; i < table->n_candidates; i++) {
+        if (!isfinite(a[i]) || !isfinite(table->c[i])) continue;
+        range.a_min = fmin(range.a_min, a[i]);
+        range.a_max = fmax(range.a_max, a[i]);
+        range.c_min = fmin(range.c_min, table->c[i]);
+        range.c_max = fmax(range.c_max, table->c[i]);
+    }
+    return range;
+}
+
+/* Fits benchmark b to the candidates that have both scores and a result. */
+static void fit_benchmark(fit *out, const ec_study *study, const ec_table *table, size_t b,
+                          const ec_law_options *options) {
+    const size_t n_all = table->n_candidates;
+    const double *a_row = table->a + b * n_all, *z_row = table->z + b * n_all;
+    double *points = allocate(3 * n_all, sizeof *points);
+    double *a = points, *c = a + n_all, *z = c + n_all;
+    size_t n = 0;
+    for (size_t i = 0; i < n_all; i++) {
+        if (!isfinite(a_row[i]) || !isfinite(table->c[i]) || !isfinite(z_row[i])) continue;
+        a[n] = a_row[i];
+        c[n] = table->c[i];
+        z[n++] = z_row[i];
+    }
+    *out = (fit){.benchmark = ec_study_benchmark(study, b)};
+    if (n < 2) {
+        snprintf(out->reason, sizeof out->reason,
+                 "%zu of %zu candidates %s a result and both scores; a fit needs 2 or more. "
+                 "'eyechart study check %s' says what is missing",
+                 n, n_all, n == 1 ? "has" : "have", ec_study_path(study));
+    } else {
+        const ec_law_range range = range_of(table, a_row);
+        ec_error err;
+        out->fitted =
+            ec_law_fit(&out->law, options, &range, a, c, z, n, &err) == EC_OK &&
+            ec_law_validate(&out->quality, NULL, NULL, options, &range, a, c, z, n, &err) == EC_OK;
+        if (!out->fitted) snprintf(out->reason, sizeof out->reason, "%s", err.message);
+    }
+    free(points);
+}
+
+/* Mean quality over the fitted benchmarks of a group. */
+typedef struct group_mean {
+    const char *name;
+    size_t n;
+    double r2, loo_q2;
+} group_mean;
+
+/* Fills means[] in the order in which the groups appear; returns how many. NaN where a member is.
+ */
+static size_t mean_by_group(group_mean *means, const fit *fits, size_t n) {
+    size_t n_groups = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!fits[i].fitted) continue;
+        size_t g = 0;
+        while (g < n_groups && strcmp(means[g].name, fits[i].benchmark->group) != 0) g++;
+        if (g == n_groups) means[n_groups++] = (group_mean){.name = fits[i].benchmark->group};
+        means[g].n++;
+        means[g].r2 += fits[i].quality.r2;
+        means[g].loo_q2 += fits[i].quality.loo_q2;
+    }
+    for (size_t g = 0; g < n_groups; g++) {
+        means[g].r2 /= (double)means[g].n;
+        means[g].loo_q2 /= (double)means[g].n;
+    }
+    return n_groups;
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+static void print_quality(const fit *fits, size_t n) {
+    static const char *const HEADERS[] = {"<benchmark", "<group",  "n",        "R²",
+                                          "LOO Q²",     "adj. R²", "LOO RMSE", "rho",
+                                          "LOO rho",    "p (F)",   "random R²"};
+    text_table *table = table_new(11, HEADERS);
+    for (size_t i = 0; i < n; i++) {
+        const ec_law_quality *q = &fits[i].quality;
+        if (!fits[i].fitted) continue;
+        table_cell(table, "%s", fits[i].benchmark->name);
+        table_cell(table, "%s", fits[i].benchmark->group);
+        table_cell(table, "%zu", q->n);
+        table_number(table, 4, q->r2);
+        table_number(table, 4, q->loo_q2);
+        table_number(table, 4, q->adjusted_r2);
+        table_number(table, decimals_for(&fits[i].law.z_max, 1), q->loo_rmse);
+        table_number(table, 2, q->spearman);
+        table_number(table, 2, q->loo_spearman);
+        if (q->p_value < 0.0001) {
+            table_cell(table, "<.0001");
+        } else {
+            table_number(table, 4, q->p_value);
+        }
+        table_number(table, 4, q->random_r2);
+    }
+    table_print(table);
+    print_wrapped(
+        stdout, 0,
+        "R² and rho (Spearman) describe the candidates fitted. LOO: each candidate left out in "
+        "turn and predicted from the others, RMSE in the benchmark's own units; trust these. "
+        "random R²: what as many random scores would reach.");
+}
+
+static void print_groups(const fit *fits, size_t n) {
+    static const char *const HEADERS[] = {"<group mean", "benchmarks", "R²", "LOO Q²"};
+    group_mean *means = allocate(n, sizeof *means);
+    const size_t n_groups = mean_by_group(means, fits, n);
+    text_table *table = table_new(4, HEADERS);
+    for (size_t g = 0; g < n_groups; g++) {
+        table_cell(table, "%s", means[g].name);
+        table_cell(table, "%zu", means[g].n);
+        table_number(table, 4, means[g].r2);
+        table_number(table, 4, means[g].loo_q2);
+    }
+    putchar('\n');
+    table_print(table);
+    free(means);
+}
+
+static void coefficient_cell(text_table *table, const ec_law *law, ec_law_term term) {
+    if (!law->in_model[term]) {
+        table_cell(table, "-");
+    } else if (law->undetermined[term]) {
+        table_cell(table, "%.3f ?", law->w[term]);
+    } else if (isnan(law->se[term])) {
+        table_cell(table, "%.3f", law->w[term]);
+    } else {
+        table_cell(table, "%.3f ±%.2f", law->w[term], law->se[term]);
+    }
+}
+
+static void print_coefficients(const fit *fits, size_t n) {
+    static const char *const HEADERS[] = {"<coefficients", "1", "A", "C", "A²", "AC", "C²"};
+    text_table *table = table_new(1 + EC_LAW_TERMS, HEADERS);
+    for (size_t i = 0; i < n; i++) {
+        if (!fits[i].fitted) continue;
+        table_cell(table, "%s", fits[i].benchmark->name);
+        for (int term = 0; term < EC_LAW_TERMS; term++)
+            coefficient_cell(table, &fits[i].law, (ec_law_term)term);
+    }
+    putchar('\n');
+    table_print(table);
+    print_wrapped(
+        stdout, 0,
+        "± standard error. A and C run from 0 to 1 over all candidates, the benchmark from 0 to "
+        "1 over those fitted.");
+}
+
+/* "A2, AC, C2" */
+static bool undetermined_names(const ec_law *law, char *text, size_t size) {
+    size_t used = 0;
+    text[0] = '\0';
+    for (int term = 0; term < EC_LAW_TERMS; term++) {
+        if (!law->undetermined[term] || used >= size) continue;
+        used += (size_t)snprintf(text + used, size - used, "%s%s", used > 0 ? ", " : "",
+                                 ec_law_term_name((ec_law_term)term));
+    }
+    return used > 0;
+}
+
+/* What could not be fitted, and what the points do not say, on stderr. */
+static void print_warnings(const fit *fits, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        char names[64];
+        if (!fits[i].fitted) {
+            note("%s: not fitted: %s", fits[i].benchmark->name, fits[i].reason);
+        } else if (undetermined_names(&fits[i].law, names, sizeof names)) {
+            note("%s: %zu candidates do not determine %s (marked ?); the smallest coefficients "
+                 "that fit "
+                 "are shown. Finetune more candidates with other A and C, or choose a smaller "
+                 "--model",
+                 fits[i].benchmark->name, fits[i].quality.n, names);
+        }
+    }
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+static json_t *coefficients_json(const ec_law *law, const double *values) {
+    json_t *object = json_object();
+    for (int term = 0; term < EC_LAW_TERMS; term++)
+        json_object_set_new(object, ec_law_term_name((ec_law_term)term),
+                            law->in_model[term] ? json_number(values[term]) : json_null());
+    return object;
+}
+
+static json_t *undetermined_json(const ec_law *law) {
+    json_t *array = json_array();
+    for (int term = 0; term < EC_LAW_TERMS; term++) {
+        if (law->undetermined[term])
+            json_array_append_new(array, json_string(ec_law_term_name((ec_law_term)term)));
+    }
+    return array;
+}
+
+static json_t *fit_json(const fit *f) {
+    const ec_law_quality *q = &f->quality;
+    const ec_law *law = &f->law;
+    return json_pack(
+        "{s:o, s:o, s:I, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, "
+        "s:{s:o, s:o}, s:{s:o, s:o}, s:{s:o, s:o}}",
+        "name", json_text(f->benchmark->name), "group", json_text(f->benchmark->group), "n",
+        (json_int_t)q->n, "r2", json_number(q->r2), "adjusted_r2", json_number(q->adjusted_r2),
+        "loo_q2", json_number(q->loo_q2), "loo_rmse", json_number(q->loo_rmse), "spearman",
+        json_number(q->spearman), "loo_spearman", json_number(q->loo_spearman), "f",
+        json_number(q->f), "f_df1", json_number(q->f_df1), "f_df2", json_number(q->f_df2),
+        "p_value", json_number(q->p_value), "random_r2", json_number(q->random_r2), "coefficients",
+        coefficients_json(law, law->w), "standard_errors", coefficients_json(law, law->se),
+        "undetermined", undetermined_json(law), "a_range", "min", json_number(law->range.a_min),
+        "max", json_number(law->range.a_max), "c_range", "min", json_number(law->range.c_min),
+        "max", json_number(law->range.c_max), "z_range", "min", json_number(law->z_min), "max",
+        json_number(law->z_max));
+}
+
+static json_t *groups_json(const fit *fits, size_t n) {
+    json_t *array = json_array();
+    group_mean *means = allocate(n, sizeof *means);
+    const size_t n_groups = mean_by_group(means, fits, n);
+    for (size_t g = 0; g < n_groups; g++)
+        json_array_append_new(
+            array, json_pack("{s:o, s:I, s:o, s:o}", "name", json_text(means[g].name),
+                             "n_benchmarks", (json_int_t)means[g].n, "r2", json_number(means[g].r2),
+                             "loo_q2", json_number(means[g].loo_q2)));
+    free(means);
+    return array;
+}
+
+static void print_json(const ec_study *study, const ec_law_options *options, const fit *fits,
+                       size_t n) {
+    json_t *benchmarks = json_array(), *skipped = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (fits[i].fitted) {
+            json_array_append_new(benchmarks, fit_json(&fits[i]));
+        } else {
+            json_array_append_new(skipped, json_pack("{s:o, s:o}", "name",
+                                                     json_text(fits[i].benchmark->name), "reason",
+                                                     json_text(fits[i].reason)));
+        }
+    }
+    json_print(json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "study", json_text(ec_study_name(study)),
+                         "model", ec_law_model_name(options->model), "ridge",
+                         json_number(options->ridge), "benchmarks", benchmarks, "groups",
+                         groups_json(fits, n), "skipped", skipped));
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static void print_text(const ec_study *study, const ec_law_options *options, const fit *fits,
+                       size_t n) {
+    printf("The law of %s: %s model", ec_study_name(study), ec_law_model_name(options->model));
+    if (options->ridge > 0.0) printf(", ridge %g", options->ridge);
+    fputs("\n\n", stdout);
+    print_quality(fits, n);
+    print_groups(fits, n);
+    print_coefficients(fits, n);
+}
+
+static int fit_all(const ec_study *study, const ec_study_snapshot *snapshot,
+                   const selection *chosen, const arguments *args) {
+    const ec_law_options options = {.model = (ec_law_model)args->values[O_MODEL].choice,
+                                    .ridge = args->values[O_RIDGE].number};
+    fit *fits = allocate(chosen->n, sizeof *fits);
+    size_t n_fitted = 0;
+    for (size_t i = 0; i < chosen->n; i++) {
+        fit_benchmark(&fits[i], study, &snapshot->table, chosen->index[i], &options);
+        n_fitted += fits[i].fitted;
+    }
+    print_warnings(fits, chosen->n);
+    if (args->values[O_JSON].given) {
+        print_json(study, &options, fits, chosen->n);
+    } else if (n_fitted > 0) {
+        print_text(study, &options, fits, chosen->n);
+    }
+    free(fits);
+    return n_fitted > 0 ? EXIT_DONE : EXIT_DATA;
+}
+
+static int run(const arguments *args) {
+    ec_study *study;
+    ec_study_snapshot *snapshot;
+    int status = study_open_snapshot(&study, &snapshot, args);
+    if (status != EXIT_DONE) return status;
+    selection chosen;
+    status = selection_make(&chosen, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
+    if (status == EXIT_DONE) {
+        status = fit_all(study, snapshot, &chosen, args);
+        selection_release(&chosen);
+    }
+    ec_study_snapshot_free(snapshot);
+    ec_study_close(study);
+    return status;
+}
+
+const command CMD_FIT = {
+    .name = "fit",
+    .purpose = "fit the law per benchmark, with its left-out quality",
+    .about =
+        "Fits z = w0 + w1 A + w2 C + w3 A2 + w4 AC + w5 C2 for each benchmark to the candidates "
+        "that "
+        "have a result and both scores, by least squares on min-max normalised scores, as the "
+        "paper "
+        "does. R2 in-sample stands beside what counts: Q2 and RMSE with each candidate left out in "
+        "turn.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .exits = EXITS,
+    .run = run,
+};

@@ -1,0 +1,78 @@
+/* cmd_study_import.c - eyechart study import: scores and results from a file */
+#include "cli/output.h"
+#include "cli/study.h"
+
+enum { O_STUDY, O_FORMAT, O_ADD, O_JSON };
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_FORMAT] = OPTION_TABLE_FORMAT,
+    [O_ADD] =
+        {.name = "add-candidates",
+         .help =
+             "candidates that study.yaml does not have are added to it; the old file is kept as "
+             "study.yaml.old"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {
+    {.name = "STUDY", .type = VALUE_STUDY, .help = "study folder"},
+    {.name = "FILE",
+     .type = VALUE_FILE,
+     .help = "CSV, one row a candidate, or JSON, as docs/formats.md says; - is standard input"},
+    {0},
+};
+
+static const example EXAMPLES[] = {
+    {"eyechart study import mystudy/ scores.csv", "A and C, and results where there are some"},
+    {"eyechart study import mystudy/ more.json --add-candidates", "with candidates that are new"},
+    {0},
+};
+
+static void print_text(const ec_import_summary *s, const char *file) {
+    printf("%s: %zu candidates", file, s->n_candidates);
+    if (s->n_added > 0) printf(" (%zu new)", s->n_added);
+    printf("; %zu scores and %zu results recorded, %zu numbers known already\n", s->n_scores,
+           s->n_observations, s->n_unchanged);
+}
+
+static void print_json(const ec_study *study, const ec_import_summary *s, const char *file) {
+    json_print(json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "study",
+                         json_text(ec_study_name(study)), "file", json_text(file), "n_candidates",
+                         (json_int_t)s->n_candidates, "n_added", (json_int_t)s->n_added, "n_scores",
+                         (json_int_t)s->n_scores, "n_results", (json_int_t)s->n_observations,
+                         "n_unchanged", (json_int_t)s->n_unchanged));
+}
+
+static int run(const arguments *args) {
+    const option_value *v = args->values;
+    const char *file = args->operands[0];
+    ec_study *study;
+    int status = study_open_writable(&study, args);
+    if (status != EXIT_DONE) return status;
+    ec_import_summary summary;
+    ec_error err;
+    if (ec_study_import(&summary, study, file, (ec_table_format)v[O_FORMAT].choice, v[O_ADD].given,
+                        &err) != EC_OK) {
+        status = report_error(&err);
+    } else if (v[O_JSON].given) {
+        print_json(study, &summary, file);
+    } else {
+        print_text(&summary, file);
+    }
+    ec_study_close(study);
+    return status;
+}
+
+const command CMD_STUDY_IMPORT = {
+    .name = "study import",
+    .purpose = "scores and results from a CSV or JSON file",
+    .about = "All or nothing. A candidate or benchmark that the study does not have is an error "
+             "that names "
+             "the nearest spelling.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .run = run,
+};

@@ -1,0 +1,79 @@
+/* cmd_study_new.c - eyechart study new: the folder of a study, to edit or filled from a file */
+#include "cli/output.h"
+#include "cli/study.h"
+
+enum { O_IMPORT, O_FROM, O_JSON };
+
+static const option OPTIONS[] = {
+    [O_IMPORT] =
+        {.name = "import",
+         .argument = "FILE",
+         .type = VALUE_FILE,
+         .help = "candidates, benchmarks and numbers from a CSV or JSON file, one row or object a "
+                 "candidate"},
+    [O_FROM] = {.name = "from",
+                .argument = "STUDY",
+                .type = VALUE_CHOICE,
+                .choice = ec_study_builtin,
+                .help = "candidates, benchmarks and numbers of a built-in study"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {
+    {.name = "DIR", .type = VALUE_FOLDER, .help = "folder to make; it must not hold a study yet"},
+    {0},
+};
+
+static const example EXAMPLES[] = {
+    {"eyechart study new mystudy/", "an example study.yaml with comments, to edit"},
+    {"eyechart study new mystudy/ --import results.csv", "from a table that you have"},
+    {"eyechart study new mystudy/ --from paper-2024",
+     "a copy of the paper's results, to go on from"},
+    {0},
+};
+
+static int describe(const char *path, bool example_to_edit, bool json) {
+    ec_study *study;
+    ec_error err;
+    if (ec_study_open(&study, path, &err) != EC_OK) return report_error(&err);
+    const size_t n_candidates = ec_study_n_candidates(study),
+                 n_benchmarks = ec_study_n_benchmarks(study);
+    if (json) {
+        json_print(json_pack("{s:o, s:o, s:I, s:I}", "study", json_text(ec_study_name(study)),
+                             "path", json_text(path), "n_candidates", (json_int_t)n_candidates,
+                             "n_benchmarks", (json_int_t)n_benchmarks));
+    } else {
+        printf("%s: a study of %zu candidates and %zu benchmarks", path, n_candidates,
+               n_benchmarks);
+        fputs(example_to_edit ? "\nnext: edit study.yaml in it, then: eyechart study check "
+                              : "\nnext: eyechart study check ",
+              stdout);
+        print_shell_word(stdout, path);
+        putchar('\n');
+    }
+    ec_study_close(study);
+    return EXIT_DONE;
+}
+
+static int run(const arguments *args) {
+    const option_value *v = args->values;
+    const char *path = args->operands[0];
+    if (v[O_IMPORT].given && v[O_FROM].given)
+        return usage_error(args->command, "--import and --from cannot be given together");
+    const char *from = v[O_FROM].given ? v[O_FROM].text : v[O_IMPORT].text;
+    ec_error err;
+    if (ec_study_create(path, from, &err) != EC_OK) return report_error(&err);
+    return describe(path, from == NULL, v[O_JSON].given);
+}
+
+const command CMD_STUDY_NEW = {
+    .name = "study new",
+    .purpose = "make the folder of a study",
+    .about =
+        "A study is a folder with study.yaml, which you edit, and study.db, which eyechart fills.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .run = run,
+};

@@ -1,0 +1,251 @@
+/* cmd_study_show.c - eyechart study show: what a study compares, and what is known */
+#include <math.h>
+#include <stdlib.h>
+
+#include "cli/output.h"
+#include "cli/study.h"
+
+enum { O_STUDY, O_HISTORY, O_JSON };
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_HISTORY] = {.name = "history",
+                   .help = "every result ever told, oldest first, those replaced later included"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
+
+static const example EXAMPLES[] = {
+    {"eyechart study show mystudy/",
+     "candidates, benchmarks, what is measured and what is pending"},
+    {"eyechart study show mystudy/ --history", "who told what, when, and from where"},
+    {"eyechart study show paper-2024 --json | jq '.candidates[0]'", "all numbers of one candidate"},
+    {0},
+};
+
+typedef struct view {
+    const ec_study *study;
+    const ec_study_snapshot *snapshot;
+    bool wants_history;
+    const ec_observation *history; /* [n_history] */
+    size_t n_history;
+} view;
+
+static const char *text_name(const view *v, size_t candidate) {
+    return ec_study_candidate(v->study, candidate)->name;
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+static size_t results_of_benchmark(const ec_table *table, size_t b) {
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_candidates; i++)
+        n += isfinite(table->z[b * table->n_candidates + i]);
+    return n;
+}
+
+static size_t results_of_candidate(const ec_table *table, size_t i) {
+    size_t n = 0;
+    for (size_t b = 0; b < table->n_benchmarks; b++)
+        n += isfinite(table->z[b * table->n_candidates + i]);
+    return n;
+}
+
+/* Over the benchmarks that have it; NaN where none has. */
+static double mean_a(const ec_table *table, size_t i) {
+    double sum = 0.0;
+    size_t n = 0;
+    for (size_t b = 0; b < table->n_benchmarks; b++) {
+        const double a = table->a[b * table->n_candidates + i];
+        if (!isfinite(a)) continue;
+        sum += a;
+        n++;
+    }
+    return n == 0 ? NAN : sum / (double)n;
+}
+
+static void print_title(const view *v) {
+    const ec_study_snapshot *s = v->snapshot;
+    size_t n_pending = 0;
+    for (size_t i = 0; i < s->table.n_candidates; i++) n_pending += s->pending[i];
+    printf("%s: %zu candidates, %zu benchmarks; %zu finetuned, %zu pending\n",
+           ec_study_name(v->study), s->table.n_candidates, s->table.n_benchmarks, s->n_observed,
+           n_pending);
+    printf("policy %s, seed %llu; %s\n\n", ec_policy_name(ec_study_policy(v->study)),
+           (unsigned long long)ec_study_seed(v->study),
+           ec_study_writable(v->study) ? "can be changed" : "read-only");
+}
+
+static void print_benchmarks(const view *v) {
+    static const char *const HEADERS[] = {"<benchmark", "<group", "<better",
+                                          "range",      "weight", "results"};
+    text_table *table = table_new(6, HEADERS);
+    for (size_t b = 0; b < v->snapshot->table.n_benchmarks; b++) {
+        const ec_benchmark *benchmark = ec_study_benchmark(v->study, b);
+        table_cell(table, "%s", benchmark->name);
+        table_cell(table, "%s", benchmark->group);
+        table_cell(table, "%s", benchmark->direction < 0 ? "lower" : "higher");
+        if (isinf(benchmark->low) && isinf(benchmark->high)) {
+            table_cell(table, "any");
+        } else {
+            table_cell(table, "%g to %g", benchmark->low, benchmark->high);
+        }
+        table_cell(table, "%g", benchmark->weight);
+        table_cell(table, "%zu", results_of_benchmark(&v->snapshot->table, b));
+    }
+    table_print(table);
+}
+
+static void print_candidates(const view *v) {
+    static const char *const HEADERS[] = {"<candidate", "mean A",    "C",     "results",
+                                          "cost (h)",   "spent (h)", "<state"};
+    const ec_study_snapshot *s = v->snapshot;
+    text_table *table = table_new(7, HEADERS);
+    for (size_t i = 0; i < s->table.n_candidates; i++) {
+        const size_t n_results = results_of_candidate(&s->table, i);
+        table_cell(table, "%s", text_name(v, i));
+        table_number(table, 4, mean_a(&s->table, i));
+        table_number(table, 2, s->table.c[i]);
+        table_cell(table, "%zu/%zu", n_results, s->table.n_benchmarks);
+        table_number(table, 1, ec_study_candidate(v->study, i)->cost);
+        table_number(table, 1, s->hours[i]);
+        table_cell(table, "%s", s->pending[i] ? "pending" : n_results > 0 ? "finetuned" : "");
+    }
+    putchar('\n');
+    table_print(table);
+}
+
+static void print_history(const view *v) {
+    static const char *const HEADERS[] = {"<time",  "<candidate", "<benchmark", "value",
+                                          "<state", "<worker",    "<source"};
+    text_table *table = table_new(7, HEADERS);
+    for (size_t i = 0; i < v->n_history; i++) {
+        const ec_observation *o = &v->history[i];
+        table_cell(table, "%s", o->time);
+        table_cell(table, "%s", text_name(v, o->candidate));
+        table_cell(table, "%s", ec_study_benchmark(v->study, o->benchmark)->name);
+        table_cell(table, "%.10g", o->value);
+        table_cell(table, "%s", o->current ? "current" : "replaced");
+        table_cell(table, "%s", o->worker);
+        table_cell(table, "%s", o->source);
+    }
+    table_print(table);
+}
+
+static void print_text(const view *v) {
+    if (v->wants_history) {
+        print_history(v);
+        return;
+    }
+    print_title(v);
+    print_benchmarks(v);
+    print_candidates(v);
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+/* Column i of a [n_benchmarks][n_candidates] array by benchmark; NULL: all null. */
+static json_t *by_benchmark(const view *v, const double *values, size_t i) {
+    json_t *object = json_object();
+    for (size_t b = 0; b < v->snapshot->table.n_benchmarks; b++) {
+        const double value = values == NULL ? NAN : values[b * v->snapshot->table.n_candidates + i];
+        json_object_set_new(object, ec_study_benchmark(v->study, b)->name, json_number(value));
+    }
+    return object;
+}
+
+static json_t *benchmarks_json(const view *v) {
+    json_t *array = json_array();
+    for (size_t b = 0; b < v->snapshot->table.n_benchmarks; b++) {
+        const ec_benchmark *benchmark = ec_study_benchmark(v->study, b);
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:s, s:o, s:o, s:o, s:I}", "name",
+                             json_text(benchmark->name), "group", json_text(benchmark->group),
+                             "better", benchmark->direction < 0 ? "lower" : "higher", "low",
+                             json_number(benchmark->low), "high", json_number(benchmark->high),
+                             "weight", json_number(benchmark->weight), "n_results",
+                             (json_int_t)results_of_benchmark(&v->snapshot->table, b)));
+    }
+    return array;
+}
+
+static json_t *candidates_json(const view *v) {
+    const ec_study_snapshot *s = v->snapshot;
+    const ec_table *t = &s->table;
+    json_t *array = json_array();
+    for (size_t i = 0; i < t->n_candidates; i++)
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name",
+                             json_text(text_name(v, i)), "c", json_number(t->c[i]), "c_se",
+                             json_number(t->c_se == NULL ? NAN : t->c_se[i]), "a",
+                             by_benchmark(v, t->a, i), "a_se", by_benchmark(v, t->a_se, i),
+                             "results", by_benchmark(v, t->z, i), "cost_hours",
+                             json_number(ec_study_candidate(v->study, i)->cost), "hours",
+                             json_number(s->hours[i]), "pending", s->pending[i]));
+    return array;
+}
+
+static json_t *history_json(const view *v) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < v->n_history; i++) {
+        const ec_observation *o = &v->history[i];
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "time", json_text(o->time),
+                             "candidate", json_text(text_name(v, o->candidate)), "benchmark",
+                             json_text(ec_study_benchmark(v->study, o->benchmark)->name), "value",
+                             json_number(o->value), "current", o->current, "worker",
+                             json_text(o->worker), "source", json_text(o->source)));
+    }
+    return array;
+}
+
+static void print_json(const view *v) {
+    const ec_study_snapshot *s = v->snapshot;
+    if (v->wants_history) {
+        json_print(json_pack("{s:o, s:o}", "study", json_text(ec_study_name(v->study)), "history",
+                             history_json(v)));
+        return;
+    }
+    json_print(json_pack(
+        "{s:o, s:o, s:b, s:s, s:I, s:I, s:o, s:o, s:I, s:o, s:o}", "study",
+        json_text(ec_study_name(v->study)), "path", json_text(ec_study_path(v->study)), "writable",
+        ec_study_writable(v->study), "policy", ec_policy_name(ec_study_policy(v->study)), "seed",
+        (json_int_t)ec_study_seed(v->study), "n_finetuned", (json_int_t)s->n_observed,
+        "hours_spent", json_number(s->hours_spent), "hours_left", json_number(s->hours_left),
+        "n_cost_unknown", (json_int_t)s->n_cost_unknown, "benchmarks", benchmarks_json(v),
+        "candidates", candidates_json(v)));
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int run(const arguments *args) {
+    ec_study *study;
+    ec_study_snapshot *snapshot;
+    int status = study_open_snapshot(&study, &snapshot, args);
+    if (status != EXIT_DONE) return status;
+    const bool wants_history = args->values[O_HISTORY].given;
+    ec_observation *history = NULL;
+    size_t n_history = 0;
+    ec_error err;
+    if (wants_history && ec_study_history(&history, &n_history, study, &err) != EC_OK) {
+        status = report_error(&err);
+    } else {
+        const view v = {study, snapshot, wants_history, history, n_history};
+        (args->values[O_JSON].given ? print_json : print_text)(&v);
+    }
+    free(history);
+    ec_study_snapshot_free(snapshot);
+    ec_study_close(study);
+    return status;
+}
+
+const command CMD_STUDY_SHOW = {
+    .name = "study show",
+    .purpose = "what a study compares, and what is known",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .run = run,
+};

@@ -1,0 +1,47 @@
+/* ranking.h - the options that choose how candidates are ranked, shared by rank, ask and report */
+#ifndef EC_CLI_RANKING_H
+#define EC_CLI_RANKING_H
+
+#include "cli/options.h"
+#include "eyechart/rank.h"
+
+const char *rank_model_at(size_t i);
+const char *law_model_at(size_t i);
+
+#define OPTION_RANK_MODEL                                                                          \
+    {                                                                                              \
+        .name = "model", .argument = "MODEL", .type = VALUE_CHOICE, .choice = rank_model_at,       \
+        .fallback = "gp",                                                                          \
+        .help =                                                                                    \
+            "what predicts: gp, a Gaussian process around 'more A and more C is better', useful "  \
+            "from no result on; law, the fitted law of the paper"                                  \
+    }
+#define OPTION_LAW_MODEL                                                                           \
+    {                                                                                              \
+        .name = "law-model", .argument = "MODEL", .type = VALUE_CHOICE, .choice = law_model_at,    \
+        .fallback = "quadratic", .help = "terms of the law, with --model law"                      \
+    }
+#define OPTION_RIDGE                                                                               \
+    {                                                                                              \
+        .name = "ridge", .argument = "PENALTY", .type = VALUE_NUMBER, .fallback = "0",             \
+        .help = "penalty on the squared coefficients of the law; steadies a fit to few candidates" \
+    }
+#define OPTION_LEVEL                                                                               \
+    {                                                                                              \
+        .name = "level", .argument = "CHANCE", .type = VALUE_NUMBER, .low = 0.5, .high = 0.999,    \
+        .fallback = "0.9",                                                                         \
+        .help = "chance with which an interval holds what a finetuning would measure"              \
+    }
+#define OPTION_SAMPLES                                                                             \
+    {                                                                                              \
+        .name = "samples", .argument = "N", .type = VALUE_COUNT, .low = 100, .high = 1e6,          \
+        .fallback = "4000", .help = "posterior samples behind the chances of being best"           \
+    }
+#define OPTION_SEED                                                                                \
+    {                                                                                              \
+        .name = "seed", .argument = "N", .type = VALUE_COUNT,                                      \
+        .high = 9007199254740992.0, /* 2^53, what every reader of JSON keeps */                    \
+            .fallback = "0", .help = "of the random numbers; the same seed gives the same output"  \
+    }
+
+#endif

@@ -1,0 +1,52 @@
+/* study.h - what commands do with a study before they come to their own business */
+#ifndef EC_CLI_STUDY_H
+#define EC_CLI_STUDY_H
+
+#include "cli/options.h"
+#include "eyechart/study.h"
+
+/* Opens the study of the command line, or the built-in paper-2024 after saying so on stderr.
+ * Returns EXIT_DONE, or the status to exit with after saying why. The caller closes. */
+int study_open(ec_study **out, const arguments *args);
+/* The same, and everything known in it. */
+int study_open_snapshot(ec_study **out, ec_study_snapshot **snapshot, const arguments *args);
+
+/* The same for a command that changes the study; says why when it cannot be changed. */
+int study_open_writable(ec_study **out, const arguments *args);
+
+/* Index by name as typed; where no name is exactly that, by the one that differs in letter case
+ * alone. Otherwise says which is near, and returns the status to exit with. */
+int study_find_candidate(size_t *out, const ec_study *study, const char *typed);
+int study_find_benchmark(size_t *out, const ec_study *study, const char *typed);
+
+/* Benchmarks, in the order of the study. */
+typedef struct selection {
+    size_t *index; /* [n], owned; selection_release() frees */
+    size_t n;
+} selection;
+
+/* Those named by --benchmark or in a group named by --group; all when neither is given. */
+int selection_make(selection *out, const ec_study *study, const option_value *benchmarks,
+                   const option_value *groups);
+void selection_release(selection *chosen);
+
+/* "auto", "csv", "json", in the order of ec_table_format. */
+const char *table_format_at(size_t i);
+
+#define OPTION_TABLE_FORMAT                                                                        \
+    {                                                                                              \
+        .name = "format", .argument = "FORMAT", .type = VALUE_CHOICE, .choice = table_format_at,   \
+        .fallback = "auto", .help = "auto goes by the end of the file name"                        \
+    }
+#define OPTION_BENCHMARK                                                                           \
+    {                                                                                              \
+        .name = "benchmark", .argument = "NAME", .type = VALUE_TEXT, .repeatable = true,           \
+        .help = "only this benchmark; all of the study when neither this nor --group is given"     \
+    }
+#define OPTION_GROUP                                                                               \
+    {                                                                                              \
+        .name = "group", .argument = "GROUP", .type = VALUE_TEXT, .repeatable = true,              \
+        .help = "only the benchmarks of this group, such as vision or ocr"                         \
+    }
+
+#endif

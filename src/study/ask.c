@@ -1,0 +1,254 @@
+/* ask.c - which candidate to finetune next, agreed between any number of workers
+ *
+ * All of it is one write transaction: expire old questions, give this worker its pending ones, then
+ * draw from the policy what is missing and write it down. So no two workers get the same candidate,
+ * and what a worker was told is in the database before it is told.
+ *
+ * The draw depends on the seed and on how many questions were ever asked: the same history gives
+ * the same question.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eyechart/rng.h"
+#include "study/planning.h"
+#include "study/study_internal.h"
+
+typedef struct {
+    ec_study *study;
+    const char *worker;
+    size_t n;         /* questions wanted */
+    double budget;    /* INFINITY: none */
+    double committed; /* cost of this worker's pending questions */
+    double lease_s, now;
+    ec_policy policy;
+    uint64_t seed;
+    int64_t event;
+    ec_numbers numbers;
+    bool *pending; /* [n_candidates] */
+    ec_question *out;
+    size_t n_out;
+    ec_error *err;
+} asking;
+
+/* ---- what is pending ---------------------------------------------------------------------- */
+
+static void repeat_question(asking *q, size_t candidate, sqlite3_stmt *row) {
+    const double cost = q->numbers.cost[candidate];
+    q->committed += cost; /* unknown makes it unknown: then nothing more fits a budget */
+    if (q->n_out == q->n) return;
+    ec_question *question = &q->out[q->n_out++];
+    *question = (ec_question){.id = sqlite3_column_int64(row, 0),
+                              .candidate = candidate,
+                              .repeated = true,
+                              .expires_in_s = sqlite3_column_double(row, 3) - q->now,
+                              .cost = cost};
+    snprintf(question->reason, sizeof question->reason, "%s", ec_column_text(row, 4));
+}
+
+static ec_status read_pending(asking *q) {
+    ec_study *study = q->study;
+    const ec_sheet *sheet = &study->declared.sheet;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_run(&study->db, q->err,
+                                       "UPDATE question SET state = 'expired'"
+                                       " WHERE state = 'pending' AND expires <= ?",
+                                       "d", q->now);
+    if (status == EC_OK)
+        status = ec_database_prepare(&row, &study->db, q->err,
+                                     "SELECT id, candidate, worker, expires, reason FROM question"
+                                     " WHERE state = 'pending' ORDER BY id",
+                                     "");
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, q->err)) == EC_OK && more) {
+        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 1));
+        if (i == sheet->n_candidates) continue; /* no longer declared */
+        q->pending[i] = true;
+        if (strcmp(ec_column_text(row, 2), q->worker) == 0) repeat_question(q, i, row);
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+/* ---- choosing ----------------------------------------------------------------------------- */
+
+static bool fits_budget(const asking *q, size_t candidate) {
+    return isinf(q->budget) || q->committed + q->numbers.cost[candidate] <= q->budget;
+}
+
+/* Keeps the chances of what the budget allows; false when none are left. */
+static bool keep_affordable(double *p, const asking *q, const ec_planning *plan) {
+    double sum = 0.0;
+    for (size_t k = 0; k < plan->n; k++) {
+        if (!fits_budget(q, plan->candidate[k])) p[k] = 0.0;
+        sum += p[k];
+    }
+    for (size_t k = 0; sum > 0.0 && k < plan->n; k++) p[k] /= sum;
+    return sum > 0.0;
+}
+
+/* What does not fit counts as taken, so that the policy names its best among the rest. */
+static void take_unaffordable(ec_planning *plan, const asking *q) {
+    for (size_t k = 0; k < plan->n; k++)
+        if (!plan->is_taken[k] && !fits_budget(q, plan->candidate[k])) ec_planning_take(plan, k);
+}
+
+static size_t draw(const double *p, size_t n, ec_rng *rng) {
+    const double u = ec_rng_uniform(rng);
+    double sum = 0.0;
+    size_t last = n;
+    for (size_t k = 0; k < n; k++) {
+        if (p[k] <= 0.0) continue;
+        last = k; /* where rounding leaves the sum below u */
+        sum += p[k];
+        if (u < sum) break;
+    }
+    return last;
+}
+
+static ec_status choose(size_t *choice, const asking *q, ec_planning *plan) {
+    const ec_space space = {plan->n, plan->a, plan->c};
+    double *p = malloc((plan->n + 1) * sizeof *p);
+    if (p == NULL) return ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
+
+    ec_trained trained = {plan->n_taken, plan->taken, plan->y};
+    ec_status status = ec_policy_next(p, q->policy, &space, &trained, q->err);
+    if (status == EC_OK && !keep_affordable(p, q, plan)) {
+        take_unaffordable(plan, q);
+        trained.n = plan->n_taken;
+        status = ec_policy_next(p, q->policy, &space, &trained, q->err);
+    }
+    int64_t n_asked;
+    if (status == EC_OK)
+        status =
+            ec_database_integer(&n_asked, &q->study->db, q->err, "SELECT count(*) FROM question");
+    if (status == EC_OK) {
+        ec_rng rng;
+        ec_rng_init(&rng, q->seed, (uint64_t)n_asked);
+        *choice = draw(p, plan->n, &rng);
+    }
+    free(p);
+    return status;
+}
+
+/* ---- when nobody can be asked for --------------------------------------------------------- */
+
+static bool any_affordable(const asking *q, const ec_planning *plan) {
+    for (size_t k = 0; k < plan->n; k++)
+        if (!plan->is_taken[k] && fits_budget(q, plan->candidate[k])) return true;
+    return false;
+}
+
+static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
+    const char *path = q->study->path;
+    if (ec_study_n_candidates(q->study) == 0)
+        return ec_fail(q->err, EC_ERR_ARG,
+                       "%s: study.yaml declares no candidates; add some under 'candidates:'", path);
+    if (plan->n == 0)
+        return ec_fail(q->err, EC_ERR_ARG,
+                       "%s: no candidate has both A and C, which the policy '%s' needs; import "
+                       "scores, or ask with "
+                       "the policy 'random'",
+                       path, ec_policy_name(q->policy));
+    if (plan->n_taken < plan->n)
+        return ec_fail(
+            q->err, EC_ERR_ARG,
+            "%s: none of the %zu candidates not yet taken fits the budget of %g GPU-hours (%g are "
+            "in this "
+            "worker's pending questions); raise it, or declare the costs that are missing",
+            path, plan->n - plan->n_taken, q->budget, q->committed);
+    return ec_fail(q->err, EC_ERR_NOT_FOUND,
+                   "%s: nothing is left to ask: %zu candidates are trained, %zu are being trained, "
+                   "%zu have no scores",
+                   path, plan->n_trained, plan->n_pending, plan->n_unplaced);
+}
+
+/* ---- asking ------------------------------------------------------------------------------- */
+
+static ec_status write_question(asking *q, const ec_planning *plan, size_t choice) {
+    const size_t candidate = plan->candidate[choice];
+    ec_question question = {
+        .candidate = candidate, .expires_in_s = q->lease_s, .cost = q->numbers.cost[candidate]};
+    const ec_space space = {plan->n, plan->a, plan->c};
+    const ec_trained trained = {plan->n_taken, plan->taken, plan->y};
+    ec_policy_reason(question.reason, sizeof question.reason, q->policy, &space, &trained, choice,
+                     plan->names);
+    const ec_status status = ec_database_run(
+        &q->study->db, q->err,
+        "INSERT INTO question (event, candidate, worker, expires, state, reason)"
+        " VALUES (?, ?, ?, ?, 'pending', ?)",
+        "ittdt", q->event, plan->names[choice], q->worker, q->now + q->lease_s, question.reason);
+    if (status != EC_OK) return status;
+    question.id = sqlite3_last_insert_rowid(q->study->db.sqlite);
+    q->pending[candidate] = true;
+    q->committed += question.cost;
+    q->out[q->n_out++] = question;
+    return EC_OK;
+}
+
+/* Asks one more; *found is false when nobody is left. */
+static ec_status ask_one(bool *found, asking *q) {
+    ec_planning plan;
+    ec_status status =
+        ec_planning_init(&plan, q->study, &q->numbers, q->pending, q->policy, q->err);
+    *found = status == EC_OK && any_affordable(q, &plan);
+    size_t choice = 0;
+    if (*found) {
+        status = choose(&choice, q, &plan);
+        if (status == EC_OK) status = write_question(q, &plan, choice);
+    } else if (status == EC_OK && q->n_out == 0) {
+        status = fail_nobody(q, &plan);
+    }
+    ec_planning_release(&plan);
+    return status;
+}
+
+static ec_status ask_all(asking *q) {
+    ec_status status = ec_study_read_numbers(&q->numbers, q->study, q->err);
+    if (status == EC_OK) status = read_pending(q);
+    bool found = true;
+    while (status == EC_OK && found && q->n_out < q->n) status = ask_one(&found, q);
+    ec_numbers_release(&q->numbers);
+    return status;
+}
+
+static ec_status check_options(const ec_ask_options *o, ec_error *err) {
+    if (!(o->budget_hours >= 0.0))
+        return ec_fail(err, EC_ERR_ARG, "the budget must be a number of GPU-hours, not negative");
+    if (!(o->lease_hours >= 0.0) || isinf(o->lease_hours))
+        return ec_fail(err, EC_ERR_ARG, "the lease must be a finite number of hours, not negative");
+    if (o->policy != NULL && ec_policy_name(*o->policy) == NULL)
+        return ec_fail(err, EC_ERR_ARG, "there is no policy number %d", (int)*o->policy);
+    return EC_OK;
+}
+
+ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
+                       const ec_ask_options *options, ec_error *err) {
+    const ec_ask_options o = options != NULL ? *options : (ec_ask_options){0};
+    *n_out = 0;
+    ec_status status = check_options(&o, err);
+    if (status != EC_OK) return status;
+    asking q = {.study = study,
+                .worker = o.worker != NULL ? o.worker : "default",
+                .n = o.n > 0 ? o.n : 1,
+                .budget = o.budget_hours > 0.0 ? o.budget_hours : INFINITY,
+                .lease_s =
+                    3600.0 * (o.lease_hours > 0.0 ? o.lease_hours : study->declared.lease_hours),
+                .policy = o.policy != NULL ? *o.policy : study->declared.policy,
+                .seed = o.seed != NULL ? *o.seed : study->declared.seed,
+                .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),
+                .out = out,
+                .err = err};
+    if (q.pending == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    status = ec_study_begin_change(&q.event, study, "ask", q.worker, NULL, err);
+    if (status == EC_OK) {
+        q.now = ec_study_now(); /* after the wait for the lock */
+        status = ec_database_end(&study->db, ask_all(&q), err);
+    }
+    free(q.pending);
+    if (status == EC_OK) *n_out = q.n_out;
+    return status;
+}

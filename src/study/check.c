@@ -1,0 +1,307 @@
+/* check.c - everything about a study that would stop or weaken a ranking */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/study_internal.h"
+
+typedef struct {
+    ec_finding *list;
+    size_t n, capacity;
+    bool failed; /* out of memory */
+} findings;
+
+static void add(findings *f, ec_finding_level level, const char *format, ...) EC_PRINTF(3, 4);
+static void add(findings *f, ec_finding_level level, const char *format, ...) {
+    if (f->n == f->capacity) {
+        const size_t capacity = f->capacity > 0 ? 2 * f->capacity : 16;
+        ec_finding *list = realloc(f->list, capacity * sizeof *list);
+        f->failed = f->failed || list == NULL;
+        if (list == NULL) return;
+        f->list = list;
+        f->capacity = capacity;
+    }
+    ec_finding *finding = &f->list[f->n++];
+    finding->level = level;
+    va_list args;
+    va_start(args, format);
+    vsnprintf(finding->message, sizeof finding->message, format, args);
+    va_end(args);
+}
+
+/* ---- lists of names ----------------------------------------------------------------------- */
+
+enum { SHOWN = 5 }; /* names written out; of the others, how many */
+
+typedef struct {
+    char text[300];
+    size_t n;
+} name_list;
+
+static void append(name_list *list, const char *format, ...) EC_PRINTF(2, 3);
+static void append(name_list *list, const char *format, ...) {
+    const size_t length = strlen(list->text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(list->text + length, sizeof list->text - length, format, args);
+    va_end(args);
+}
+
+static void list_name(name_list *list, const char *name) {
+    if (list->n++ < SHOWN) append(list, "%s%.50s", list->n > 1 ? ", " : "", name);
+}
+
+static const char *end_list(name_list *list) {
+    if (list->n > SHOWN) append(list, " and %zu more", list->n - SHOWN);
+    return list->text;
+}
+
+/* Lists the candidates whose entry in `values` is missing. */
+static name_list missing(const ec_study *study, const double *values) {
+    name_list list = {0};
+    for (size_t i = 0; i < ec_study_n_candidates(study); i++)
+        if (isnan(values[i])) list_name(&list, study->candidates[i].name);
+    return list;
+}
+
+/* ---- what is checked ---------------------------------------------------------------------- */
+
+static size_t count_known(const double *values, size_t n) {
+    size_t known = 0;
+    for (size_t i = 0; i < n; i++) known += !isnan(values[i]);
+    return known;
+}
+
+/* Two or more values, and all the same. */
+static bool is_constant(const double *values, size_t n) {
+    double first = NAN;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(values[i])) continue;
+        if (isnan(first)) first = values[i];
+        if (values[i] != first) return false;
+    }
+    return count_known(values, n) >= 2;
+}
+
+static void check_declared(findings *f, const ec_study *study) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    double weights = 0.0;
+    for (size_t b = 0; b < m; b++) weights += ec_study_benchmark(study, b)->weight;
+    if (n == 0)
+        add(f, EC_FINDING_ERROR,
+            "no candidates: there is nothing to rank; add some under 'candidates:' in study.yaml");
+    else if (n < 3)
+        add(f, EC_FINDING_WARNING, "only %zu candidate%s: there is little to choose from", n,
+            n == 1 ? "" : "s");
+    if (m == 0)
+        add(f, EC_FINDING_ERROR,
+            "no benchmarks: there is nothing to judge by; add some under 'benchmarks:' in "
+            "study.yaml");
+    else if (weights == 0.0)
+        add(f, EC_FINDING_WARNING,
+            "every benchmark has the weight 0: several together are ranked as if all had the same; "
+            "set 'weight:'");
+    if (!study->built_in && !study->db.writable)
+        add(f, EC_FINDING_NOTE, "%s cannot be written to: the study can be looked at, not added to",
+            study->db.path);
+}
+
+/* Do benchmarks b and d lack A for the same candidates? */
+static bool same_missing(const double *a, size_t n, size_t b, size_t d) {
+    for (size_t i = 0; i < n; i++)
+        if (isnan(a[b * n + i]) != isnan(a[d * n + i])) return false;
+    return true;
+}
+
+static void check_alignment(findings *f, const ec_study *study, const ec_numbers *x) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    name_list constant = {0};
+    for (size_t b = 0; b < m; b++) {
+        if (is_constant(x->a + b * n, n)) list_name(&constant, ec_study_benchmark(study, b)->name);
+        size_t first = 0;
+        while (!same_missing(x->a, n, first, b)) first++;
+        if (first < b) continue; /* said with that one */
+        name_list without = missing(study, x->a + b * n), of = {0};
+        for (size_t d = b; d < m; d++)
+            if (same_missing(x->a, n, b, d)) list_name(&of, ec_study_benchmark(study, d)->name);
+        if (without.n > 0)
+            add(f, EC_FINDING_WARNING,
+                "A for %s is missing for %zu of %zu candidates, which cannot be predicted there: "
+                "%s",
+                of.n == m ? "every benchmark" : end_list(&of), without.n, n, end_list(&without));
+    }
+    if (constant.n > 0)
+        add(f, EC_FINDING_ERROR,
+            "A for %s is the same for every candidate: it cannot be normalised; check the scores",
+            constant.n == m ? "every benchmark" : end_list(&constant));
+}
+
+static void check_scores(findings *f, const ec_study *study, const ec_numbers *x) {
+    const size_t n = ec_study_n_candidates(study);
+    name_list without = missing(study, x->c);
+    if (without.n > 0)
+        add(f, EC_FINDING_WARNING,
+            "C is missing for %zu of %zu candidates, which cannot be predicted: %s", without.n, n,
+            end_list(&without));
+    if (is_constant(x->c, n))
+        add(f, EC_FINDING_ERROR,
+            "C is the same for every candidate: it cannot be normalised and the law has no use for "
+            "it; check the scores");
+
+    check_alignment(f, study, x);
+}
+
+static void check_costs(findings *f, const ec_study *study, const ec_numbers *x) {
+    name_list without = missing(study, x->cost);
+    if (without.n > 0)
+        add(f, EC_FINDING_NOTE,
+            "cost is not declared for %zu of %zu candidates: GPU-hours still to spend are not "
+            "known, and a budget "
+            "leaves them out: %s",
+            without.n, ec_study_n_candidates(study), end_list(&without));
+}
+
+static void check_results(findings *f, const ec_study *study, const ec_numbers *x) {
+    enum { ENOUGH = 7 }; /* one more than the law has coefficients */
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    size_t n_few = 0;
+    name_list none = {0};
+    for (size_t b = 0; b < m; b++) {
+        const ec_benchmark *benchmark = ec_study_benchmark(study, b);
+        const double *z = x->z + b * n;
+        const size_t known = count_known(z, n);
+        if (known == 0) list_name(&none, benchmark->name);
+        n_few += known > 0 && known < ENOUGH;
+        if (is_constant(z, n))
+            add(f, EC_FINDING_WARNING,
+                "%.80s: all %zu results are the same: nothing can be learnt from them; check them",
+                benchmark->name, known);
+        for (size_t i = 0; i < n; i++)
+            if (z[i] < benchmark->low || z[i] > benchmark->high)
+                add(f, EC_FINDING_WARNING,
+                    "%.80s of '%.80s' is %.17g, outside the range [%g, %g]; correct one of them",
+                    benchmark->name, study->candidates[i].name, z[i], benchmark->low,
+                    benchmark->high);
+    }
+    if (none.n == m && m > 0)
+        add(f, EC_FINDING_NOTE,
+            "no results yet: a ranking follows A and C alone; 'eyechart ask' says what to train");
+    else if (none.n > 0)
+        add(f, EC_FINDING_NOTE, "no results yet for %s: ranked by A and C alone", end_list(&none));
+    if (n_few > 0)
+        add(f, EC_FINDING_NOTE,
+            "fewer than %d results for %zu of %zu benchmarks: 'fit' cannot validate the quadratic "
+            "law there; 'rank' "
+            "does not need that many",
+            ENOUGH, n_few, m);
+}
+
+static void check_partial(findings *f, const ec_study *study, const ec_numbers *x) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    name_list partial = {0};
+    for (size_t i = 0; i < n; i++) {
+        size_t known = 0;
+        for (size_t b = 0; b < m; b++) known += !isnan(x->z[b * n + i]);
+        if (known > 0 && known < m) list_name(&partial, study->candidates[i].name);
+    }
+    if (partial.n > 0)
+        add(f, EC_FINDING_NOTE, "trained, but without results for every benchmark: %s",
+            end_list(&partial));
+}
+
+/* ---- the database ------------------------------------------------------------------------- */
+
+/* Calls `see` with the first column of every row. */
+static ec_status for_each_row(ec_study *study, const char *sql,
+                              void (*see)(void *to, const char *text), void *to, ec_error *err) {
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(&row, &study->db, err, sql, "");
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more)
+        see(to, ec_column_text(row, 0));
+    sqlite3_finalize(row);
+    return status;
+}
+
+typedef struct {
+    const ec_sheet *sheet;
+    name_list list;
+    findings *f;
+} seeing;
+
+static void see_integrity(void *to, const char *text) {
+    seeing *s = to;
+    if (strcmp(text, "ok") != 0)
+        add(s->f, EC_FINDING_ERROR,
+            "study.db is damaged: %.200s; export what can be read, and restore the file from a "
+            "copy",
+            text);
+}
+
+static void see_candidate(void *to, const char *text) {
+    seeing *s = to;
+    if (ec_sheet_find_candidate(s->sheet, text) == s->sheet->n_candidates)
+        list_name(&s->list, text);
+}
+
+static void see_benchmark(void *to, const char *text) {
+    seeing *s = to;
+    if (*text != '\0' && ec_sheet_find_benchmark(s->sheet, text) == s->sheet->n_benchmarks)
+        list_name(&s->list, text);
+}
+
+static void add_undeclared(findings *f, const char *what, name_list *list) {
+    if (list->n > 0)
+        add(f, EC_FINDING_WARNING,
+            "study.db knows %s that study.yaml does not declare: %s; what is known about them is "
+            "kept and not used; "
+            "was one renamed?",
+            what, end_list(list));
+}
+
+static ec_status check_database(findings *f, ec_study *study, ec_error *err) {
+    seeing candidates = {.sheet = &study->declared.sheet, .f = f}, benchmarks = candidates;
+    ec_status status =
+        for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &candidates, err);
+    if (status == EC_OK)
+        status = for_each_row(study,
+                              "SELECT candidate FROM score UNION SELECT candidate FROM observation"
+                              " UNION SELECT candidate FROM cost ORDER BY 1",
+                              see_candidate, &candidates, err);
+    if (status == EC_OK)
+        status = for_each_row(
+            study, "SELECT benchmark FROM score UNION SELECT benchmark FROM observation ORDER BY 1",
+            see_benchmark, &benchmarks, err);
+    add_undeclared(f, "candidates", &candidates.list);
+    add_undeclared(f, "benchmarks", &benchmarks.list);
+    return status;
+}
+
+ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err) {
+    findings f = {0};
+    ec_numbers numbers;
+    *out = NULL;
+    *n_out = 0;
+    check_declared(&f, study);
+    ec_status status = study->built_in ? EC_OK : check_database(&f, study, err);
+    if (status == EC_OK) status = ec_study_read_all(&numbers, study, err);
+    if (status == EC_OK) {
+        check_scores(&f, study, &numbers);
+        check_costs(&f, study, &numbers);
+        check_results(&f, study, &numbers);
+        check_partial(&f, study, &numbers);
+        ec_numbers_release(&numbers);
+    }
+    if (status == EC_OK && f.failed)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (status != EC_OK) {
+        free(f.list);
+        return status;
+    }
+    *out = f.list;
+    *n_out = f.n;
+    return EC_OK;
+}

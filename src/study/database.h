@@ -1,0 +1,68 @@
+/* database.h - study.db: SQLite opened the way this module needs it, and its errors in words
+ *
+ * WAL mode, synchronous FULL: readers never wait for a writer, a transaction that was committed
+ * survives kill -9 and a power cut, one that was not has never happened. The schema's version is in
+ * PRAGMA user_version; older files are brought up to date on opening, one transaction for all
+ * steps.
+ */
+#ifndef EC_STUDY_DATABASE_H
+#define EC_STUDY_DATABASE_H
+
+#include <sqlite3.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eyechart/status.h"
+
+#define EC_DATABASE_APPLICATION_ID 0x65796563 /* "eyec" */
+#define EC_DATABASE_BUSY_MS 10000
+
+/* Step i brings a database of version i to version i + 1. */
+typedef struct ec_migrations {
+    size_t n;
+    const char *const *steps;
+} ec_migrations;
+
+extern const ec_migrations ec_study_migrations;
+
+typedef struct ec_database {
+    sqlite3 *sqlite;
+    char *path;    /* of study.db, for messages */
+    int busy_ms;   /* how long to wait for a lock */
+    bool writable; /* false: the file or its folder cannot be written to */
+} ec_database;
+
+/* Opens folder/study.db, makes it where it is missing, brings it up to `migrations`. Where nothing
+ * can be written a missing one is taken as empty. ec_database_close() also after a failure. Errors:
+ * EC_ERR_FORMAT not a database of eyechart, or damaged; EC_ERR_VERSION newer than `migrations`;
+ * EC_ERR_BUSY; EC_ERR_IO; EC_ERR_NOMEM. */
+ec_status ec_database_open(ec_database *db, const char *folder, const ec_migrations *migrations,
+                           ec_error *err);
+void ec_database_close(ec_database *db);
+void ec_database_set_busy_ms(ec_database *db, int busy_ms);
+
+/* The error that SQLite reports just now, with what to do about it. */
+ec_status ec_database_fail(const ec_database *db, ec_error *err);
+
+/* Begin to read (a consistent view) or to write (alone). ec_database_end() commits where `status`
+ * is EC_OK and rolls back otherwise; it returns what became of it all. */
+ec_status ec_database_begin_read(ec_database *db, ec_error *err);
+ec_status ec_database_begin_write(ec_database *db, ec_error *err);
+ec_status ec_database_end(ec_database *db, ec_status status, ec_error *err);
+
+/* A prepared statement. Arguments follow `types`: 't' const char * (NULL: null), 'd' double (NaN:
+ * null), 'i' int64_t. sqlite3_finalize() it. */
+ec_status ec_database_prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, const char *sql,
+                              const char *types, ...);
+/* The next row; *row is false after the last. */
+ec_status ec_database_step(bool *row, ec_database *db, sqlite3_stmt *statement, ec_error *err);
+/* Runs a statement that gives no rows, again and again: binds, steps, resets. */
+ec_status ec_database_rerun(ec_database *db, ec_error *err, sqlite3_stmt *statement,
+                            const char *types, ...);
+/* Prepares, runs and finalizes a statement that gives no rows. */
+ec_status ec_database_run(ec_database *db, ec_error *err, const char *sql, const char *types, ...);
+/* The integer that a query gives first; 0 when it gives nothing. */
+ec_status ec_database_integer(int64_t *out, ec_database *db, ec_error *err, const char *sql);
+
+#endif

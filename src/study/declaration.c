@@ -1,0 +1,326 @@
+/* declaration.c - reading study.yaml
+ *
+ * libcyaml loads the text into the structs below. Numbers stay words until they are read here, so
+ * that a mistake is told with the name of its candidate and what is missing differs from zero.
+ */
+#include "study/declaration.h"
+
+#include <cyaml/cyaml.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "eyechart/spelling.h"
+#include "study/names.h"
+#include "study/yaml_check.h"
+
+/* ---- schema ------------------------------------------------------------------------------- */
+
+typedef struct {
+    char *name, *group, *direction, *weight;
+    char **range; /* [2] */
+} yaml_benchmark;
+
+typedef struct {
+    char *benchmark, *value, *se;
+} yaml_score;
+
+typedef struct {
+    char *name, *a, *a_se, *c, *c_se, *cost;
+    yaml_score *own_a;
+    uint32_t own_a_count;
+} yaml_candidate;
+
+typedef struct {
+    char *name, *seed, *lease_hours;
+} yaml_policy;
+
+typedef struct {
+    char *version, *name, *description;
+    yaml_policy *policy;
+    yaml_benchmark *benchmarks;
+    uint32_t benchmarks_count;
+    yaml_candidate *candidates;
+    uint32_t candidates_count;
+} yaml_study;
+
+#define REQUIRED(key, type, member)                                                                \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER, type, member, 0, CYAML_UNLIMITED)
+#define OPTIONAL(key, type, member)                                                                \
+    CYAML_FIELD_STRING_PTR(key, CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, type, member, 0,         \
+                           CYAML_UNLIMITED)
+
+static const cyaml_schema_value_t word = {
+    CYAML_VALUE_STRING(CYAML_FLAG_POINTER, char *, 0, CYAML_UNLIMITED)};
+
+static const cyaml_schema_field_t benchmark_fields[] = {
+    REQUIRED("name", yaml_benchmark, name),
+    OPTIONAL("group", yaml_benchmark, group),
+    OPTIONAL("direction", yaml_benchmark, direction),
+    CYAML_FIELD_SEQUENCE_FIXED("range", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_benchmark,
+                               range, &word, 2),
+    OPTIONAL("weight", yaml_benchmark, weight),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t benchmark_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, yaml_benchmark, benchmark_fields)};
+
+static const cyaml_schema_field_t score_fields[] = {
+    REQUIRED("benchmark", yaml_score, benchmark),
+    REQUIRED("value", yaml_score, value),
+    OPTIONAL("se", yaml_score, se),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t score_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, yaml_score, score_fields)};
+
+static const cyaml_schema_field_t candidate_fields[] = {
+    REQUIRED("name", yaml_candidate, name),
+    OPTIONAL("A", yaml_candidate, a),
+    OPTIONAL("A_se", yaml_candidate, a_se),
+    CYAML_FIELD_SEQUENCE("A_by_benchmark", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_candidate,
+                         own_a, &score_schema, 0, EC_STUDY_MAX_BENCHMARKS),
+    OPTIONAL("C", yaml_candidate, c),
+    OPTIONAL("C_se", yaml_candidate, c_se),
+    OPTIONAL("cost", yaml_candidate, cost),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t candidate_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_DEFAULT, yaml_candidate, candidate_fields)};
+
+static const cyaml_schema_field_t policy_fields[] = {
+    OPTIONAL("name", yaml_policy, name),
+    OPTIONAL("seed", yaml_policy, seed),
+    OPTIONAL("lease_hours", yaml_policy, lease_hours),
+    CYAML_FIELD_END,
+};
+
+enum { BENCHMARKS = 4, CANDIDATES = 5, FIELDS = 6 }; /* of study_fields */
+static const cyaml_schema_field_t study_fields[] = {
+    OPTIONAL("version", yaml_study, version),
+    OPTIONAL("name", yaml_study, name),
+    OPTIONAL("description", yaml_study, description),
+    CYAML_FIELD_MAPPING_PTR("policy", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, policy,
+                            policy_fields),
+    CYAML_FIELD_SEQUENCE("benchmarks", CYAML_FLAG_POINTER, yaml_study, benchmarks,
+                         &benchmark_schema, 0, EC_STUDY_MAX_BENCHMARKS),
+    CYAML_FIELD_SEQUENCE("candidates", CYAML_FLAG_POINTER, yaml_study, candidates,
+                         &candidate_schema, 0, EC_STUDY_MAX_CANDIDATES),
+    CYAML_FIELD_END,
+};
+static const cyaml_schema_value_t study_schema = {
+    CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, yaml_study, study_fields)};
+
+static const cyaml_config_t cyaml_config = {
+    .log_level = CYAML_LOG_ERROR, .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS};
+
+/* ---- words to values ---------------------------------------------------------------------- */
+
+/* One text being read; `line` is that of the entry at hand, `who` names it in messages. */
+typedef struct {
+    const char *path;
+    size_t line;
+    const char *what, *who;
+    ec_error *err;
+} place;
+
+static ec_status fail_in(const place *p, const char *key, const char *value, const char *fault) {
+    if (p->who == NULL)
+        return ec_sheet_fail(p->err, p->path, p->line, "%s '%.80s' %s", key, value, fault);
+    return ec_sheet_fail(p->err, p->path, p->line, "%s '%.80s': %s '%.80s' %s", p->what, p->who,
+                         key, value, fault);
+}
+
+static bool is_null(const char *text) {
+    return text == NULL || *text == '\0' || strcmp(text, "~") == 0 || strcmp(text, "null") == 0;
+}
+
+typedef enum { ANY, NOT_NEGATIVE, POSITIVE } sign;
+
+/* Leaves *out as it is where the text gives no value. */
+static ec_status read_number(double *out, const place *p, const char *key, const char *text,
+                             sign allowed) {
+    if (is_null(text)) return EC_OK;
+    double value;
+    const ec_number_fault fault = ec_number_read(&value, text);
+    if (fault != EC_NUMBER_OK) return fail_in(p, key, text, ec_number_fault_words(fault));
+    if (allowed != ANY && value < 0.0) return fail_in(p, key, text, "is negative");
+    if (allowed == POSITIVE && value == 0.0) return fail_in(p, key, text, "is zero; expected more");
+    *out = value;
+    return EC_OK;
+}
+
+static ec_status read_seed(uint64_t *out, const place *p, const char *text) {
+    if (is_null(text)) return EC_OK;
+    uint64_t seed = 0;
+    for (const char *c = text; *c != '\0'; c++) {
+        const uint64_t digit = (uint64_t)(*c - '0');
+        if (*c < '0' || *c > '9' || seed > (UINT64_MAX - digit) / 10)
+            return fail_in(p, "seed", text, "is not a whole number from 0 to 18446744073709551615");
+        seed = 10 * seed + digit;
+    }
+    *out = seed;
+    return EC_OK;
+}
+
+static ec_status read_copy(char **out, const place *p, const char *text) {
+    if (is_null(text)) return EC_OK;
+    *out = strdup(text);
+    return *out != NULL ? EC_OK : ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+}
+
+static const char *policy_at(const void *unused, size_t i) {
+    (void)unused;
+    return ec_policy_name((ec_policy)i);
+}
+
+static ec_status read_policy_name(ec_policy *out, const place *p, const char *text) {
+    if (is_null(text)) return EC_OK;
+    ec_text known = {0};
+    for (size_t i = 0; i < EC_POLICIES; i++) {
+        if (strcmp(text, policy_at(NULL, i)) == 0) {
+            *out = (ec_policy)i;
+            ec_text_release(&known);
+            return EC_OK;
+        }
+        ec_text_format(&known, "%s%s", i > 0 ? ", " : "is unknown; there are ", policy_at(NULL, i));
+    }
+    const ec_status status = fail_in(p, "policy", text, known.failed ? "is unknown" : known.data);
+    ec_text_release(&known);
+    return status;
+}
+
+/* ---- the parts of a study ----------------------------------------------------------------- */
+
+static ec_status read_direction(int *out, const place *p, const char *text) {
+    if (is_null(text) || strcmp(text, "higher") == 0)
+        *out = 1;
+    else if (strcmp(text, "lower") == 0)
+        *out = -1;
+    else
+        return fail_in(p, "direction", text, "is neither 'higher' (is better) nor 'lower'");
+    return EC_OK;
+}
+
+static ec_status read_benchmark(ec_sheet *sheet, size_t b, const yaml_benchmark *from,
+                                const place *p) {
+    const char *group = is_null(from->group) ? "all" : from->group;
+    ec_status status =
+        ec_sheet_name_benchmark(sheet, b, from->name, group, p->path, p->line, p->err);
+    ec_benchmark *to = &sheet->benchmarks[b];
+    if (status == EC_OK) status = read_direction(&to->direction, p, from->direction);
+    if (status == EC_OK) status = read_number(&to->weight, p, "weight", from->weight, NOT_NEGATIVE);
+    if (status != EC_OK || from->range == NULL) return status;
+    status = read_number(&to->low, p, "range", from->range[0], ANY);
+    if (status == EC_OK) status = read_number(&to->high, p, "range", from->range[1], ANY);
+    if (status == EC_OK && to->low >= to->high)
+        status = fail_in(p, "range", from->range[0], "is not below the other end");
+    return status;
+}
+
+static ec_status read_own_a(ec_sheet *sheet, size_t i, const yaml_score *from, const place *p) {
+    const size_t b = ec_sheet_find_benchmark(sheet, from->benchmark);
+    if (b == sheet->n_benchmarks)
+        return fail_in(p, "A_by_benchmark", from->benchmark,
+                       "is not one of the benchmarks declared above");
+    const size_t cell = b * sheet->n_candidates + i;
+    if (!isnan(sheet->numbers.a[cell]))
+        return fail_in(p, "A_by_benchmark", from->benchmark, "is there twice");
+    ec_status status = read_number(&sheet->numbers.a[cell], p, "A", from->value, ANY);
+    if (status == EC_OK)
+        status = read_number(&sheet->numbers.a_se[cell], p, "standard error of A", from->se,
+                             NOT_NEGATIVE);
+    return status;
+}
+
+static ec_status read_candidate(ec_sheet *sheet, size_t i, const yaml_candidate *from,
+                                const place *p) {
+    const ec_numbers *x = &sheet->numbers;
+    ec_status status = ec_sheet_name_candidate(sheet, i, from->name, p->path, p->line, p->err);
+    if (status == EC_OK) status = read_number(&x->a_shared[i], p, "A", from->a, ANY);
+    if (status == EC_OK)
+        status = read_number(&x->a_shared_se[i], p, "A_se", from->a_se, NOT_NEGATIVE);
+    if (status == EC_OK) status = read_number(&x->c[i], p, "C", from->c, ANY);
+    if (status == EC_OK) status = read_number(&x->c_se[i], p, "C_se", from->c_se, NOT_NEGATIVE);
+    if (status == EC_OK) status = read_number(&x->cost[i], p, "cost", from->cost, NOT_NEGATIVE);
+    for (uint32_t k = 0; status == EC_OK && k < from->own_a_count; k++)
+        status = read_own_a(sheet, i, &from->own_a[k], p);
+    return status;
+}
+
+static ec_status read_settings(ec_declaration *out, const yaml_study *from, const place *p) {
+    double version = 1.0;
+    ec_status status = read_number(&version, p, "version", from->version, ANY);
+    if (status == EC_OK && version != 1.0)
+        return ec_fail(
+            p->err, EC_ERR_VERSION,
+            "%s: version %.40s of the format; this eyechart reads version 1: use a newer one",
+            p->path, from->version);
+    if (status == EC_OK)
+        status =
+            ec_sheet_name(&out->sheet, is_null(from->name) ? NULL : from->name, p->path, 0, p->err);
+    if (status == EC_OK) status = read_copy(&out->description, p, from->description);
+    const yaml_policy *policy = from->policy;
+    if (status != EC_OK || policy == NULL) return status;
+    status = read_policy_name(&out->policy, p, policy->name);
+    if (status == EC_OK) status = read_seed(&out->seed, p, policy->seed);
+    if (status == EC_OK)
+        status = read_number(&out->lease_hours, p, "lease_hours", policy->lease_hours, POSITIVE);
+    return status;
+}
+
+static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_yaml_lines *lines,
+                         const char *path, ec_error *err) {
+    ec_sheet *sheet = &out->sheet;
+    ec_status status =
+        ec_sheet_init(sheet, path, from->candidates_count, from->benchmarks_count, err);
+    if (status == EC_OK) status = read_settings(out, from, &(place){.path = path, .err = err});
+    for (uint32_t b = 0; status == EC_OK && b < from->benchmarks_count; b++) {
+        const place p = {path, lines[BENCHMARKS].lines[b], "benchmark", from->benchmarks[b].name,
+                         err};
+        status = read_benchmark(sheet, b, &from->benchmarks[b], &p);
+    }
+    if (status == EC_OK) status = ec_sheet_index_benchmarks(sheet, path, err);
+    for (uint32_t i = 0; status == EC_OK && i < from->candidates_count; i++) {
+        const place p = {path, lines[CANDIDATES].lines[i], "candidate", from->candidates[i].name,
+                         err};
+        status = read_candidate(sheet, i, &from->candidates[i], &p);
+    }
+    if (status == EC_OK) status = ec_sheet_index_candidates(sheet, path, err);
+    if (status == EC_OK) status = ec_sheet_check_numbers(sheet, path, err);
+    return status;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+ec_declaration ec_declaration_default(void) {
+    return (ec_declaration){.policy = EC_POLICY_PRIOR, .lease_hours = EC_LEASE_HOURS};
+}
+
+void ec_declaration_release(ec_declaration *declaration) {
+    ec_sheet_release(&declaration->sheet);
+    free(declaration->description);
+    *declaration = (ec_declaration){0};
+}
+
+ec_status ec_declaration_read(ec_declaration *out, const char *path, const char *bytes,
+                              size_t size_bytes, ec_error *err) {
+    *out = ec_declaration_default();
+    ec_yaml_lines lines[FIELDS] = {{0}};
+    yaml_study *study = NULL;
+    ec_status status = ec_yaml_check(lines, path, bytes, size_bytes, &study_schema, err);
+    if (status != EC_OK) goto done;
+    const cyaml_err_t loaded = cyaml_load_data((const uint8_t *)bytes, size_bytes, &cyaml_config,
+                                               &study_schema, (cyaml_data_t **)&study, NULL);
+    if (loaded != CYAML_OK || study == NULL)
+        status = ec_fail(err, loaded == CYAML_ERR_OOM ? EC_ERR_NOMEM : EC_ERR_FORMAT, "%s: %s",
+                         path, cyaml_strerror(loaded));
+    if (status == EC_OK) status = convert(out, study, lines, path, err);
+
+done:
+    for (int i = 0; i < FIELDS; i++) free(lines[i].lines);
+    if (study != NULL) cyaml_free(&cyaml_config, &study_schema, study, 0);
+    if (status != EC_OK) ec_declaration_release(out);
+    return status;
+}

@@ -1,0 +1,172 @@
+/* declaration_write.c - writing study.yaml: from a declaration, or the example of `study new` */
+#include <ctype.h>
+#include <math.h>
+#include <string.h>
+
+#include "base/number.h"
+#include "study/declaration.h"
+
+/* Words that YAML takes for itself whatever surrounds them cannot be made of these. */
+static bool needs_no_quotes(const char *word) {
+    if (!isalpha((unsigned char)word[0]) || strcmp(word, "null") == 0) return false;
+    for (const char *c = word; *c != '\0'; c++)
+        if (!isalnum((unsigned char)*c) && strchr("@+._/-", *c) == NULL) return false;
+    return true;
+}
+
+static void write_word(ec_text *out, const char *word) {
+    if (needs_no_quotes(word)) {
+        ec_text_add(out, word);
+        return;
+    }
+    ec_text_add(out, "\"");
+    for (const unsigned char *c = (const unsigned char *)word; *c != '\0'; c++) {
+        if (*c == '"' || *c == '\\')
+            ec_text_format(out, "\\%c", *c);
+        else if (*c < 0x20 || *c == 0x7f)
+            ec_text_format(out, "\\x%02x", *c);
+        else
+            ec_text_add_bytes(out, c, 1);
+    }
+    ec_text_add(out, "\"");
+}
+
+static void write_number(ec_text *out, const char *key, double value) {
+    char number[EC_NUMBER_SIZE];
+    if (isnan(value)) return;
+    ec_number_write(number, value);
+    ec_text_format(out, "    %s: %s\n", key, number);
+}
+
+static void write_range(ec_text *out, const ec_benchmark *benchmark) {
+    if (isinf(benchmark->low) && isinf(benchmark->high)) return;
+    char low[EC_NUMBER_SIZE] = "null", high[EC_NUMBER_SIZE] = "null";
+    if (isfinite(benchmark->low)) ec_number_write(low, benchmark->low);
+    if (isfinite(benchmark->high)) ec_number_write(high, benchmark->high);
+    ec_text_format(out, "    range: [%s, %s]\n", low, high);
+}
+
+static void write_benchmark(ec_text *out, const ec_benchmark *benchmark) {
+    ec_text_add(out, "  - name: ");
+    write_word(out, benchmark->name);
+    ec_text_add(out, "\n    group: ");
+    write_word(out, benchmark->group);
+    ec_text_format(out, "\n    direction: %s\n", benchmark->direction > 0 ? "higher" : "lower");
+    write_range(out, benchmark);
+    if (benchmark->weight != 1.0) write_number(out, "weight", benchmark->weight);
+}
+
+static void write_own_a(ec_text *out, const ec_sheet *sheet, size_t i) {
+    bool first = true;
+    for (size_t b = 0; b < sheet->n_benchmarks; b++) {
+        const size_t cell = b * sheet->n_candidates + i;
+        char number[EC_NUMBER_SIZE];
+        if (isnan(sheet->numbers.a[cell])) continue;
+        if (first) ec_text_add(out, "    A_by_benchmark:\n");
+        first = false;
+        ec_text_add(out, "      - {benchmark: ");
+        write_word(out, sheet->benchmarks[b].name);
+        ec_number_write(number, sheet->numbers.a[cell]);
+        ec_text_format(out, ", value: %s", number);
+        if (!isnan(sheet->numbers.a_se[cell])) {
+            ec_number_write(number, sheet->numbers.a_se[cell]);
+            ec_text_format(out, ", se: %s", number);
+        }
+        ec_text_add(out, "}\n");
+    }
+}
+
+static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
+    const ec_numbers *x = &sheet->numbers;
+    ec_text_add(out, "  - name: ");
+    write_word(out, sheet->candidates[i]);
+    ec_text_add(out, "\n");
+    write_number(out, "A", x->a_shared[i]);
+    write_number(out, "A_se", x->a_shared_se[i]);
+    write_own_a(out, sheet, i);
+    write_number(out, "C", x->c[i]);
+    write_number(out, "C_se", x->c_se[i]);
+    write_number(out, "cost", x->cost[i]);
+}
+
+void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
+    const ec_sheet *sheet = &declaration->sheet;
+    char hours[EC_NUMBER_SIZE];
+    ec_text_add(out, "# A study of eyechart. What each line means: docs/formats.md.\nversion: 1\n");
+    if (sheet->name != NULL) {
+        ec_text_add(out, "name: ");
+        write_word(out, sheet->name);
+        ec_text_add(out, "\n");
+    }
+    if (declaration->description != NULL) {
+        ec_text_add(out, "description: ");
+        write_word(out, declaration->description);
+        ec_text_add(out, "\n");
+    }
+    ec_number_write(hours, declaration->lease_hours);
+    ec_text_format(out, "\npolicy:\n  name: %s\n  seed: %llu\n  lease_hours: %s\n",
+                   ec_policy_name(declaration->policy), (unsigned long long)declaration->seed,
+                   hours);
+
+    ec_text_add(out, sheet->n_benchmarks > 0 ? "\nbenchmarks:\n" : "\nbenchmarks: []\n");
+    for (size_t b = 0; b < sheet->n_benchmarks; b++) write_benchmark(out, &sheet->benchmarks[b]);
+    ec_text_add(out, sheet->n_candidates > 0 ? "\ncandidates:\n" : "\ncandidates: []\n");
+    for (size_t i = 0; i < sheet->n_candidates; i++) write_candidate(out, sheet, i);
+}
+
+const char *ec_declaration_example(void) {
+    return "# A study of eyechart: which vision representation should the model look through?\n"
+           "#\n"
+           "# Edit this file, then run `eyechart study check` on its folder. What was measured is "
+           "not\n"
+           "# kept here but in study.db beside it.\n"
+           "version: 1\n"
+           "name: example\n"
+           "description: three encoders, four benchmarks\n"
+           "\n"
+           "# How `eyechart ask` chooses: prior, ac, ei, exploit, d-optimal or random.\n"
+           "policy:\n"
+           "  name: prior\n"
+           "  seed: 0          # of the policies that draw\n"
+           "  lease_hours: 72  # a question not answered by then may be asked again\n"
+           "\n"
+           "# What a finetuned model is judged by. Only the name is required.\n"
+           "benchmarks:\n"
+           "  - name: MMBench\n"
+           "    group: vision\n"
+           "    direction: higher  # is better; or lower\n"
+           "    range: [0, 100]    # results outside it are refused\n"
+           "    weight: 1          # in a ranking over several benchmarks\n"
+           "  - name: MME\n"
+           "    group: vision\n"
+           "    range: [0, 2000]\n"
+           "  - name: TextVQA\n"
+           "    group: ocr\n"
+           "    range: [0, 100]\n"
+           "  - name: ScienceQA\n"
+           "    group: ocr\n"
+           "    range: [0, 100]\n"
+           "\n"
+           "# What could be finetuned. A (alignment) and C (correspondence) may be written here, "
+           "with\n"
+           "# standard errors, or imported; a candidate without them is never asked for.\n"
+           "# cost is GPU-hours of one finetuning.\n"
+           "candidates:\n"
+           "  - name: CLIP@224\n"
+           "    A: 0.8189\n"
+           "    C: 14.3\n"
+           "    cost: 80\n"
+           "  - name: DINOv2\n"
+           "    A_by_benchmark:  # where A differs by benchmark\n"
+           "      - {benchmark: MMBench, value: 0.4616}\n"
+           "      - {benchmark: MME, value: 0.4717}\n"
+           "      - {benchmark: TextVQA, value: 0.4581}\n"
+           "      - {benchmark: ScienceQA, value: 0.4721}\n"
+           "    C: 24.51\n"
+           "    C_se: 0.4\n"
+           "    cost: 80\n"
+           "  - name: SigLIP\n"
+           "    A:  # not known yet\n"
+           "    C:\n"
+           "    cost: 80\n";
+}

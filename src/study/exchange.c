@@ -1,0 +1,392 @@
+/* exchange.c - import and export of CSV and JSON */
+#include "study/exchange.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/file.h"
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+static bool ends_with(const char *text, const char *end) {
+    const size_t n = strlen(text), m = strlen(end);
+    return n >= m && strcasecmp(text + n - m, end) == 0;
+}
+
+static ec_table_format format_by_name(const char *file) {
+    return ends_with(file, ".json")  ? EC_FORMAT_JSON
+           : ends_with(file, ".csv") ? EC_FORMAT_CSV
+                                     : EC_FORMAT_BY_NAME;
+}
+
+static bool begins_like_json(const ec_text *text) {
+    const size_t blanks = text->data != NULL ? strspn(text->data, " \t\r\n") : 0;
+    return text->data != NULL && (text->data[blanks] == '{' || text->data[blanks] == '[');
+}
+
+ec_status ec_exchange_read(ec_sheet *sheet, const char *file, ec_table_format format,
+                           ec_error *err) {
+    *sheet = (ec_sheet){0};
+    const char *path = strcmp(file, "-") == 0 ? "standard input" : file;
+    ec_text text = {0};
+    ec_status status = ec_file_read(&text, file, EC_SHEET_MAX_BYTES, err);
+    if (status != EC_OK) return status;
+    if (format == EC_FORMAT_BY_NAME) format = format_by_name(file);
+    if (format == EC_FORMAT_BY_NAME)
+        format = begins_like_json(&text) ? EC_FORMAT_JSON : EC_FORMAT_CSV;
+    status = format == EC_FORMAT_JSON
+                 ? ec_sheet_read_json(sheet, path, text.data, text.size_bytes, err)
+                 : ec_sheet_read_csv(sheet, path, text.data, text.size_bytes, err);
+    ec_text_release(&text);
+    return status;
+}
+
+/* ---- merging a sheet ---------------------------------------------------------------------- */
+
+static bool same(double x, double y) {
+    return x == y || (isnan(x) && isnan(y));
+}
+
+typedef struct {
+    ec_import_summary *summary;
+    ec_study *study;
+    const ec_sheet *sheet;
+    ec_numbers known;     /* of the study */
+    size_t *to_benchmark; /* [benchmarks of the sheet] index in the study */
+    sqlite3_stmt *score, *cost, *observation, *answered;
+    const char *file;
+    int64_t event;
+    ec_error *err;
+} merging;
+
+static ec_status fail_declared(const merging *g, size_t row, const char *what, double declared) {
+    return ec_sheet_fail(
+        g->err, g->file, g->sheet->candidate_line[row],
+        "candidate '%.80s': %.100s is %.17g in study.yaml, which wins; change it there, or leave "
+        "it out here",
+        g->sheet->candidates[row], what, declared);
+}
+
+static ec_status add_score(merging *g, const char *candidate, const char *kind,
+                           const char *benchmark, double value, double se) {
+    g->summary->n_scores++;
+    return ec_database_rerun(&g->study->db, g->err, g->score, "itttdd", g->event, candidate, kind,
+                             benchmark, value, se);
+}
+
+static ec_status merge_c(merging *g, size_t row, size_t i) {
+    const ec_numbers *from = &g->sheet->numbers;
+    const double declared = g->study->declared.sheet.numbers.c[i];
+    if (isnan(from->c[row])) return EC_OK;
+    if (same(from->c[row], g->known.c[i]) && same(from->c_se[row], g->known.c_se[i])) {
+        g->summary->n_unchanged++;
+        return EC_OK;
+    }
+    if (!isnan(declared)) return fail_declared(g, row, "C", declared);
+    return add_score(g, g->sheet->candidates[row], "C", "", from->c[row], from->c_se[row]);
+}
+
+/* A shared score is one row about all benchmarks. It replaces what was known about each of them, so
+ * those with a score of their own in this file are written after it in any case. */
+static ec_status merge_shared_a(bool *written, merging *g, size_t row, size_t i) {
+    const ec_numbers *from = &g->sheet->numbers;
+    const size_t n = g->study->declared.sheet.n_candidates,
+                 m = g->study->declared.sheet.n_benchmarks;
+    const double value = from->a_shared[row], se = from->a_shared_se[row];
+    *written = false;
+    if (isnan(value)) return EC_OK;
+    bool known = m > 0 || (same(value, g->known.a_shared[i]) && same(se, g->known.a_shared_se[i]));
+    for (size_t b = 0; b < m; b++) {
+        double declared_se;
+        const double declared =
+            ec_numbers_a(&g->study->declared.sheet.numbers, n, b, i, &declared_se);
+        const bool equal = same(value, g->known.a[b * n + i]) && same(se, g->known.a_se[b * n + i]);
+        if (!equal && !isnan(declared)) return fail_declared(g, row, "A", declared);
+        known = known && equal;
+    }
+    g->summary->n_unchanged += known;
+    *written = !known;
+    return known ? EC_OK : add_score(g, g->sheet->candidates[row], "A", "", value, se);
+}
+
+static ec_status merge_own_a(merging *g, size_t row, size_t i, size_t k, bool always) {
+    const ec_numbers *from = &g->sheet->numbers;
+    const size_t n = g->study->declared.sheet.n_candidates, b = g->to_benchmark[k];
+    const double value = from->a[k * g->sheet->n_candidates + row],
+                 se = from->a_se[k * g->sheet->n_candidates + row];
+    if (isnan(value)) return EC_OK;
+    const bool equal = same(value, g->known.a[b * n + i]) && same(se, g->known.a_se[b * n + i]);
+    double declared_se;
+    const double declared = ec_numbers_a(&g->study->declared.sheet.numbers, n, b, i, &declared_se);
+    if (!equal && !isnan(declared)) return fail_declared(g, row, "A", declared);
+    if (equal && !always) {
+        g->summary->n_unchanged++;
+        return EC_OK;
+    }
+    return add_score(g, g->sheet->candidates[row], "A", g->sheet->benchmarks[k].name, value, se);
+}
+
+static ec_status merge_cost(merging *g, size_t row, size_t i) {
+    const ec_numbers *from = &g->sheet->numbers;
+    const char *name = g->sheet->candidates[row];
+    const double declared = g->study->declared.sheet.numbers.cost[i];
+    ec_status status = EC_OK;
+    if (!isnan(from->cost[row]) && !same(from->cost[row], g->known.cost[i])) {
+        if (!isnan(declared)) return fail_declared(g, row, "cost", declared);
+        status = ec_database_rerun(&g->study->db, g->err, g->cost, "ittd", g->event, name,
+                                   "expected", from->cost[row]);
+    }
+    if (status == EC_OK && !isnan(from->hours[row]) && !same(from->hours[row], g->known.hours[i]))
+        status = ec_database_rerun(&g->study->db, g->err, g->cost, "ittd", g->event, name,
+                                   "recorded", from->hours[row]);
+    return status;
+}
+
+static ec_status merge_results(merging *g, size_t row, size_t i) {
+    const size_t n = g->study->declared.sheet.n_candidates;
+    const char *name = g->sheet->candidates[row];
+    ec_status status = EC_OK;
+    bool any = false;
+    for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++) {
+        const double value = g->sheet->numbers.z[k * g->sheet->n_candidates + row];
+        const ec_benchmark *benchmark = ec_study_benchmark(g->study, g->to_benchmark[k]);
+        if (isnan(value)) continue;
+        any = true;
+        if (value < benchmark->low || value > benchmark->high)
+            return ec_sheet_fail(
+                g->err, g->file, g->sheet->candidate_line[row],
+                "candidate '%.80s', %.80s: %.17g is outside the range [%g, %g] that study.yaml "
+                "declares",
+                name, benchmark->name, value, benchmark->low, benchmark->high);
+        if (same(value, g->known.z[g->to_benchmark[k] * n + i])) {
+            g->summary->n_unchanged++;
+            continue;
+        }
+        g->summary->n_observations++;
+        status = ec_database_rerun(&g->study->db, g->err, g->observation, "ittd", g->event, name,
+                                   benchmark->name, value);
+    }
+    if (status == EC_OK && any)
+        status = ec_database_rerun(&g->study->db, g->err, g->answered, "t", name);
+    return status;
+}
+
+static ec_status merge_row(merging *g, size_t row) {
+    const size_t i = ec_sheet_find_candidate(&g->study->declared.sheet, g->sheet->candidates[row]);
+    bool shared = false;
+    ec_status status = merge_c(g, row, i);
+    if (status == EC_OK) status = merge_shared_a(&shared, g, row, i);
+    for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++)
+        status = merge_own_a(g, row, i, k, shared);
+    if (status == EC_OK) status = merge_cost(g, row, i);
+    if (status == EC_OK) status = merge_results(g, row, i);
+    return status;
+}
+
+static ec_status prepare_statements(merging *g) {
+    ec_database *db = &g->study->db;
+    ec_status status = ec_database_prepare(&g->score, db, g->err,
+                                           "INSERT INTO score (event, candidate, kind, benchmark, "
+                                           "value, se) VALUES (?, ?, ?, ?, ?, ?)",
+                                           "");
+    if (status == EC_OK)
+        status = ec_database_prepare(
+            &g->cost, db, g->err,
+            "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, ?, ?)", "");
+    if (status == EC_OK)
+        status = ec_database_prepare(&g->observation, db, g->err,
+                                     "INSERT INTO observation (event, candidate, benchmark, value)"
+                                     " VALUES (?, ?, ?, ?)",
+                                     "");
+    if (status == EC_OK)
+        status = ec_database_prepare(&g->answered, db, g->err,
+                                     "UPDATE question SET state = 'answered'"
+                                     " WHERE candidate = ? AND state = 'pending'",
+                                     "");
+    return status;
+}
+
+ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const ec_sheet *sheet,
+                            const char *file, int64_t event, ec_error *err) {
+    merging g = {.summary = summary,
+                 .study = study,
+                 .sheet = sheet,
+                 .file = file,
+                 .event = event,
+                 .err = err};
+    g.to_benchmark = malloc((sheet->n_benchmarks + 1) * sizeof *g.to_benchmark);
+    ec_status status =
+        g.to_benchmark != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file);
+    for (size_t k = 0; status == EC_OK && k < sheet->n_benchmarks; k++)
+        g.to_benchmark[k] =
+            ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
+    if (status == EC_OK) status = ec_study_read_numbers(&g.known, study, err);
+    if (status == EC_OK) status = prepare_statements(&g);
+    for (size_t row = 0; status == EC_OK && row < sheet->n_candidates; row++)
+        status = merge_row(&g, row);
+    summary->n_candidates += sheet->n_candidates;
+
+    sqlite3_finalize(g.score);
+    sqlite3_finalize(g.cost);
+    sqlite3_finalize(g.observation);
+    sqlite3_finalize(g.answered);
+    ec_numbers_release(&g.known);
+    free(g.to_benchmark);
+    return status;
+}
+
+/* ---- import ------------------------------------------------------------------------------- */
+
+/* All names must be declared; candidates that are not are counted instead where they may be added.
+ */
+static ec_status check_names(size_t *n_new, const ec_study *study, const ec_sheet *sheet,
+                             const char *file, bool may_add, ec_error *err) {
+    *n_new = 0;
+    size_t unused;
+    for (size_t k = 0; k < sheet->n_benchmarks; k++) {
+        const ec_status status =
+            ec_study_find_benchmark(&unused, study, sheet->benchmarks[k].name, err);
+        if (status != EC_OK) return ec_error_prefix(err, status, "%s", file);
+    }
+    size_t first = sheet->n_candidates;
+    for (size_t row = sheet->n_candidates; row-- > 0;)
+        if (ec_sheet_find_candidate(&study->declared.sheet, sheet->candidates[row]) ==
+            study->declared.sheet.n_candidates) {
+            first = row;
+            ++*n_new;
+        }
+    if (*n_new == 0 || may_add) return EC_OK;
+    const ec_status status = ec_study_find_candidate(&unused, study, sheet->candidates[first], err);
+    const size_t line = sheet->candidate_line[first];
+    return line > 0 ? ec_error_prefix(err, status, "%s:%zu", file, line)
+                    : ec_error_prefix(err, status, "%s", file);
+}
+
+/* The declaration with the sheet's new candidates at its end, as text. */
+static ec_status write_declaration(ec_text *out, const ec_study *study, const ec_sheet *sheet,
+                                   size_t n_new, ec_error *err) {
+    const ec_sheet *old = &study->declared.sheet;
+    ec_declaration grown = study->declared; /* shares all but the sheet */
+    ec_status status = ec_sheet_grow(&grown.sheet, old, n_new, study->path, err);
+    size_t i = old->n_candidates;
+    for (size_t row = 0; status == EC_OK && row < sheet->n_candidates; row++)
+        if (ec_sheet_find_candidate(old, sheet->candidates[row]) == old->n_candidates)
+            status = ec_sheet_name_candidate(&grown.sheet, i++, sheet->candidates[row], study->path,
+                                             0, err);
+    if (status == EC_OK) ec_declaration_write(out, &grown);
+    if (status == EC_OK && out->failed)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    ec_sheet_release(&grown.sheet);
+    return status;
+}
+
+static ec_status check_unchanged(const ec_study *study, const char *yaml_path, ec_error *err) {
+    ec_text now = {0};
+    ec_status status = ec_file_read(&now, yaml_path, EC_DECLARATION_MAX_BYTES, err);
+    if (status == EC_OK && (now.size_bytes != study->yaml.size_bytes ||
+                            memcmp(now.data, study->yaml.data, now.size_bytes) != 0))
+        status = ec_fail(err, EC_ERR_BUSY,
+                         "%s: changed while this import was at work; nothing was imported, repeat",
+                         yaml_path);
+    ec_text_release(&now);
+    return status;
+}
+
+/* Rewrites study.yaml and reads it again. *old receives the text before; the file is as it was on
+ * failure. */
+static ec_status add_candidates(ec_text *old, ec_study *study, const ec_sheet *sheet, size_t n_new,
+                                const char *yaml_path, ec_error *err) {
+    ec_text grown = {0}, kept_path = {0};
+    ec_text_format(&kept_path, "%s.old", yaml_path);
+    ec_text_add_bytes(old, study->yaml.data, study->yaml.size_bytes);
+    ec_status status = check_unchanged(study, yaml_path, err);
+    if (status == EC_OK) status = write_declaration(&grown, study, sheet, n_new, err);
+    if (status == EC_OK && (old->failed || kept_path.failed))
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", yaml_path);
+    if (status == EC_OK) status = ec_file_write(kept_path.data, old->data, old->size_bytes, err);
+    if (status == EC_OK) status = ec_file_write(yaml_path, grown.data, grown.size_bytes, err);
+    if (status == EC_OK) status = ec_study_load_declaration(study, err);
+    ec_text_release(&grown);
+    ec_text_release(&kept_path);
+    return status;
+}
+
+static ec_status import_sheet(ec_import_summary *summary, ec_study *study, const ec_sheet *sheet,
+                              const char *file, size_t n_new, ec_error *err) {
+    ec_text yaml_path = {0}, old = {0};
+    int64_t event;
+    ec_text_format(&yaml_path, "%s/study.yaml", study->path);
+    ec_status status = yaml_path.failed
+                           ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path)
+                           : ec_study_begin_change(&event, study, "import", NULL, file, err);
+    if (status != EC_OK) goto done;
+    if (n_new > 0) status = add_candidates(&old, study, sheet, n_new, yaml_path.data, err);
+    const bool rewritten = n_new > 0 && status == EC_OK;
+    if (status == EC_OK) status = ec_exchange_merge(summary, study, sheet, file, event, err);
+    status = ec_database_end(&study->db, status, err);
+    summary->n_added = n_new;
+    /* The other half of all or nothing. Should this fail too, study.yaml.old has the text. */
+    if (status != EC_OK && rewritten &&
+        ec_file_write(yaml_path.data, old.data, old.size_bytes, NULL) == EC_OK)
+        ec_study_load_declaration(study, NULL);
+
+done:
+    ec_text_release(&yaml_path);
+    ec_text_release(&old);
+    return status;
+}
+
+ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
+                          ec_table_format format, bool add_candidates_too, ec_error *err) {
+    ec_import_summary summary = {0};
+    ec_sheet sheet;
+    size_t n_new;
+    ec_status status = ec_exchange_read(&sheet, file, format, err);
+    if (status != EC_OK) return status;
+    const char *name = strcmp(file, "-") == 0 ? "standard input" : file;
+    status = check_names(&n_new, study, &sheet, name, add_candidates_too, err);
+    if (status == EC_OK) status = import_sheet(&summary, study, &sheet, name, n_new, err);
+    ec_sheet_release(&sheet);
+    if (status == EC_OK && out != NULL) *out = summary;
+    return status;
+}
+
+/* ---- export ------------------------------------------------------------------------------- */
+
+/* Where every candidate has one A for all benchmarks, one column says it. */
+static void share_equal_scores(ec_numbers *x, size_t n, size_t m) {
+    for (size_t b = 1; b < m; b++)
+        for (size_t i = 0; i < n; i++)
+            if (!same(x->a[b * n + i], x->a[i]) || !same(x->a_se[b * n + i], x->a_se[i])) {
+                for (size_t k = 0; k < n; k++) x->a_shared[k] = x->a_shared_se[k] = NAN;
+                return;
+            }
+    for (size_t i = 0; m > 0 && i < n; i++) {
+        x->a_shared[i] = x->a[i];
+        x->a_shared_se[i] = x->a_se[i];
+    }
+    for (size_t cell = 0; cell < n * m; cell++) x->a[cell] = x->a_se[cell] = NAN;
+}
+
+ec_status ec_study_export(ec_study *study, const char *file, ec_table_format format,
+                          ec_error *err) {
+    ec_sheet sheet = study->declared.sheet; /* names and benchmarks are borrowed */
+    sheet.name = study->name;
+    ec_text text = {0};
+    ec_status status = ec_study_read_all(&sheet.numbers, study, err);
+    if (status != EC_OK) return status;
+    share_equal_scores(&sheet.numbers, sheet.n_candidates, sheet.n_benchmarks);
+    if (format == EC_FORMAT_BY_NAME) format = format_by_name(file);
+    if (format == EC_FORMAT_JSON)
+        ec_sheet_write_json(&text, &sheet);
+    else
+        ec_sheet_write_csv(&text, &sheet);
+    ec_numbers_release(&sheet.numbers);
+    status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file)
+                         : ec_file_write(file, text.data, text.size_bytes, err);
+    ec_text_release(&text);
+    return status;
+}

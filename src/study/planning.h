@@ -1,0 +1,37 @@
+/* planning.h - a study as the policies see it: points, results, and what is taken
+ *
+ *     a = weighted mean over the benchmarks of the min-max normalised A
+ *     c = min-max normalised C
+ *     y = weighted mean over the benchmarks measured of the min-max normalised results, larger is
+ * better
+ *
+ * Weights are those of study.yaml. A column that is the same for everybody says nothing, and counts
+ * as 0.
+ */
+#ifndef EC_STUDY_PLANNING_H
+#define EC_STUDY_PLANNING_H
+
+#include "eyechart/policy.h"
+#include "study/study_internal.h"
+
+typedef struct ec_planning {
+    size_t n;           /* points: the candidates that the policy can place */
+    double *a, *c;      /* [n] */
+    size_t *candidate;  /* [n] its index in the study */
+    const char **names; /* [n] borrowed from the study */
+    size_t *taken;      /* [n_taken] points trained or being trained, room for n */
+    double *y;          /* [n_taken] NaN: being trained */
+    size_t n_taken;
+    bool *is_taken;                          /* [n] the same as a mask */
+    size_t n_trained, n_pending, n_unplaced; /* candidates of the study, for messages */
+} ec_planning;
+
+/* `pending` [n_candidates]: asked of anybody and not answered. The policy `random` needs no scores
+ * and places everybody. Release also after a failure. */
+ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_numbers *numbers,
+                           const bool *pending, ec_policy policy, ec_error *err);
+/* Counts point k as taken without a result. */
+void ec_planning_take(ec_planning *planning, size_t k);
+void ec_planning_release(ec_planning *planning);
+
+#endif

@@ -1,0 +1,238 @@
+/* snapshot.c - what is known about a study now */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "study/study_internal.h"
+
+const char *ec_column_text(sqlite3_stmt *statement, int column) {
+    const unsigned char *text = sqlite3_column_text(statement, column);
+    return text != NULL ? (const char *)text : "";
+}
+
+double ec_study_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+bool ec_numbers_observed(const ec_numbers *numbers, size_t n, size_t m, size_t i) {
+    for (size_t b = 0; b < m; b++)
+        if (!isnan(numbers->z[b * n + i])) return true;
+    return false;
+}
+
+/* ---- from the database -------------------------------------------------------------------- */
+
+/* Rows come oldest first, so that the newest about a thing is what stays. Rows about names that are
+ * not declared are passed over. A damaged file may hold infinities, which no function here ever
+ * writes. */
+typedef void (*row_reader)(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row);
+
+static void read_score(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
+    const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
+    const char *benchmark = ec_column_text(row, 2);
+    const double value = sqlite3_column_double(row, 3);
+    const double se =
+        sqlite3_column_type(row, 4) == SQLITE_NULL ? NAN : sqlite3_column_double(row, 4);
+    if (strcmp(ec_column_text(row, 1), "C") == 0) {
+        to->c[i] = value;
+        to->c_se[i] = se;
+        return;
+    }
+    const bool shared = *benchmark == '\0';
+    if (shared) {
+        to->a_shared[i] = value;
+        to->a_shared_se[i] = se;
+    }
+    const size_t only = shared ? m : ec_sheet_find_benchmark(sheet, benchmark);
+    for (size_t b = 0; b < m; b++) {
+        if (!shared && b != only) continue;
+        to->a[b * n + i] = value;
+        to->a_se[b * n + i] = se;
+    }
+}
+
+static void read_cost(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
+    (void)sheet;
+    const bool expected = strcmp(ec_column_text(row, 1), "expected") == 0;
+    (expected ? to->cost : to->hours)[i] = sqlite3_column_double(row, 2);
+}
+
+static void read_observation(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
+    const size_t b = ec_sheet_find_benchmark(sheet, ec_column_text(row, 1));
+    if (b < sheet->n_benchmarks) to->z[b * sheet->n_candidates + i] = sqlite3_column_double(row, 2);
+}
+
+static ec_status read_rows(ec_numbers *to, ec_study *study, const char *sql, row_reader read,
+                           ec_error *err) {
+    const ec_sheet *sheet = &study->declared.sheet;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(&row, &study->db, err, sql, "");
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
+        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
+        if (i < sheet->n_candidates) read(to, sheet, i, row);
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+static ec_status read_database(ec_numbers *to, ec_study *study, ec_error *err) {
+    ec_status status =
+        read_rows(to, study, "SELECT candidate, kind, benchmark, value, se FROM score ORDER BY id",
+                  read_score, err);
+    if (status == EC_OK)
+        status = read_rows(to, study, "SELECT candidate, kind, hours FROM cost ORDER BY id",
+                           read_cost, err);
+    if (status == EC_OK)
+        status =
+            read_rows(to, study, "SELECT candidate, benchmark, value FROM observation ORDER BY id",
+                      read_observation, err);
+    return status;
+}
+
+/* ---- from the declaration ----------------------------------------------------------------- */
+
+/* What is declared wins over what was measured. */
+static void overlay_declared(ec_numbers *to, const ec_sheet *sheet) {
+    const ec_numbers *from = &sheet->numbers;
+    const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
+    for (size_t i = 0; i < n; i++) {
+        if (!isnan(from->c[i])) {
+            to->c[i] = from->c[i];
+            to->c_se[i] = from->c_se[i];
+        }
+        if (!isnan(from->a_shared[i])) {
+            to->a_shared[i] = from->a_shared[i];
+            to->a_shared_se[i] = from->a_shared_se[i];
+        }
+        if (!isnan(from->cost[i])) to->cost[i] = from->cost[i];
+    }
+    for (size_t b = 0; b < m; b++)
+        for (size_t i = 0; i < n; i++) {
+            double se;
+            const double a = ec_numbers_a(from, n, b, i, &se);
+            if (isnan(a)) continue;
+            to->a[b * n + i] = a;
+            to->a_se[b * n + i] = se;
+        }
+}
+
+ec_status ec_study_read_numbers(ec_numbers *numbers, ec_study *study, ec_error *err) {
+    const ec_sheet *sheet = &study->declared.sheet;
+    ec_status status = ec_numbers_init(numbers, sheet->n_candidates, sheet->n_benchmarks, err);
+    if (status != EC_OK) return status;
+    if (study->built_in)
+        memcpy(numbers->z, sheet->numbers.z,
+               sheet->n_candidates * sheet->n_benchmarks * sizeof(double));
+    else
+        status = read_database(numbers, study, err);
+    overlay_declared(numbers, sheet);
+    for (size_t i = 0; i < sheet->n_candidates; i++) study->candidates[i].cost = numbers->cost[i];
+    if (status != EC_OK) ec_numbers_release(numbers);
+    return status;
+}
+
+ec_status ec_study_read_all(ec_numbers *numbers, ec_study *study, ec_error *err) {
+    *numbers = (ec_numbers){0};
+    if (study->built_in) return ec_study_read_numbers(numbers, study, err);
+    ec_status status = ec_database_begin_read(&study->db, err);
+    if (status != EC_OK) return status;
+    status = ec_database_end(&study->db, ec_study_read_numbers(numbers, study, err), err);
+    if (status != EC_OK) ec_numbers_release(numbers);
+    return status;
+}
+
+/* ---- snapshot ----------------------------------------------------------------------------- */
+
+/* The public snapshot, and what its table borrows. */
+typedef struct {
+    ec_study_snapshot public;
+    ec_numbers numbers;
+    int *direction;
+    bool *pending;
+} snapshot;
+
+static void sum_hours(ec_study_snapshot *s, const ec_numbers *numbers) {
+    const size_t n = s->table.n_candidates;
+    for (size_t i = 0; i < n; i++) {
+        const bool observed = ec_numbers_observed(numbers, n, s->table.n_benchmarks, i);
+        const double hours = observed && !isnan(s->hours[i]) ? s->hours[i] : numbers->cost[i];
+        s->n_observed += observed;
+        if (isnan(hours))
+            s->n_cost_unknown++;
+        else if (observed)
+            s->hours_spent += hours;
+        else
+            s->hours_left += hours;
+    }
+}
+
+static ec_status read_pending(bool *pending, ec_study *study, ec_error *err) {
+    if (study->built_in) return EC_OK;
+    const ec_sheet *sheet = &study->declared.sheet;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(
+        &row, &study->db, err,
+        "SELECT candidate FROM question WHERE state = 'pending' AND expires > ?", "d",
+        ec_study_now());
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
+        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
+        if (i < sheet->n_candidates) pending[i] = true;
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+static ec_status read_snapshot(snapshot *s, ec_study *study, ec_error *err) {
+    if (study->built_in) return ec_study_read_numbers(&s->numbers, study, err);
+    ec_status status = ec_database_begin_read(&study->db, err);
+    if (status != EC_OK) return status;
+    status = ec_study_read_numbers(&s->numbers, study, err);
+    if (status == EC_OK) status = read_pending(s->pending, study, err);
+    return ec_database_end(&study->db, status, err);
+}
+
+ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_error *err) {
+    *out = NULL;
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    snapshot *s = calloc(1, sizeof *s);
+    if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    s->direction = malloc((m + 1) * sizeof *s->direction);
+    s->pending = calloc(n + 1, sizeof *s->pending);
+    const ec_status status = s->direction != NULL && s->pending != NULL
+                                 ? read_snapshot(s, study, err)
+                                 : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (status != EC_OK) {
+        ec_study_snapshot_free(&s->public);
+        return status;
+    }
+    for (size_t b = 0; b < m; b++) s->direction[b] = ec_study_benchmark(study, b)->direction;
+    s->public.table = (ec_table){.n_candidates = n,
+                                 .n_benchmarks = m,
+                                 .a = s->numbers.a,
+                                 .a_se = s->numbers.a_se,
+                                 .c = s->numbers.c,
+                                 .c_se = s->numbers.c_se,
+                                 .z = s->numbers.z,
+                                 .direction = s->direction};
+    s->public.hours = s->numbers.hours;
+    s->public.pending = s->pending;
+    sum_hours(&s->public, &s->numbers);
+    *out = &s->public;
+    return EC_OK;
+}
+
+void ec_study_snapshot_free(ec_study_snapshot *public) {
+    if (public == NULL) return;
+    snapshot *s = (snapshot *)public; /* its first member */
+    ec_numbers_release(&s->numbers);
+    free(s->direction);
+    free(s->pending);
+    free(s);
+}

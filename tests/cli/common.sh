@@ -1,0 +1,81 @@
+# Sourced by every test of the command line, which CTest calls with the path of the program.
+#
+# A check that fails prints what was expected, where, and what came instead, and the test goes on;
+# `finish` then gives the exit status.
+
+set -u
+EYECHART=$(realpath "$1")
+[[ -x $EYECHART ]] || { echo "there is no program $1" >&2; exit 1; }
+export LC_ALL=C.UTF-8
+SOURCE_DIR=$(realpath "${BASH_SOURCE[0]%/*}/../..")
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work" || exit 1
+touch jq_err
+n_failed=0
+n_checks=0
+
+fail() {
+    n_failed=$((n_failed + 1))
+    local depth=1
+    while [[ ${BASH_SOURCE[depth]} == */common.sh ]]; do depth=$((depth + 1)); done
+    echo "FAILED ${BASH_SOURCE[depth]##*/}:${BASH_LINENO[depth - 1]}: $*"
+}
+
+# need PROGRAM...: the test is skipped where one is missing
+need() {
+    local program
+    for program; do
+        command -v "$program" >/dev/null && continue
+        echo "skipped: needs $program"
+        exit 77
+    done
+}
+
+# run STATUS ARGUMENT...: runs eyechart; its output is then in the files out and err
+run() {
+    local expected=$1 status
+    shift
+    ran="eyechart $*"
+    "$EYECHART" "$@" >out 2>err </dev/null
+    status=$?
+    n_checks=$((n_checks + 1))
+    [[ $status -eq $expected ]] || fail "$ran: exit status $status, expected $expected; $(head -c 500 err)"
+}
+
+# says TEXT, prints TEXT: on standard error, on standard output, of the last run
+says() {
+    n_checks=$((n_checks + 1))
+    grep -qF -- "$1" err || fail "$ran: no '$1' on stderr, which has: $(head -c 500 err)"
+}
+prints() {
+    n_checks=$((n_checks + 1))
+    grep -qF -- "$1" out || fail "$ran: no '$1' in the output: $(head -c 1000 out)"
+}
+silent() {
+    n_checks=$((n_checks + 1))
+    [[ ! -s out ]] || fail "$ran: printed to stdout: $(head -c 200 out)"
+}
+
+# json FILTER [JQ-OPTION...]: the output is JSON for which the filter gives true
+json() {
+    local filter=$1
+    shift
+    n_checks=$((n_checks + 1))
+    { [[ -s out ]] && jq -e "$@" "$filter" out >/dev/null 2>jq_err; } ||
+        fail "$ran: not so: $filter $(head -c 300 jq_err); $(head -c 500 out)"
+}
+
+# check DESCRIPTION COMMAND...
+check() {
+    local description=$1
+    shift
+    n_checks=$((n_checks + 1))
+    "$@" >/dev/null || fail "$description"
+}
+
+finish() {
+    echo "$n_checks checks, $n_failed failed"
+    [[ $n_failed -eq 0 ]]
+    exit
+}
