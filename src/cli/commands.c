@@ -14,6 +14,8 @@ extern const command
     CMD_FIT,
     CMD_SIMULATE,
     CMD_REPRODUCE,
+    CMD_FEATURES,
+    CMD_INSPECT,
     CMD_VERSION,
     CMD_HELP;
 
@@ -28,6 +30,8 @@ const command *const COMMANDS[] = {
     &CMD_FIT,
     &CMD_SIMULATE,
     &CMD_REPRODUCE,
+    &CMD_FEATURES,
+    &CMD_INSPECT,
     &CMD_VERSION,
     &CMD_HELP,
     NULL,

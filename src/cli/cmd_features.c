@@ -1,0 +1,415 @@
+/* cmd_features.c - eyechart features: patch features of images, to files */
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "cli/options.h"
+#include "cli/output.h"
+#include "eyechart/features.h"
+
+enum { EXIT_INTERRUPTED = 130, MAX_SOURCES = 64 };
+
+static const char *prepare_at(size_t i) {
+    static const char *const names[] = {"native", "square", "squash"};
+    return i < sizeof names / sizeof *names ? names[i] : NULL;
+}
+
+static const char *array_format_at(size_t i) {
+    static const char *const names[] = {"npy", "safetensors"};
+    return i < sizeof names / sizeof *names ? names[i] : NULL;
+}
+
+static const char *dtype_at(size_t i) {
+    static const char *const names[] = {"f32", "f16"};
+    return i < sizeof names / sizeof *names ? names[i] : NULL;
+}
+
+enum {
+    O_OUT,
+    O_LAYER,
+    O_CLASS_TOKEN,
+    O_PREPARE,
+    O_SIZE,
+    O_FORMAT,
+    O_DTYPE,
+    O_FILE_PER_IMAGE,
+    O_LIST,
+    O_BATCH,
+    O_THREADS,
+    O_POSITIONS,
+    O_SKIP_BAD,
+    O_RESTART,
+    O_JSON
+};
+
+static const option OPTIONS[] = {
+    [O_OUT] = {.name = "out",
+               .letter = 'o',
+               .argument = "OUT",
+               .type = VALUE_FILE,
+               .help =
+                   "file to write (a folder with --file-per-image); the manifest goes to OUT.json"},
+    [O_LAYER] = {.name = "layer",
+                 .argument = "LAYER",
+                 .type = VALUE_NUMBER,
+                 .low = -10000,
+                 .high = 10000,
+                 .fallback = "-2",
+                 .help = "hidden state, numbered as in transformers: -2 is the input of the last "
+                         "block, as LLaVA takes it"},
+    [O_CLASS_TOKEN] = {.name = "class-token",
+                       .help = "keep the class and register tokens, which come first"},
+    [O_PREPARE] = {.name = "prepare",
+                   .argument = "HOW",
+                   .type = VALUE_CHOICE,
+                   .choice = prepare_at,
+                   .fallback = "native",
+                   .help = "native: the encoder's own processor; square: squashed, pixels in [-1, "
+                           "1], as the C score takes "
+                           "them; squash: squashed, the encoder's own mean and deviation"},
+    [O_SIZE] = {.name = "size",
+                .argument = "PIXELS",
+                .type = VALUE_COUNT,
+                .low = 1,
+                .high = 100000,
+                .help = "input side of every encoder that does not give its own with @; the "
+                        "encoder's when not given"},
+    [O_FORMAT] = {.name = "format",
+                  .argument = "FORMAT",
+                  .type = VALUE_CHOICE,
+                  .choice = array_format_at,
+                  .fallback = "npy",
+                  .help = "of the array"},
+    [O_DTYPE] = {.name = "dtype",
+                 .argument = "DTYPE",
+                 .type = VALUE_CHOICE,
+                 .choice = dtype_at,
+                 .fallback = "f32",
+                 .help = "of the array; f16 rounds to nearest"},
+    [O_FILE_PER_IMAGE] = {.name = "file-per-image",
+                          .help = "one [tokens, channels] array an image, in the folder OUT"},
+    [O_LIST] = {.name = "list",
+                .argument = "FILE",
+                .type = VALUE_FILE,
+                .repeatable = true,
+                .help = "images by name, one a line, after those of the command line"},
+    [O_BATCH] = {.name = "batch",
+                 .argument = "N",
+                 .type = VALUE_COUNT,
+                 .low = 1,
+                 .high = 4096,
+                 .fallback = "8",
+                 .help = "images at a time; part of what makes a run the same"},
+    [O_THREADS] = {.name = "threads",
+                   .argument = "N",
+                   .type = VALUE_COUNT,
+                   .low = 1,
+                   .high = 1024,
+                   .help = "one per processor when not given; results do not depend on it"},
+    [O_POSITIONS] = {.name = "positions-by-size",
+                     .help = "interpolate the position embeddings of DINOv2 and ViT as "
+                             "transformers newer than 4.38 does"},
+    [O_SKIP_BAD] = {.name = "skip-bad",
+                    .help = "report images that cannot be read and leave them out; exit status 4"},
+    [O_RESTART] = {.name = "restart", .help = "compute everything anew, whatever OUT holds"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {
+    {.name = "ENCODER",
+     .type = VALUE_FOLDER,
+     .help = "weight folder; several joined by + are put side by side on the channel axis; each "
+             "may be followed by "
+             "@PIXELS and :native, :square or :squash"},
+    {.name = "IMAGE",
+     .type = VALUE_FILE,
+     .optional = true,
+     .repeatable = true,
+     .help = "image file, or a folder of them"},
+    {0},
+};
+
+static const example EXAMPLES[] = {
+    {"eyechart features clip-vit-large-patch14-336/ photos/ -o clip.npy",
+     "features of every image in a folder"},
+    {"eyechart features clip-l-336/+dinov2-large/@336:squash photos/ -o c+d.npy",
+     "CLIP and DINOv2 side by side, 2048 channels"},
+    {"eyechart features siglip/ --list images.txt --format safetensors --dtype f16 -o "
+     "siglip.safetensors",
+     "images from a list, half the size"},
+    {"eyechart features dinov2-large/ photos/ --prepare square --layer -1 -o last.npy",
+     "the last layer, as the C score prepares"},
+    {0},
+};
+
+static const exit_meaning EXITS[] = {
+    {EXIT_AGAIN, "images were left out (--skip-bad)"},
+    {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},
+    {0},
+};
+
+/* ---- encoders ---- */
+
+static bool is_model_folder(const char *path) {
+    char config[4096];
+    const int n = snprintf(config, sizeof config, "%s/config.json", path);
+    return n > 0 && (size_t)n < sizeof config && access(config, F_OK) == 0;
+}
+
+/* "folder@336:squash" into a source; cuts `text`. A folder whose own name has such an ending is
+ * taken as it is. */
+static int parse_source(ec_feature_source *out, char *text, const arguments *args) {
+    const option_value *v = args->values;
+    *out = (ec_feature_source){.folder = text,
+                               .prepare = (ec_prepare_mode)v[O_PREPARE].choice,
+                               .size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : 0};
+    if (is_model_folder(text)) return EXIT_DONE;
+    char *colon = strrchr(text, ':');
+    if (colon != NULL) {
+        size_t mode = 0;
+        while (prepare_at(mode) != NULL && strcmp(prepare_at(mode), colon + 1) != 0) mode++;
+        if (prepare_at(mode) == NULL)
+            return usage_error(args->command, "'%s': ':%s' is none of :native, :square, :squash",
+                               text, colon + 1);
+        out->prepare = (ec_prepare_mode)mode;
+        *colon = '\0';
+    }
+    char *at = strrchr(text, '@');
+    if (at != NULL && !is_model_folder(text)) {
+        char *end;
+        const long size = strtol(at + 1, &end, 10);
+        if (*end != '\0' || size < 1 || size > 100000)
+            return usage_error(args->command, "'%s': '@%s' is not a size in pixels", text, at + 1);
+        out->size = (size_t)size;
+        *at = '\0';
+    }
+    return EXIT_DONE;
+}
+
+/* Splits "A+B+C" at the + that stand between folders. */
+static int parse_sources(ec_feature_source *out, size_t *n, char *text, const arguments *args) {
+    *n = 0;
+    for (char *part = text; part != NULL;) {
+        char *plus = is_model_folder(part) ? NULL : strchr(part, '+');
+        if (plus != NULL) *plus = '\0';
+        if (*n == MAX_SOURCES)
+            return usage_error(args->command, "more than %d encoders", MAX_SOURCES);
+        const int status = parse_source(&out[(*n)++], part, args);
+        if (status != EXIT_DONE) return status;
+        part = plus != NULL ? plus + 1 : NULL;
+    }
+    return EXIT_DONE;
+}
+
+/* ---- images ---- */
+
+typedef struct {
+    char **path;
+    size_t n, capacity;
+} path_list;
+
+static void add_path(path_list *list, char *path) {
+    if (list->n == list->capacity) {
+        list->capacity = list->capacity > 0 ? 2 * list->capacity : 256;
+        char **grown = allocate(list->capacity, sizeof *grown);
+        if (list->n > 0) memcpy(grown, list->path, list->n * sizeof *grown);
+        free(list->path);
+        list->path = grown;
+    }
+    list->path[list->n++] = path;
+}
+
+static char *copy_text(const char *text, size_t length) {
+    char *copy = allocate(length + 1, 1);
+    memcpy(copy, text, length);
+    return copy;
+}
+
+static int visible(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+/* The regular files of a folder, in the order of their names as bytes. */
+static int by_bytes(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int add_folder(path_list *list, const char *folder) {
+    struct dirent **entry;
+    const int n = scandir(folder, &entry, visible, by_bytes);
+    if (n < 0) {
+        note("%s: cannot list: %s", folder, strerror(errno));
+        return EXIT_DATA;
+    }
+    const size_t length = strlen(folder);
+    const char *slash = length > 0 && folder[length - 1] == '/' ? "" : "/";
+    for (int i = 0; i < n; i++) {
+        const size_t size = length + strlen(entry[i]->d_name) + 2;
+        char *path = allocate(size, 1);
+        struct stat info;
+        snprintf(path, size, "%s%s%s", folder, slash, entry[i]->d_name);
+        if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
+            add_path(list, path);
+        else
+            free(path);
+        free(entry[i]);
+    }
+    free(entry);
+    return EXIT_DONE;
+}
+
+static int add_list(path_list *list, const char *file) {
+    FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
+    if (in == NULL) {
+        note("%s: cannot open: %s", file, strerror(errno));
+        return EXIT_DATA;
+    }
+    char *line = NULL;
+    size_t capacity = 0;
+    ssize_t length;
+    while ((length = getline(&line, &capacity, in)) >= 0) {
+        while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) length--;
+        if (length > 0) add_path(list, copy_text(line, (size_t)length));
+    }
+    const bool failed = ferror(in) != 0;
+    free(line);
+    if (in != stdin) fclose(in);
+    if (failed) note("%s: cannot read: %s", file, strerror(errno));
+    return failed ? EXIT_DATA : EXIT_DONE;
+}
+
+static int gather_images(path_list *list, const arguments *args) {
+    int status = EXIT_DONE;
+    for (size_t i = 1; i < args->n_operands && status == EXIT_DONE; i++) {
+        struct stat info;
+        const char *path = args->operands[i];
+        if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
+            status = add_folder(list, path);
+        else
+            add_path(list, copy_text(path, strlen(path)));
+    }
+    const option_value *lists = &args->values[O_LIST];
+    for (size_t i = 0; i < lists->n_all && status == EXIT_DONE; i++)
+        status = add_list(list, lists->all[i]);
+    if (status == EXIT_DONE && list->n == 0)
+        status = usage_error(args->command, "no images: name files, a folder, or a --list");
+    return status;
+}
+
+/* ---- the run ---- */
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+}
+
+/* Progress: a line that rewrites itself on a terminal, else one line now and then. */
+typedef struct {
+    bool terminal;
+    time_t last;
+} display;
+
+static bool see(void *context, const ec_features_progress *p, const char *bad) {
+    display *d = context;
+    const time_t now = time(NULL);
+    if (bad != NULL) {
+        fprintf(stderr, "%seyechart: left out: %s\n", d->terminal ? "\r\033[K" : "", bad);
+        return true;
+    }
+    if (d->terminal || now - d->last >= 30 || p->n_done == p->n_total) {
+        fprintf(stderr, "%s%zu of %zu images", d->terminal ? "\r\033[K" : "", p->n_done,
+                p->n_total);
+        if (p->n_resumed > 0) fprintf(stderr, " (%zu from before)", p->n_resumed);
+        if (!isnan(p->images_per_s)) fprintf(stderr, ", %.3g images/s", p->images_per_s);
+        if (!isnan(p->seconds_left) && p->n_done < p->n_total)
+            fprintf(stderr, ", %.0f s left", p->seconds_left);
+        if (!d->terminal || p->n_done == p->n_total) fputc('\n', stderr);
+        d->last = now;
+    }
+    return !interrupted;
+}
+
+static void print_result(const ec_features_progress *p, const char *out, const arguments *args) {
+    if (args->values[O_JSON].given)
+        json_print(json_pack("{s:o, s:I, s:I, s:I, s:o}", "out", json_text(out), "images",
+                             (json_int_t)p->n_total, "left_out", (json_int_t)p->n_bad,
+                             "from_before", (json_int_t)p->n_resumed, "images_per_s",
+                             json_number(p->images_per_s)));
+    else
+        printf("%s\n", out);
+}
+
+static int compute(const ec_feature_source *sources, size_t n_sources, const path_list *images,
+                   const arguments *args) {
+    const option_value *v = args->values;
+    const ec_features_options options = {
+        .tap = {.layer = (int)v[O_LAYER].number, .keep_class_token = v[O_CLASS_TOKEN].given},
+        .format = (ec_array_format)v[O_FORMAT].choice,
+        .dtype = v[O_DTYPE].choice == 0 ? EC_F32 : EC_F16,
+        .file_per_image = v[O_FILE_PER_IMAGE].given,
+        .batch = (size_t)v[O_BATCH].count,
+        .skip_bad = v[O_SKIP_BAD].given,
+        .restart = v[O_RESTART].given,
+        .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
+                    .interpolate_plain = v[O_POSITIONS].given},
+    };
+    display d = {.terminal = isatty(STDERR_FILENO), .last = time(NULL)};
+    ec_features_progress progress;
+    ec_error err;
+    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, before;
+    sigaction(SIGINT, &action, &before);
+    const ec_status status =
+        ec_features_write(v[O_OUT].text, sources, n_sources, (const char *const *)images->path,
+                          images->n, &options, see, &d, &progress, &err);
+    sigaction(SIGINT, &before, NULL);
+    if (status != EC_OK && d.terminal) fputc('\n', stderr);
+    if (status == EC_ERR_INTERRUPTED) {
+        note("%s", err.message);
+        return EXIT_INTERRUPTED;
+    }
+    if (status != EC_OK) return report_error(&err);
+    print_result(&progress, v[O_OUT].text, args);
+    return progress.n_bad > 0 ? EXIT_AGAIN : EXIT_DONE;
+}
+
+static int run(const arguments *args) {
+    if (!args->values[O_OUT].given) return usage_error(args->command, "where to? give -o OUT");
+    ec_feature_source sources[MAX_SOURCES];
+    size_t n_sources;
+    path_list images = {0};
+    char *encoders = copy_text(args->operands[0], strlen(args->operands[0]));
+    int status = parse_sources(sources, &n_sources, encoders, args);
+    if (status == EXIT_DONE) status = gather_images(&images, args);
+    if (status == EXIT_DONE) status = compute(sources, n_sources, &images, args);
+    for (size_t i = 0; i < images.n; i++) free(images.path[i]);
+    free(images.path);
+    free(encoders);
+    return status;
+}
+
+const command CMD_FEATURES = {
+    .name = "features",
+    .purpose = "patch features of images under an encoder or a combination of encoders",
+    .about =
+        "Writes an array [images, tokens, channels], and a manifest of what made it: images in "
+        "order with their hashes, "
+        "weights with theirs, layer, preparation, grid. Memory does not grow with the number of "
+        "images. A run that was "
+        "stopped, even by kill -9, goes on with the same command and ends with the same bytes.\n"
+        "Encoders that are joined must have equal grids of patches: 336 pixels in patches of 14 "
+        "are 24 x 24, and so on.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .exits = EXITS,
+    .run = run,
+};
