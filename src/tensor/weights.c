@@ -24,6 +24,7 @@ typedef struct {
 typedef struct {
     char *path;
     ec_map map;
+    bool borrowed; /* not mapped by us */
 } shard;
 
 struct ec_weights {
@@ -64,21 +65,29 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-/* Maps one file and reads its tensors. `path` is owned from here on. */
-static ec_status read_shard(ec_weights *w, char *path, ec_error *err) {
-    if (path == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+/* Adds a file that is in memory. `path` is owned from here on, and so is the map when it succeeds.
+ */
+static ec_status add_shard(ec_weights *w, char *path, ec_map map, bool borrowed, ec_error *err) {
     shard *grown = realloc(w->shard, (w->n_shards + 1) * sizeof *grown);
     if (grown == NULL) {
         free(path);
+        if (!borrowed) ec_map_close(&map);
         return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     }
     w->shard = grown;
-    shard *s = &w->shard[w->n_shards++];
-    *s = (shard){.path = path};
-    const ec_status status = ec_map_open(&s->map, path, err);
-    if (status != EC_OK) return status;
-    return ends_with(path, ".safetensors") ? ec_safetensors_read(w, &s->map, path, err)
-                                           : ec_torch_read(w, &s->map, path, err);
+    w->shard[w->n_shards++] = (shard){path, map, borrowed};
+    return ends_with(path, ".safetensors") ? ec_safetensors_read(w, &map, path, err)
+                                           : ec_torch_read(w, &map, path, err);
+}
+
+/* Maps one file and reads its tensors. `path` is owned from here on. */
+static ec_status read_shard(ec_weights *w, char *path, ec_error *err) {
+    if (path == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    ec_map map;
+    const ec_status status = ec_map_open(&map, path, err);
+    if (status == EC_OK) return add_shard(w, path, map, false, err);
+    free(path);
+    return status;
 }
 
 /* "folder of path/name", malloc'ed. */
@@ -209,6 +218,26 @@ static ec_status read_folder(ec_weights *w, const char *folder, ec_error *err) {
                    folder);
 }
 
+ec_status ec_weights_read(ec_weights **out, const void *bytes, size_t size_bytes, const char *name,
+                          ec_error *err) {
+    *out = NULL;
+    ec_weights *w = calloc(1, sizeof *w);
+    char *path = strdup(name);
+    if (w == NULL || path == NULL) {
+        free(w);
+        free(path);
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", name);
+    }
+    ec_status status = add_shard(w, path, (ec_map){bytes, size_bytes}, true, err);
+    if (status == EC_OK) status = sort_entries(w, err);
+    if (status != EC_OK) {
+        ec_weights_close(w);
+        return status;
+    }
+    *out = w;
+    return EC_OK;
+}
+
 ec_status ec_weights_open(ec_weights **out, const char *path, ec_error *err) {
     *out = NULL;
     struct stat info;
@@ -237,7 +266,7 @@ void ec_weights_close(ec_weights *w) {
     if (w == NULL) return;
     for (size_t i = 0; i < w->n_entries; i++) free(w->entry[i].name);
     for (size_t i = 0; i < w->n_shards; i++) {
-        ec_map_close(&w->shard[i].map);
+        if (!w->shard[i].borrowed) ec_map_close(&w->shard[i].map);
         free(w->shard[i].path);
     }
     free(w->entry);
