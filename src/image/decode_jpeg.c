@@ -20,7 +20,7 @@
 
 /* A progressive file of few bytes can ask for thousands of passes over a large image. Files that
  * people make have some ten. */
-enum { MAX_SCANS = 500 };
+enum { MAX_SCANS = 100 };
 
 typedef struct {
     struct jpeg_decompress_struct jpeg;

@@ -18,12 +18,12 @@ ec_status ec_image_allocate(ec_image *out, uint64_t width, uint64_t height,
     if (width == 0 || height == 0)
         return ec_fail(err, EC_ERR_FORMAT, "%s: the image has no pixels (%llu x %llu)", file->name,
                        (unsigned long long)width, (unsigned long long)height);
-    if (width > EC_IMAGE_MAX_PIXELS / height)
+    if (width > file->max_pixels / height)
         return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: %llu x %llu pixels are more than the limit of %d (a decompression "
+                       "%s: %llu x %llu pixels are more than the limit of %llu (a decompression "
                        "bomb?); scale the image down before",
                        file->name, (unsigned long long)width, (unsigned long long)height,
-                       EC_IMAGE_MAX_PIXELS);
+                       (unsigned long long)file->max_pixels);
     uint8_t *rgb = malloc((size_t)(width * height * 3));
     if (rgb == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory for %llu x %llu pixels", file->name,
@@ -91,25 +91,30 @@ static bool has(const ec_image_file *file, const char *magic, size_t n, size_t o
     return file->size_bytes >= offset + n && memcmp(file->bytes + offset, magic, n) == 0;
 }
 
-ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, const char *name,
-                          ec_error *err) {
+ec_status ec_image_decode_file(ec_image *out, const ec_image_file *file, ec_error *err) {
     *out = (ec_image){0};
-    const ec_image_file file = {bytes, size_bytes, name};
-    if (size_bytes == 0) return ec_fail(err, EC_ERR_FORMAT, "%s: the file is empty", name);
+    if (file->size_bytes == 0)
+        return ec_fail(err, EC_ERR_FORMAT, "%s: the file is empty", file->name);
     for (size_t i = 0; i < sizeof formats / sizeof *formats; i++) {
         const format *f = &formats[i];
-        if (!has(&file, f->magic, f->magic_bytes, f->offset) ||
-            !has(&file, f->and_magic, f->and_magic_bytes, f->and_offset))
+        if (!has(file, f->magic, f->magic_bytes, f->offset) ||
+            !has(file, f->and_magic, f->and_magic_bytes, f->and_offset))
             continue;
-        if (f->decode != NULL) return f->decode(out, &file, err);
+        if (f->decode != NULL) return f->decode(out, file, err);
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: %s images are not read; convert it to JPEG, PNG, WebP, GIF, BMP or PPM",
-                       name, f->name);
+                       file->name, f->name);
     }
     return ec_fail(err, EC_ERR_FORMAT,
                    "%s: not an image: its content is none of JPEG, PNG, WebP, GIF, BMP, PPM, PGM, "
                    "PBM",
-                   name);
+                   file->name);
+}
+
+ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, const char *name,
+                          ec_error *err) {
+    const ec_image_file file = {bytes, size_bytes, name, EC_IMAGE_MAX_PIXELS};
+    return ec_image_decode_file(out, &file, err);
 }
 
 ec_status ec_image_load(ec_image *out, const char *path, ec_error *err) {

@@ -178,7 +178,7 @@ static void a_jpeg_of_too_many_scans_is_refused(void **state) {
     size_t scan = size_bytes - 2;
     while (bytes[scan] != 0xff || bytes[scan + 1] != 0xda) scan--;
     const size_t scan_bytes = size_bytes - 2 - scan;
-    enum { REPEATS = 600 };
+    enum { REPEATS = 101 };
     uint8_t *many = malloc(size_bytes + REPEATS * scan_bytes);
     size_t n = size_bytes - 2;
     memcpy(many, bytes, n);

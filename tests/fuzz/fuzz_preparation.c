@@ -1,0 +1,32 @@
+/* preprocessor_config.json, then an image prepared as it says. */
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "image/processor.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void demand(bool condition) {
+    if (!condition) abort();
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    ec_preparation p;
+    ec_error err = {0};
+    const ec_status status = ec_preparation_parse(&p, (const char *)data, size, "input", &err);
+    if (status != EC_OK) {
+        demand(status == EC_ERR_FORMAT && strncmp(err.message, "input:", 6) == 0);
+        return 0;
+    }
+    uint8_t rgb[7 * 3 * 3] = {1, 255, 0, 77};
+    const ec_image image = {7, 3, rgb};
+    size_t width, height;
+    if (ec_preparation_size(&width, &height, &p, &err) != EC_OK) return 0;
+    demand(width > 0 && width <= 65535 && height > 0 && height <= 65535);
+    if (width * height > 1 << 18) return 0;
+    float *out = malloc(3 * width * height * sizeof *out);
+    demand(out != NULL && ec_prepare(out, &image, &p, &err) == EC_OK);
+    free(out);
+    return 0;
+}
