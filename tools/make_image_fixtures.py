@@ -87,7 +87,8 @@ def write_jpegs():
         exif=b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0",
     )
     save("jpeg-1x1.jpg", Image.fromarray(pattern(2, 1, 1)))
-    save("jpeg-cmyk.jpg", picture("CMYK"))
+    inks = [pattern(3 * k, WIDTH, HEIGHT)[:, :, 0] for k in range(4)]
+    save("jpeg-cmyk.jpg", Image.merge("CMYK", [Image.fromarray(ink) for ink in inks]))
     # The Adobe marker's last byte says how the channels are coded; 2 is YCCK.
     cmyk = bytearray((IMAGES / "jpeg-cmyk.jpg").read_bytes())
     cmyk[cmyk.index(b"Adobe") + 11] = 2
