@@ -1,0 +1,130 @@
+/* vit_bench.c - images a second through a whole vision encoder
+ *
+ *     vit_bench FOLDER BATCH THREADS ROUNDS OUT IMAGE...
+ *
+ * Decodes and prepares the images, runs the encoder ROUNDS times on BATCH of them (given again from
+ * the first when there are fewer), up to the last block, and prints one JSON object: the median,
+ * the share of the FMA peak measured before and after each round, and the memory at the end. The
+ * features of the first batch go to OUT as .npy, for a comparison with the peers.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "cpu/peak.h"
+#include "eyechart/encoder.h"
+
+enum { MAX_ROUNDS = 101 };
+
+static double now(void) {
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static void check(ec_status status, const ec_error *err) {
+    if (status == EC_OK) return;
+    fprintf(stderr, "vit_bench: %s\n", err->message);
+    exit(1);
+}
+
+static void *need(void *memory) {
+    if (memory != NULL) return memory;
+    fprintf(stderr, "vit_bench: out of memory\n");
+    exit(1);
+}
+
+static int ascending(const void *a, const void *b) {
+    const double x = *(const double *)a, y = *(const double *)b;
+    return (x > y) - (x < y);
+}
+
+static double median(double *x, size_t n) {
+    qsort(x, n, sizeof *x, ascending);
+    return n % 2 == 1 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
+}
+
+static double peak(size_t threads) {
+    double flops;
+    ec_error err;
+    check(ec_cpu_peak(&flops, NULL, threads, 0.1, &err), &err);
+    return flops;
+}
+
+static void save(const char *path, const float *features, size_t n, size_t tokens,
+                 size_t channels) {
+    ec_array_writer *writer;
+    ec_error err;
+    check(ec_array_writer_open(&writer, path, EC_ARRAY_NPY, "features", EC_F32,
+                               (size_t[]){tokens, channels}, 2, 0, &err),
+          &err);
+    for (size_t i = 0; i < n; i++)
+        check(ec_array_writer_add(writer, features + i * tokens * channels, &err), &err);
+    check(ec_array_writer_finish(writer, &err), &err);
+    ec_array_writer_close(writer);
+}
+
+int main(int argc, char **argv) {
+    if (argc < 7) {
+        fprintf(stderr, "usage: vit_bench FOLDER BATCH THREADS ROUNDS OUT IMAGE...\n");
+        return 2;
+    }
+    const char *folder = argv[1];
+    const size_t batch = strtoul(argv[2], NULL, 10), threads = strtoul(argv[3], NULL, 10);
+    const size_t rounds = strtoul(argv[4], NULL, 10), n_files = (size_t)argc - 6;
+    if (batch == 0 || threads == 0 || rounds == 0 || rounds > MAX_ROUNDS) return 2;
+
+    ec_error err;
+    ec_encoder *encoder;
+    const double opened = now();
+    const ec_encoder_options options = {.n_threads = threads};
+    check(ec_encoder_open(&encoder, folder, &options, &err), &err);
+    ec_preparation preparation;
+    size_t width, height, tokens, channels, grid_width, grid_height;
+    check(ec_encoder_preparation(&preparation, encoder, &err), &err);
+    check(ec_preparation_size(&width, &height, &preparation, &err), &err);
+    const ec_tap last = {.layer = -1, .keep_class_token = true};
+    check(ec_encoder_feature_shape(&tokens, &channels, &grid_width, &grid_height, encoder, width,
+                                   height, last, &err),
+          &err);
+
+    float *input = need(malloc(batch * 3 * width * height * sizeof *input));
+    float *features = need(malloc(batch * tokens * channels * sizeof *features));
+    for (size_t i = 0; i < batch; i++) {
+        ec_image image;
+        check(ec_image_load(&image, argv[6 + i % n_files], &err), &err);
+        check(ec_prepare(input + i * 3 * width * height, &image, &preparation, &err), &err);
+        ec_image_release(&image);
+    }
+    check(ec_encoder_forward(features, encoder, input, batch, width, height, last, &err), &err);
+    const double first =
+        now() -
+        opened; /* from opening to the first features: nothing is converted or copied before */
+    save(argv[5], features, batch, tokens, channels);
+
+    const double flops = (double)batch * ec_encoder_flops(encoder, width, height, -1);
+    double seconds[MAX_ROUNDS], share[MAX_ROUNDS];
+    for (size_t r = 0; r < rounds; r++) {
+        const double before = peak(threads), start = now();
+        check(ec_encoder_forward(features, encoder, input, batch, width, height, last, &err), &err);
+        seconds[r] = now() - start;
+        share[r] = flops / seconds[r] / (0.5 * (before + peak(threads)));
+    }
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    const ec_encoder_info info = ec_encoder_describe(encoder);
+    const double time = median(seconds, rounds);
+    printf("{\"engine\": \"eyechart\", \"batch\": %zu, \"threads\": %zu, \"images_per_s\": %.4f, "
+           "\"gflops\": %.1f, "
+           "\"percent_of_peak\": %.1f, \"first_features_s\": %.2f, \"rss_mb\": %.0f, "
+           "\"weights_mb\": %.0f}\n",
+           batch, threads, (double)batch / time, flops / time / 1e9, 100 * median(share, rounds),
+           first, (double)usage.ru_maxrss / 1024, (double)info.weight_bytes / 1e6);
+    free(input);
+    free(features);
+    ec_encoder_close(encoder);
+    return 0;
+}
