@@ -183,7 +183,7 @@ static ec_status prepare_positions(ec_encoder *e, size_t grid_width, size_t grid
 
 ec_status ec_encoder_forward(float *out, ec_encoder *e, const float *images, size_t n, size_t width,
                              size_t height, ec_tap tap, ec_error *err) {
-    size_t n_tokens, n_channels, grid_width, grid_height, n_blocks;
+    size_t n_tokens, n_channels, grid_width, grid_height, n_blocks = 0;
     ec_status status = ec_encoder_feature_shape(&n_tokens, &n_channels, &grid_width, &grid_height,
                                                 e, width, height, tap, err);
     if (status != EC_OK) return status;
