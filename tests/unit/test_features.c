@@ -1,0 +1,287 @@
+/* test_features.c - features of many images: what is written, and that a stopped run ends as an
+ * undisturbed one */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <ftw.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "eyechart/features.h"
+#include "eyechart/rng.h"
+
+enum { N_IMAGES = 11, BATCH = 3 };
+
+static char folder[] = "/tmp/eyechart-features-XXXXXX";
+static char names[N_IMAGES][64];
+static const char *images[N_IMAGES];
+static char clip[512], dino[512];
+
+/* "folder/name" in one of a few static buffers. */
+static const char *in_folder(const char *name) {
+    static char buffer[8][128];
+    static int next;
+    char *path = buffer[next++ % 8];
+    snprintf(path, sizeof buffer[0], "%s/%s", folder, name);
+    return path;
+}
+
+static void write_image(const char *path, uint64_t seed) {
+    enum { WIDTH = 50, HEIGHT = 40 };
+    ec_text ppm = {0};
+    ec_rng rng;
+    ec_error err;
+    ec_rng_init(&rng, seed, 0);
+    ec_text_format(&ppm, "P6\n%d %d\n255\n", WIDTH, HEIGHT);
+    for (int i = 0; i < 3 * WIDTH * HEIGHT; i++) {
+        const unsigned char byte = (unsigned char)ec_rng_below(&rng, 256);
+        ec_text_add_bytes(&ppm, &byte, 1);
+    }
+    assert_int_equal(ec_file_write(path, ppm.data, ppm.size_bytes, &err), EC_OK);
+    ec_text_release(&ppm);
+}
+
+static int make_images(void **state) {
+    (void)state;
+    if (mkdtemp(folder) == NULL) return -1;
+    for (size_t i = 0; i < N_IMAGES; i++) {
+        snprintf(names[i], sizeof names[i], "%s/image-%02zu.ppm", folder, i);
+        images[i] = names[i];
+        write_image(images[i], i);
+    }
+    snprintf(clip, sizeof clip, "%s/tests/parity/clip-f32", EC_SOURCE_DIR);
+    snprintf(dino, sizeof dino, "%s/tests/parity/dinov2-bin", EC_SOURCE_DIR);
+    return 0;
+}
+
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *at) {
+    (void)info, (void)type, (void)at;
+    return remove(path);
+}
+
+static int remove_images(void **state) {
+    (void)state;
+    return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+static ec_features_options options_of_test(void) {
+    return (ec_features_options){
+        .tap = EC_TAP_DEFAULT, .batch = BATCH, .encoder = {.n_threads = 2}};
+}
+
+static ec_status write_features(const char *out, const ec_features_options *options,
+                                ec_features_watcher see, void *context,
+                                ec_features_progress *progress, ec_error *err) {
+    const ec_feature_source sources[] = {{clip, EC_PREPARE_SQUARE, 0},
+                                         {dino, EC_PREPARE_SQUARE, 35}};
+    return ec_features_write(out, sources, 2, images, N_IMAGES, options, see, context, progress,
+                             err);
+}
+
+static void assert_same_file(const char *a, const char *b) {
+    ec_text x, y;
+    ec_error err;
+    assert_int_equal(ec_file_read(&x, a, 1 << 26, &err), EC_OK);
+    assert_int_equal(ec_file_read(&y, b, 1 << 26, &err), EC_OK);
+    assert_int_equal(x.size_bytes, y.size_bytes);
+    assert_memory_equal(x.data, y.data, x.size_bytes);
+    ec_text_release(&x);
+    ec_text_release(&y);
+}
+
+static void assert_undisturbed(const char *out) {
+    char manifest[160], reference[160];
+    snprintf(manifest, sizeof manifest, "%s.json", out);
+    snprintf(reference, sizeof reference, "%s.json", in_folder("reference.npy"));
+    assert_same_file(out, in_folder("reference.npy"));
+    assert_same_file(manifest, reference);
+    snprintf(manifest, sizeof manifest, "%s.journal", out);
+    assert_int_not_equal(access(manifest, F_OK), 0);
+}
+
+static bool stop_at_once(void *context, const ec_features_progress *progress, const char *bad) {
+    (void)context, (void)bad;
+    return progress->n_done == 0;
+}
+
+/* The combination is the encoders' own features side by side. */
+static void a_combination_is_its_parts_side_by_side(void **state) {
+    (void)state;
+    ec_error err;
+    ec_features_progress progress;
+    ec_features_options options = options_of_test();
+    if (write_features(in_folder("reference.npy"), &options, NULL, NULL, &progress, &err) != EC_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(progress.n_done, N_IMAGES);
+    options.format = EC_ARRAY_SAFETENSORS;
+    assert_int_equal(
+        write_features(in_folder("both.safetensors"), &options, NULL, NULL, NULL, &err), EC_OK);
+    const ec_feature_source parts[2] = {{clip, EC_PREPARE_SQUARE, 0},
+                                        {dino, EC_PREPARE_SQUARE, 35}};
+    ec_weights *both, *part[2];
+    assert_int_equal(ec_weights_open(&both, in_folder("both.safetensors"), &err), EC_OK);
+    const ec_tensor *all = ec_weights_find(both, "features"), *one[2];
+    assert_true(all->shape[0] == N_IMAGES && all->shape[1] == 25 && all->shape[2] == 40 + 36);
+    for (int p = 0; p < 2; p++) {
+        const char *path = in_folder(p == 0 ? "clip.safetensors" : "dino.safetensors");
+        assert_int_equal(ec_features_write(path, &parts[p], 1, images, N_IMAGES, &options, NULL,
+                                           NULL, NULL, &err),
+                         EC_OK);
+        assert_int_equal(ec_weights_open(&part[p], path, &err), EC_OK);
+        one[p] = ec_weights_find(part[p], "features");
+    }
+    for (size_t token = 0; token < N_IMAGES * 25; token++) {
+        float joined[76], own[76];
+        ec_tensor_to_f32(joined, all, token * 76, 76);
+        ec_tensor_to_f32(own, one[0], token * 40, 40);
+        ec_tensor_to_f32(own + 40, one[1], token * 36, 36);
+        assert_memory_equal(joined, own, sizeof joined);
+    }
+    ec_weights_close(part[0]);
+    ec_weights_close(part[1]);
+    ec_weights_close(both);
+}
+
+static void a_stopped_run_ends_with_the_same_bytes(void **state) {
+    (void)state;
+    const char *out = in_folder("stopped.npy");
+    const ec_features_options options = options_of_test();
+    ec_features_progress progress;
+    ec_error err;
+    size_t stops = 0;
+    while (write_features(out, &options, stop_at_once, NULL, &progress, &err) ==
+           EC_ERR_INTERRUPTED) {
+        assert_int_equal(progress.n_done, BATCH * (stops + 1));
+        stops++;
+    }
+    assert_int_equal(stops, 3); /* 3 + 3 + 3, and the last 2 are not stopped */
+    assert_int_equal(progress.n_resumed, 9);
+    assert_undisturbed(out);
+    /* Once more: there is nothing to do. */
+    assert_int_equal(write_features(out, &options, stop_at_once, NULL, &progress, &err), EC_OK);
+    assert_int_equal(progress.n_resumed, N_IMAGES);
+    assert_undisturbed(out);
+}
+
+/* kill -9 at random moments, until a run gets through. */
+static void killed_runs_end_with_the_same_bytes(void **state) {
+    (void)state;
+    const char *out = in_folder("killed.npy");
+    ec_rng rng;
+    ec_rng_init(&rng, 7, 0);
+    int status = 1, kills = 0;
+    for (int run = 0; run < 60 && status != 0; run++) {
+        const pid_t child = fork();
+        assert_true(child >= 0);
+        if (child == 0) {
+            const ec_features_options options = options_of_test();
+            _exit(write_features(out, &options, NULL, NULL, NULL, NULL) == EC_OK ? 0 : 1);
+        }
+        if (run < 40) {
+            usleep((useconds_t)(300 + ec_rng_below(&rng, 6000)));
+            kill(child, SIGKILL);
+        }
+        waitpid(child, &status, 0);
+        kills += WIFSIGNALED(status);
+    }
+    print_message("%d kills\n", kills);
+    assert_int_equal(status, 0);
+    assert_undisturbed(out);
+}
+
+static void another_run_is_not_overwritten(void **state) {
+    (void)state;
+    const char *out = in_folder("mine.npy");
+    ec_features_options options = options_of_test();
+    ec_error err;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+    options.tap.layer = -1;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_ERR_EXISTS);
+    assert_non_null(strstr(err.message, "--restart"));
+    assert_undisturbed(out);
+    options.restart = true;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+    /* A file that is not ours at all. */
+    options.restart = false;
+    assert_int_equal(ec_file_write(in_folder("theirs.npy"), "x", 1, &err), EC_OK);
+    assert_int_equal(write_features(in_folder("theirs.npy"), &options, NULL, NULL, NULL, &err),
+                     EC_ERR_EXISTS);
+}
+
+static void a_changed_image_is_told(void **state) {
+    (void)state;
+    const char *out = in_folder("changed.npy");
+    const ec_features_options options = options_of_test();
+    ec_error err;
+    assert_int_equal(write_features(out, &options, stop_at_once, NULL, NULL, &err),
+                     EC_ERR_INTERRUPTED);
+    write_image(images[1], 99);
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_ERR_EXISTS);
+    assert_non_null(strstr(err.message, "image-01.ppm"));
+    write_image(images[1], 1);
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+    assert_undisturbed(out);
+}
+
+static bool count_bad(void *context, const ec_features_progress *progress, const char *bad) {
+    (void)progress;
+    if (bad != NULL) ++*(int *)context;
+    return true;
+}
+
+static void bad_images_stop_or_are_left_out(void **state) {
+    (void)state;
+    ec_error err;
+    ec_features_progress progress;
+    ec_features_options options = options_of_test();
+    options.file_per_image = true;
+    assert_int_equal(ec_file_write(images[4], "P6\n50 40\n255\nshort", 18, &err), EC_OK);
+    assert_int_equal(write_features(in_folder("bad.npy"), &options, NULL, NULL, NULL, &err),
+                     EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "image-04.ppm"));
+    options.skip_bad = true;
+    int bad = 0;
+    assert_int_equal(write_features(in_folder("each"), &options, count_bad, &bad, &progress, &err),
+                     EC_OK);
+    assert_int_equal(bad, 1);
+    assert_int_equal(progress.n_bad, 1);
+    assert_int_equal(access(in_folder("each/000003-image-03.npy"), F_OK), 0);
+    assert_int_not_equal(access(in_folder("each/000004-image-04.npy"), F_OK), 0);
+    assert_int_equal(access(in_folder("each/manifest.json"), F_OK), 0);
+    write_image(images[4], 4);
+}
+
+static void grids_that_do_not_match_are_refused_with_the_fix(void **state) {
+    (void)state;
+    const ec_feature_source sources[] = {{clip, EC_PREPARE_SQUARE, 0},
+                                         {dino, EC_PREPARE_SQUARE, 0}};
+    const ec_features_options options = options_of_test();
+    ec_error err;
+    assert_int_equal(ec_features_write(in_folder("x.npy"), sources, 2, images, 1, &options, NULL,
+                                       NULL, NULL, &err),
+                     EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "dinov2-bin@35"));
+    assert_int_not_equal(access(in_folder("x.npy"), F_OK), 0);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_combination_is_its_parts_side_by_side),
+        cmocka_unit_test(a_stopped_run_ends_with_the_same_bytes),
+        cmocka_unit_test(killed_runs_end_with_the_same_bytes),
+        cmocka_unit_test(another_run_is_not_overwritten),
+        cmocka_unit_test(a_changed_image_is_told),
+        cmocka_unit_test(bad_images_stop_or_are_left_out),
+        cmocka_unit_test(grids_that_do_not_match_are_refused_with_the_fix),
+    };
+    return cmocka_run_group_tests_name("features", tests, make_images, remove_images);
+}
