@@ -502,8 +502,9 @@ static ec_status run_job(job *j, ec_features_watcher see, void *context,
     if (finished) return EC_OK;
 
     if ((status = allocate(j, err)) != EC_OK) return status;
-    if ((status = open_output(j, err)) != EC_OK) return status;
+    /* The journal first: an output without one would be taken for somebody else's after a kill. */
     if ((status = start_journal(j, err)) != EC_OK) return status;
+    if ((status = open_output(j, err)) != EC_OK) return status;
     status = run_batches(j, see, context, progress, err);
     if (status == EC_OK && j->writer != NULL) status = ec_array_writer_finish(j->writer, err);
     if (status == EC_OK) status = write_manifest(j, err);

@@ -187,7 +187,7 @@ static void killed_runs_end_with_the_same_bytes(void **state) {
             _exit(write_features(out, &options, NULL, NULL, NULL, NULL) == EC_OK ? 0 : 1);
         }
         if (run < 40) {
-            usleep((useconds_t)(300 + ec_rng_below(&rng, 6000)));
+            usleep((useconds_t)(300 + ec_rng_below(&rng, 20000)));
             kill(child, SIGKILL);
         }
         waitpid(child, &status, 0);
