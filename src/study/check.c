@@ -178,12 +178,11 @@ static void check_results(findings *f, const ec_study *study, const ec_numbers *
             add(f, EC_FINDING_WARNING,
                 "%.80s: all %zu results are the same: nothing can be learnt from them; check them",
                 benchmark->name, known);
+        char fault[EC_RANGE_TEXT_SIZE];
         for (size_t i = 0; i < n; i++)
-            if (z[i] < benchmark->low || z[i] > benchmark->high)
-                add(f, EC_FINDING_WARNING,
-                    "%.80s of '%.80s' is %.17g, outside the range [%g, %g]; correct one of them",
-                    benchmark->name, study->candidates[i].name, z[i], benchmark->low,
-                    benchmark->high);
+            if (ec_benchmark_excludes(fault, benchmark, z[i]))
+                add(f, EC_FINDING_WARNING, "%.80s of '%.80s': %s; correct one of them",
+                    benchmark->name, study->candidates[i].name, fault);
     }
     if (none.n == m && m > 0)
         add(f, EC_FINDING_NOTE,

@@ -62,12 +62,11 @@ static ec_status check_results(const ec_study *study, size_t candidate, const ec
                 err, EC_ERR_ARG,
                 "'%.80s', %.80s: the result is not a finite number; nothing was recorded", name,
                 benchmark->name);
-        if (value < benchmark->low || value > benchmark->high)
+        char fault[EC_RANGE_TEXT_SIZE];
+        if (ec_benchmark_excludes(fault, benchmark, value))
             return ec_fail(err, EC_ERR_ARG,
-                           "'%.80s', %.80s: %.17g is outside the range [%g, %g] that study.yaml "
-                           "declares; nothing "
-                           "was recorded",
-                           name, benchmark->name, value, benchmark->low, benchmark->high);
+                           "'%.80s', %.80s: %s that study.yaml declares; nothing was recorded",
+                           name, benchmark->name, fault);
         for (size_t j = 0; j < k; j++)
             if (results[j].benchmark == results[k].benchmark)
                 return ec_fail(err, EC_ERR_ARG,

@@ -168,7 +168,7 @@ static void json_mistakes_are_told_with_line_or_candidate_and_key(void **state) 
     assert_refused(json,
                    JSON("{\"name\": \"MME\", \"range\": [0, 1]}",
                         "{\"name\": \"X\", \"results\": {\"MME\": 2}}"),
-                   "t: ", "outside the range");
+                   "t: ", "2 is outside the range [0, 1]");
     assert_refused(json, JSON("{\"name\": \"MME\", \"range\": [1, 0]}", ""),
                    "t: ", "ends in the wrong order");
     assert_refused(json, JSON("{\"name\": \"MME\", \"range\": 3}", ""),
