@@ -519,6 +519,7 @@ ec_status ec_rank(ec_ranked *out, const ec_table *table, const size_t *benchmark
                        EC_RANK_SAMPLES_MAX);
     const double weight_sum = check_weights(o.weights, n_over, err);
     if (weight_sum == 0.0) return EC_ERR_ARG;
+    if (table->n_candidates == 0) return EC_OK; /* its arrays may be NULL */
 
     if ((r.views = calloc(n_over, sizeof *r.views)) == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "no memory to rank over %zu benchmarks", n_over);
@@ -556,6 +557,7 @@ ec_status ec_rank_baseline(double *out, const ec_table *table, const size_t *ben
     if (check_weights(weights, n_over, err) == 0.0) return EC_ERR_ARG;
     if ((size_t)baseline >= EC_BASELINES)
         return ec_fail(err, EC_ERR_ARG, "no such baseline: %d", (int)baseline);
+    if (table->n_candidates == 0) return EC_OK;
 
     const size_t n = table->n_candidates;
     double *score = calloc(2 * n + 1, sizeof *score);

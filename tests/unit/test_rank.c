@@ -499,6 +499,32 @@ static void bad_arguments_are_refused(void **state) {
                      EC_ERR_ARG);
 }
 
+static void same_seed_same_numbers(void **state) {
+    (void)state;
+    const size_t trained[3] = {0, 3, 5};
+    known k;
+    know(&k, trained, 3);
+    ec_ranked r[3][MAX];
+    for (size_t j = 0; j < 3; j++) {
+        const ec_rank_options options = {.n_samples = 300, .seed = j / 2};
+        rank_one(r[j], &k.table, 4, &options);
+    }
+    size_t different = 0;
+    for (size_t i = 0; i < 13; i++) {
+        assert_true(r[0][i].low == r[1][i].low && r[0][i].high == r[1][i].high);
+        assert_true(r[0][i].p_best == r[1][i].p_best && r[0][i].p_top3 == r[1][i].p_top3);
+        assert_near("point", r[2][i].order, r[0][i].order, 0.0);
+        different += r[2][i].low != r[0][i].low;
+    }
+    assert_true(different > 10);
+
+    const size_t b = 0;
+    const ec_table empty = {.n_benchmarks = 1};
+    double position;
+    assert_int_equal(ec_rank(r[0], &empty, &b, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_rank_baseline(&position, &empty, &b, 1, NULL, EC_BASELINE_A, NULL), EC_OK);
+}
+
 /* Beyond EXACT_OBSERVATIONS the prediction goes through the knots: 1100 results on a smooth law. */
 static void many_candidates(void **state) {
     (void)state;
@@ -584,6 +610,7 @@ int main(void) {
         cmocka_unit_test(score_errors_widen_intervals),
         cmocka_unit_test(score_errors_propagate_to_first_order),
         cmocka_unit_test(bad_arguments_are_refused),
+        cmocka_unit_test(same_seed_same_numbers),
         cmocka_unit_test(many_candidates),
         cmocka_unit_test(knots_reproduce_the_kernel),
         cmocka_unit_test(quantile_is_an_order_statistic),
