@@ -70,8 +70,8 @@ static ec_status fail_declared(const merging *g, size_t row, const char *what, d
     ec_number_write(number, declared);
     return ec_sheet_fail(
         g->err, g->file, g->sheet->candidate_line[row],
-        "candidate '%.80s': %s is %s in study.yaml, which wins; change it there, or "
-        "leave it out here",
+        "candidate '%.80s': %s is %s in study.yaml, which wins; change it there, or leave it out "
+        "here",
         g->sheet->candidates[row], what, number);
 }
 
@@ -211,13 +211,13 @@ static ec_status prepare_statements(merging *g) {
             "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, ?, ?)", "");
     if (status == EC_OK)
         status = ec_database_prepare(&g->observation, db, g->err,
-                                     "INSERT INTO observation (event, candidate, benchmark, value)"
-                                     " VALUES (?, ?, ?, ?)",
+                                     "INSERT INTO observation (event, candidate, benchmark, "
+                                     "value) VALUES (?, ?, ?, ?)",
                                      "");
     if (status == EC_OK)
         status = ec_database_prepare(&g->answered, db, g->err,
-                                     "UPDATE question SET state = 'answered'"
-                                     " WHERE candidate = ? AND state = 'pending'",
+                                     "UPDATE question SET state = 'answered' WHERE candidate = ? "
+                                     "AND state = 'pending'",
                                      "");
     return status;
 }

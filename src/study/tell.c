@@ -21,8 +21,7 @@ ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *com
     if (study->built_in)
         return ec_fail(err, EC_ERR_IO,
                        "%s: built in, cannot be changed; 'eyechart study new FOLDER --from %s' "
-                       "makes a copy that "
-                       "can",
+                       "makes a copy that can",
                        study->path, study->path);
     const char *fault = worker != NULL ? ec_name_fault(worker) : NULL;
     if (worker != NULL && fault == NULL && strlen(worker) > EC_WORKER_MAX_BYTES)
@@ -140,8 +139,8 @@ static ec_status read_history(history *h, ec_study *study, ec_error *err) {
     sqlite3_stmt *row;
     ec_status status =
         ec_database_prepare(&row, &study->db, err,
-                            "SELECT o.candidate, o.benchmark, o.value, e.time, e.worker, e.source"
-                            " FROM observation o JOIN event e ON e.id = o.event ORDER BY o.id",
+                            "SELECT o.candidate, o.benchmark, o.value, e.time, e.worker, e.source "
+                            "FROM observation o JOIN event e ON e.id = o.event ORDER BY o.id",
                             "");
     if (status != EC_OK) return status;
     bool more;
