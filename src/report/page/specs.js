@@ -20,13 +20,25 @@ function lawAt(law, a, c) {
     return law.z_min + (law.z_max - law.z_min) * (one + wa * u + wc * v + waa * u * u + wac * u * v + wcc * v * v);
 }
 
-/* The candidates of benchmark b that can be placed, with all that hovering shows. */
+const MAX_POINTS = 1000; /* of one plot */
+const MAX_LABELLED = 150;
+
+/* Candidates that the plots show: all, or the measured ones and then the first of the ranking. */
+const drawn = (() => {
+    if (names.length <= MAX_POINTS) return names.map((_, i) => i);
+    const ranked = (data.rankings[0].rows || []).map((row) => row.candidate);
+    const measured = ranked.filter((i) => data.candidates[i].n_measured > 0);
+    return [...new Set([...measured, ...ranked])].slice(0, MAX_POINTS);
+})();
+
+/* The candidates of benchmark b, with all that hovering shows. */
 function pointsOf(b) {
     const bench = data.benchmarks[b];
     const rows = byCandidate(rankingOver(b));
     const number = numbersLike(bench.z.concat(rows.map((row) => row && row.predicted)));
     const best = bestOf(b);
-    return names.map((name, i) => {
+    return drawn.map((i) => {
+        const name = names[i];
         const row = rows[i] || {};
         const measured = bench.z[i];
         const tipRows = [];
@@ -108,6 +120,7 @@ const pen = document.createElement("canvas").getContext("2d");
  * there is no such place (hovering still tells the name). Greedy, in the order of several that drops
  * the fewest. Gives p.lx, p.ly, the middle of its left end. */
 function placeLabels(points, frame, fontSize, pointRadius) {
+    if (points.length > MAX_LABELLED) return;
     const orders = [(u, v) => (v.best || 0) - (u.best || 0), (u, v) => v.px - u.px, (u, v) => u.px - v.px,
         (u, v) => v.py - u.py, (u, v) => u.py - v.py];
     const tries = orders.map((order) => labelPlaces([...points].sort(order), frame, fontSize, pointRadius));
@@ -274,9 +287,19 @@ function leftOutSpec(b, width, colours) {
     const bench = data.benchmarks[b];
     const points = pointsOf(b).filter((p) => known(p.measured) && known(p.left));
     for (const p of points) p.label = shortened(p.name, Math.max(8, Math.floor(width / 24)));
-    const domain = padded(extent(points.flatMap((p) => [p.measured, p.left])), 0.08);
-    const spec = scatter(points, "left", "measured", { x: domain, y: domain }, width, 8);
+    /* A law fitted to few points can be wrong without bound: such a point stands at the edge, as a
+     * triangle, and does not squeeze the others together. */
+    const measured = extent(points.map((p) => p.measured));
+    const [lowest, highest] = padded(measured, 1);
+    for (const p of points) {
+        p.x = Math.min(Math.max(p.left, lowest), highest);
+        p.shape = p.left < lowest ? "triangle-left" : p.left > highest ? "triangle-right" : "circle";
+    }
+    const domains = { x: padded(extent(points.map((p) => p.x).concat(measured)), 0.08), y: padded(measured, 0.08) };
+    const spec = scatter(points, "x", "measured", domains, width, 8);
     placeLabels(points, spec, 10.5, 4);
+    const dots = pointMarks("candidates", "x", "measured", colours, 56);
+    dots.encode.enter.shape = { field: "shape" };
     spec.description = `${bench.name}: measured against predicted by the law fitted without the candidate`;
     spec.axes = axes("predicted without it", "measured", true);
     spec.marks = [
@@ -284,13 +307,13 @@ function leftOutSpec(b, width, colours) {
             type: "rule", interactive: false, aria: false,
             encode: {
                 enter: {
-                    x: { scale: "x", value: domain[0] }, y: { scale: "y", value: domain[0] },
-                    x2: { scale: "x", value: domain[1] }, y2: { scale: "y", value: domain[1] },
+                    x: { scale: "x", value: domains.y[0] }, y: { scale: "y", value: domains.y[0] },
+                    x2: { scale: "x", value: domains.y[1] }, y2: { scale: "y", value: domains.y[1] },
                     stroke: { value: colours.soft }, strokeDash: { value: [4, 3] },
                 },
             },
         },
-        pointMarks("candidates", "left", "measured", colours, 56), labelMarks(colours, 10.5),
+        dots, labelMarks(colours, 10.5),
     ];
     return spec;
 }
@@ -349,7 +372,7 @@ function qualitySpec(bars, width, colours) {
                 type: "text", from: { data: "rows" }, interactive: false, aria: false,
                 encode: {
                     enter: {
-                        x: { signal: "width", offset: 40 }, align: { value: "right" }, baseline: { value: "middle" },
+                        x: { signal: "width", offset: 46 }, align: { value: "right" }, baseline: { value: "middle" },
                         y: { scale: "y", field: "label", offset: { signal: "bandwidth('y') * (datum.kind === 'in-sample' ? 0.25 : 0.75)" } },
                         text: { field: "text" }, fontSize: { value: 11 }, fill: { value: colours.ink },
                     },
@@ -449,7 +472,7 @@ function sumsSpec(score, title, what, width, colours) {
         .map((pair) => ({ from: points[pair.from], to: points[pair.to] }))
         .filter(({ from, to }) => known(from.x) && known(from.y) && known(to.x) && known(to.y));
     for (const { from, to } of lines) from.best = to.best = true;
-    const shown = points.filter((p) => known(p.x) && known(p.y));
+    const shown = drawn.map((i) => points[i]).filter((p) => known(p.x) && known(p.y));
     const domains = {
         x: padded(extent(shown.map((p) => p.x)), 0.08, 0.12), y: padded(extent(shown.map((p) => p.y)), 0.08),
     };
