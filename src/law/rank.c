@@ -254,6 +254,7 @@ typedef struct {
     size_t n_views;
     size_t n_samples;
     double level;
+    bool raw; /* over one benchmark, in its units */
     bool scale_known, chances_known;
 } ranking;
 
@@ -427,7 +428,7 @@ static size_t fill_rows(ec_ranked *out, ranking *r, const size_t *benchmarks) {
                            .p_beats_best = NAN};
         row->order = total(r, i, best_guess);
         const double measured = total(r, i, measured_of);
-        if (r->n_views == 1) {
+        if (r->raw) {
             /* The result itself, also where it found no place among the predictions. */
             const double z = r->table->z[benchmarks[0] * n + i];
             if (isfinite(z)) row->measured = z * r->views[0].direction;
@@ -508,7 +509,8 @@ ec_status ec_rank(ec_ranked *out, const ec_table *table, const size_t *benchmark
     const ec_rank_options o = options != NULL ? *options : (ec_rank_options){0};
     ranking r = {.table = table,
                  .n_samples = o.n_samples != 0 ? o.n_samples : 4000,
-                 .level = o.level != 0.0 ? o.level : 0.9};
+                 .level = o.level != 0.0 ? o.level : 0.9,
+                 .raw = n_over == 1};
     ec_status status = check_benchmarks(table, benchmarks, n_over, err);
     if (status != EC_OK) return status;
     if (!(r.level > 0.0) || !(r.level < 1.0))
