@@ -128,6 +128,19 @@ static void print_question(const ec_study *study, const ec_question *q, const ch
 
 /* ---- for programs --------------------------------------------------------------------------- */
 
+/* Values to sample so that an answer comes within a tenth of a second, and the samples of rank. */
+#define SAMPLED_VALUES 1000000
+#define MOST_SAMPLES 4000
+#define FEWEST_SAMPLES 100
+
+static size_t sample_count(const ec_study *study) {
+    const size_t n = ec_study_n_candidates(study) * ec_study_n_benchmarks(study);
+    const size_t n_samples = n == 0 ? MOST_SAMPLES : SAMPLED_VALUES / n;
+    return n_samples < FEWEST_SAMPLES ? FEWEST_SAMPLES
+           : n_samples > MOST_SAMPLES ? MOST_SAMPLES
+                                      : n_samples;
+}
+
 /* The rank of every candidate over all benchmarks, by candidate; NULL where there is none, which
  * is no reason not to ask. Owned by the caller. */
 static ec_ranked *rank_all(ec_study *study) {
@@ -140,7 +153,7 @@ static ec_ranked *rank_all(ec_study *study) {
         over[b] = b;
         weights[b] = ec_study_benchmark(study, b)->weight;
     }
-    const ec_rank_options options = {.weights = weights};
+    const ec_rank_options options = {.weights = weights, .n_samples = sample_count(study)};
     ec_ranked *rows = allocate(n, sizeof *rows), *by_candidate = NULL;
     if (n_over > 0 && ec_rank(rows, &snapshot->table, over, n_over, &options, NULL) == EC_OK) {
         by_candidate = allocate(n, sizeof *by_candidate);
@@ -174,8 +187,9 @@ static void print_json(const ec_study *study, const char *worker, const ec_quest
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, question_json(study, &questions[i], ranked));
-    json_print(json_pack("{s:o, s:o, s:o}", "study", json_text(ec_study_name(study)), "worker",
-                         json_text(worker), "candidates", array));
+    json_print(json_pack("{s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)), "worker",
+                         json_text(worker), "samples", (json_int_t)sample_count(study),
+                         "candidates", array));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

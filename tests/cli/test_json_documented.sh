@@ -44,6 +44,7 @@ fields 0 "study new" s --import scores.csv
 fields 0 "study show" s
 fields 0 "study check" s
 fields 0 "study import" s scores.csv
+fields 0 "study export" s -o out.csv
 fields 0 fit paper-2024
 fields 0 fit s
 fields 0 fit paper-2024 --model quadratic --benchmark MME
@@ -58,7 +59,7 @@ fields 0 simulate paper-2024 --policy prior
 fields 0 reproduce
 fields 0 report -o page.html
 
-for command in "version" "study new" "study show" "study check" "study import" fit rank ask tell \
+for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
     simulate reproduce report; do
     check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
     while read -r path; do
