@@ -144,7 +144,9 @@ function lawCaption(law) {
     const parts = [`${counted(law.n, "result")}`];
     parts.push(tells(law) ? `R\u00b2 ${q.r2.toFixed(4)} in-sample` : `no more than the ${q.n_terms} coefficients, so R\u00b2 says nothing`);
     if (known(q.loo_q2)) parts.push(`${q2InWords(q.loo_q2)} left out`);
-    if (law.undetermined.length) parts.push(`the results do not determine ${listed(law.undetermined.map((term) => TERMS[term]))}: the smallest coefficients are taken`);
+    const open = law.undetermined.map((term) => TERMS[term]);
+    if (open.length)
+        parts.push(`${open.length === law.terms.length ? "the results determine no coefficient" : `the results do not determine ${listed(open)}`}: the smallest ones that fit are taken`);
     return `${parts.join("; ")}.`;
 }
 
@@ -181,15 +183,15 @@ function qualitySection(over) {
         "In-sample R\u00b2 flatters a model with many terms; the left-out value (Q\u00b2, negative when the plain mean predicts better) does not. "
         + "The dotted tick is the R\u00b2 that random scores would reach with as many terms.",
         panels(
-            bars.length ? figure("quality", title, null, (width, colours) => qualitySpec(bars, width, colours))
+            bars.length ? figure("quality", title, null, (width, colours) => qualitySpec(bars, title, width, colours))
                 : instead(title, "No benchmark has more results than the law has coefficients; with as many, any fit is perfect."),
             groups.map((group) => {
                 const models = group.models.filter((model) => known(model.r2) && model.random_r2 < 1)
                     .map((model) => ({ label: modelNames[model.model] || model.model, r2: model.r2, q2: model.loo_q2, random: model.random_r2 }));
-                const heading = `Models, mean over ${group.name}`;
+                const heading = `R\u00b2 of models, mean over ${group.name}`;
                 return models.length
                     ? figure(`models-${group.name}`, heading, `By the terms of the model; mean over ${counted(group.benchmarks.length, "benchmark")}.`,
-                        (width, colours) => qualitySpec(models, width, colours))
+                        (width, colours) => qualitySpec(models, heading, width, colours))
                     : instead(heading, "Not every benchmark of this group has the results that the models need.");
             })));
 }
@@ -208,7 +210,7 @@ function recallSection(over) {
         + "No policy sees a result before it has paid for it, and nobody tells it when to stop.";
     const meanings = el("ul", { class: "policies" }, recall.policies.map((policy) => el("li", {}, el("b", {}, policy.name), ` ${policy.summary}`)));
     const plot = (key, heading, caption) => figure(`recall-${key}`, heading, caption,
-        (width, colours) => curvesSpec(curves(key), heading.toLowerCase(), width, colours));
+        (width, colours) => curvesSpec(curves(key), heading, width, colours));
     return section("recall", title, note,
         panels(plot("recall", `Best among the top ${recall.top}`, "Chance that the true best candidate is among the first of the ranking after so many finetunes; measured values where trained."),
             plot("trained", "Best finetuned", "Chance that the true best candidate has itself been finetuned within so many runs.")),
