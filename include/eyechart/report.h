@@ -1,7 +1,10 @@
 /* report.h - one self-contained HTML page about a study
  *
- * Plots are Vega specifications; Vega itself is inlined, so the page needs no
- * network. What is on the page: docs/cli.md, section report.
+ * Plots are Vega specifications; Vega itself is inlined, so the page needs no network, and its
+ * security policy lets it use none. On it: the study in words, the ranking (over all benchmarks, a
+ * group or one), the law of each benchmark over the plane of A and C, measured against left-out
+ * predictions, R² in-sample and left out, what each policy would have achieved where all results
+ * are known, summed performance (figure 5 of the paper), a profile of each candidate, provenance.
  */
 #ifndef EYECHART_REPORT_H
 #define EYECHART_REPORT_H
@@ -21,7 +24,11 @@ typedef struct ec_report_options {
 
 /* Writes the page to `file` through a temporary and a rename.
  * Works with any number of observations: plots that need more say so in their place.
- * Errors: those of ec_study_snapshot_get and EC_ERR_IO; nothing is written then. */
+ *
+ *   options   NULL for the defaults; rank.weights has one weight for each benchmark of the study,
+ *             NULL takes those that the study declares
+ *
+ * Errors: those of ec_study_snapshot_get, EC_ERR_IO, EC_ERR_NOMEM; nothing is written then. */
 ec_status ec_report_write(ec_study *study, const char *file, const ec_report_options *options,
                           ec_error *err);
 

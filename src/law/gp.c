@@ -157,7 +157,7 @@ ec_status ec_gp_predict(double *mean, double *sd, double *scale, const ec_gp_opt
     double stack[STACK_POINTS * (STACK_POINTS + 6)];
     double *memory = stack;
     if (n > STACK_POINTS || m > STACK_POINTS) {
-        if (m > INT32_MAX || m > SIZE_MAX / sizeof *memory / (m + 5) - n ||
+        if (m > INT32_MAX / 8 || n > SIZE_MAX / 16 || /* so that the size cannot wrap */
             (memory = malloc((m * (m + 5) + n) * sizeof *memory)) == NULL)
             return ec_fail(err, EC_ERR_NOMEM,
                            "no memory for a Gaussian process on %zu observations", m);

@@ -102,3 +102,27 @@ ec_status ec_spearman(double *out, const double *x, const double *y, size_t n, e
     free(ranks);
     return status;
 }
+
+/* Hoare's selection, with the middle element as pivot. */
+double ec_quantile(double *x, size_t n, double q) {
+    const size_t k = (size_t)(q * (double)(n - 1) + 0.5);
+    size_t low = 0, high = n - 1;
+    while (low < high) {
+        const double pivot = x[low + (high - low) / 2];
+        size_t i = low, j = high;
+        for (;;) {
+            while (x[i] < pivot) i++;
+            while (x[j] > pivot) j--;
+            if (i >= j) break;
+            const double swap = x[i];
+            x[i++] = x[j];
+            x[j--] = swap;
+        }
+        /* Everything up to j is at most the pivot, everything behind it at least. */
+        if (k <= j)
+            high = j;
+        else
+            low = j + 1;
+    }
+    return x[k];
+}

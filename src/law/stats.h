@@ -15,4 +15,7 @@ ec_status ec_mean_ranks(double *rank, const double *x, size_t n, ec_error *err);
 /* Spearman's rank correlation of x and y [n]; NaN where one of them is constant. */
 ec_status ec_spearman(double *out, const double *x, const double *y, size_t n, ec_error *err);
 
+/* The order statistic of x [n] nearest to the quantile q in [0, 1]; reorders x. n >= 1, no NaN. */
+double ec_quantile(double *x, size_t n, double q);
+
 #endif

@@ -1,10 +1,44 @@
-/* data_ranking.c - the rankings of the report: all benchmarks, each group, each benchmark */
+/* data_ranking.c - the rankings of the report: all benchmarks, each group, each benchmark
+ *
+ * They do not depend on each other, so they are computed on all processors, a batch at a time; the
+ * JSON is then made in order.
+ */
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/parallel.h"
 #include "report/build.h"
 
-static json_t *ranked(build *b, const ec_ranked *row) {
+enum { BATCH = 16 }; /* rankings in memory at once */
+
+/* One ranking to be made. */
+typedef struct job {
+    const build *b;
+    const char *name;
+    size_t *over; /* [n], owned with what follows it */
+    double *weights;
+    ec_ranked *rows; /* [candidates] */
+    size_t n;
+    ec_status status;
+    ec_error err;
+} job;
+
+/* One weight a benchmark ranked over: the caller's, else as the study declares. */
+static void weigh(job *j) {
+    const double *given = j->b->options->rank.weights;
+    for (size_t k = 0; k < j->n; k++)
+        j->weights[k] =
+            given != NULL ? given[j->over[k]] : ec_study_benchmark(j->b->study, j->over[k])->weight;
+}
+
+static void compute(void *context, size_t i) {
+    job *j = (job *)context + i;
+    ec_rank_options options = j->b->options->rank;
+    options.weights = j->weights;
+    j->status = ec_rank(j->rows, j->b->table, j->over, j->n, &options, &j->err);
+}
+
+static json_t *row_json(build *b, const ec_ranked *row) {
     json_t *object = json_object();
     put(b, object, "candidate", count(row->candidate));
     put(b, object, "measured", number(row->measured));
@@ -18,64 +52,85 @@ static json_t *ranked(build *b, const ec_ranked *row) {
     return object;
 }
 
-/* One weight a benchmark ranked over: the caller's, else as the study declares. */
-static void weigh(double *weights, const build *b, const size_t *over, size_t n) {
-    const double *given = b->options->rank.weights;
-    for (size_t k = 0; k < n; k++)
-        weights[k] = given != NULL ? given[over[k]] : ec_study_benchmark(b->study, over[k])->weight;
-}
-
-static json_t *ranking(build *b, const char *name, const size_t *over, size_t n, ec_ranked *rows,
-                       double *weights) {
-    ec_rank_options options = b->options->rank;
-    ec_error err;
-    json_t *object = json_object(), *indices = json_array();
-    for (size_t k = 0; k < n; k++) append(b, indices, count(over[k]));
-    put(b, object, "name", words(name));
-    put(b, object, "over", indices);
-
-    weigh(weights, b, over, n);
-    options.weights = weights;
-    if (ec_rank(rows, b->table, over, n, &options, &err) != EC_OK) {
-        put(b, object, "why", words(err.message));
+static json_t *ranking_json(build *b, const job *j) {
+    json_t *object = json_object(), *over = json_array(), *rows = json_array();
+    for (size_t k = 0; k < j->n; k++) append(b, over, count(j->over[k]));
+    put(b, object, "name", words(j->name));
+    put(b, object, "over", over);
+    if (j->status != EC_OK) {
+        json_decref(rows);
+        put(b, object, "why", words(j->err.message));
         return object;
     }
-    json_t *array = json_array();
     for (size_t i = 0; i < b->n; i++) {
-        append(b, array, ranked(b, &rows[i]));
-        if (n == 1) b->predicted[over[0] * b->n + rows[i].candidate] = rows[i].predicted;
+        append(b, rows, row_json(b, &j->rows[i]));
+        if (j->n == 1)
+            b->predicted[j->over[0] * b->n + j->rows[i].candidate] = j->rows[i].predicted;
     }
-    put(b, object, "rows", array);
+    put(b, object, "rows", rows);
     return object;
 }
 
-json_t *data_rankings(build *b) {
-    json_t *rankings = json_array();
-    ec_ranked *rows = calloc(b->n + 1, sizeof *rows);
-    size_t *over = calloc(b->m + 1, sizeof *over);
-    double *weights = calloc(b->m + 1, sizeof *weights);
-    if (rows == NULL || over == NULL || weights == NULL) {
+/* Rankings that wait to be computed. */
+typedef struct batch {
+    build *b;
+    json_t *rankings;
+    job jobs[BATCH];
+    size_t n;
+} batch;
+
+static void batch_finish(batch *waiting) {
+    ec_parallel_for(waiting->n, 0, compute, waiting->jobs);
+    for (size_t i = 0; i < waiting->n; i++) {
+        job *j = &waiting->jobs[i];
+        append(waiting->b, waiting->rankings, ranking_json(waiting->b, j));
+        free(j->over);
+        free(j->weights);
+        free(j->rows);
+    }
+    waiting->n = 0;
+}
+
+static void batch_add(batch *waiting, const char *name, const size_t *over, size_t n) {
+    build *b = waiting->b;
+    job *j = &waiting->jobs[waiting->n++];
+    *j = (job){.b = b, .name = name, .n = n};
+    j->over = calloc(n + 1, sizeof *j->over);
+    j->weights = calloc(n + 1, sizeof *j->weights);
+    j->rows = calloc(b->n + 1, sizeof *j->rows);
+    if (j->over == NULL || j->weights == NULL || j->rows == NULL) {
+        free(j->over);
+        free(j->weights);
+        free(j->rows);
+        waiting->n--;
         b->failed = true;
-        goto done;
+        return;
+    }
+    for (size_t k = 0; k < n; k++) j->over[k] = over[k];
+    weigh(j);
+    if (waiting->n == BATCH) batch_finish(waiting);
+}
+
+json_t *data_rankings(build *b) {
+    batch waiting = {.b = b, .rankings = json_array()};
+    size_t *over = calloc(b->m + 1, sizeof *over);
+    if (over == NULL) {
+        b->failed = true;
+        return waiting.rankings;
     }
     if (b->m != 1) {
         for (size_t i = 0; i < b->m; i++) over[i] = i;
-        append(b, rankings, ranking(b, "all benchmarks", over, b->m, rows, weights));
+        batch_add(&waiting, "all benchmarks", over, b->m);
     }
     for (size_t first = 0; first < b->m; first++) {
         if (group_of(b, first) != first) continue;
         const size_t n = group_members(b, first, over);
         if (n == 1 || n == b->m) continue; /* those are there already */
-        const char *group = ec_study_benchmark(b->study, first)->group;
-        append(b, rankings, ranking(b, group, over, n, rows, weights));
+        batch_add(&waiting, ec_study_benchmark(b->study, first)->group, over, n);
     }
-    for (size_t i = 0; i < b->m; i++) {
-        const char *name = ec_study_benchmark(b->study, i)->name;
-        append(b, rankings, ranking(b, name, &i, 1, rows, weights));
-    }
-done:
-    free(rows);
+    for (size_t i = 0; i < b->m; i++)
+        batch_add(&waiting, ec_study_benchmark(b->study, i)->name, &i, 1);
+    batch_finish(&waiting);
     free(over);
-    free(weights);
-    return rankings;
+    return waiting.rankings;
 }

@@ -32,8 +32,8 @@ ec_status ec_report_write(ec_study *study, const char *file, const ec_report_opt
     ec_status status = ec_report_data(&data, study, options, err);
     if (status != EC_OK) return status;
 
-    /* 12 digits: more than any plot or table shows, and a third less page. */
-    char *json = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(12));
+    /* 10 digits: more than any plot or table shows. */
+    char *json = json_dumps(data, JSON_COMPACT | JSON_REAL_PRECISION(10));
     json_decref(data);
     ec_text page = {0};
     if (json != NULL) {

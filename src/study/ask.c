@@ -53,13 +53,13 @@ static ec_status read_pending(asking *q) {
     const ec_sheet *sheet = &study->declared.sheet;
     sqlite3_stmt *row;
     ec_status status = ec_database_run(&study->db, q->err,
-                                       "UPDATE question SET state = 'expired'"
-                                       " WHERE state = 'pending' AND expires <= ?",
+                                       "UPDATE question SET state = 'expired' WHERE state = "
+                                       "'pending' AND expires <= ?",
                                        "d", q->now);
     if (status == EC_OK)
         status = ec_database_prepare(&row, &study->db, q->err,
-                                     "SELECT id, candidate, worker, expires, reason FROM question"
-                                     " WHERE state = 'pending' ORDER BY id",
+                                     "SELECT id, candidate, worker, expires, reason FROM question "
+                                     "WHERE state = 'pending' ORDER BY id",
                                      "");
     if (status != EC_OK) return status;
     bool more;
@@ -150,19 +150,17 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
     if (plan->n == 0)
         return ec_fail(q->err, EC_ERR_ARG,
                        "%s: no candidate has both A and C, which the policy '%s' needs; import "
-                       "scores, or ask with "
-                       "the policy 'random'",
+                       "scores, or ask with the policy 'random'",
                        path, ec_policy_name(q->policy));
     if (plan->n_taken < plan->n)
         return ec_fail(
             q->err, EC_ERR_ARG,
             "%s: none of the %zu candidates not yet taken fits the budget of %g GPU-hours (%g are "
-            "in this "
-            "worker's pending questions); raise it, or declare the costs that are missing",
+            "in this worker's pending questions); raise it, or declare the costs that are missing",
             path, plan->n - plan->n_taken, q->budget, q->committed);
     return ec_fail(q->err, EC_ERR_NOT_FOUND,
-                   "%s: nothing is left to ask: %zu candidates are trained, %zu are being trained, "
-                   "%zu have no scores",
+                   "%s: nothing is left to ask: %zu candidates are trained, %zu are being "
+                   "trained, %zu have no scores",
                    path, plan->n_trained, plan->n_pending, plan->n_unplaced);
 }
 
@@ -178,8 +176,8 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
                      plan->names);
     const ec_status status = ec_database_run(
         &q->study->db, q->err,
-        "INSERT INTO question (event, candidate, worker, expires, state, reason)"
-        " VALUES (?, ?, ?, ?, 'pending', ?)",
+        "INSERT INTO question (event, candidate, worker, expires, state, reason) VALUES (?, ?, ?, "
+        "?, 'pending', ?)",
         "ittdt", q->event, plan->names[choice], q->worker, q->now + q->lease_s, question.reason);
     if (status != EC_OK) return status;
     question.id = sqlite3_last_insert_rowid(q->study->db.sqlite);

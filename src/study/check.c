@@ -101,8 +101,8 @@ static void check_declared(findings *f, const ec_study *study) {
             "study.yaml");
     else if (weights == 0.0)
         add(f, EC_FINDING_WARNING,
-            "every benchmark has the weight 0: several together are ranked as if all had the same; "
-            "set 'weight:'");
+            "every benchmark has the weight 0: several together are ranked as if all had the "
+            "same; set 'weight:'");
     if (!study->built_in && !study->db.writable)
         add(f, EC_FINDING_NOTE, "%s cannot be written to: the study can be looked at, not added to",
             study->db.path);
@@ -147,8 +147,8 @@ static void check_scores(findings *f, const ec_study *study, const ec_numbers *x
             end_list(&without));
     if (is_constant(x->c, n))
         add(f, EC_FINDING_ERROR,
-            "C is the same for every candidate: it cannot be normalised and the law has no use for "
-            "it; check the scores");
+            "C is the same for every candidate: it cannot be normalised and the law has no use "
+            "for it; check the scores");
 
     check_alignment(f, study, x);
 }
@@ -158,8 +158,7 @@ static void check_costs(findings *f, const ec_study *study, const ec_numbers *x)
     if (without.n > 0)
         add(f, EC_FINDING_NOTE,
             "cost is not declared for %zu of %zu candidates: GPU-hours still to spend are not "
-            "known, and a budget "
-            "leaves them out: %s",
+            "known, and a budget leaves them out: %s",
             without.n, ec_study_n_candidates(study), end_list(&without));
 }
 
@@ -178,12 +177,11 @@ static void check_results(findings *f, const ec_study *study, const ec_numbers *
             add(f, EC_FINDING_WARNING,
                 "%.80s: all %zu results are the same: nothing can be learnt from them; check them",
                 benchmark->name, known);
+        char fault[EC_RANGE_TEXT_SIZE];
         for (size_t i = 0; i < n; i++)
-            if (z[i] < benchmark->low || z[i] > benchmark->high)
-                add(f, EC_FINDING_WARNING,
-                    "%.80s of '%.80s' is %.17g, outside the range [%g, %g]; correct one of them",
-                    benchmark->name, study->candidates[i].name, z[i], benchmark->low,
-                    benchmark->high);
+            if (ec_benchmark_excludes(fault, benchmark, z[i]))
+                add(f, EC_FINDING_WARNING, "%.80s of '%.80s': %s; correct one of them",
+                    benchmark->name, study->candidates[i].name, fault);
     }
     if (none.n == m && m > 0)
         add(f, EC_FINDING_NOTE,
@@ -193,8 +191,7 @@ static void check_results(findings *f, const ec_study *study, const ec_numbers *
     if (n_few > 0)
         add(f, EC_FINDING_NOTE,
             "fewer than %d results for %zu of %zu benchmarks: 'fit' cannot validate the quadratic "
-            "law there; 'rank' "
-            "does not need that many",
+            "law there; 'rank' does not need that many",
             ENOUGH, n_few, m);
 }
 
@@ -257,8 +254,7 @@ static void add_undeclared(findings *f, const char *what, name_list *list) {
     if (list->n > 0)
         add(f, EC_FINDING_WARNING,
             "study.db knows %s that study.yaml does not declare: %s; what is known about them is "
-            "kept and not used; "
-            "was one renamed?",
+            "kept and not used; was one renamed?",
             what, end_list(list));
 }
 
@@ -268,8 +264,8 @@ static ec_status check_database(findings *f, ec_study *study, ec_error *err) {
         for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &candidates, err);
     if (status == EC_OK)
         status = for_each_row(study,
-                              "SELECT candidate FROM score UNION SELECT candidate FROM observation"
-                              " UNION SELECT candidate FROM cost ORDER BY 1",
+                              "SELECT candidate FROM score UNION SELECT candidate FROM "
+                              "observation UNION SELECT candidate FROM cost ORDER BY 1",
                               see_candidate, &candidates, err);
     if (status == EC_OK)
         status = for_each_row(

@@ -44,16 +44,15 @@ ec_status ec_database_fail(const ec_database *db, ec_error *err) {
     case SQLITE_NOTADB:
         return ec_fail(
             err, EC_ERR_FORMAT,
-            "%s: not a database; move it out of the folder, then eyechart begins an empty one, and "
-            "import what you exported before",
+            "%s: not a database; move it out of the folder, then eyechart begins an empty one, "
+            "and import what you exported before",
             path);
     case SQLITE_NOMEM:
         return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
     default:
         return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: damaged (%s); restore it from a copy, or move it out of the folder and "
-                       "import what "
-                       "you exported before",
+                       "%s: damaged (%s); restore it from a copy, or move it out of the folder "
+                       "and import what you exported before",
                        path, words);
     }
 }
@@ -218,9 +217,8 @@ static ec_status check_length(ec_database *db, ec_error *err) {
         size_beside(db, "") >= n_pages * page_bytes)
         return status;
     return ec_fail(err, EC_ERR_FORMAT,
-                   "%s: damaged (cut short: %lld bytes, expected %lld); restore it from a copy, or "
-                   "move it out "
-                   "of the folder and import what you exported before",
+                   "%s: damaged (cut short: %lld bytes, expected %lld); restore it from a copy, "
+                   "or move it out of the folder and import what you exported before",
                    db->path, (long long)size_beside(db, ""), (long long)(n_pages * page_bytes));
 }
 
@@ -259,14 +257,14 @@ static ec_status read_version(int64_t *version, ec_database *db, const ec_migrat
     if (!is_new && application != EC_DATABASE_APPLICATION_ID)
         return ec_fail(
             err, EC_ERR_FORMAT,
-            "%s: a database of some other program; move it out of the folder, then eyechart begins "
-            "an empty one",
+            "%s: a database of some other program; move it out of the folder, then eyechart "
+            "begins an empty one",
             db->path);
     if (*version < 0 || (uint64_t)*version > migrations->n)
         return ec_fail(
             err, EC_ERR_VERSION,
-            "%s: version %lld of the tables, this eyechart (%s) knows up to %zu; use the newer one "
-            "that wrote it",
+            "%s: version %lld of the tables, this eyechart (%s) knows up to %zu; use the newer "
+            "one that wrote it",
             db->path, (long long)*version, ec_version(), migrations->n);
     return EC_OK;
 }
@@ -304,8 +302,7 @@ static ec_status bring_up_to_date(ec_database *db, const ec_migrations *migratio
     if (!db->writable && !in_memory)
         return ec_fail(err, EC_ERR_IO,
                        "%s: of an older eyechart (version %lld of the tables), and cannot be "
-                       "written to; make it "
-                       "writable, or open a copy of the folder",
+                       "written to; make it writable, or open a copy of the folder",
                        db->path, (long long)version);
     if (!in_memory) status = set_wal(db, err);
     return status == EC_OK ? migrate(db, migrations, err) : status;

@@ -6,6 +6,7 @@
 #include "study/declaration.h"
 
 #include <cyaml/cyaml.h>
+#include <malloc.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -112,8 +113,22 @@ static const cyaml_schema_field_t study_fields[] = {
 static const cyaml_schema_value_t study_schema = {
     CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, yaml_study, study_fields)};
 
+/* libcyaml grows a list by one entry at a time. Growing to the next power of two instead spares
+ * copying the list for each of its entries. */
+static void *grow(void *unused, void *old, size_t size_bytes) {
+    (void)unused;
+    if (size_bytes == 0) {
+        free(old);
+        return NULL;
+    }
+    if (old != NULL && malloc_usable_size(old) >= size_bytes) return old;
+    size_t capacity = 16;
+    while (capacity < size_bytes) capacity *= 2; /* the text is limited, and with it all of these */
+    return realloc(old, capacity);
+}
+
 static const cyaml_config_t cyaml_config = {
-    .log_level = CYAML_LOG_ERROR, .mem_fn = cyaml_mem, .flags = CYAML_CFG_NO_ALIAS};
+    .log_level = CYAML_LOG_ERROR, .mem_fn = grow, .flags = CYAML_CFG_NO_ALIAS};
 
 /* ---- words to values ---------------------------------------------------------------------- */
 

@@ -6,6 +6,8 @@
 #include "base/number.h"
 #include "study/declaration.h"
 
+extern const unsigned char ec_data_study_example[]; /* data/study-example.yaml */
+
 /* Words that YAML takes for itself whatever surrounds them cannot be made of these. */
 static bool needs_no_quotes(const char *word) {
     if (!isalpha((unsigned char)word[0]) || strcmp(word, "null") == 0) return false;
@@ -115,58 +117,5 @@ void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
 }
 
 const char *ec_declaration_example(void) {
-    return "# A study of eyechart: which vision representation should the model look through?\n"
-           "#\n"
-           "# Edit this file, then run `eyechart study check` on its folder. What was measured is "
-           "not\n"
-           "# kept here but in study.db beside it.\n"
-           "version: 1\n"
-           "name: example\n"
-           "description: three encoders, four benchmarks\n"
-           "\n"
-           "# How `eyechart ask` chooses: prior, ac, ei, exploit, d-optimal or random.\n"
-           "policy:\n"
-           "  name: prior\n"
-           "  seed: 0          # of the policies that draw\n"
-           "  lease_hours: 72  # a question not answered by then may be asked again\n"
-           "\n"
-           "# What a finetuned model is judged by. Only the name is required.\n"
-           "benchmarks:\n"
-           "  - name: MMBench\n"
-           "    group: vision\n"
-           "    direction: higher  # is better; or lower\n"
-           "    range: [0, 100]    # results outside it are refused\n"
-           "    weight: 1          # in a ranking over several benchmarks\n"
-           "  - name: MME\n"
-           "    group: vision\n"
-           "    range: [0, 2000]\n"
-           "  - name: TextVQA\n"
-           "    group: ocr\n"
-           "    range: [0, 100]\n"
-           "  - name: ScienceQA\n"
-           "    group: ocr\n"
-           "    range: [0, 100]\n"
-           "\n"
-           "# What could be finetuned. A (alignment) and C (correspondence) may be written here, "
-           "with\n"
-           "# standard errors, or imported; a candidate without them is never asked for.\n"
-           "# cost is GPU-hours of one finetuning.\n"
-           "candidates:\n"
-           "  - name: CLIP@224\n"
-           "    A: 0.8189\n"
-           "    C: 14.3\n"
-           "    cost: 80\n"
-           "  - name: DINOv2\n"
-           "    A_by_benchmark:  # where A differs by benchmark\n"
-           "      - {benchmark: MMBench, value: 0.4616}\n"
-           "      - {benchmark: MME, value: 0.4717}\n"
-           "      - {benchmark: TextVQA, value: 0.4581}\n"
-           "      - {benchmark: ScienceQA, value: 0.4721}\n"
-           "    C: 24.51\n"
-           "    C_se: 0.4\n"
-           "    cost: 80\n"
-           "  - name: SigLIP\n"
-           "    A:  # not known yet\n"
-           "    C:\n"
-           "    cost: 80\n";
+    return (const char *)ec_data_study_example;
 }

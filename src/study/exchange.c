@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/number.h"
 
 /* ---- files -------------------------------------------------------------------------------- */
 
@@ -56,6 +57,8 @@ typedef struct {
     const ec_sheet *sheet;
     ec_numbers known;     /* of the study */
     size_t *to_benchmark; /* [benchmarks of the sheet] index in the study */
+    size_t *
+        from_benchmark; /* [benchmarks of the study] index in the sheet; its number of them: none */
     sqlite3_stmt *score, *cost, *observation, *answered;
     const char *file;
     int64_t event;
@@ -63,11 +66,13 @@ typedef struct {
 } merging;
 
 static ec_status fail_declared(const merging *g, size_t row, const char *what, double declared) {
+    char number[EC_NUMBER_SIZE];
+    ec_number_write(number, declared);
     return ec_sheet_fail(
         g->err, g->file, g->sheet->candidate_line[row],
-        "candidate '%.80s': %.100s is %.17g in study.yaml, which wins; change it there, or leave "
-        "it out here",
-        g->sheet->candidates[row], what, declared);
+        "candidate '%.80s': %s is %s in study.yaml, which wins; change it there, or leave it out "
+        "here",
+        g->sheet->candidates[row], what, number);
 }
 
 static ec_status add_score(merging *g, const char *candidate, const char *kind,
@@ -89,40 +94,49 @@ static ec_status merge_c(merging *g, size_t row, size_t i) {
     return add_score(g, g->sheet->candidates[row], "C", "", from->c[row], from->c_se[row]);
 }
 
+/* Is (value, se) what is known of A of candidate i for benchmark b of the study? Refused where it
+ * is not and study.yaml says otherwise. */
+static ec_status compare_a(bool *known, merging *g, size_t row, size_t i, size_t b, double value,
+                           double se) {
+    const size_t n = g->study->declared.sheet.n_candidates;
+    *known = same(value, g->known.a[b * n + i]) && same(se, g->known.a_se[b * n + i]);
+    double unused;
+    const double declared = ec_numbers_a(&g->study->declared.sheet.numbers, n, b, i, &unused);
+    return *known || isnan(declared) ? EC_OK : fail_declared(g, row, "A", declared);
+}
+
 /* A shared score is one row about all benchmarks. It replaces what was known about each of them, so
  * those with a score of their own in this file are written after it in any case. */
 static ec_status merge_shared_a(bool *written, merging *g, size_t row, size_t i) {
     const ec_numbers *from = &g->sheet->numbers;
-    const size_t n = g->study->declared.sheet.n_candidates,
-                 m = g->study->declared.sheet.n_benchmarks;
+    const size_t m = g->study->declared.sheet.n_benchmarks;
     const double value = from->a_shared[row], se = from->a_shared_se[row];
     *written = false;
     if (isnan(value)) return EC_OK;
-    bool known = m > 0 || (same(value, g->known.a_shared[i]) && same(se, g->known.a_shared_se[i]));
+    bool all_known =
+        m > 0 || (same(value, g->known.a_shared[i]) && same(se, g->known.a_shared_se[i]));
     for (size_t b = 0; b < m; b++) {
-        double declared_se;
-        const double declared =
-            ec_numbers_a(&g->study->declared.sheet.numbers, n, b, i, &declared_se);
-        const bool equal = same(value, g->known.a[b * n + i]) && same(se, g->known.a_se[b * n + i]);
-        if (!equal && !isnan(declared)) return fail_declared(g, row, "A", declared);
-        known = known && equal;
+        const size_t k = g->from_benchmark[b];
+        if (k < g->sheet->n_benchmarks && !isnan(from->a[k * g->sheet->n_candidates + row]))
+            continue;
+        bool known;
+        const ec_status status = compare_a(&known, g, row, i, b, value, se);
+        if (status != EC_OK) return status;
+        all_known = all_known && known;
     }
-    g->summary->n_unchanged += known;
-    *written = !known;
-    return known ? EC_OK : add_score(g, g->sheet->candidates[row], "A", "", value, se);
+    g->summary->n_unchanged += all_known;
+    *written = !all_known;
+    return all_known ? EC_OK : add_score(g, g->sheet->candidates[row], "A", "", value, se);
 }
 
 static ec_status merge_own_a(merging *g, size_t row, size_t i, size_t k, bool always) {
-    const ec_numbers *from = &g->sheet->numbers;
-    const size_t n = g->study->declared.sheet.n_candidates, b = g->to_benchmark[k];
-    const double value = from->a[k * g->sheet->n_candidates + row],
-                 se = from->a_se[k * g->sheet->n_candidates + row];
+    const size_t cell = k * g->sheet->n_candidates + row;
+    const double value = g->sheet->numbers.a[cell], se = g->sheet->numbers.a_se[cell];
     if (isnan(value)) return EC_OK;
-    const bool equal = same(value, g->known.a[b * n + i]) && same(se, g->known.a_se[b * n + i]);
-    double declared_se;
-    const double declared = ec_numbers_a(&g->study->declared.sheet.numbers, n, b, i, &declared_se);
-    if (!equal && !isnan(declared)) return fail_declared(g, row, "A", declared);
-    if (equal && !always) {
+    bool known;
+    const ec_status status = compare_a(&known, g, row, i, g->to_benchmark[k], value, se);
+    if (status != EC_OK) return status;
+    if (known && !always) {
         g->summary->n_unchanged++;
         return EC_OK;
     }
@@ -155,12 +169,11 @@ static ec_status merge_results(merging *g, size_t row, size_t i) {
         const ec_benchmark *benchmark = ec_study_benchmark(g->study, g->to_benchmark[k]);
         if (isnan(value)) continue;
         any = true;
-        if (value < benchmark->low || value > benchmark->high)
-            return ec_sheet_fail(
-                g->err, g->file, g->sheet->candidate_line[row],
-                "candidate '%.80s', %.80s: %.17g is outside the range [%g, %g] that study.yaml "
-                "declares",
-                name, benchmark->name, value, benchmark->low, benchmark->high);
+        char fault[EC_RANGE_TEXT_SIZE];
+        if (ec_benchmark_excludes(fault, benchmark, value))
+            return ec_sheet_fail(g->err, g->file, g->sheet->candidate_line[row],
+                                 "candidate '%.80s', %.80s: %s that study.yaml declares", name,
+                                 benchmark->name, fault);
         if (same(value, g->known.z[g->to_benchmark[k] * n + i])) {
             g->summary->n_unchanged++;
             continue;
@@ -198,15 +211,28 @@ static ec_status prepare_statements(merging *g) {
             "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, ?, ?)", "");
     if (status == EC_OK)
         status = ec_database_prepare(&g->observation, db, g->err,
-                                     "INSERT INTO observation (event, candidate, benchmark, value)"
-                                     " VALUES (?, ?, ?, ?)",
+                                     "INSERT INTO observation (event, candidate, benchmark, "
+                                     "value) VALUES (?, ?, ?, ?)",
                                      "");
     if (status == EC_OK)
         status = ec_database_prepare(&g->answered, db, g->err,
-                                     "UPDATE question SET state = 'answered'"
-                                     " WHERE candidate = ? AND state = 'pending'",
+                                     "UPDATE question SET state = 'answered' WHERE candidate = ? "
+                                     "AND state = 'pending'",
                                      "");
     return status;
+}
+
+static ec_status map_benchmarks(merging *g) {
+    const ec_sheet *to = &g->study->declared.sheet, *from = g->sheet;
+    g->to_benchmark = malloc((from->n_benchmarks + 1) * sizeof *g->to_benchmark);
+    g->from_benchmark = malloc((to->n_benchmarks + 1) * sizeof *g->from_benchmark);
+    if (g->to_benchmark == NULL || g->from_benchmark == NULL)
+        return ec_fail(g->err, EC_ERR_NOMEM, "%s: out of memory", g->file);
+    for (size_t k = 0; k < from->n_benchmarks; k++)
+        g->to_benchmark[k] = ec_sheet_find_benchmark(to, from->benchmarks[k].name);
+    for (size_t b = 0; b < to->n_benchmarks; b++)
+        g->from_benchmark[b] = ec_sheet_find_benchmark(from, to->benchmarks[b].name);
+    return EC_OK;
 }
 
 ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const ec_sheet *sheet,
@@ -217,12 +243,7 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
                  .file = file,
                  .event = event,
                  .err = err};
-    g.to_benchmark = malloc((sheet->n_benchmarks + 1) * sizeof *g.to_benchmark);
-    ec_status status =
-        g.to_benchmark != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file);
-    for (size_t k = 0; status == EC_OK && k < sheet->n_benchmarks; k++)
-        g.to_benchmark[k] =
-            ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
+    ec_status status = map_benchmarks(&g);
     if (status == EC_OK) status = ec_study_read_numbers(&g.known, study, err);
     if (status == EC_OK) status = prepare_statements(&g);
     for (size_t row = 0; status == EC_OK && row < sheet->n_candidates; row++)
@@ -235,6 +256,7 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
     sqlite3_finalize(g.answered);
     ec_numbers_release(&g.known);
     free(g.to_benchmark);
+    free(g.from_benchmark);
     return status;
 }
 

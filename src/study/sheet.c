@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "study/names.h"
 
 /* ---- numbers ------------------------------------------------------------------------------ */
@@ -166,17 +167,6 @@ ec_status ec_sheet_index_benchmarks(ec_sheet *sheet, const char *path, ec_error 
         names[b]);
 }
 
-/* What is wrong with the numbers of one candidate for one benchmark; NULL when nothing is. */
-static const char *cell_fault(const ec_sheet *sheet, size_t b, size_t i) {
-    const ec_numbers *x = &sheet->numbers;
-    const size_t cell = b * sheet->n_candidates + i;
-    const ec_benchmark *benchmark = &sheet->benchmarks[b];
-    if (isnan(x->a[cell]) && !isnan(x->a_se[cell])) return "standard error of A without A";
-    if (x->z[cell] < benchmark->low || x->z[cell] > benchmark->high)
-        return "result outside the range declared for the benchmark";
-    return NULL;
-}
-
 ec_status ec_sheet_grow(ec_sheet *sheet, const ec_sheet *from, size_t n_more, const char *path,
                         ec_error *err) {
     const size_t n = from->n_candidates, m = from->n_benchmarks, wide = n + n_more;
@@ -201,6 +191,17 @@ ec_status ec_sheet_grow(ec_sheet *sheet, const ec_sheet *from, size_t n_more, co
     return EC_OK;
 }
 
+bool ec_benchmark_excludes(char text[EC_RANGE_TEXT_SIZE], const ec_benchmark *benchmark,
+                           double value) {
+    if (!(value < benchmark->low || value > benchmark->high)) return false;
+    char is[EC_NUMBER_SIZE], low[EC_NUMBER_SIZE] = "null", high[EC_NUMBER_SIZE] = "null";
+    ec_number_write(is, value);
+    if (isfinite(benchmark->low)) ec_number_write(low, benchmark->low);
+    if (isfinite(benchmark->high)) ec_number_write(high, benchmark->high);
+    snprintf(text, EC_RANGE_TEXT_SIZE, "%s is outside the range [%s, %s]", is, low, high);
+    return true;
+}
+
 ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_error *err) {
     const ec_numbers *x = &sheet->numbers;
     for (size_t i = 0; i < sheet->n_candidates; i++) {
@@ -213,8 +214,11 @@ ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_err
             return ec_sheet_fail(err, path, line,
                                  "candidate '%.220s' has a standard error of A without A", name);
         for (size_t b = 0; b < sheet->n_benchmarks; b++) {
-            const char *fault = cell_fault(sheet, b, i);
-            if (fault == NULL) continue;
+            const size_t cell = b * sheet->n_candidates + i;
+            char fault[EC_RANGE_TEXT_SIZE] = "standard error of A without A";
+            const bool lone_error = isnan(x->a[cell]) && !isnan(x->a_se[cell]);
+            if (!lone_error && !ec_benchmark_excludes(fault, &sheet->benchmarks[b], x->z[cell]))
+                continue;
             return ec_sheet_fail(err, path, line, "candidate '%.80s', benchmark '%.80s': %s", name,
                                  sheet->benchmarks[b].name, fault);
         }

@@ -71,6 +71,12 @@ size_t ec_sheet_find_benchmark(const ec_sheet *sheet,
  * the range of its benchmark. */
 ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_error *err);
 
+/* Whether `value` lies outside the range of the benchmark (NaN does not); then `text` says
+ * "3 is outside the range [0, 1]". */
+#define EC_RANGE_TEXT_SIZE 128
+bool ec_benchmark_excludes(char text[EC_RANGE_TEXT_SIZE], const ec_benchmark *benchmark,
+                           double value);
+
 /* CSV and JSON: docs/formats.md. `path` is for messages. */
 ec_status ec_sheet_read_csv(ec_sheet *sheet, const char *path, const char *bytes, size_t size_bytes,
                             ec_error *err);

@@ -158,8 +158,8 @@ static ec_status read_cell(const reader *r, const ec_csv *csv, size_t f, double 
     if (fault == NULL) return EC_OK;
     return ec_fail(
         err, EC_ERR_FORMAT,
-        "%s:%zu: candidate '%.80s', column '%.80s': '%.40s' %s; leave the cell empty if it is "
-        "not known",
+        "%s:%zu: candidate '%.80s', column '%.80s': '%.40s' %s; leave the cell empty if it is not "
+        "known",
         r->path, csv->line, csv->fields[0], r->header.fields[f], csv->fields[f], fault);
 }
 

@@ -72,8 +72,7 @@ static ec_status check_folder(const char *path, ec_error *err) {
     if (!S_ISDIR(info.st_mode))
         return ec_fail(err, EC_ERR_NOT_FOUND,
                        "%s: a file, expected the folder of a study; 'eyechart study new FOLDER "
-                       "--from %s' makes "
-                       "one of it",
+                       "--import %s' makes one of it",
                        path, path);
     return EC_OK;
 }

@@ -21,8 +21,7 @@ ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *com
     if (study->built_in)
         return ec_fail(err, EC_ERR_IO,
                        "%s: built in, cannot be changed; 'eyechart study new FOLDER --from %s' "
-                       "makes a copy that "
-                       "can",
+                       "makes a copy that can",
                        study->path, study->path);
     const char *fault = worker != NULL ? ec_name_fault(worker) : NULL;
     if (worker != NULL && fault == NULL && strlen(worker) > EC_WORKER_MAX_BYTES)
@@ -62,12 +61,11 @@ static ec_status check_results(const ec_study *study, size_t candidate, const ec
                 err, EC_ERR_ARG,
                 "'%.80s', %.80s: the result is not a finite number; nothing was recorded", name,
                 benchmark->name);
-        if (value < benchmark->low || value > benchmark->high)
+        char fault[EC_RANGE_TEXT_SIZE];
+        if (ec_benchmark_excludes(fault, benchmark, value))
             return ec_fail(err, EC_ERR_ARG,
-                           "'%.80s', %.80s: %.17g is outside the range [%g, %g] that study.yaml "
-                           "declares; nothing "
-                           "was recorded",
-                           name, benchmark->name, value, benchmark->low, benchmark->high);
+                           "'%.80s', %.80s: %s that study.yaml declares; nothing was recorded",
+                           name, benchmark->name, fault);
         for (size_t j = 0; j < k; j++)
             if (results[j].benchmark == results[k].benchmark)
                 return ec_fail(err, EC_ERR_ARG,
@@ -141,8 +139,8 @@ static ec_status read_history(history *h, ec_study *study, ec_error *err) {
     sqlite3_stmt *row;
     ec_status status =
         ec_database_prepare(&row, &study->db, err,
-                            "SELECT o.candidate, o.benchmark, o.value, e.time, e.worker, e.source"
-                            " FROM observation o JOIN event e ON e.id = o.event ORDER BY o.id",
+                            "SELECT o.candidate, o.benchmark, o.value, e.time, e.worker, e.source "
+                            "FROM observation o JOIN event e ON e.id = o.event ORDER BY o.id",
                             "");
     if (status != EC_OK) return status;
     bool more;

@@ -15,6 +15,8 @@ mean_is 9.23 53.94 72.99 85.00 90.32 92.66 94.75 95.46 95.73 96.25 96.78 97.24 9
 json '.benchmarks | length == 8 and all(.values | length == 13)'
 json '.benchmarks | map({(.name): (.values[3] * 1e4 | round)}) | add | .MMBench == 9102 and .VizWiz == 8596'
 json '.oracle_stop and .exact and .trials == 0 and .std_error[0] == null and .top == 3 and .ranker == "default"'
+run 0 simulate paper-2024 --policy ac --metric first-hit --benchmark TextVQA --json
+json '[.benchmarks[].name] == ["TextVQA"] and (.mean[3] * 1e4 | round) == 7693'
 run 0 simulate paper-2024 --policy ac --metric first-hit --top 1 --json
 mean_is 9.23 19.20 31.55 49.64 63.20 67.42
 

@@ -6,6 +6,10 @@ need jq
 # A copy of a built-in study has its numbers to the last bit.
 run 0 study export paper-2024 -o paper.csv
 check "export prints the path" test "$(cat out)" = paper.csv
+run 2 study export paper-2024 --format csv --json
+says "--json and --format csv"
+run 0 study export paper-2024 --json
+json '.candidates | length == 13'
 run 0 study new copy/ --from paper-2024
 prints "13 candidates and 8 benchmarks"
 run 0 study export copy/ --format csv

@@ -448,7 +448,12 @@ static void an_import_adds_what_is_not_known_yet(void **state) {
 static void a_shared_score_replaces_own_ones_and_comes_back(void **state) {
     fixture *f = *state;
     import_text(f, "x.csv", "candidate,A MME,A Error\nunscored,0.1,0.2\n", false);
-    import_text(f, "x.csv", "candidate,A,A Error\nunscored,0.3,0.2\n", false);
+    ec_import_summary summary =
+        import_text(f, "x.csv", "candidate,A,A Error\nunscored,0.3,0.2\ngood,0.7,\n", false);
+    assert_int_equal(summary.n_scores, 2);
+    assert_int_equal(summary.n_unchanged, 1);
+    summary = import_text(f, "x.csv", "candidate,A,A Error\nunscored,0.3,0.2\n", false);
+    assert_int_equal(summary.n_scores, 0); /* the second time there is nothing to say */
     ec_study_snapshot *s = snapshot(f);
     assert_true(s->table.a[MME * N + UNSCORED] == 0.3 &&
                 s->table.a[ERROR_RATE * N + UNSCORED] == 0.2);
@@ -529,14 +534,19 @@ static void a_failed_import_leaves_study_yaml_as_it_was(void **state) {
 static void an_import_notices_that_study_yaml_was_edited_meanwhile(void **state) {
     fixture *f = *state;
     ec_error err;
-    folder_write(folder_join(f->path, "study.yaml"), "benchmarks: [{name: MME}]\ncandidates: []\n");
     folder_write(folder_join(f->folder, "x.csv"), "candidate,MME\nnewer,1\n");
-    assert_says(ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"), EC_FORMAT_BY_NAME,
-                                true, &err),
-                EC_ERR_BUSY, &err, "changed while this import was at work");
-    char *yaml = folder_read(folder_join(f->path, "study.yaml"), NULL);
-    assert_string_equal(yaml, "benchmarks: [{name: MME}]\ncandidates: []\n");
-    free(yaml);
+    char edited[sizeof YAML + 1];
+    for (int longer = 0; longer < 2; longer++) {
+        snprintf(edited, sizeof edited, "%s%s", YAML, longer ? "\n" : "");
+        memcpy(strstr(edited, "best"), "most", 4);
+        folder_write(folder_join(f->path, "study.yaml"), edited);
+        assert_says(ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"),
+                                    EC_FORMAT_BY_NAME, true, &err),
+                    EC_ERR_BUSY, &err, "changed while this import was at work");
+        char *yaml = folder_read(folder_join(f->path, "study.yaml"), NULL);
+        assert_string_equal(yaml, edited);
+        free(yaml);
+    }
 }
 
 static void assert_same_snapshot(ec_study *x, ec_study *y) {
@@ -712,7 +722,7 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
     assert_finds(YAML, NULL, f, EC_FINDING_NOTE, "no results yet for Error");
     assert_finds(YAML, NULL, f, EC_FINDING_NOTE, "without results for every benchmark: best, good");
     assert_finds("benchmarks: [{name: MME, range: [6, 7]}]\ncandidates: [{name: good}]\n", NULL, f,
-                 EC_FINDING_WARNING, "MME of 'good' is 5, outside the range [6, 7]");
+                 EC_FINDING_WARNING, "MME of 'good': 5 is outside the range [6, 7]");
 }
 
 /* ---- size --------------------------------------------------------------------------------- */

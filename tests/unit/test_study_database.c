@@ -148,6 +148,25 @@ static void overwritten_pages_are_found(void **state) {
     free(copy);
 }
 
+/* Every page is fine, only the index is not that of its table. */
+static void an_index_that_does_not_fit_its_table_is_found(void **state) {
+    fixture *f = *state;
+    ec_study *study;
+    ec_question q;
+    size_t n;
+    assert_int_equal(ec_study_open(&study, f->folder, NULL), EC_OK);
+    assert_int_equal(ec_study_ask(&q, &n, study, NULL, NULL), EC_OK);
+    ec_study_close(study);
+    execute(
+        f->db,
+        "PRAGMA writable_schema = ON;"
+        "UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX question_pending ON question (worker)'"
+        " WHERE name = 'question_pending'");
+    assert_int_equal(ec_study_open(&study, f->folder, NULL), EC_OK);
+    ec_study_close(study);
+    assert_true(count_damage(f->folder) > 0);
+}
+
 static void tables_that_are_not_ours_are_refused(void **state) {
     fixture *f = *state;
     unlink(f->db);
@@ -454,6 +473,7 @@ int main(void) {
         DATABASE_TEST(garbage_is_no_database),
         DATABASE_TEST(a_database_cut_short_is_damaged),
         DATABASE_TEST(overwritten_pages_are_found),
+        DATABASE_TEST(an_index_that_does_not_fit_its_table_is_found),
         DATABASE_TEST(tables_that_are_not_ours_are_refused),
         DATABASE_TEST(a_newer_database_is_left_to_a_newer_eyechart),
         DATABASE_TEST(older_databases_are_brought_up_to_date),

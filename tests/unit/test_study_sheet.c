@@ -12,7 +12,8 @@
 #include <string.h>
 
 #include "eyechart/rng.h"
-#include "study/sheet.h"
+#include "folder.h"
+#include "study/declaration.h"
 
 typedef ec_status (*reader)(ec_sheet *, const char *, const char *, size_t, ec_error *);
 
@@ -167,7 +168,7 @@ static void json_mistakes_are_told_with_line_or_candidate_and_key(void **state) 
     assert_refused(json,
                    JSON("{\"name\": \"MME\", \"range\": [0, 1]}",
                         "{\"name\": \"X\", \"results\": {\"MME\": 2}}"),
-                   "t: ", "outside the range");
+                   "t: ", "2 is outside the range [0, 1]");
     assert_refused(json, JSON("{\"name\": \"MME\", \"range\": [1, 0]}", ""),
                    "t: ", "ends in the wrong order");
     assert_refused(json, JSON("{\"name\": \"MME\", \"range\": 3}", ""),
@@ -272,6 +273,39 @@ static void json_that_was_written_reads_back_to_the_last_bit(void **state) {
     }
 }
 
+/* The block of docs/formats.md that begins with `fence`; free() it. */
+static char *example_of(const char *fence) {
+    char *page = folder_read(EC_SOURCE_DIR "/docs/formats.md", NULL);
+    assert_non_null(page);
+    const char *begin = strstr(page, fence);
+    assert_non_null(begin);
+    begin = strchr(begin + 1, '\n') + 1;
+    const char *end = strstr(begin, "```");
+    char *example = strndup(begin, (size_t)(end - begin));
+    free(page);
+    return example;
+}
+
+static void the_examples_of_the_manual_are_valid(void **state) {
+    (void)state;
+    char *yaml = example_of("```yaml\n"), *csv = example_of("```\ncandidate"),
+         *json = example_of("```json\n");
+    ec_declaration declared;
+    ec_error err;
+    if (ec_declaration_read(&declared, "t", yaml, strlen(yaml), &err) != EC_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(declared.sheet.n_candidates, 2);
+    ec_sheet from_csv = read_text(ec_sheet_read_csv, csv),
+             from_json = read_text(ec_sheet_read_json, json);
+    assert_true(from_csv.numbers.z[0] == 64.26 && from_json.numbers.z[0] == 64.26);
+    ec_sheet_release(&from_csv);
+    ec_sheet_release(&from_json);
+    ec_declaration_release(&declared);
+    free(yaml);
+    free(csv);
+    free(json);
+}
+
 static void sizes_beyond_the_limits_are_refused_before_memory_is_taken(void **state) {
     (void)state;
     ec_sheet sheet;
@@ -294,6 +328,7 @@ int main(void) {
         cmocka_unit_test(deeply_nested_json_is_refused),
         cmocka_unit_test(csv_that_was_written_reads_back_to_the_last_bit),
         cmocka_unit_test(json_that_was_written_reads_back_to_the_last_bit),
+        cmocka_unit_test(the_examples_of_the_manual_are_valid),
         cmocka_unit_test(sizes_beyond_the_limits_are_refused_before_memory_is_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -104,16 +104,14 @@ function showTip(content, x, y) {
 
 const figures = [];
 
-function parsed(figure, width, colours) {
-    return vega.parse(figure.spec(width, colours), vegaConfig(colours), { ast: true });
-}
+const parsed = (spec, colours) => vega.parse(spec, vegaConfig(colours), { ast: true });
 
 function draw(figure) {
     const width = Math.floor(figure.plot.clientWidth);
     if (!width) return;
     if (figure.view) figure.view.finalize();
     figure.width = width;
-    figure.view = new vega.View(parsed(figure, width, theme), {
+    figure.view = new vega.View(parsed(figure.spec(width, theme), theme), {
         renderer: "svg", container: figure.plot, hover: true, expr: vega.interpreter,
         /* A view that goes away hides its tip, without an event. */
         tooltip: (handler, event, item, value) => (event ? showTip(value, event.clientX, event.clientY) : showTip(null)),
@@ -123,10 +121,13 @@ function draw(figure) {
     figure.plot.querySelector("svg").setAttribute("focusable", "false");
 }
 
-/* Saved pictures are light and opaque whatever the page is: they end up in documents. */
+/* Saved pictures leave the page: they say what they show, and are light and opaque whatever the page is. */
 async function save(figure, type) {
-    const view = new vega.View(parsed(figure, Math.max(figure.width, 480), themes.light),
-        { renderer: "none", expr: vega.interpreter });
+    const width = Math.max(figure.width, 480);
+    const spec = figure.spec(width, themes.light);
+    spec.title = { text: spec.description, anchor: "start", color: themes.light.ink, fontSize: 13, limit: width - 80 };
+    if (spec.autosize === "none") spec.padding = { ...spec.padding, top: spec.padding.top + 26 };
+    const view = new vega.View(parsed(spec, themes.light), { renderer: "none", expr: vega.interpreter });
     const url = await view.toImageURL(type, 2);
     const stem = `${data.study.name}-${figure.name}`.replace(/[^\w.@+-]+/g, "-");
     el("a", { href: url, download: `${stem}.${type}` }).click();

@@ -13,11 +13,14 @@ const single = (...figuresOfIt) => el("div", { class: "single" }, ...figuresOfIt
 
 const missingOf = (candidate) => candidate.n_measured === 0;
 
+/* The row that leads a ranking, if the ranking can tell anything. */
+const firstOf = (rows) => rows.find((row) => [row.p_best, row.measured, row.predicted].some(known));
+
 function headline() {
     const n = names.length, trained = data.n_observed;
     const all = data.rankings[0];
     const rows = all.rows || [];
-    const first = rows.find((row) => known(row.p_best));
+    const first = firstOf(rows);
     const contenders = rows.filter((row) => known(row.p_best) && !row.separable && row !== first);
     const untrained = rows.filter((row) => missingOf(data.candidates[row.candidate]) && known(row.p_best))
         .sort((p, q) => q.p_best - p.p_best);
@@ -27,11 +30,13 @@ function headline() {
     const sentences = [`${counted(trained, "candidate")} of ${n} ${trained === 1 ? "has" : "have"} been finetuned.`];
     if (first) {
         const how = known(first.measured) ? "measured" : trained ? "predicted" : "expected from the scores alone";
-        sentences.push(`Over ${over}, ${names[first.candidate]} comes first (${how}): `
-            + `the chance that it is the best is ${percent(first.p_best)}.`);
-        sentences.push(contenders.length
-            ? `At ${percent(data.options.level)} confidence it cannot be told from ${listed(contenders.map((row) => names[row.candidate]))}.`
-            : n > 1 ? `At ${percent(data.options.level)} confidence no other candidate is as good.` : "");
+        sentences.push(`Over ${over}, ${names[first.candidate]} comes first (${how})`
+            + (known(first.p_best) ? `: the chance that it is the best is ${percent(first.p_best)}.`
+                : "; the model needs more results to tell how sure that is."));
+        if (contenders.length)
+            sentences.push(`At ${percent(data.options.level)} confidence it cannot be told from ${listed(contenders.map((row) => names[row.candidate]))}.`);
+        else if (known(first.p_best) && n > 1)
+            sentences.push(`At ${percent(data.options.level)} confidence no other candidate is as good.`);
     } else {
         sentences.push(all.why || "There is nothing to rank by yet: no candidate has both scores or a result.");
     }
@@ -60,19 +65,20 @@ function next(untrained) {
     const promising = untrained.length
         ? `Of those not finetuned, ${names[untrained[0].candidate]} has the largest chance of being the best (${percent(untrained[0].p_best)}). ` : "";
     const asked = pending.length ? `Being finetuned now: ${listed(pending.map((candidate) => candidate.name))}. ` : "";
-    const command = data.study.builtin ? null : `eyechart ask ${data.study.path}`;
+    const path = /^[\w./@+-]+$/.test(data.study.path) ? data.study.path : `'${data.study.path.replace(/'/g, "'\\''")}'`;
+    const command = data.study.builtin ? null : `eyechart ask ${path}`;
     return [promising + asked,
         ...(command ? [el("code", {}, command), ` names the one to finetune next (policy ${data.study.policy}: ${data.study.policy_summary}).`] : [])];
 }
 
 function cards() {
     const all = data.rankings[0].rows || [];
-    const first = all.find((row) => known(row.p_best));
+    const first = firstOf(all);
     const contenders = all.filter((row) => known(row.p_best) && !row.separable);
     const card = (label, value, note) => el("div", { class: "card" }, el("span", {}, label), el("b", {}, value), el("small", {}, note));
     return el("div", { class: "cards" },
         card("finetuned", `${data.n_observed} of ${names.length}`, counted(data.benchmarks.length, "benchmark")),
-        card("first", first ? shortened(names[first.candidate], 28) : "\u2013", first ? `best with chance ${percent(first.p_best)}` : "not known yet"),
+        card("first", first ? shortened(names[first.candidate], 28) : "\u2013", first && known(first.p_best) ? `best with chance ${percent(first.p_best)}` : "not known yet"),
         card("could be the best", contenders.length ? `${contenders.length}` : "\u2013",
             contenders.length ? `at ${percent(data.options.level)} confidence` : "not known yet"),
         card("GPU-hours", data.hours.n_unknown === names.length ? "\u2013" : hours(data.hours.spent),
@@ -109,7 +115,8 @@ function perBenchmark(over, draw, reason) {
 function lawSection(over) {
     return section("law", "The law: performance over the two scores",
         "C says how well a candidate's features correspond between images, A how well they align with language. The shading is "
-        + `the fitted law (${lawInWords()}); points are candidates, filled where measured and ringed where predicted, the best measured in bold. Hover for values and intervals.`,
+        + `the fitted law (${lawInWords()}); points are candidates, filled where measured and ringed where predicted, the best measured in bold. Hover for values and intervals.`
+        + (drawn.length < names.length ? ` Of ${names.length} candidates ${drawn.length} are drawn, the measured ones and those ranked first.` : ""),
         ...perBenchmark(over,
             (b) => figure(`law-${data.benchmarks[b].name}`, data.benchmarks[b].name, lawCaption(data.benchmarks[b].law),
                 (width, colours) => planeSpec(b, width, colours)),
@@ -137,13 +144,15 @@ function lawCaption(law) {
     const parts = [`${counted(law.n, "result")}`];
     parts.push(tells(law) ? `R\u00b2 ${q.r2.toFixed(4)} in-sample` : `no more than the ${q.n_terms} coefficients, so R\u00b2 says nothing`);
     if (known(q.loo_q2)) parts.push(`${q2InWords(q.loo_q2)} left out`);
-    if (law.undetermined.length) parts.push(`the results do not determine ${listed(law.undetermined.map((term) => TERMS[term]))}: the smallest coefficients are taken`);
+    const open = law.undetermined.map((term) => TERMS[term]);
+    if (open.length)
+        parts.push(`${open.length === law.terms.length ? "the results determine no coefficient" : `the results do not determine ${listed(open)}`}: the smallest ones that fit are taken`);
     return `${parts.join("; ")}.`;
 }
 
 function leftOutSection(over) {
     return section("left-out", "Measured against left-out predictions",
-        "Each candidate is predicted by the law fitted without it. On the dashed line the prediction is right.",
+        "Each candidate is predicted by the law fitted without it. On the dashed line the prediction is right; a triangle at the edge points to a prediction far outside.",
         ...perBenchmark(over,
             (b) => figure(`left-out-${data.benchmarks[b].name}`, data.benchmarks[b].name, leftOutCaption(data.benchmarks[b]),
                 (width, colours) => leftOutSpec(b, width, colours)),
@@ -151,7 +160,7 @@ function leftOutSection(over) {
                 const { law } = data.benchmarks[b];
                 if (!law.left_out) return law.why;
                 return law.left_out.some(known) ? null
-                    : `With ${counted(law.n, "result")} none can be left out: the ${law.quality.n_terms} coefficients need as many others.`;
+                    : `With ${counted(law.n, "result")} none can be left out: a fit needs two others.`;
             }));
 }
 
@@ -174,15 +183,15 @@ function qualitySection(over) {
         "In-sample R\u00b2 flatters a model with many terms; the left-out value (Q\u00b2, negative when the plain mean predicts better) does not. "
         + "The dotted tick is the R\u00b2 that random scores would reach with as many terms.",
         panels(
-            bars.length ? figure("quality", title, null, (width, colours) => qualitySpec(bars, width, colours))
+            bars.length ? figure("quality", title, null, (width, colours) => qualitySpec(bars, title, width, colours))
                 : instead(title, "No benchmark has more results than the law has coefficients; with as many, any fit is perfect."),
             groups.map((group) => {
                 const models = group.models.filter((model) => known(model.r2) && model.random_r2 < 1)
                     .map((model) => ({ label: modelNames[model.model] || model.model, r2: model.r2, q2: model.loo_q2, random: model.random_r2 }));
-                const heading = `Models, mean over ${group.name}`;
+                const heading = `R\u00b2 of models, mean over ${group.name}`;
                 return models.length
                     ? figure(`models-${group.name}`, heading, `By the terms of the model; mean over ${counted(group.benchmarks.length, "benchmark")}.`,
-                        (width, colours) => qualitySpec(models, width, colours))
+                        (width, colours) => qualitySpec(models, heading, width, colours))
                     : instead(heading, "Not every benchmark of this group has the results that the models need.");
             })));
 }
@@ -201,7 +210,7 @@ function recallSection(over) {
         + "No policy sees a result before it has paid for it, and nobody tells it when to stop.";
     const meanings = el("ul", { class: "policies" }, recall.policies.map((policy) => el("li", {}, el("b", {}, policy.name), ` ${policy.summary}`)));
     const plot = (key, heading, caption) => figure(`recall-${key}`, heading, caption,
-        (width, colours) => curvesSpec(curves(key), heading.toLowerCase(), width, colours));
+        (width, colours) => curvesSpec(curves(key), heading, width, colours));
     return section("recall", title, note,
         panels(plot("recall", `Best among the top ${recall.top}`, "Chance that the true best candidate is among the first of the ranking after so many finetunes; measured values where trained."),
             plot("trained", "Best finetuned", "Chance that the true best candidate has itself been finetuned within so many runs.")),

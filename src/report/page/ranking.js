@@ -13,7 +13,7 @@ const columns = [
     { title: "to", cell: (row, show) => show.number(row.high), key: (row) => row.high, first: -1, number: true, why: "high end of the interval" },
     { title: "C", cell: (row) => fixed(data.candidates[row.candidate].c, 2), key: (row) => data.candidates[row.candidate].c, first: -1, number: true, why: "correspondence score" },
     { title: "A", cell: (row, show) => fixed(meanA(row.candidate, show.over), 3), key: (row, show) => meanA(row.candidate, show.over), first: -1, number: true, why: "alignment score, mean over the benchmarks of this ranking" },
-    { title: "GPU-hours", cell: (row) => hoursCell(row.candidate), key: (row) => costOf(row.candidate), first: 1, number: true, why: "recorded for a finetune, else declared" },
+    { title: "GPU-h", cell: (row) => hoursCell(row.candidate), key: (row) => costOf(row.candidate), first: 1, number: true, why: "GPU-hours recorded for a finetune, else declared" },
     { title: "state", cell: (row) => stateOf(row.candidate), key: (row) => stateOf(row.candidate), first: 1 },
 ];
 
@@ -34,7 +34,7 @@ const hoursCell = (i) => (known(costOf(i)) ? hours(costOf(i)) : "\u2013");
 function stateOf(i) {
     const { n_measured, pending } = data.candidates[i];
     if (n_measured === data.benchmarks.length) return "trained";
-    if (n_measured > 0) return `trained (${n_measured} of ${data.benchmarks.length} results)`;
+    if (n_measured > 0) return `${n_measured} of ${data.benchmarks.length} results`;
     return pending ? "asked" : "not trained";
 }
 
@@ -80,7 +80,7 @@ function sorted(rows, column, direction, show) {
     });
 }
 
-const FIRST_ROWS = 100; /* of a long table; a button shows the rest */
+const FIRST_ROWS = 40; /* of a long table; a button shows the rest */
 
 function rankingTable(ranking) {
     const rows = ranking.rows.map((row, k) => ({

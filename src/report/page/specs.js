@@ -20,13 +20,25 @@ function lawAt(law, a, c) {
     return law.z_min + (law.z_max - law.z_min) * (one + wa * u + wc * v + waa * u * u + wac * u * v + wcc * v * v);
 }
 
-/* The candidates of benchmark b that can be placed, with all that hovering shows. */
+const MAX_POINTS = 1000; /* of one plot */
+const CROWD = 150;       /* more points than that are small, and only measured ones have labels */
+
+/* Candidates that the plots show: all, or the measured ones and then the first of the ranking. */
+const drawn = (() => {
+    if (names.length <= MAX_POINTS) return names.map((_, i) => i);
+    const ranked = (data.rankings[0].rows || []).map((row) => row.candidate);
+    const measured = ranked.filter((i) => data.candidates[i].n_measured > 0);
+    return [...new Set([...measured, ...ranked])].slice(0, MAX_POINTS);
+})();
+
+/* The candidates of benchmark b, with all that hovering shows. */
 function pointsOf(b) {
     const bench = data.benchmarks[b];
     const rows = byCandidate(rankingOver(b));
     const number = numbersLike(bench.z.concat(rows.map((row) => row && row.predicted)));
     const best = bestOf(b);
-    return names.map((name, i) => {
+    return drawn.map((i) => {
+        const name = names[i];
         const row = rows[i] || {};
         const measured = bench.z[i];
         const tipRows = [];
@@ -50,7 +62,7 @@ function pointsOf(b) {
             tip: { title: name, rows: tipRows },
             describe: `${name}: ${tipRows.map((pair) => pair.join(" ")).join(", ")}`,
         };
-    });
+    }).sort((p, q) => known(p.measured) - known(q.measured)); /* those measured are drawn on top */
 }
 
 /* The best measured candidate of benchmark b, or -1. */
@@ -82,7 +94,7 @@ function axisCharacters([low, high]) {
 }
 
 /* The common frame of a scatter plot: two linear scales whose pixels we know, so that labels can be
- * placed here; `top` leaves room for a legend. Gives each point its pixels px, py. */
+ * placed here; `top` leaves room for a legend. Gives each point its pixels px, py and those of its errors, ex, ey. */
 function scatter(points, x, y, domains, width, top) {
     const left = Math.ceil(34 + 6.5 * axisCharacters(domains.y));
     const padding = { left, right: 6, top, bottom: 42 };
@@ -94,6 +106,9 @@ function scatter(points, x, y, domains, width, top) {
     for (const p of points) {
         p.px = place(p[x], domains.x, inner.width);
         p.py = inner.height - place(p[y], domains.y, inner.height);
+        /* half the length of its error bars */
+        p.ex = ((p[`${x}_se`] || 0) / (domains.x[1] - domains.x[0])) * inner.width;
+        p.ey = ((p[`${y}_se`] || 0) / (domains.y[1] - domains.y[0])) * inner.height;
     }
     return {
         ...inner, padding, autosize: "none",
@@ -108,6 +123,10 @@ const pen = document.createElement("canvas").getContext("2d");
  * there is no such place (hovering still tells the name). Greedy, in the order of several that drops
  * the fewest. Gives p.lx, p.ly, the middle of its left end. */
 function placeLabels(points, frame, fontSize, pointRadius) {
+    if (points.length > CROWD) {
+        placeLabels(points.filter((p) => known(p.measured)).slice(0, CROWD), frame, fontSize, pointRadius);
+        return;
+    }
     const orders = [(u, v) => (v.best || 0) - (u.best || 0), (u, v) => v.px - u.px, (u, v) => u.px - v.px,
         (u, v) => v.py - u.py, (u, v) => u.py - v.py];
     const tries = orders.map((order) => labelPlaces([...points].sort(order), frame, fontSize, pointRadius));
@@ -120,15 +139,17 @@ function placeLabels(points, frame, fontSize, pointRadius) {
 
 function labelPlaces(points, frame, fontSize, pointRadius) {
     pen.font = `600 ${fontSize}px system-ui, sans-serif`;
-    const boxes = points.map((p) => [p.px - pointRadius, p.py - pointRadius, p.px + pointRadius, p.py + pointRadius]);
+    const around = (p, x, y) => [p.px - x, p.py - y, p.px + x, p.py + y];
+    const boxes = points.flatMap((p) => [around(p, pointRadius, pointRadius), around(p, p.ex, 1), around(p, 1, p.ey)]);
     const free = ([x0, y0, x1, y1]) => x0 >= 0 && y0 >= -2 && x1 <= frame.width && y1 <= frame.height
         && boxes.every((b) => x1 <= b[0] || b[2] <= x0 || y1 <= b[1] || b[3] <= y0);
-    const height = fontSize + 2, gap = pointRadius + 3;
+    const height = fontSize + 2;
     const places = new Map();
     for (const p of points) {
         const width = pen.measureText(p.label).width;
-        const right = p.px + gap, left = p.px - gap - width, middle = p.py - height / 2;
-        const above = p.py - gap - height, below = p.py + gap;
+        const beside = Math.max(pointRadius, p.ex) + 3, over = Math.max(pointRadius, p.ey) + 3;
+        const right = p.px + beside, left = p.px - beside - width, middle = p.py - height / 2;
+        const above = p.py - over - height, below = p.py + over;
         const at = [[right, middle], [left, middle], [p.px - width / 2, above], [p.px - width / 2, below],
             [right - 4, above + 4], [right - 4, below - 4], [left + 4, above + 4], [left + 4, below - 4],
             [p.px - 6, above], [p.px - 6, below], [p.px + 6 - width, above], [p.px + 6 - width, below]]
@@ -149,7 +170,7 @@ function pointMarks(source, x, y, colours, size = 64) {
                 x: { scale: "x", field: x }, y: { scale: "y", field: y }, size: { value: size },
                 fill: [{ test: "isValid(datum.measured)", value: colours.ink }, { value: colours.paper }],
                 stroke: [{ test: "isValid(datum.measured)", value: colours.paper }, { value: colours.predicted }],
-                strokeWidth: [{ test: "isValid(datum.measured)", value: 1 }, { value: 2 }],
+                strokeWidth: [{ test: "isValid(datum.measured)", value: 1 }, { value: size > 40 ? 2 : 1 }],
                 tooltip: { field: "tip" }, description: { field: "describe" },
                 ariaRoleDescription: { value: "point" }, cursor: { value: "pointer" },
             },
@@ -195,11 +216,11 @@ function planeSpec(b, width, colours) {
         p.label = shortened(p.name, Math.max(8, Math.floor(width / 24))) + (wide && value ? ` ${value}` : "");
     }
     const domains = {
-        x: padded(extent(points.map((p) => p.c)), 0.08, 0.26),
+        x: padded(extent(points.map((p) => p.c)), 0.08, points.length > CROWD ? 0.08 : 0.26),
         y: padded(extent(points.map((p) => p.a)), 0.1),
     };
     const spec = scatter(points, "c", "a", domains, width, 34);
-    const fontSize = wide ? 12 : 10.5, size = wide ? 80 : 56;
+    const fontSize = wide ? 12 : 10.5, size = points.length > CROWD ? 20 : wide ? 80 : 56;
     placeLabels(points, spec, fontSize, Math.sqrt(size) / 2);
     spec.description = `${bench.name}: the law over the scores C and A`;
     spec.axes = axes("C (correspondence)", "A (alignment)", false);
@@ -259,13 +280,11 @@ function addContours(spec, bench, { x: [x0, x1], y: [y0, y1] }, colours) {
         },
         transform: [{ type: "geopath", field: "datum.contour" }],
     });
-    const number = numbersLike([low, high]);
     spec.legends = [{
         fill: "level", orient: "top", direction: "horizontal", title: null, type: "gradient", offset: 6,
         gradientLength: Math.min(200, spec.width / 2), gradientThickness: 8,
         values: levels.filter((_, k) => k % Math.ceil(levels.length / 4) === 0),
     }];
-    spec.description += `, from ${number(low)} to ${number(high)}`;
 }
 
 /* ---- measured against left-out predictions ---- */
@@ -274,9 +293,19 @@ function leftOutSpec(b, width, colours) {
     const bench = data.benchmarks[b];
     const points = pointsOf(b).filter((p) => known(p.measured) && known(p.left));
     for (const p of points) p.label = shortened(p.name, Math.max(8, Math.floor(width / 24)));
-    const domain = padded(extent(points.flatMap((p) => [p.measured, p.left])), 0.08);
-    const spec = scatter(points, "left", "measured", { x: domain, y: domain }, width, 8);
+    /* A law fitted to few points can be wrong without bound: such a point stands at the edge, as a
+     * triangle, and does not squeeze the others together. */
+    const measured = extent(points.map((p) => p.measured));
+    const [lowest, highest] = padded(measured, 1);
+    for (const p of points) {
+        p.x = Math.min(Math.max(p.left, lowest), highest);
+        p.shape = p.left < lowest ? "triangle-left" : p.left > highest ? "triangle-right" : "circle";
+    }
+    const domains = { x: padded(extent(points.map((p) => p.x).concat(measured)), 0.08), y: padded(measured, 0.08) };
+    const spec = scatter(points, "x", "measured", domains, width, 8);
     placeLabels(points, spec, 10.5, 4);
+    const dots = pointMarks("candidates", "x", "measured", colours, 56);
+    dots.encode.enter.shape = { field: "shape" };
     spec.description = `${bench.name}: measured against predicted by the law fitted without the candidate`;
     spec.axes = axes("predicted without it", "measured", true);
     spec.marks = [
@@ -284,13 +313,13 @@ function leftOutSpec(b, width, colours) {
             type: "rule", interactive: false, aria: false,
             encode: {
                 enter: {
-                    x: { scale: "x", value: domain[0] }, y: { scale: "y", value: domain[0] },
-                    x2: { scale: "x", value: domain[1] }, y2: { scale: "y", value: domain[1] },
+                    x: { scale: "x", value: domains.y[0] }, y: { scale: "y", value: domains.y[0] },
+                    x2: { scale: "x", value: domains.y[1] }, y2: { scale: "y", value: domains.y[1] },
                     stroke: { value: colours.soft }, strokeDash: { value: [4, 3] },
                 },
             },
         },
-        pointMarks("candidates", "left", "measured", colours, 56), labelMarks(colours, 10.5),
+        dots, labelMarks(colours, 10.5),
     ];
     return spec;
 }
@@ -298,7 +327,7 @@ function leftOutSpec(b, width, colours) {
 /* ---- R squared ---- */
 
 /* bars: [{label, r2, q2, random, mean}] from top to bottom. */
-function qualitySpec(bars, width, colours) {
+function qualitySpec(bars, title, width, colours) {
     const floor = -0.5; /* a left-out value can be arbitrarily bad; its number stands beside the bar */
     const shown = (value) => Math.max(value, floor);
     const rows = bars.flatMap((bar) => [["in-sample", bar.r2], ["left out", bar.q2]]
@@ -317,7 +346,7 @@ function qualitySpec(bars, width, colours) {
     const low = Math.min(0, ...rows.map((row) => row.to));
     const left = Math.min(150, Math.round(width / 3));
     return {
-        description: "R squared in-sample and left out",
+        description: `${title}: in-sample and left out, %`,
         width, height: 40 * bars.length + 70,
         autosize: { type: "fit", contains: "padding" }, padding: 4,
         data: [{ name: "rows", values: rows },
@@ -349,7 +378,7 @@ function qualitySpec(bars, width, colours) {
                 type: "text", from: { data: "rows" }, interactive: false, aria: false,
                 encode: {
                     enter: {
-                        x: { signal: "width", offset: 40 }, align: { value: "right" }, baseline: { value: "middle" },
+                        x: { signal: "width", offset: 46 }, align: { value: "right" }, baseline: { value: "middle" },
                         y: { scale: "y", field: "label", offset: { signal: "bandwidth('y') * (datum.kind === 'in-sample' ? 0.25 : 0.75)" } },
                         text: { field: "text" }, fontSize: { value: 11 }, fill: { value: colours.ink },
                     },
@@ -386,7 +415,8 @@ function curvesSpec(curves, title, width, colours) {
     const most = Math.max(...rows.map((row) => row.k));
     const order = (scale) => ({ scale, field: "policy" });
     return {
-        description: title, width, height: Math.round(Math.min(Math.max(0.7 * width, 280), 420)),
+        description: `${title}: chance by number of finetunes`,
+        width, height: Math.round(Math.min(Math.max(0.7 * width, 280), 420)),
         autosize: { type: "fit", contains: "padding" }, padding: 4,
         data: [{ name: "rows", values: rows }],
         scales: [
@@ -449,7 +479,7 @@ function sumsSpec(score, title, what, width, colours) {
         .map((pair) => ({ from: points[pair.from], to: points[pair.to] }))
         .filter(({ from, to }) => known(from.x) && known(from.y) && known(to.x) && known(to.y));
     for (const { from, to } of lines) from.best = to.best = true;
-    const shown = points.filter((p) => known(p.x) && known(p.y));
+    const shown = drawn.map((i) => points[i]).filter((p) => known(p.x) && known(p.y));
     const domains = {
         x: padded(extent(shown.map((p) => p.x)), 0.08, 0.12), y: padded(extent(shown.map((p) => p.y)), 0.08),
     };
@@ -471,7 +501,7 @@ function sumsSpec(score, title, what, width, colours) {
                 },
             },
         },
-        pointMarks("candidates", "x", "y", colours), labelMarks(colours, 11),
+        pointMarks("candidates", "x", "y", colours, shown.length > CROWD ? 20 : 64), labelMarks(colours, 11),
     ];
     return spec;
 }
@@ -518,8 +548,8 @@ function profileSpec(candidates, width, colours) {
     });
     const lowest = candidates.slice(-columns).map((_, j) => Math.max(candidates.length - columns, 0) + j);
     return {
-        description: "Profile of each candidate over the benchmarks",
-        width, height: panelY(candidates.length - 1) + panelHeight + bottom, autosize: "none", padding: 0,
+        description: "Profile of each candidate over the benchmarks: measured solid, predicted dashed",
+        width, height: panelY(candidates.length - 1) + panelHeight + bottom, autosize: "none", padding: { left: 0, right: 0, top: 0, bottom: 0 },
         data: [
             { name: "rows", values: rows },
             { name: "behind", values: rows.filter((row) => row.kind === "measured") },

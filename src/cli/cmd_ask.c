@@ -1,0 +1,252 @@
+/* cmd_ask.c - eyechart ask: which candidate to finetune next, and why */
+#include <math.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "cli/output.h"
+#include "cli/ranking.h"
+#include "cli/study.h"
+
+enum { O_STUDY, O_N, O_WORKER, O_BUDGET, O_LEASE, O_POLICY, O_SEED, O_JSON };
+
+static const char *policy_at(size_t i) {
+    return ec_policy_name((ec_policy)i);
+}
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_N] = {.name = "n",
+             .letter = 'n',
+             .argument = "K",
+             .type = VALUE_COUNT,
+             .low = 1,
+             .high = 100000,
+             .fallback = "1",
+             .help = "how many candidates; those this worker has pending count"},
+    [O_WORKER] = {.name = "worker",
+                  .argument = "NAME",
+                  .type = VALUE_TEXT,
+                  .fallback = "default",
+                  .help =
+                      "who will train; the same worker gets the same answer again until it tells, "
+                      "another one gets another"},
+    [O_BUDGET] = {.name = "budget",
+                  .argument = "HOURS",
+                  .type = VALUE_NUMBER,
+                  .high = 1e12,
+                  .help =
+                      "only candidates whose declared cost fits in so many GPU-hours, all pending "
+                      "ones of the worker together"},
+    [O_LEASE] = {.name = "lease",
+                 .argument = "HOURS",
+                 .type = VALUE_NUMBER,
+                 .low = 0.001,
+                 .high = 1e6,
+                 .help =
+                     "how long the candidate is kept for the worker; as study.yaml says, or 72"},
+    [O_POLICY] = {.name = "policy",
+                  .argument = "POLICY",
+                  .type = VALUE_CHOICE,
+                  .choice = policy_at,
+                  .help = "how to choose, instead of as study.yaml says"},
+    [O_SEED] = {.name = "seed",
+                .argument = "N",
+                .type = VALUE_COUNT,
+                .high = 9007199254740992.0, /* 2^53, what every reader of JSON keeps */
+                .help = "of the random choices, instead of the one in study.yaml"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {
+    {.name = "STUDY", .type = VALUE_STUDY, .help = "study folder"},
+    {0},
+};
+
+static const example EXAMPLES[] = {
+    {"eyechart ask mystudy/", "one candidate, the reason, and what to type when it is trained"},
+    {"eyechart ask mystudy/ -n 2 --worker node7", "two for one machine; other workers get others"},
+    {"eyechart ask mystudy/ --budget 400", "what can still be paid"},
+    {"eyechart ask mystudy/ --json | jq -r '.candidates[].name'", "the name alone, for a script"},
+    {0},
+};
+
+static const exit_meaning EXITS[] = {
+    {EXIT_DONE, "there is an answer; it is recorded and kept for the worker"},
+    {EXIT_NEGATIVE, "nothing is left to ask: all is trained or being trained"},
+    {0},
+};
+
+/* "2 d 23 h", "5 h 10 min", "45 min" */
+static void print_duration(double seconds) {
+    const long long minutes = (long long)round(seconds / 60.0), hours = minutes / 60;
+    if (hours >= 48) {
+        printf("%lld d %lld h", hours / 24, hours % 24);
+    } else if (hours >= 2) {
+        printf("%lld h %lld min", hours, minutes % 60);
+    } else {
+        printf("%lld min", minutes);
+    }
+}
+
+static void iso_time(char *text, size_t size, double seconds_from_now) {
+    const time_t then = time(NULL) + (time_t)seconds_from_now;
+    struct tm utc;
+    gmtime_r(&then, &utc);
+    strftime(text, size, "%Y-%m-%dT%H:%M:%SZ", &utc);
+}
+
+/* The line to type when results are there. */
+static void print_tell(FILE *out, const ec_study *study, const ec_question *q, const char *worker) {
+    fputs("eyechart tell ", out);
+    print_shell_word(out, ec_study_path(study));
+    fputc(' ', out);
+    print_shell_word(out, ec_study_candidate(study, q->candidate)->name);
+    for (size_t b = 0; b < ec_study_n_benchmarks(study); b++) {
+        fputc(' ', out);
+        print_shell_word(out, ec_study_benchmark(study, b)->name);
+        fputs("=...", out);
+    }
+    if (worker != NULL) {
+        fputs(" --worker ", out);
+        print_shell_word(out, worker);
+    }
+}
+
+static void print_question(const ec_study *study, const ec_question *q, const char *worker) {
+    printf("%s%s\n", ec_study_candidate(study, q->candidate)->name,
+           q->repeated ? "  (asked before, still pending)" : "");
+    fputs("  why    ", stdout);
+    puts(q->reason);
+    fputs("  lease  kept for this worker for ", stdout);
+    print_duration(q->expires_in_s);
+    if (!isnan(q->cost)) printf("\n  cost   %.6g GPU-hours", q->cost);
+    fputs("\n  then   ", stdout);
+    print_tell(stdout, study, q, worker);
+    putchar('\n');
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+/* Values to sample so that an answer comes within a tenth of a second, and the samples of rank. */
+#define SAMPLED_VALUES 1000000
+#define MOST_SAMPLES 4000
+#define FEWEST_SAMPLES 100
+
+static size_t sample_count(const ec_study *study) {
+    const size_t n = ec_study_n_candidates(study) * ec_study_n_benchmarks(study);
+    const size_t n_samples = n == 0 ? MOST_SAMPLES : SAMPLED_VALUES / n;
+    return n_samples < FEWEST_SAMPLES ? FEWEST_SAMPLES
+           : n_samples > MOST_SAMPLES ? MOST_SAMPLES
+                                      : n_samples;
+}
+
+/* The rank of every candidate over all benchmarks, by candidate; NULL where there is none, which
+ * is no reason not to ask. Owned by the caller. */
+static ec_ranked *rank_all(ec_study *study) {
+    ec_study_snapshot *snapshot;
+    if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return NULL;
+    const size_t n = snapshot->table.n_candidates, n_over = snapshot->table.n_benchmarks;
+    size_t *over = allocate(n_over, sizeof *over);
+    double *weights = allocate(n_over, sizeof *weights);
+    for (size_t b = 0; b < n_over; b++) {
+        over[b] = b;
+        weights[b] = ec_study_benchmark(study, b)->weight;
+    }
+    const ec_rank_options options = {.weights = weights, .n_samples = sample_count(study)};
+    ec_ranked *rows = allocate(n, sizeof *rows), *by_candidate = NULL;
+    if (n_over > 0 && ec_rank(rows, &snapshot->table, over, n_over, &options, NULL) == EC_OK) {
+        by_candidate = allocate(n, sizeof *by_candidate);
+        for (size_t i = 0; i < n; i++) by_candidate[rows[i].candidate] = rows[i];
+    }
+    free(rows);
+    free(weights);
+    free(over);
+    ec_study_snapshot_free(snapshot);
+    return by_candidate;
+}
+
+static json_t *question_json(const ec_study *study, const ec_question *q, const ec_ranked *ranked) {
+    static const ec_ranked NOTHING = {
+        .measured = NAN, .predicted = NAN, .low = NAN, .high = NAN, .p_best = NAN, .p_top3 = NAN};
+    const ec_ranked *row = ranked == NULL ? &NOTHING : &ranked[q->candidate];
+    char expires[32];
+    iso_time(expires, sizeof expires, q->expires_in_s);
+    return json_pack("{s:o, s:I, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+                     json_text(ec_study_candidate(study, q->candidate)->name), "id",
+                     (json_int_t)q->id, "repeated", q->repeated, "reason", json_text(q->reason),
+                     "expires_in_s", json_number(q->expires_in_s), "expires", expires, "cost_hours",
+                     json_number(q->cost), "measured", json_number(row->measured), "predicted",
+                     json_number(row->predicted), "low", json_number(row->low), "high",
+                     json_number(row->high), "p_best", json_number(row->p_best), "p_top3",
+                     json_number(row->p_top3));
+}
+
+static void print_json(const ec_study *study, const char *worker, const ec_question *questions,
+                       size_t n, const ec_ranked *ranked) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(array, question_json(study, &questions[i], ranked));
+    json_print(json_pack("{s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)), "worker",
+                         json_text(worker), "samples", (json_int_t)sample_count(study),
+                         "candidates", array));
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int ask(ec_study *study, const arguments *args) {
+    const option_value *v = args->values;
+    const ec_policy policy = (ec_policy)v[O_POLICY].choice;
+    const ec_ask_options options = {.n = v[O_N].count,
+                                    .worker = v[O_WORKER].text,
+                                    .budget_hours = v[O_BUDGET].number,
+                                    .lease_hours = v[O_LEASE].number,
+                                    .policy = v[O_POLICY].given ? &policy : NULL,
+                                    .seed = v[O_SEED].given ? &v[O_SEED].count : NULL};
+    ec_question *questions = allocate(options.n, sizeof *questions);
+    ec_ranked *ranked = v[O_JSON].given ? rank_all(study) : NULL;
+    size_t n = 0;
+    ec_error err;
+    const ec_status asked = ec_study_ask(questions, &n, study, &options, &err);
+    int status = EXIT_DONE;
+    if (asked != EC_OK) {
+        n = 0;
+        status = report_error(&err);
+        if (asked == EC_ERR_NOT_FOUND) status = EXIT_NEGATIVE;
+    } else if (n < options.n) {
+        note("only %zu of the %zu asked for are left", n, options.n);
+    }
+    if (v[O_JSON].given && status <= EXIT_NEGATIVE) {
+        print_json(study, options.worker, questions, n, ranked);
+    } else {
+        for (size_t i = 0; i < n; i++) {
+            if (i > 0) putchar('\n');
+            print_question(study, &questions[i], v[O_WORKER].given ? options.worker : NULL);
+        }
+    }
+    free(questions);
+    free(ranked);
+    return status;
+}
+
+static int run(const arguments *args) {
+    ec_study *study;
+    int status = study_open_writable(&study, args);
+    if (status != EXIT_DONE) return status;
+    status = ask(study, args);
+    ec_study_close(study);
+    return status;
+}
+
+const command CMD_ASK = {
+    .name = "ask",
+    .purpose = "which candidate to finetune next, and why",
+    .about = "The answer is recorded and kept for the worker that asked until its results are told "
+             "or the "
+             "lease runs out, so that several workers never train the same candidate.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .exits = EXITS,
+    .run = run,
+};

@@ -1,0 +1,434 @@
+/* cmd_rank.c - eyechart rank: which candidate is the best, and how sure that is */
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/output.h"
+#include "cli/ranking.h"
+#include "cli/study.h"
+
+enum {
+    O_STUDY,
+    O_BENCHMARK,
+    O_GROUP,
+    O_WEIGHTS,
+    O_KNOWN,
+    O_BASELINES,
+    O_MODEL,
+    O_LAW_MODEL,
+    O_RIDGE,
+    O_LEVEL,
+    O_SAMPLES,
+    O_SEED,
+    O_JSON
+};
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_BENCHMARK] = OPTION_BENCHMARK,
+    [O_GROUP] = OPTION_GROUP,
+    [O_WEIGHTS] =
+        {.name = "weights",
+         .argument = "NAME=WEIGHT,...",
+         .type = VALUE_TEXT,
+         .help = "weights of benchmarks in the mean; those of study.yaml (1 where it has none) "
+                 "for benchmarks not named"},
+    [O_KNOWN] = {.name = "known",
+                 .argument = "NAME",
+                 .type = VALUE_TEXT,
+                 .repeatable = true,
+                 .help =
+                     "rank as if only this candidate had been finetuned; 'none': as if none had"},
+    [O_BASELINES] = {.name = "baselines",
+                     .help =
+                         "add the places by A alone, by A + C and at random, which use no result"},
+    [O_MODEL] = OPTION_RANK_MODEL,
+    [O_LAW_MODEL] = OPTION_LAW_MODEL,
+    [O_RIDGE] = OPTION_RIDGE,
+    [O_LEVEL] = OPTION_LEVEL,
+    [O_SAMPLES] = OPTION_SAMPLES,
+    [O_SEED] = OPTION_SEED,
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
+
+static const example EXAMPLES[] = {
+    {"eyechart rank mystudy/", "over all benchmarks of the study"},
+    {"eyechart rank mystudy/ --benchmark mme", "over one benchmark, in its own units"},
+    {"eyechart rank mystudy/ --group ocr --weights textvqa=2,vizwiz=1",
+     "what matters for reading text"},
+    {"eyechart rank paper-2024 --known CLIP@224 --known C+D@336 --baselines",
+     "what two finetunings would have told of the 13 settings of the paper"},
+    {0},
+};
+
+/* All that the output needs. */
+typedef struct ranking {
+    const ec_study *study;
+    const ec_study_snapshot *snapshot;
+    const selection *over;
+    ec_table table;    /* the snapshot's, with only the known results */
+    double *z;         /* [n_benchmarks][n_candidates], owned */
+    double *weights;   /* [over->n], owned */
+    ec_ranked *rows;   /* [n_candidates], owned */
+    double *baselines; /* [EC_BASELINES][n_candidates], owned; NULL: not asked for */
+    size_t n_used;     /* candidates with both scores and a result, on a benchmark ranked over */
+    size_t n_measured; /* candidates with a result */
+    bool hidden;       /* --known was given */
+    ec_rank_options options;
+} ranking;
+
+/* ---- options -------------------------------------------------------------------------------- */
+
+/* Position of benchmark b among those ranked over; their number when it is not. */
+static size_t position_of(const selection *over, size_t b) {
+    size_t i = 0;
+    while (i < over->n && over->index[i] != b) i++;
+    return i;
+}
+
+/* One "NAME=WEIGHT"; changes the text. */
+static int set_weight(ranking *r, char *pair) {
+    char *equals = strrchr(pair, '=');
+    if (equals == NULL || equals == pair)
+        return usage_error(NULL, "--weights takes NAME=WEIGHT,..., not '%s'", pair);
+    *equals = '\0';
+    char *end;
+    const double weight = strtod(equals + 1, &end);
+    if (end == equals + 1 || *end != '\0' || !isfinite(weight) || weight < 0.0)
+        return usage_error(NULL, "the weight of '%s' must be a number, 0 or more, not '%s'", pair,
+                           equals + 1);
+    size_t b;
+    const int status = study_find_benchmark(&b, r->study, pair);
+    if (status != EXIT_DONE) return status;
+    const size_t i = position_of(r->over, b);
+    if (i == r->over->n)
+        return usage_error(
+            NULL, "--weights names '%s', which is not among the benchmarks ranked over", pair);
+    r->weights[i] = weight;
+    return EXIT_DONE;
+}
+
+static int set_weights(ranking *r, const option_value *given) {
+    r->weights = allocate(r->over->n, sizeof *r->weights);
+    for (size_t i = 0; i < r->over->n; i++)
+        r->weights[i] = ec_study_benchmark(r->study, r->over->index[i])->weight;
+    if (!given->given) return EXIT_DONE;
+    char *text = strdup(given->text), *rest = text;
+    int status = text == NULL ? EXIT_DATA : EXIT_DONE;
+    for (char *pair = strsep(&rest, ","); status == EXIT_DONE && pair != NULL;
+         pair = strsep(&rest, ","))
+        status = set_weight(r, pair);
+    free(text);
+    return status;
+}
+
+/* Copies the results, of the --known candidates alone where there are such. */
+static int set_results(ranking *r, const option_value *known) {
+    const ec_table *all = &r->snapshot->table;
+    const size_t n = all->n_candidates, size = all->n_benchmarks * n;
+    bool *shown = allocate(n, sizeof *shown);
+    int status = EXIT_DONE;
+    r->hidden = known->given;
+    for (size_t i = 0; i < n; i++) shown[i] = !known->given;
+    for (size_t k = 0; k < known->n_all && status == EXIT_DONE; k++) {
+        size_t i;
+        if (strcmp(known->all[k], "none") == 0) continue;
+        status = study_find_candidate(&i, r->study, known->all[k]);
+        if (status == EXIT_DONE) shown[i] = true;
+    }
+    r->z = allocate(size, sizeof *r->z);
+    for (size_t k = 0; k < size; k++) r->z[k] = shown[k % n] ? all->z[k] : NAN;
+    r->table = *all;
+    r->table.z = r->z;
+    free(shown);
+    return status;
+}
+
+static void count_results(ranking *r) {
+    const size_t n = r->table.n_candidates;
+    for (size_t i = 0; i < n; i++) {
+        bool measured = false, used = false;
+        for (size_t k = 0; k < r->over->n; k++) {
+            const size_t at = r->over->index[k] * n + i;
+            if (!isfinite(r->z[at])) continue;
+            measured = true;
+            used = used || (isfinite(r->table.a[at]) && isfinite(r->table.c[i]));
+        }
+        r->n_measured += measured;
+        r->n_used += used;
+    }
+}
+
+/* ---- for people ----------------------------------------------------------------------------- */
+
+/* What is ranked and over what; a study may have many benchmarks. */
+static void print_subject(const ranking *r) {
+    char *text = NULL;
+    size_t size = 0;
+    FILE *line = open_memstream(&text, &size);
+    if (line == NULL) return;
+    fprintf(line, "%s: %zu candidates, %zu finetuned, ranked over ", ec_study_name(r->study),
+            r->table.n_candidates, r->n_measured);
+    for (size_t i = 0; i < r->over->n; i++) {
+        fprintf(line, "%s%s", i == 0 ? "" : ", ",
+                ec_study_benchmark(r->study, r->over->index[i])->name);
+        if (r->over->n > 1 && r->weights[i] != 1.0) fprintf(line, " (weight %g)", r->weights[i]);
+    }
+    if (fclose(line) == 0) print_wrapped(stdout, 0, text);
+    free(text);
+}
+
+static void print_title(const ranking *r) {
+    const ec_law_options *law = &r->options.law;
+    print_subject(r);
+    if (r->options.model == EC_RANK_GP) {
+        printf("model: law-prior Gaussian process");
+    } else {
+        printf("model: %s law", ec_law_model_name(law->model));
+        if (law->ridge > 0.0) printf(", ridge %g", law->ridge);
+    }
+    printf("; %zu samples, seed %llu\n", r->options.n_samples, (unsigned long long)r->options.seed);
+}
+
+/* What a ranking on next to nothing rests on. */
+static void print_basis(const ranking *r) {
+    if (r->n_used >= 2) return;
+    const char *text =
+        r->options.model == EC_RANK_LAW ? "The law cannot be fitted to fewer than 2 results, so "
+                                          "only what was measured is ranked."
+        : r->n_used == 0
+            ? "No result is known, so the order is that of A + C: the law says that more of both "
+              "is "
+              "better. There is no scale for predictions yet. The chances hold as far as that "
+              "holds: "
+              "over the 8 benchmarks of the paper, the best of 13 was among the first 3 in 6."
+            : "One result is known. It does not give a scale, so there are no predictions yet; the "
+              "order "
+              "rests on A + C, bent by that result. From the second result on there are intervals.";
+    putchar('\n');
+    print_wrapped(stdout, 0, text);
+}
+
+static void chance_cell(text_table *table, double chance) {
+    if (isnan(chance)) {
+        table_cell(table, "-");
+    } else if (chance > 0.0 && chance < 0.0005) {
+        table_cell(table, "<.001");
+    } else {
+        table_cell(table, "%.3f", chance);
+    }
+}
+
+/* Values over several benchmarks run from 0 to 1. */
+static int value_decimals(const ranking *r) {
+    if (r->over->n > 1) return 3;
+    double largest = 0.0;
+    for (size_t i = 0; i < r->table.n_candidates; i++) {
+        const double value =
+            isnan(r->rows[i].predicted) ? r->rows[i].measured : r->rows[i].predicted;
+        largest = fmax(largest, fabs(value));
+    }
+    return decimals_for(&largest, 1);
+}
+
+static void print_row(text_table *table, const ranking *r, size_t place, int decimals) {
+    const ec_ranked *row = &r->rows[place];
+    table_cell(table, "%zu", place + 1);
+    table_cell(table, "%s", ec_study_candidate(r->study, row->candidate)->name);
+    table_number(table, decimals, row->measured);
+    table_number(table, decimals, row->predicted);
+    if (isnan(row->low) || isnan(row->high)) {
+        table_cell(table, "-");
+    } else {
+        table_cell(table, "%.*f to %.*f", decimals, row->low, decimals, row->high);
+    }
+    chance_cell(table, row->p_best);
+    chance_cell(table, row->p_top3);
+    for (int k = 0; k < EC_BASELINES && r->baselines != NULL; k++) {
+        const double baseline = r->baselines[(size_t)k * r->table.n_candidates + row->candidate];
+        table_number(table, baseline == floor(baseline) ? 0 : 1, baseline);
+    }
+    table_cell(table, "%s", isnan(row->p_beats_best) ? "" : row->separable ? "" : "*");
+}
+
+static void print_rows(const ranking *r) {
+    char interval[32];
+    snprintf(interval, sizeof interval, "%g %% interval", 100.0 * r->options.level);
+    const char *const headers[] = {"",       "<candidate", "measured", "predicted",
+                                   interval, "p(best)",    "p(top 3)", "A",
+                                   "A+C",    "random",     "<"};
+    const char *plain[8];
+    memcpy(plain, headers, 7 * sizeof *plain);
+    plain[7] = "<";
+    text_table *table = r->baselines != NULL ? table_new(11, headers) : table_new(8, plain);
+    const int decimals = value_decimals(r);
+    for (size_t place = 0; place < r->table.n_candidates; place++)
+        print_row(table, r, place, decimals);
+    putchar('\n');
+    table_print(table);
+}
+
+static void print_hours(const ranking *r) {
+    const ec_study_snapshot *s = r->snapshot;
+    const size_t n = r->table.n_candidates;
+    if (r->hidden) return;
+    if (s->n_cost_unknown == n) {
+        printf("GPU-hours: not known; declare 'cost' in study.yaml or give --hours to tell.\n");
+        return;
+    }
+    printf("GPU-hours: %.6g spent on %zu finetuned, %.6g to spend on the other %zu", s->hours_spent,
+           s->n_observed, s->hours_left, n - s->n_observed);
+    if (s->n_cost_unknown > 0) printf("; %zu of unknown cost not counted", s->n_cost_unknown);
+    puts(".");
+}
+
+static void print_text(const ranking *r) {
+    print_title(r);
+    print_basis(r);
+    print_rows(r);
+    char text[512];
+    snprintf(text, sizeof text,
+             "%s Predictions and intervals are what a finetuning would measure. * cannot be told "
+             "from the "
+             "first at %g %%.%s",
+             r->over->n > 1 ? "Each benchmark counts from 0 (worst candidate) to 1 (best); "
+                              "measured means on every one."
+                            : "In the benchmark's own units.",
+             100.0 * r->options.level,
+             r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
+    print_wrapped(stdout, 0, text);
+    print_hours(r);
+}
+
+/* ---- for programs --------------------------------------------------------------------------- */
+
+static json_t *row_json(const ranking *r, size_t place) {
+    const ec_ranked *row = &r->rows[place];
+    const double *baselines = r->baselines;
+    const size_t n = r->table.n_candidates;
+    json_t *object = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+        json_text(ec_study_candidate(r->study, row->candidate)->name), "measured",
+        json_number(row->measured), "predicted", json_number(row->predicted), "low",
+        json_number(row->low), "high", json_number(row->high), "p_best", json_number(row->p_best),
+        "p_top3", json_number(row->p_top3), "p_beats_first", json_number(row->p_beats_best),
+        "separable", isnan(row->p_beats_best) ? json_null() : json_boolean(row->separable));
+    if (baselines != NULL)
+        json_object_set_new(object, "baselines",
+                            json_pack("{s:o, s:o, s:o}", "a",
+                                      json_number(baselines[row->candidate]), "a_plus_c",
+                                      json_number(baselines[n + row->candidate]), "random",
+                                      json_number(baselines[2 * n + row->candidate])));
+    return object;
+}
+
+static void print_json(const ranking *r) {
+    const ec_study_snapshot *s = r->snapshot;
+    json_t *benchmarks = json_array(), *candidates = json_array();
+    for (size_t i = 0; i < r->over->n; i++)
+        json_array_append_new(
+            benchmarks, json_pack("{s:o, s:o}", "name",
+                                  json_text(ec_study_benchmark(r->study, r->over->index[i])->name),
+                                  "weight", json_number(r->weights[i])));
+    for (size_t place = 0; place < r->table.n_candidates; place++)
+        json_array_append_new(candidates, row_json(r, place));
+    json_t *all =
+        json_pack("{s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "study",
+                  json_text(ec_study_name(r->study)), "benchmarks", benchmarks, "units",
+                  r->over->n > 1 ? "normalised" : "raw", "model", rank_model_at(r->options.model),
+                  "level", json_number(r->options.level), "samples",
+                  (json_int_t)r->options.n_samples, "seed", (json_int_t)r->options.seed,
+                  "n_finetuned", (json_int_t)r->n_measured, "n_used", (json_int_t)r->n_used);
+    if (all != NULL && r->options.model == EC_RANK_LAW) {
+        json_object_set_new(all, "law_model", json_string(ec_law_model_name(r->options.law.model)));
+        json_object_set_new(all, "ridge", json_number(r->options.law.ridge));
+    }
+    if (all != NULL && !r->hidden) {
+        json_object_set_new(all, "hours_spent", json_number(s->hours_spent));
+        json_object_set_new(all, "hours_left", json_number(s->hours_left));
+        json_object_set_new(all, "n_cost_unknown", json_integer((json_int_t)s->n_cost_unknown));
+    }
+    json_object_set_new(all, "candidates", candidates);
+    json_print(all);
+}
+
+/* ---- the command ---------------------------------------------------------------------------- */
+
+static int compute(ranking *r, const arguments *args) {
+    const option_value *v = args->values;
+    const size_t n = r->table.n_candidates;
+    r->options = (ec_rank_options){
+        .model = (ec_rank_model)v[O_MODEL].choice,
+        .law = {.model = (ec_law_model)v[O_LAW_MODEL].choice, .ridge = v[O_RIDGE].number},
+        .level = v[O_LEVEL].number,
+        .n_samples = v[O_SAMPLES].count,
+        .seed = v[O_SEED].count,
+        .weights = r->weights};
+    r->rows = allocate(n, sizeof *r->rows);
+    ec_error err;
+    if (ec_rank(r->rows, &r->table, r->over->index, r->over->n, &r->options, &err) != EC_OK)
+        return report_error(&err);
+    if (!v[O_BASELINES].given) return EXIT_DONE;
+    r->baselines = allocate(EC_BASELINES * n, sizeof *r->baselines);
+    for (int k = 0; k < EC_BASELINES; k++) {
+        if (ec_rank_baseline(r->baselines + (size_t)k * n, &r->table, r->over->index, r->over->n,
+                             r->weights, (ec_baseline)k, &err) != EC_OK)
+            return report_error(&err);
+    }
+    return EXIT_DONE;
+}
+
+static int rank(ranking *r, const arguments *args) {
+    int status = set_weights(r, &args->values[O_WEIGHTS]);
+    if (status == EXIT_DONE) status = set_results(r, &args->values[O_KNOWN]);
+    if (status != EXIT_DONE) return status;
+    count_results(r);
+    status = compute(r, args);
+    if (status != EXIT_DONE) return status;
+    if (args->values[O_JSON].given) {
+        print_json(r);
+    } else {
+        print_text(r);
+    }
+    return EXIT_DONE;
+}
+
+static int run(const arguments *args) {
+    ec_study *study;
+    ec_study_snapshot *snapshot;
+    int status = study_open_snapshot(&study, &snapshot, args);
+    if (status != EXIT_DONE) return status;
+    selection over;
+    status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
+    if (status == EXIT_DONE) {
+        ranking r = {.study = study, .snapshot = snapshot, .over = &over};
+        status = rank(&r, args);
+        free(r.z);
+        free(r.weights);
+        free(r.rows);
+        free(r.baselines);
+        selection_release(&over);
+    }
+    ec_study_snapshot_free(snapshot);
+    ec_study_close(study);
+    return status;
+}
+
+const command CMD_RANK = {
+    .name = "rank",
+    .purpose = "rank all candidates, with intervals and the chance of being best",
+    .about =
+        "A finetuned candidate counts with what was measured, any other with the prediction of the "
+        "model. The chance of being best, or among the best three, comes from joint samples of "
+        "what "
+        "all candidates would measure; * marks those that cannot be told from the first. It works "
+        "from no result on, and says then what it rests on.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .run = run,
+};

@@ -1,0 +1,91 @@
+/* cmd_report.c - eyechart report: one HTML page about a study */
+#include <stdlib.h>
+
+#include "cli/output.h"
+#include "cli/ranking.h"
+#include "cli/study.h"
+#include "eyechart/report.h"
+
+enum { O_STUDY, O_OUTPUT, O_MODEL, O_LAW_MODEL, O_RIDGE, O_LEVEL, O_SAMPLES, O_SEED, O_JSON };
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_OUTPUT] = {.name = "output",
+                  .letter = 'o',
+                  .argument = "FILE",
+                  .type = VALUE_FILE,
+                  .fallback = "report.html",
+                  .help = "where the page goes; a page that is there is replaced"},
+    [O_MODEL] = OPTION_RANK_MODEL,
+    [O_LAW_MODEL] = OPTION_LAW_MODEL,
+    [O_RIDGE] = OPTION_RIDGE,
+    [O_LEVEL] = OPTION_LEVEL,
+    [O_SAMPLES] = OPTION_SAMPLES,
+    [O_SEED] = OPTION_SEED,
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
+
+static const example EXAMPLES[] = {
+    {"eyechart report", "the results of the paper, in report.html"},
+    {"eyechart report mystudy/ -o mystudy.html", "your own, to send to a colleague"},
+    {"eyechart report mystudy/ --model law --law-model additive", "ranked by a fitted law instead"},
+    {0},
+};
+
+/* The command line as it could be typed again; owned, NULL without memory. */
+static char *command_line(const arguments *args) {
+    char *line = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&line, &size);
+    if (stream == NULL) return NULL;
+    fprintf(stream, "eyechart %s", args->command->name);
+    for (size_t i = 0; i < args->n_words; i++) {
+        fputc(' ', stream);
+        print_shell_word(stream, args->words[i]);
+    }
+    return fclose(stream) == 0 ? line : NULL;
+}
+
+static int run(const arguments *args) {
+    const option_value *v = args->values;
+    ec_study *study;
+    const int status = study_open(&study, args);
+    if (status != EXIT_DONE) return status;
+    char *line = command_line(args);
+    const ec_report_options options = {
+        .rank = {.model = (ec_rank_model)v[O_MODEL].choice,
+                 .law = {.model = (ec_law_model)v[O_LAW_MODEL].choice, .ridge = v[O_RIDGE].number},
+                 .level = v[O_LEVEL].number,
+                 .n_samples = v[O_SAMPLES].count,
+                 .seed = v[O_SEED].count},
+        .command = line};
+    const char *file = v[O_OUTPUT].text;
+    ec_error err;
+    const bool written = ec_report_write(study, file, &options, &err) == EC_OK;
+    if (written && v[O_JSON].given) {
+        json_print(json_pack("{s:o, s:o}", "study", json_text(ec_study_name(study)), "file",
+                             json_text(file)));
+    } else if (written) {
+        puts(file);
+    }
+    free(line);
+    ec_study_close(study);
+    return written ? EXIT_DONE : report_error(&err);
+}
+
+const command CMD_REPORT = {
+    .name = "report",
+    .purpose = "one self-contained HTML page with the plots and the ranking",
+    .about =
+        "The law of each benchmark in the plane of A and C, measured against left-out predictions, "
+        "R2 in-sample and left out, recall by budget of the policies, a profile of each candidate, "
+        "the ranking and where the numbers come from. The page needs no network. Prints the path "
+        "of the page.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .run = run,
+};

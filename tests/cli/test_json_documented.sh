@@ -1,0 +1,70 @@
+#!/bin/bash
+# Every field that --json prints stands in the table of its command in docs/cli.md, and the other way
+# round.
+. "${0%/*}/common.sh" "$@"
+need jq
+page=$SOURCE_DIR/docs/cli.md
+
+# documented COMMAND: the field paths in its section
+documented() {
+    awk -v heading="## $1" '/^## /{inside = $0 == heading} inside && /^\| `/' "$page" |
+        sed -E 's/^\| `([^`]*)`.*/\1/' | sort -u
+}
+
+# Paths of all leaves of a JSON text, array places as [], keys that are data as *.
+paths() {
+    jq -r '[paths(type != "object" and type != "array" or length == 0)] | .[] |
+        map(if type == "number" then "[]" else . end) | join(".") | gsub("\\.\\[\\]"; "[]")' "$1" |
+        sed -E 's/\.(coefficients|standard_errors|a|a_se|results)\.[^.]*$/.\1.*/' | sort -u
+}
+
+run 0 study export paper-2024 --format csv
+sed -E '5,$s/(,[^,]*){8}$/,,,,,,,,/' out >scores.csv
+sed -E '2,$s/(,[^,]*){8}$/,,,,,,,,/' out >nothing.csv
+run 0 study new empty --import nothing.csv
+
+# fields COMMAND ARGUMENT...: collects what the command prints, and looks each up
+declare -A seen
+fields() {
+    local expected=$1 command=$2 path
+    shift 2
+    read -ra words <<<"$command"
+    run "$expected" "${words[@]}" "$@" --json
+    while read -r path; do
+        seen["$command $path"]=1
+        # an empty list or object has no fields to look up, only itself
+        documented "$command" | grep -qE "^$(sed 's/[][*.]/\\&/g' <<<"$path")(\[\].*|\..*)?$" ||
+            fail "$ran: the field '$path' is not in the section '$command' of docs/cli.md"
+        n_checks=$((n_checks + 1))
+    done < <(paths out)
+}
+
+fields 0 version
+fields 0 "study new" s --import scores.csv
+fields 0 "study show" s
+fields 0 "study check" s
+fields 0 "study import" s scores.csv
+fields 0 "study export" s -o out.csv
+fields 0 fit paper-2024
+fields 0 fit s
+fields 0 fit paper-2024 --model quadratic --benchmark MME
+fields 0 rank paper-2024 --baselines
+fields 0 rank s --model law --law-model a
+fields 0 ask s
+fields 0 tell s DiT MME=900
+fields 0 tell s DiT MME=901
+fields 3 fit empty
+fields 0 "study show" s --history
+fields 0 simulate paper-2024 --policy prior
+fields 0 reproduce
+fields 0 report -o page.html
+
+for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
+    simulate reproduce report; do
+    check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
+    while read -r path; do
+        check "docs/cli.md documents '$path' of $command, which no run printed" \
+            test "${seen["$command $path"]-}" = 1
+    done < <(documented "$command")
+done
+finish

@@ -1,0 +1,125 @@
+/* What the policies are shown of a study, against numbers worked out by hand. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+
+#include "folder.h"
+#include "study/planning.h"
+
+/* Benchmark p counts three times as much as q, of which less is better; r does not count. */
+static const char YAML[] =
+    "benchmarks: [{name: p, weight: 3}, {name: q, direction: lower}, {name: r, weight: 0}]\n"
+    "candidates:\n"
+    "  - {name: a, C: 10, A_by_benchmark: [{benchmark: p, value: 1}, {benchmark: q, value: 5}]}\n"
+    "  - {name: b, C: 30, A_by_benchmark: [{benchmark: p, value: 3}, {benchmark: q, value: 5}]}\n"
+    "  - {name: c, C: 20, A_by_benchmark: [{benchmark: p, value: 2}, {benchmark: q, value: 9}]}\n"
+    "  - {name: half, C: 20, A_by_benchmark: [{benchmark: q, value: 7}]}\n"
+    "  - {name: no C, A: 2}\n"
+    "  - {name: no A, C: 12}\n";
+enum { A, B, C, HALF, NO_C, NO_A, N };
+
+typedef struct {
+    char folder[FOLDER_SIZE];
+    ec_study *study;
+    ec_numbers numbers;
+    bool pending[N];
+    ec_planning plan;
+} fixture;
+
+static int set_up(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    folder_make(f->folder);
+    folder_write(folder_join(f->folder, "study.yaml"), YAML);
+    if (ec_study_open(&f->study, f->folder, NULL) != EC_OK) return -1;
+    *state = f;
+    return ec_study_read_all(&f->numbers, f->study, NULL) == EC_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    fixture *f = *state;
+    ec_planning_release(&f->plan);
+    ec_numbers_release(&f->numbers);
+    ec_study_close(f->study);
+    folder_remove(f->folder);
+    free(f);
+    return 0;
+}
+
+static void plan(fixture *f, ec_policy policy) {
+    assert_int_equal(ec_planning_init(&f->plan, f->study, &f->numbers, f->pending, policy, NULL),
+                     EC_OK);
+}
+
+static void assert_near(double x, double y) {
+    if (!(fabs(x - y) < 1e-12)) fail_msg("%.17g, expected %.17g", x, y);
+}
+
+/* A of p is over 1 to 3, of q over 2 (no C, whose A is for all) to 9, and C over 10 to 30. */
+static void points_are_weighted_means_of_normalised_scores(void **state) {
+    fixture *f = *state;
+    plan(f, EC_POLICY_PRIOR);
+    assert_int_equal(f->plan.n, 4);
+    assert_int_equal(f->plan.n_unplaced, 2);
+    assert_string_equal(f->plan.names[3], "half");
+    assert_near(f->plan.a[0], (3 * 0.0 + 3.0 / 7) / 4);
+    assert_near(f->plan.a[1], (3 * 1.0 + 3.0 / 7) / 4);
+    assert_near(f->plan.a[2], (3 * 0.5 + 1.0) / 4);
+    assert_near(f->plan.a[3], 5.0 / 7); /* of the one benchmark it has */
+    assert_near(f->plan.c[0], 0.0);
+    assert_near(f->plan.c[1], 1.0);
+    assert_near(f->plan.c[3], 0.5);
+}
+
+static void results_turn_around_where_less_is_better(void **state) {
+    fixture *f = *state;
+    double *z = f->numbers.z;
+    z[0 * N + A] = 100, z[0 * N + B] = 300, z[0 * N + C] = 150;
+    z[1 * N + A] = 1, z[1 * N + B] = 5;
+    z[2 * N + HALF] = 1;    /* trained, though what it was judged by does not count */
+    z[0 * N + NO_C] = 1000; /* widens the range of p */
+    f->pending[HALF] = f->pending[C] = true;
+    plan(f, EC_POLICY_PRIOR);
+    assert_int_equal(f->plan.n_taken, 4);
+    assert_int_equal(f->plan.n_trained, 5);
+    assert_int_equal(f->plan.n_pending, 0);
+    assert_near(f->plan.y[0], (3 * 0.0 + 1.0) / 4);
+    assert_near(f->plan.y[1], (3 * 200.0 / 900 + 0.0) / 4);
+    assert_near(f->plan.y[2], 50.0 / 900);
+    assert_true(isnan(f->plan.y[3]));
+}
+
+static void the_pending_are_taken_without_a_result(void **state) {
+    fixture *f = *state;
+    f->pending[B] = f->pending[NO_A] = true;
+    plan(f, EC_POLICY_EI);
+    assert_int_equal(f->plan.n_taken, 1);
+    assert_int_equal(f->plan.n_pending, 2);
+    assert_int_equal(f->plan.taken[0], 1);
+    assert_true(isnan(f->plan.y[0]));
+    assert_true(f->plan.is_taken[1] && !f->plan.is_taken[0]);
+}
+
+static void the_random_policy_places_everybody(void **state) {
+    fixture *f = *state;
+    plan(f, EC_POLICY_RANDOM);
+    assert_int_equal(f->plan.n, N);
+    assert_int_equal(f->plan.n_unplaced, 0);
+    for (size_t k = 0; k < N; k++) assert_true(isfinite(f->plan.a[k]) && isfinite(f->plan.c[k]));
+}
+
+#define PLANNING_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        PLANNING_TEST(points_are_weighted_means_of_normalised_scores),
+        PLANNING_TEST(results_turn_around_where_less_is_better),
+        PLANNING_TEST(the_pending_are_taken_without_a_result),
+        PLANNING_TEST(the_random_policy_places_everybody),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
