@@ -49,7 +49,7 @@ enum {
 };
 
 static const option OPTIONS[] = {
-    [O_OUT] = {.name = "out",
+    [O_OUT] = {.name = "output",
                .letter = 'o',
                .argument = "OUT",
                .type = VALUE_FILE,

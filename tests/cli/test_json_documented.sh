@@ -58,6 +58,8 @@ fields 0 "study show" s --history
 fields 0 simulate paper-2024 --policy prior
 fields 0 reproduce
 fields 0 report -o page.html
+fields 0 inspect "$SOURCE_DIR/tests/parity/clip-f32"
+fields 0 features "$SOURCE_DIR/tests/parity/clip-f32" "$SOURCE_DIR/tests/images/png-rgb-8.png" --prepare square -o f.npy
 
 for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
     simulate reproduce report; do

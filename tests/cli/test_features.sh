@@ -1,0 +1,38 @@
+#!/bin/bash
+# features and inspect: what is written, what is left out, what is refused.
+. "${0%/*}/common.sh" "$@"
+need jq
+clip=$SOURCE_DIR/tests/parity/clip-f32
+dino=$SOURCE_DIR/tests/parity/dinov2-bin
+images=$SOURCE_DIR/tests/images
+
+run 0 inspect "$clip" --json
+json '.family == "clip" and .grid == [5, 5] and .tokens == 25 and .channels == 40 and .blocks == 3'
+run 3 inspect "$images"
+says "config.json"
+run 3 inspect "$clip" --size 36
+says "patches of 7"
+
+mkdir pictures
+cp "$images"/png-rgb-8.png "$images"/png-palette-8.png "$images"/bmp-16.bmp pictures/
+n=$(ls pictures | wc -l)
+run 4 features "$clip" pictures "$images/nothing.png" --prepare square --skip-bad -o clip.npy
+says "nothing.png"
+check "the manifest lists every image" test "$(jq '.images | length' clip.npy.json)" -eq $((n + 1))
+check "the array has a row for each that could be read" \
+    test "$(stat -c %s clip.npy)" -eq $((256 + $(jq .rows clip.npy.json) * 25 * 40 * 4))
+run 3 features "$clip" "$images/nothing.png" --prepare square -o none.npy
+says "nothing.png"
+run 0 features "$clip+$dino@35" pictures --prepare square --dtype f16 --format safetensors -o both.safetensors --json
+json '.left_out == 0'
+run 3 features "$clip+$dino" pictures --prepare square -o both.npy
+says "@35"
+run 3 features "$clip" pictures -o native.npy
+says "preprocessor_config.json"
+run 2 features "$clip" pictures --prepare square
+says "-o OUT"
+run 2 features "$clip" --prepare square -o x.npy
+says "no images"
+run 2 features "$clip@x" pictures -o x.npy
+says "not a size"
+finish
