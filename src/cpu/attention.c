@@ -109,8 +109,7 @@ static void attend(const attention *a, float *scratch, const size_t at[PIECES], 
     const size_t panel = kernels->panel;
     float *const query = scratch + at[BLOCK_QUERIES], *const score = scratch + at[SCORES];
     float *const o = scratch + at[OUTPUT];
-    for (size_t r = 0; r < m; r++)
-        for (size_t i = 0; i < a->d; i++) query[r * a->d + i] = q[r * a->stride + i] * a->scale;
+    kernels->scale_rows(query, q, a->stride, m, a->d, a->scale);
     memset(scratch + at[SUMS], 0, m * EC_CPU_MAX_LANES * sizeof(float));
     memset(o, 0, m * padded_d(a) * sizeof(float));
     for (size_t r = 0; r < m; r++) scratch[at[HIGHEST] + r] = -INFINITY;

@@ -62,15 +62,15 @@ static void plan(gemm *g) {
     const size_t blocks = ceil_div(g->k, most(cpu->l1_bytes * 2 / 3 / (4 * panel) / 8 * 8, 8));
     g->block_k = ceil_div(ceil_div(g->k, blocks), 4) * 4;
 
-    /* A block of x and the panels' blocks of a task take a quarter of the second cache each, the
-     * sums rather less, and all packed panels of a task their share of the third. */
-    const size_t quarter = cpu->l2_bytes / 4;
+    /* Half of the second cache is for the panels' blocks of a task, so that a block of x is used
+     * for many columns; an eighth is for the block of x, the rest for the sums. All packed panels
+     * of a task have their share of the third cache. */
     g->n_tiles = ceil_div(g->m, tile);
-    g->block_tiles = most(quarter / (4 * g->block_k * tile), 1);
+    g->block_tiles = most(cpu->l2_bytes / 8 / (4 * g->block_k * tile), 1);
     g->n_panels = ceil_div(g->n, panel);
-    const size_t share = most(cpu->l3_bytes / 2 / threads, cpu->l2_bytes / 2);
+    const size_t share = most(cpu->l3_bytes / 2 / threads, cpu->l2_bytes);
     const size_t fits =
-        most(least(quarter / (4 * g->block_k * panel), share / (4 * g->k * panel)), 1);
+        most(least(cpu->l2_bytes / 2 / (4 * g->block_k * panel), share / (4 * g->k * panel)), 1);
 
     /* Enough tasks for the threads to finish together, though not narrower than 64 columns. */
     const size_t wanted = threads == 1 ? 1 : 3 * threads;

@@ -27,6 +27,10 @@ typedef struct ec_cpu_kernels {
     /* The same for a matrix that is already [k][columns], `stride` elements apart, f32. */
     void (*pack_columns)(float *out, const float *v, size_t stride, size_t columns, size_t k);
 
+    /* out [m][n] dense = factor * in [m][n], whose rows are `stride` apart. */
+    void (*scale_rows)(float *out, const float *in, size_t stride, size_t m, size_t n,
+                       float factor);
+
     /* c [m][panel] (+)= a [m][k] times a panel; c and a with a stride. Whole panels are stored. The
      * sum over k starts at zero and is then added, in order: for given operands every row gives the
      * same bits, whatever m. */

@@ -87,6 +87,15 @@ static void pack_columns(float *out, const float *v, size_t stride, size_t colum
         }
 }
 
+static void scale_rows(float *out, const float *in, size_t stride, size_t m, size_t n,
+                       float factor) {
+    for (size_t r = 0; r < m; r++, in += stride, out += n) {
+        size_t i = 0;
+        for (; i + LANES <= n; i += LANES) v_store(out + i, v_load(in + i) * factor);
+        if (i < n) v_store_head(out + i, v_load_head(in + i, n - i) * factor, n - i);
+    }
+}
+
 /* ---- the product ---- */
 
 /* `rows` is a constant wherever this is inlined. Three rows share a pointer: an address may have
@@ -374,6 +383,7 @@ const ec_cpu_kernels KERNELS = {
     .to_f32 = to_f32,
     .pack = pack,
     .pack_columns = pack_columns,
+    .scale_rows = scale_rows,
     .product = product,
     .epilogue = epilogue,
     .softmax_step = softmax_step,

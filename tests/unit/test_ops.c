@@ -158,7 +158,7 @@ typedef struct {
 } linear_case;
 
 /* The error allowed is relative to the sizes that were added up, not to their sum, which may
- * cancel: 1e-6 of sum |x w| (observed: 2.5e-7). */
+ * cancel: 4e-7 of sum |x w| (observed: 2e-7). */
 static void check_linear(const ec_backend *b, const linear_case *c) {
     float *const x = floats(c->m * c->k, 1.0f), *const before = floats(c->m * c->n, 2.0f);
     float *const y = c->in_place ? before : floats(c->m * c->n, 1.0f);
@@ -184,7 +184,7 @@ static void check_linear(const ec_backend *b, const linear_case *c) {
             if (c->scale) expected *= at(&scale, j);
             if (c->residual) expected += residual[i * c->n + j];
             const double error = fabs(y[i * c->n + j] - expected);
-            if (!(error <= 1e-6 * (size + 1.0)))
+            if (!(error <= 4e-7 * (size + 1.0)))
                 fail_msg(
                     "%s, m %zu k %zu n %zu, %s, gap %zu, bias %d scale %d residual %d in place "
                     "%d activation %d: y[%zu][%zu] = %.9g, expected %.9g",
@@ -246,7 +246,7 @@ static void linear_joins_its_blocks(void **state) {
                                         .residual = true,
                                         .in_place = true});
     check_linear(&b, &(linear_case){.m = 700, .k = 30, .n = 20, .bias = true});
-    check_linear(&b, &(linear_case){.m = 3, .k = 40, .n = 2500, .bias = true});
+    check_linear(&b, &(linear_case){.m = 3, .k = 40, .n = 1500, .bias = true});
     close_backend(&b);
 }
 
@@ -389,8 +389,8 @@ typedef struct {
     float q_size;
 } attention_case;
 
-/* Allowed: 1e-6 of the values' size, and what the rounding of scores (f32, relative 6e-8 of their
- * size) does to their exponentials. Observed: 2e-7. */
+/* Allowed: some roundings of the values' size, and as many of the scores' size, which become
+ * relative errors of their exponentials. Observed: 0.3 of it. */
 static void check_attention(const ec_backend *b, const attention_case *c) {
     const size_t width = c->heads * c->d, stride = 3 * width;
     float *const qkv = floats(c->n * c->t * stride, 1.0f), *const y =
@@ -403,7 +403,7 @@ static void check_attention(const ec_backend *b, const attention_case *c) {
                      EC_OK);
     double *const p = malloc(c->t * sizeof *p);
     assert_non_null(p);
-    const double limit = 1e-6 * (1.0 + c->q_size * sqrt((double)c->d));
+    const double limit = 5e-8 * (1.0 + c->q_size * sqrt((double)c->d));
     for (size_t image = 0; image < c->n; image++)
         for (size_t head = 0; head < c->heads; head++)
             for (size_t i = 0; i < c->t; i++) {
@@ -524,7 +524,7 @@ static void check_layer_norm(const ec_backend *b, size_t rows, size_t d, ec_dtyp
         for (size_t i = 0; i < d; i++) {
             const double unit = (x[r * d + i] - mu) / sqrt(var + eps);
             const double expected = unit * at(&w, i) + at(&bias, i);
-            if (!(fabs(y[r * d + i] - expected) <= 1e-6 * (1.0 + fabs(unit))))
+            if (!(fabs(y[r * d + i] - expected) <= 4e-7 * (1.0 + fabs(unit))))
                 fail_msg("%s, d %zu, mean %g, size %g: y[%zu][%zu] = %.9g, expected %.9g", b->name,
                          d, (double)mean, (double)size, r, i, (double)y[r * d + i], expected);
         }
@@ -532,14 +532,14 @@ static void check_layer_norm(const ec_backend *b, size_t rows, size_t d, ec_dtyp
     release_guarded();
 }
 
-/* The error allowed, 1e-6, is that of a few roundings (observed: 4e-7), also where the mean is a
- * thousand times the deviation. */
+/* The error allowed, 4e-7, is that of a few roundings (observed: 1.5e-7), also where the mean is a
+ * hundred thousand times the deviation. */
 static void layer_norm_is_the_double_loop(void **state) {
     ec_backend b = open_backend(state, 2);
     static const size_t d[] = {1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 64, 100, 127, 1024};
     for (size_t i = 0; i < sizeof d / sizeof *d; i++) {
         check_layer_norm(&b, 5, d[i], DTYPES[i % 3], 0.0f, 1.0f, 1e-5f);
-        check_layer_norm(&b, 2, d[i], DTYPES[i % 3], 1000.0f, 1.0f, 1e-5f);
+        check_layer_norm(&b, 2, d[i], DTYPES[i % 3], 1e5f, 1.0f, 1e-5f);
     }
     check_layer_norm(&b, 300, 200, EC_F16, 0.5f, 3.0f, 1e-6f); /* several tasks */
     close_backend(&b);
@@ -645,6 +645,24 @@ static void a_pool_runs_every_item_once(void **state) {
         ec_pool_run(pool, n, count_item, count);
         for (size_t i = 0; i < ITEMS; i++) assert_int_equal(count[i], i < n ? 1 : 0);
         if (loop % 500 == 0) usleep(2000); /* long enough for the others to fall asleep */
+    }
+    ec_pool_free(pool);
+}
+
+/* The caller is quick and runs out of items while the others are still at theirs. */
+static void count_slowly(void *context, size_t i, size_t worker) {
+    usleep(worker == 0 ? 1000 : 10000);
+    ((unsigned *)context)[i]++;
+}
+
+static void a_pool_waits_for_the_slowest(void **state) {
+    (void)state;
+    ec_pool *pool;
+    assert_int_equal(ec_pool_new(&pool, 3, NULL), EC_OK);
+    for (size_t loop = 0; loop < 5; loop++) {
+        unsigned count[ITEMS] = {0};
+        ec_pool_run(pool, 6, count_slowly, count);
+        for (size_t i = 0; i < 6; i++) assert_int_equal(count[i], 1);
     }
     ec_pool_free(pool);
 }
@@ -859,6 +877,7 @@ int main(void) {
         ON_EVERY_ISA(swiglu_is_the_double_loop),
         ON_EVERY_ISA(results_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(a_pool_runs_every_item_once),
+        cmocka_unit_test(a_pool_waits_for_the_slowest),
         cmocka_unit_test(a_pool_that_never_ran_can_be_freed),
         ON_EVERY_ISA(the_peak_is_plausible),
         cmocka_unit_test(an_unknown_instruction_set_is_named),
