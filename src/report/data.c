@@ -177,13 +177,14 @@ static double share(scale s, double value) {
 /* Fills `profile` and `sums` of root. A measured candidate's prediction is the left-out one: the
  * ranking's has seen the result. */
 static void profile(build *b, json_t *root) {
-    json_t *object = json_object(), *measured = json_array(), *predicted = json_array();
     double *rows = calloc(3 * b->n + 1, sizeof *rows);
     if (rows == NULL) {
         b->failed = true;
         return;
     }
+    json_t *object = json_object(), *measured = json_array(), *predicted = json_array();
     double *sum = rows, *with = rows + b->n, *without = rows + 2 * b->n;
+    for (size_t i = 0; b->m == 0 && i < b->n; i++) sum[i] = NAN;
     for (size_t k = 0; k < b->m; k++) {
         const scale s = scale_of(b, k);
         for (size_t i = 0; i < b->n; i++) {

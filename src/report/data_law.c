@@ -100,7 +100,7 @@ static json_t *fitted_law(build *b, size_t benchmark, const fit_points *p) {
     if (p->n < 2) {
         char text[160];
         snprintf(text, sizeof text,
-                 "a fit needs 2 candidates with both scores and a result; there %s %zu.",
+                 "A fit needs 2 candidates with both scores and a result; there %s %zu.",
                  p->n == 1 ? "is" : "are", p->n);
         return why(b, text);
     }

@@ -210,7 +210,16 @@ has "law-acc" "$point" 1
 # Every result the same: nothing to fit, nothing to scale.
 printf 'candidate,C,A acc,acc\na,1,0.5,7\nb,2,0.6,7\nc,3,0.4,7\nd,4,0.1,7\n' >flat.csv
 report flat flat flat.csv
-tells "No shading:"
+tells "No shading."
+
+# A study.yaml that somebody has only begun to write.
+mkdir empty bare
+printf 'version: 1\nname: empty\nbenchmarks: []\ncandidates: []\n' >empty/study.yaml
+report empty empty
+tells "There is nothing to rank by yet"
+printf 'version: 1\nname: bare\nbenchmarks: []\ncandidates:\n  - {name: only, A: 1, C: 2}\n' >bare/study.yaml
+report bare bare
+tells "0 candidates of 1 have been finetuned."
 
 # Many candidates: trials instead of the exact recursion; a long table begins with its first rows.
 awk 'BEGIN { print "candidate,C,A acc,acc"; for (i = 1; i <= 40; i++)

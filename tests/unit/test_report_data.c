@@ -283,7 +283,7 @@ static void what_cannot_be_computed_says_why(void **state) {
     fixture_open(&f, s.path, NULL);
     const json_t *law = of(nth(f.data, "benchmarks", 0), "law");
     assert_words(of(law, "why"),
-                 "a fit needs 2 candidates with both scores and a result; there is 1.");
+                 "A fit needs 2 candidates with both scores and a result; there is 1.");
     assert_non_null(strstr(json_string_value(of(of(f.data, "recall"), "why")), "1 of 3"));
     assert_true(json_is_null(json_array_get(of(nth(f.data, "benchmarks", 0), "z"), 0)));
     assert_int_equal(json_integer_value(of(f.data, "n_observed")), 1);

@@ -38,7 +38,7 @@ function headline() {
         else if (known(first.p_best) && n > 1)
             sentences.push(`At ${percent(data.options.level)} confidence no other candidate is as good.`);
     } else {
-        sentences.push(all.why || "There is nothing to rank by yet: no candidate has both scores or a result.");
+        sentences.push(`There is nothing to rank by yet: ${(all.why || "no candidate has both scores or a result").replace(/\.?$/, ".")}`);
     }
     return el("div", { class: "headline" },
         el("p", { class: "lead" }, sentences.join(" ")),
@@ -89,7 +89,7 @@ function cards() {
 
 function rankingSection(choice) {
     const ranking = data.rankings[choice];
-    const several = ranking.over.length > 1;
+    const several = ranking.over.length !== 1;
     const unit = several
         ? "Each benchmark is scaled from its worst candidate (0) to its best (1) and the mean is taken."
         : `In the units of ${ranking.name}; ${data.benchmarks[ranking.over[0]].direction > 0 ? "higher" : "lower"} is better.`;
@@ -139,7 +139,7 @@ const lawInWords = () => {
 const tells = (law) => Boolean(law.quality) && law.quality.n > law.quality.n_terms;
 
 function lawCaption(law) {
-    if (!law.w) return `No shading: ${law.why}`;
+    if (!law.w) return `No shading. ${law.why}`;
     const q = law.quality;
     const parts = [`${counted(law.n, "result")}`];
     parts.push(tells(law) ? `R\u00b2 ${q.r2.toFixed(4)} in-sample` : `no more than the ${q.n_terms} coefficients, so R\u00b2 says nothing`);
