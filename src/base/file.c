@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static ec_status read_all(ec_text *out, int fd, const char *path, size_t limit_bytes, ec_error *err) {
@@ -49,11 +50,29 @@ static bool write_all(int fd, const char *bytes, size_t size_bytes) {
     return true;
 }
 
+/* A device or a pipe is written to: a rename would put a regular file in the place of /dev/null. */
+static bool is_replaceable(const char *path) {
+    struct stat info;
+    return stat(path, &info) != 0 || S_ISREG(info.st_mode);
+}
+
+static ec_status write_through(const char *path, const void *bytes, size_t size_bytes,
+                               ec_error *err) {
+    const int fd = open(path, O_WRONLY | O_CLOEXEC);
+    const bool written = fd >= 0 && write_all(fd, bytes, size_bytes);
+    const int write_errno = errno;
+    const bool closed = fd >= 0 && close(fd) == 0;
+    if (written && closed) return EC_OK;
+    return ec_fail(err, EC_ERR_IO, "%s: cannot write: %s", path,
+                   strerror(written ? errno : write_errno));
+}
+
 ec_status ec_file_write(const char *path, const void *bytes, size_t size_bytes, ec_error *err) {
     if (strcmp(path, "-") == 0)
         return write_all(STDOUT_FILENO, bytes, size_bytes)
                    ? EC_OK
                    : ec_fail(err, EC_ERR_IO, "standard output: cannot write: %s", strerror(errno));
+    if (!is_replaceable(path)) return write_through(path, bytes, size_bytes, err);
 
     ec_text temporary = {0};
     ec_text_format(&temporary, "%s.%ld.tmp", path, (long)getpid());

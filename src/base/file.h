@@ -10,7 +10,8 @@
 ec_status ec_file_read(ec_text *out, const char *path, size_t limit_bytes, ec_error *err);
 
 /* Writes a whole file: to a temporary beside it, fsync, rename over `path`. A reader sees the old file
- * or the new one; on failure the old one stands and the temporary is gone. "-" writes to standard output. */
+ * or the new one; on failure the old one stands and the temporary is gone. "-" writes to standard output,
+ * and what is no regular file (a device, a pipe) is written to rather than replaced. */
 ec_status ec_file_write(const char *path, const void *bytes, size_t size_bytes, ec_error *err);
 
 #endif
