@@ -393,9 +393,14 @@ static ec_status simulate(ec_ranked *out, const ranking *r, size_t n_valued, ec_
     }
     for (size_t s = 0; s < n && r->chances_known; s++) {
         for (size_t place = 0; place < TOP && podiums[s].row[place] != SIZE_MAX; place++) {
-            out[podiums[s].row[place]].p_top3 += 1.0 / (double)n;
-            if (place == 0) out[podiums[s].row[0]].p_best += 1.0 / (double)n;
+            out[podiums[s].row[place]].p_top3 += 1.0;
+            if (place == 0) out[podiums[s].row[0]].p_best += 1.0;
         }
+    }
+    /* Counts until here, so that a certainty is exactly 1. */
+    for (size_t k = 0; k < n_valued && r->chances_known; k++) {
+        out[k].p_best /= (double)n;
+        out[k].p_top3 /= (double)n;
     }
     free(memory);
     free(podiums);
