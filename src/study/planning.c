@@ -57,10 +57,7 @@ static void place_points(ec_planning *p, const ec_study *study, const double *a,
     const range c_range = range_of(c, n);
     for (size_t i = 0; i < n; i++) {
         const double x = normalise(c[i], c_range);
-        if (needs_scores && (isnan(a[i]) || isnan(x))) {
-            p->n_unplaced++;
-            continue;
-        }
+        if (needs_scores && (isnan(a[i]) || isnan(x))) continue;
         p->a[p->n] = isnan(a[i]) ? 0.0 : a[i];
         p->c[p->n] = isnan(x) ? 0.0 : x;
         p->names[p->n] = study->candidates[i].name;
@@ -83,6 +80,7 @@ static void list_taken(ec_planning *p, const ec_numbers *numbers, const double *
         ec_planning_take(p, k);
         p->y[p->n_taken - 1] = y[i];
     }
+    p->n_unplaced = n - p->n_trained - p->n_pending - (p->n - p->n_taken);
 }
 
 ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_numbers *numbers,

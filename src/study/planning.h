@@ -22,8 +22,9 @@ typedef struct ec_planning {
     size_t *taken;      /* [n_taken] points trained or being trained, room for n */
     double *y;          /* [n_taken] NaN: being trained */
     size_t n_taken;
-    bool *is_taken;                          /* [n] the same as a mask */
-    size_t n_trained, n_pending, n_unplaced; /* candidates of the study, for messages */
+    bool *is_taken; /* [n] the same as a mask */
+    /* Candidates of the study, for messages; each counts once, n_unplaced of them lack a score. */
+    size_t n_trained, n_pending, n_unplaced;
 } ec_planning;
 
 /* `pending` [n_candidates]: asked of anybody and not answered. The policy `random` needs no scores

@@ -99,6 +99,7 @@ static void the_pending_are_taken_without_a_result(void **state) {
     plan(f, EC_POLICY_EI);
     assert_int_equal(f->plan.n_taken, 1);
     assert_int_equal(f->plan.n_pending, 2);
+    assert_int_equal(f->plan.n_unplaced, 1); /* the other one without scores is being trained */
     assert_int_equal(f->plan.taken[0], 1);
     assert_true(isnan(f->plan.y[0]));
     assert_true(f->plan.is_taken[1] && !f->plan.is_taken[0]);
