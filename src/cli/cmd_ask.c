@@ -33,6 +33,7 @@ static const option OPTIONS[] = {
     [O_BUDGET] = {.name = "budget",
                   .argument = "HOURS",
                   .type = VALUE_NUMBER,
+                  .low = 0.001,
                   .high = 1e12,
                   .help =
                       "only candidates whose declared cost fits in so many GPU-hours, all pending "

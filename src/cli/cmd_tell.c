@@ -13,6 +13,7 @@ static const option OPTIONS[] = {
     [O_HOURS] = {.name = "hours",
                  .argument = "HOURS",
                  .type = VALUE_NUMBER,
+                 .low = 0.001,
                  .high = 1e12,
                  .help = "GPU-hours that the finetuning took"},
     [O_SOURCE] = {.name = "source",

@@ -107,5 +107,9 @@ CSV
 if run 0 study new costs --import costs.csv; then
     run 0 ask costs --budget 200 --json
     json '[.candidates[].name] == ["cheap"]'
+    run 2 ask costs --budget 0 # not: any budget
+    says "--budget takes a number from 0.001"
+    run 2 tell costs cheap mme=3 --hours 0 # not: as expected
+    says "--hours takes a number from 0.001"
 fi
 finish
