@@ -1,10 +1,12 @@
 /* sheet_csv.c - a sheet as CSV: one row a candidate
  *
- *     candidate, C, C_se, A, A_se, cost, hours     the candidate, its scores, GPU-hours of a
- * finetuning A <benchmark>, A_se <benchmark>              an alignment score for one benchmark
- *     anything else                                a benchmark; its cells are results
+ *     candidate                    its name; required, and first
+ *     C, C_se, A, A_se             its scores and their standard errors
+ *     cost, hours                  GPU-hours of a finetuning, expected and spent
+ *     A <benchmark>, A_se ...      an alignment score for one benchmark
+ *     anything else                a benchmark; its cells are results
  *
- * Only `candidate` is required, and comes first. An empty cell is a missing number.
+ * An empty cell is a missing number.
  */
 #include "study/sheet.h"
 
