@@ -173,12 +173,16 @@ static void check_linear(const ec_backend *b, const linear_case *c) {
                            .residual = c->residual ? before : NULL};
     assert_int_equal(b->linear(b->state, y, x, c->m, c->k, &w, &e), EC_OK);
 
+    double *const weight = malloc(c->n * c->k * sizeof *weight);
+    assert_non_null(weight);
+    for (size_t i = 0; i < c->n * c->k; i++) weight[i] = at(&w, i);
     for (size_t i = 0; i < c->m; i++)
         for (size_t j = 0; j < c->n; j++) {
             double sum = c->bias ? at(&bias, j) : 0.0, size = fabs(sum);
             for (size_t p = 0; p < c->k; p++) {
-                sum += (double)x[i * c->k + p] * at(&w, j * c->k + p);
-                size += fabs((double)x[i * c->k + p] * at(&w, j * c->k + p));
+                const double term = x[i * c->k + p] * weight[j * c->k + p];
+                sum += term;
+                size += fabs(term);
             }
             double expected = activation_of(sum, c->activation);
             if (c->scale) expected *= at(&scale, j);
@@ -192,6 +196,7 @@ static void check_linear(const ec_backend *b, const linear_case *c) {
                     c->residual, c->in_place, c->activation, i, j, (double)y[i * c->n + j],
                     expected);
         }
+    free(weight);
     release_guarded();
 }
 
