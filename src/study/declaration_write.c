@@ -94,7 +94,9 @@ static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
 void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
     const ec_sheet *sheet = &declaration->sheet;
     char hours[EC_NUMBER_SIZE];
-    ec_text_add(out, "# A study of eyechart. What each line means: docs/formats.md.\nversion: 1\n");
+    ec_text_add(out, "# A study of eyechart. What each line means: docs/formats.md.\n"
+                     "# What was imported or told is in study.db; 'eyechart study show' lists it.\n"
+                     "version: 1\n");
     if (sheet->name != NULL) {
         ec_text_add(out, "name: ");
         write_word(out, sheet->name);
