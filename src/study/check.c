@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "study/names.h"
 #include "study/study_internal.h"
 
 typedef struct {
@@ -85,6 +86,46 @@ static bool is_constant(const double *values, size_t n) {
     return count_known(values, n) >= 2;
 }
 
+typedef struct {
+    double value;
+    size_t candidate;
+} entry;
+
+static int by_value(const void *left, const void *right) {
+    const entry *x = left, *y = right;
+    if (x->value != y->value) return x->value < y->value ? -1 : 1;
+    return x->candidate < y->candidate ? -1 : x->candidate > y->candidate;
+}
+
+/* Says whether values look like numbers in two units, such as a fraction among percentages: those
+ * above 0 fall apart into two groups. The smaller one is named. */
+static bool check_units(findings *f, const ec_study *study, const double *values,
+                        const char *what) {
+    static const double apart = 20.0; /* the paper's scores and results: up to 2.6 */
+    const size_t n = ec_study_n_candidates(study);
+    size_t m = 0, cut = 0;
+    entry *e = malloc((n + 1) * sizeof *e);
+    f->failed = f->failed || e == NULL;
+    if (e == NULL) return false;
+    for (size_t i = 0; i < n; i++)
+        if (values[i] > 0.0) e[m++] = (entry){values[i], i};
+    qsort(e, m, sizeof *e, by_value);
+    for (size_t k = 1; k < m; k++)
+        if (e[k].value > apart * e[k - 1].value) cut = k;
+    if (cut > 0) {
+        const bool low = 2 * cut < m;
+        name_list odd = {0};
+        for (size_t k = low ? 0 : cut; k < (low ? cut : m); k++)
+            list_name(&odd, study->candidates[e[k].candidate].name);
+        add(f, EC_FINDING_WARNING,
+            "%.80s: %g or %s for %s, %g or %s for the others; are all in the same unit?", what,
+            e[low ? cut - 1 : cut].value, low ? "less" : "more", end_list(&odd),
+            e[low ? cut : cut - 1].value, low ? "more" : "less");
+    }
+    free(e);
+    return cut > 0;
+}
+
 static void check_declared(findings *f, const ec_study *study) {
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     double weights = 0.0;
@@ -150,7 +191,14 @@ static void check_scores(findings *f, const ec_study *study, const ec_numbers *x
             "C is the same for every candidate: it cannot be normalised and the law has no use "
             "for it; check the scores");
 
+    check_units(f, study, x->c, "C");
     check_alignment(f, study, x);
+    bool told = false; /* once: one A may stand for every benchmark */
+    for (size_t b = 0; b < ec_study_n_benchmarks(study) && !told; b++) {
+        char what[EC_NAME_MAX_BYTES + sizeof "A for "];
+        snprintf(what, sizeof what, "A for %s", ec_study_benchmark(study, b)->name);
+        told = check_units(f, study, x->a + b * n, what);
+    }
 }
 
 static void check_costs(findings *f, const ec_study *study, const ec_numbers *x) {
@@ -177,6 +225,7 @@ static void check_results(findings *f, const ec_study *study, const ec_numbers *
             add(f, EC_FINDING_WARNING,
                 "%.80s: all %zu results are the same: nothing can be learnt from them; check them",
                 benchmark->name, known);
+        check_units(f, study, z, benchmark->name);
         char fault[EC_RANGE_TEXT_SIZE];
         for (size_t i = 0; i < n; i++)
             if (ec_benchmark_excludes(fault, benchmark, z[i]))

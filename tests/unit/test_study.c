@@ -701,6 +701,11 @@ static void assert_finds(const char *yaml, const char *csv, fixture *f, ec_findi
     free(findings);
 }
 
+/* y has A in percent and C as a fraction. */
+static const char UNITS[] =
+    "benchmarks: [{name: MME}, {name: GQA}]\n"
+    "candidates: [{name: x, A: 0.5, C: 13}, {name: y, A: 55, C: 0.2}, {name: z, A: 0.8, C: 26}]\n";
+
 static void check_finds_what_would_weaken_a_ranking(void **state) {
     fixture *f = *state;
     assert_finds("benchmarks: [{name: MME}]\ncandidates: []\n", NULL, f, EC_FINDING_ERROR,
@@ -723,6 +728,11 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
     assert_finds(YAML, NULL, f, EC_FINDING_NOTE, "without results for every benchmark: best, good");
     assert_finds("benchmarks: [{name: MME, range: [6, 7]}]\ncandidates: [{name: good}]\n", NULL, f,
                  EC_FINDING_WARNING, "MME of 'good': 5 is outside the range [6, 7]");
+    assert_finds(UNITS, "candidate,GQA\nx,0.61\ny,60\nz,0\n", f, EC_FINDING_WARNING,
+                 "A for MME: 55 or more for y, 0.8 or less for the others");
+    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING,
+                 "C: 0.2 or less for y, 13 or more for the others");
+    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "GQA: 60 or more for y, 0.61 or less");
 }
 
 /* ---- size --------------------------------------------------------------------------------- */
