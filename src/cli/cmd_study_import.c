@@ -31,10 +31,11 @@ static const example EXAMPLES[] = {
 };
 
 static void print_text(const ec_import_summary *s, const char *file) {
-    printf("%s: %zu candidates", file, s->n_candidates);
+    printf("%s: %zu candidate%s", file, s->n_candidates, s->n_candidates == 1 ? "" : "s");
     if (s->n_added > 0) printf(" (%zu new)", s->n_added);
-    printf("; %zu scores and %zu results recorded, %zu numbers known already\n", s->n_scores,
-           s->n_observations, s->n_unchanged);
+    printf("; %zu score%s and %zu result%s recorded, %zu number%s known already\n", s->n_scores,
+           s->n_scores == 1 ? "" : "s", s->n_observations, s->n_observations == 1 ? "" : "s",
+           s->n_unchanged, s->n_unchanged == 1 ? "" : "s");
 }
 
 static void print_json(const ec_study *study, const ec_import_summary *s, const char *file) {

@@ -73,7 +73,7 @@ json_t *data_recall(build *b) {
     if (complete < b->n || b->n < 3 || b->m == 0) {
         snprintf(text, sizeof text,
                  "%zu of %zu candidates have both scores and all results. A policy can be replayed "
-                 "only where the result of each of three or more candidates is known.",
+                 "only where all results of all candidates are known, of three at least.",
                  b->m > 0 ? complete : 0, b->n);
         return why(b, text);
     }

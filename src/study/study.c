@@ -69,6 +69,11 @@ static ec_status check_folder(const char *path, ec_error *err) {
                        "'eyechart study new %s' makes a new one",
                        path, ec_study_builtin(0), ec_study_builtin(1), path);
     }
+    const char *slash = strrchr(path, '/'), *name = slash != NULL ? slash + 1 : path;
+    if (!S_ISDIR(info.st_mode) &&
+        (strcmp(name, "study.yaml") == 0 || strcmp(name, "study.db") == 0))
+        return ec_fail(err, EC_ERR_NOT_FOUND,
+                       "%s: a file of a study; name the folder that it is in", path);
     if (!S_ISDIR(info.st_mode))
         return ec_fail(err, EC_ERR_NOT_FOUND,
                        "%s: a file, expected the folder of a study; 'eyechart study new FOLDER "

@@ -113,7 +113,10 @@ static void what_is_no_study_is_refused_with_what_to_do(void **state) {
     assert_says(ec_study_open(&study, f->folder, &err), EC_ERR_NOT_FOUND, &err,
                 "no study.yaml in it");
     assert_says(ec_study_open(&study, folder_join(f->path, "study.yaml"), &err), EC_ERR_NOT_FOUND,
-                &err, "a file");
+                &err, "name the folder that it is in");
+    folder_write(folder_join(f->folder, "x.csv"), "");
+    assert_says(ec_study_open(&study, folder_join(f->folder, "x.csv"), &err), EC_ERR_NOT_FOUND,
+                &err, "a file, expected the folder of a study");
     assert_int_not_equal(access(folder_join(f->folder, "study.db"), F_OK),
                          0); /* nothing was written */
 }
