@@ -129,6 +129,12 @@ static int mark(bool *marked, const ec_study *study, const option_value *benchma
 int selection_make(selection *out, const ec_study *study, const option_value *benchmarks,
                    const option_value *groups) {
     const size_t n = ec_study_n_benchmarks(study);
+    *out = (selection){0};
+    if (n == 0) {
+        note("the study %s has no benchmarks; add some under 'benchmarks:' in study.yaml",
+             ec_study_name(study));
+        return EXIT_DATA;
+    }
     const bool all = !benchmarks->given && !groups->given;
     bool *marked = allocate(n, sizeof *marked);
     *out = (selection){.index = allocate(n, sizeof *out->index)};

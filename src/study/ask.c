@@ -147,6 +147,9 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
     if (ec_study_n_candidates(q->study) == 0)
         return ec_fail(q->err, EC_ERR_ARG,
                        "%s: study.yaml declares no candidates; add some under 'candidates:'", path);
+    if (ec_study_n_benchmarks(q->study) == 0)
+        return ec_fail(q->err, EC_ERR_ARG,
+                       "%s: study.yaml declares no benchmarks; add some under 'benchmarks:'", path);
     if (plan->n == 0)
         return ec_fail(q->err, EC_ERR_ARG,
                        "%s: no candidate has both A and C, which the policy '%s' needs; import "

@@ -92,4 +92,12 @@ run 2 study shwo
 says "there is no command 'study shwo'; did you mean 'study show'?"
 run 3 study show nowhere/
 says "nowhere"
+
+# Scores alone, no column of results: what is missing is the benchmarks.
+printf 'candidate,A,C\nx,0.5,14\ny,0.6,13\n' >scores.csv
+run 0 study new scores --import scores.csv
+for command in rank fit simulate ask; do
+    run 3 $command scores
+    says "no benchmarks; add some under 'benchmarks:'"
+done
 finish
