@@ -194,12 +194,23 @@ static void print_title(const ranking *r) {
     printf("; %zu samples, seed %llu\n", r->options.n_samples, (unsigned long long)r->options.seed);
 }
 
+static bool has_chances(const ranking *r) {
+    for (size_t i = 0; i < r->table.n_candidates; i++)
+        if (!isnan(r->rows[i].p_best)) return true;
+    return false;
+}
+
 /* What a ranking on next to nothing rests on. */
 static void print_basis(const ranking *r) {
-    if (r->n_used >= 2) return;
+    const bool is_law = r->options.model == EC_RANK_LAW;
+    if (r->n_used >= 2 && (!is_law || has_chances(r))) return;
     const char *text =
-        r->options.model == EC_RANK_LAW ? "The law cannot be fitted to fewer than 2 results, so "
-                                          "only what was measured is ranked."
+        r->n_used >= 2
+            ? "Too few results for intervals and chances: they take two candidates more than the "
+              "law has coefficients, on every benchmark. --model gp has them from two results on, "
+              "a smaller --law-model sooner than a larger one."
+        : is_law ? "The law cannot be fitted to fewer than 2 results, so "
+                   "only what was measured is ranked."
         : r->n_used == 0
             ? "No result is known, so the order is that of A + C: the law says that more of both "
               "is "
@@ -211,6 +222,10 @@ static void print_basis(const ranking *r) {
               "rests on A + C, bent by that result. From the second result on there are intervals.";
     putchar('\n');
     print_wrapped(stdout, 0, text);
+    if (!is_law && r->n_measured > r->n_used)
+        print_wrapped(stdout, 0,
+                      "Only candidates with both scores count here; results of others are shown, "
+                      "not ranked.");
 }
 
 static void chance_cell(text_table *table, double chance) {
@@ -280,8 +295,9 @@ static void print_hours(const ranking *r) {
         printf("GPU-hours: not known; declare 'cost' in study.yaml or give --hours to tell.\n");
         return;
     }
-    printf("GPU-hours: %.6g spent on %zu finetuned, %.6g to spend on the other %zu", s->hours_spent,
-           s->n_observed, s->hours_left, n - s->n_observed);
+    printf("GPU-hours: %.6g spent on %zu finetuned", s->hours_spent, s->n_observed);
+    if (s->n_observed < n)
+        printf(", %.6g to spend on the other %zu", s->hours_left, n - s->n_observed);
     if (s->n_cost_unknown > 0) printf("; %zu of unknown cost not counted", s->n_cost_unknown);
     puts(".");
 }
@@ -290,16 +306,16 @@ static void print_text(const ranking *r) {
     print_title(r);
     print_basis(r);
     print_rows(r);
-    char text[512];
+    char text[512], mark[60] = "";
+    if (has_chances(r))
+        snprintf(mark, sizeof mark, " * cannot be told from the first at %g %%.",
+                 100.0 * r->options.level);
     snprintf(text, sizeof text,
-             "%s Predictions and intervals are what a finetuning would measure. * cannot be told "
-             "from the "
-             "first at %g %%.%s",
+             "%s Predictions and intervals are what a finetuning would measure.%s%s",
              r->over->n > 1 ? "Each benchmark counts from 0 (worst candidate) to 1 (best); "
                               "measured means on every one."
                             : "In the benchmark's own units.",
-             100.0 * r->options.level,
-             r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
+             mark, r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
     print_wrapped(stdout, 0, text);
     print_hours(r);
 }

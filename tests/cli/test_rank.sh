@@ -56,6 +56,20 @@ json '.candidates[0] | .name == "C+D@336" and .measured == 1'
 
 run 0 rank paper-2024 --model law --benchmark MMBench --known CLIP@224 --known DINOv2 --known DiT --json
 json '.model == "law" and .law_model == "quadratic" and .ridge == 0'
+run 0 rank paper-2024 --model law --benchmark MMBench --known CLIP@224 --known DINOv2 --known DiT
+prints "Too few results for intervals and chances"
+check "nothing is marked, so the mark is not explained" test "$(grep -cF 'cannot be told' out)" -eq 0
+run 0 rank paper-2024 --model law
+check "with enough results they are there" test "$(grep -cF 'Too few' out)" -eq 0
+prints 'cannot be told'
+
+# The better result is of a candidate without scores: it has no place yet, and that is said.
+printf 'candidate,A,C,MME\nx,0.5,14,500\nz,,,1000\n' >unscored.csv
+run 0 study new unscored --import unscored.csv
+run 0 rank unscored
+prints "Only candidates with both scores count here"
+run 0 rank paper-2024 --known SigLIP
+check "everybody has scores" test "$(grep -cF 'Only candidates' out)" -eq 0
 run 0 rank
 says "built-in paper-2024"
 prints "p(best)"
