@@ -11,7 +11,8 @@
 static const struct {
     const char *name, *summary;
 } POLICIES[EC_POLICIES] = {
-    [EC_POLICY_PRIOR] = {"prior", "train in the order of a + c, the largest first"},
+    [EC_POLICY_PRIOR] = {"prior",
+                         "train in the order of A + C, each scaled to 0-1, the largest first"},
     [EC_POLICY_AC] = {"ac",
                       "the paper's region sampling: a random candidate from a region of the (A, C) "
                       "plane without a trained one"},
@@ -103,12 +104,12 @@ static standing stand(const double *score, const double *p, const bool *taken, s
     return s;
 }
 
-/* "largest a + c of the 9 candidates left (1.42; next C+D@224, 1.39)" */
+/* "largest A + C, each scaled to 0-1, of the 9 candidates left (1.42; next C+D@224, 1.39)" */
 static void explain_score(ec_text *text, const char *criterion, const double *score,
                           const standing *s, size_t choice, size_t n, const char *const *names) {
     if (s->n_better == 0)
-        ec_text_format(text, "largest %s of the %zu candidates left (%.4g", criterion, s->n_left,
-                       score[choice]);
+        ec_text_format(text, "largest %s of the %zu candidate%s left (%.4g", criterion, s->n_left,
+                       s->n_left == 1 ? "" : "s", score[choice]);
     else
         ec_text_format(text, "number %zu by %s of the %zu candidates left (%.4g", s->n_better + 1,
                        criterion, s->n_left, score[choice]);
@@ -162,7 +163,7 @@ static void explain_model(ec_text *text, const ec_choice *c, const ec_trained *t
 static const char *criterion_of(ec_policy policy) {
     switch (policy) {
     case EC_POLICY_PRIOR:
-        return "a + c";
+        return "A + C, each scaled to 0-1,";
     case EC_POLICY_EI:
         return "expected improvement";
     case EC_POLICY_EXPLOIT:

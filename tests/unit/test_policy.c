@@ -331,7 +331,7 @@ static void reasons_name_the_numbers_that_decided(void **state) {
     const size_t index[] = {0, 3};
     const double y[] = {f.z[0], f.z[3]};
     const ec_trained two = {.n = 2, .index = index, .y = y}, none = {0};
-    char reason[400], expected[100];
+    char reason[400], expected[120];
 
     size_t best = 1, second = 2; /* by a + c, of the 11 left */
     for (size_t i = 1; i < data.n; i++)
@@ -341,12 +341,12 @@ static void reasons_name_the_numbers_that_decided(void **state) {
     assert_int_not_equal(best, second);
     ec_policy_reason(reason, sizeof reason, EC_POLICY_PRIOR, &f.space, &two, best, names);
     snprintf(expected, sizeof expected,
-             "largest a + c of the 11 candidates left (%.4g; next %s, %.4g)", f.a[best] + f.c[best],
-             names[second], f.a[second] + f.c[second]);
+             "largest A + C, each scaled to 0-1, of the 11 candidates left (%.4g; next %s, %.4g)",
+             f.a[best] + f.c[best], names[second], f.a[second] + f.c[second]);
     assert_string_equal(reason, expected);
     ec_policy_reason(reason, sizeof reason, EC_POLICY_PRIOR, &f.space, &two, second, names);
     snprintf(expected, sizeof expected,
-             "number 2 by a + c of the 11 candidates left (%.4g; first %s",
+             "number 2 by A + C, each scaled to 0-1, of the 11 candidates left (%.4g; first %s",
              f.a[second] + f.c[second], names[best]);
     assert_non_null(strstr(reason, expected));
 
