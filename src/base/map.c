@@ -10,7 +10,8 @@
 
 ec_status ec_map_open(ec_map *out, const char *path, ec_error *err) {
     *out = (ec_map){0};
-    const int fd = open(path, O_RDONLY | O_CLOEXEC);
+    /* Non-blocking, or a pipe in a downloaded folder would be waited for. */
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
         return ec_fail(err, errno == ENOENT || errno == ENOTDIR ? EC_ERR_NOT_FOUND : EC_ERR_IO,
                        "%s: cannot open: %s", path, strerror(errno));

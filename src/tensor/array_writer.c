@@ -54,7 +54,7 @@ static ec_status make_header(unsigned char out[HEADER_BYTES], const ec_array_wri
         ec_text_format(&text, "{'descr': '%s', 'fortran_order': False, 'shape': (",
                        w->dtype == EC_F16 ? "<f2" : "<f4");
         shape_text(&text, w, n_rows);
-        ec_text_add(&text, "), }");
+        ec_text_add(&text, w->n_dims == 0 ? ",), }" : "), }"); /* a tuple of one has a comma */
     } else {
         prefix = 8;
         ec_text_format(&text, "{\"%s\":{\"dtype\":\"%s\",\"shape\":[", w->name,

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MAX_VALUES = 20000000, MAX_MEMO = 20000000 };
+/* A tensor takes some 20 values. A storage is named by a number. */
+enum { MAX_VALUES = 1 << 22, MAX_STORAGE_NAME = 64 };
 
 typedef enum {
     NONE,
@@ -298,12 +299,13 @@ static void set_items(machine *m, size_t n, bool marked) {
 
 static void memo_put(machine *m, size_t at) {
     if (m->status != EC_OK) return;
-    if (m->stack.n == 0 || at >= MAX_MEMO || at > m->memo.n + 1000000) {
+    /* Numbers count up from 0 and each takes an instruction, so that the program is longer. */
+    if (m->stack.n == 0 || at >= m->size_bytes) {
         refuse(m, "remembers a value that is not there, or too many");
         return;
     }
     while (m->memo.n <= at) {
-        size_t *slot = grow(m, &m->memo, sizeof *slot, MAX_MEMO);
+        size_t *slot = grow(m, &m->memo, sizeof *slot, MAX_VALUES);
         if (slot == NULL) return;
         *slot = 0;
     }
@@ -563,10 +565,18 @@ static char *copy_string(const value *string) {
     return copy;
 }
 
-static ec_status export_item(const machine *m, ec_pickled_tensor *out, const item *it) {
+/* `name_bytes` is what the names may still take: each is written in the program once. Without it a
+ * long name that is recalled for many tensors would be copied for each. */
+static ec_status export_item(const machine *m, ec_pickled_tensor *out, const item *it,
+                             size_t *name_bytes) {
     const value *key = value_at(m, it->key), *tensor = value_at(m, it->value);
     if (key->kind != STRING || memchr(key->as.string.at, 0, key->as.string.size) != NULL)
         return ec_fail(m->err, EC_ERR_FORMAT, "%s: a key of the dictionary is not a name", m->path);
+    if (key->as.string.size > *name_bytes)
+        return ec_fail(m->err, EC_ERR_FORMAT,
+                       "%s: the names of the tensors are longer than the file that lists them",
+                       m->path);
+    *name_bytes -= key->as.string.size;
     out->name = copy_string(key);
     if (out->name == NULL) return ec_fail(m->err, EC_ERR_NOMEM, "%s: out of memory", m->path);
     if (tensor->kind != TENSOR)
@@ -576,7 +586,8 @@ static ec_status export_item(const machine *m, ec_pickled_tensor *out, const ite
             out->name);
     const value *storage = value_at(m, tensor->as.tensor.storage);
     const value *storage_key = value_at(m, storage->as.storage.key);
-    if (memchr(storage_key->as.string.at, 0, storage_key->as.string.size) != NULL)
+    if (storage_key->as.string.size > MAX_STORAGE_NAME ||
+        memchr(storage_key->as.string.at, 0, storage_key->as.string.size) != NULL)
         return ec_fail(m->err, EC_ERR_FORMAT,
                        "%s: tensor '%.80s': the name of its storage is broken", m->path, out->name);
     out->storage = copy_string(storage_key);
@@ -595,10 +606,11 @@ static ec_status export_dict(machine *m, ec_pickled_tensor **out, size_t *n_out)
         return refuse(m, "the program does not leave one dictionary of tensors");
     ec_pickled_tensor *tensors = calloc(m->items.n + 1, sizeof *tensors);
     if (tensors == NULL) return ec_fail(m->err, EC_ERR_NOMEM, "%s: out of memory", m->path);
-    size_t n = 0;
+    size_t n = 0, name_bytes = m->size_bytes;
     const item *items = m->items.data;
     for (size_t i = 0; i < m->items.n && m->status == EC_OK; i++)
-        if (items[i].dict == result) m->status = export_item(m, &tensors[n++], &items[i]);
+        if (items[i].dict == result)
+            m->status = export_item(m, &tensors[n++], &items[i], &name_bytes);
     if (m->status != EC_OK) {
         ec_pickled_free(tensors, n);
         return m->status;

@@ -13,7 +13,7 @@
 #include "base/file.h"
 #include "base/text.h"
 
-enum { MAX_INDEX_BYTES = 256 << 20, MAX_SHARDS = 10000 };
+enum { MAX_INDEX_BYTES = 256 << 20 };
 
 typedef struct {
     char *name;
@@ -98,35 +98,32 @@ static char *sibling(const char *path, const char *name) {
     return text.data;
 }
 
-/* The distinct shard names of a weight_map, in order of appearance. */
+static int by_text(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* The distinct shard names of a weight_map, sorted: *out, an array of its own, borrows them from
+ * it. */
 static ec_status list_shards(const char ***out, size_t *n_out, const json_t *map, const char *path,
                              ec_error *err) {
-    const char **names = NULL;
-    size_t n = 0;
+    *n_out = 0;
+    *out = calloc(json_object_size(map) + 1, sizeof **out);
+    if (*out == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    const char **names = *out;
+    size_t n_tensors = 0;
     const char *tensor;
     json_t *value;
     json_object_foreach((json_t *)map, tensor, value) {
         const char *name = json_string_value(value);
-        if (name == NULL || name[0] == '\0' || strchr(name, '/') != NULL ||
-            strcmp(name, "..") == 0) {
-            free(names);
+        if (name == NULL || name[0] == '\0' || strchr(name, '/') != NULL || strcmp(name, "..") == 0)
             return ec_fail(err, EC_ERR_FORMAT,
                            "%s: tensor '%.80s': the file is not the name of one beside the index",
                            path, tensor);
-        }
-        size_t i = 0;
-        while (i < n && strcmp(names[i], name) != 0) i++;
-        if (i < n) continue;
-        const char **grown = n < MAX_SHARDS ? realloc(names, (n + 1) * sizeof *names) : NULL;
-        if (grown == NULL) {
-            free(names);
-            return ec_fail(err, EC_ERR_FORMAT, "%s: names more than %d files", path, MAX_SHARDS);
-        }
-        names = grown;
-        names[n++] = name;
+        names[n_tensors++] = name;
     }
-    *out = names;
-    *n_out = n;
+    qsort(names, n_tensors, sizeof *names, by_text);
+    for (size_t i = 0; i < n_tensors; i++)
+        if (*n_out == 0 || strcmp(names[*n_out - 1], names[i]) != 0) names[(*n_out)++] = names[i];
     return EC_OK;
 }
 
@@ -136,6 +133,12 @@ static int by_name(const void *a, const void *b) {
 
 static int key_by_name(const void *key, const void *b) {
     return strcmp(key, ((const entry *)b)->name);
+}
+
+/* NULL if there is no such tensor. Needs the entries sorted. */
+static const entry *find_entry(const ec_weights *w, const char *name) {
+    if (w->n_entries == 0) return NULL; /* bsearch must not be given NULL */
+    return bsearch(name, w->entry, w->n_entries, sizeof *w->entry, key_by_name);
 }
 
 /* Sorts; a name that comes twice is an error. */
@@ -153,8 +156,10 @@ static ec_status check_index(const ec_weights *w, const json_t *map, const char 
     const char *tensor;
     json_t *value;
     json_object_foreach((json_t *)map, tensor, value) {
-        const entry *e = bsearch(tensor, w->entry, w->n_entries, sizeof *w->entry, key_by_name);
-        if (e == NULL || !ends_with(e->file, json_string_value(value)))
+        const entry *e = find_entry(w, tensor);
+        const char *slash = e != NULL ? strrchr(e->file, '/') : NULL;
+        const char *file = slash != NULL ? slash + 1 : e != NULL ? e->file : "";
+        if (strcmp(file, json_string_value(value)) != 0)
             return ec_fail(
                 err, EC_ERR_FORMAT,
                 "%s: tensor '%.80s' should be in %s and is not; download that file again", path,
@@ -289,8 +294,7 @@ const ec_tensor *ec_weights_tensor(const ec_weights *w, size_t i) {
 }
 
 const ec_tensor *ec_weights_find(const ec_weights *w, const char *name) {
-    if (w->n_entries == 0) return NULL;
-    const entry *e = bsearch(name, w->entry, w->n_entries, sizeof *w->entry, key_by_name);
+    const entry *e = find_entry(w, name);
     return e != NULL ? &e->tensor : NULL;
 }
 

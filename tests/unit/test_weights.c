@@ -175,6 +175,59 @@ static void a_pickle_can_do_nothing_but_name_tensors(void **state) {
            "ends in the middle");
     REFUSE("\x80\x02}r\xff\xff\xff\xff.", "not there, or too many");
     REFUSE("\x80\x02)Q.", "not a storage");
+    /* a number of the memo that no program of this length counts to: it would be allocated */
+    REFUSE("\x80\x02}r\x20\0\0\0.", "not there, or too many");
+}
+
+/* A program that makes a tensor in storage `key`, remembers it as 1, and names it `name` n times.
+ */
+static ec_text recalling_pickle(const char *key, const char *name, int n) {
+    ec_text p = {0};
+    const unsigned char key_size = (unsigned char)strlen(key),
+                        name_size = (unsigned char)strlen(name);
+    ec_text_add(&p,
+                "\x80\x02"
+                "ctorch._utils\n_rebuild_tensor_v2\n((\x8c\x07storagectorch\nFloatStorage\n\x8c");
+    ec_text_add_bytes(&p, &key_size, 1);
+    ec_text_add(&p, key);
+    ec_text_add_bytes(&p,
+                      "\x8c\x03"
+                      "cpuK\x01tQK\0K\x01\x85K\x01\x85tRq\x01"
+                      "0\x8c",
+                      23);
+    ec_text_add_bytes(&p, &name_size, 1);
+    ec_text_add(&p, name);
+    ec_text_add(&p, "q\x02"
+                    "0}(");
+    for (int i = 0; i < n; i++) ec_text_add(&p, "h\x02h\x01");
+    ec_text_add(&p, "u.");
+    return p;
+}
+
+/* Four bytes recall a long name: copied for each tensor, a small file would fill the memory. */
+static void recalled_names_are_not_multiplied(void **state) {
+    (void)state;
+    char name[251];
+    memset(name, 'n', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    ec_pickled_tensor *tensors;
+    size_t n;
+    ec_error err = {.message = ""};
+    ec_text p = recalling_pickle("0", name, 1);
+    if (ec_pickle_read(&tensors, &n, (unsigned char *)p.data, p.size_bytes, "m.bin", &err) != EC_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(n, 1);
+    assert_string_equal(tensors[0].name, name);
+    assert_string_equal(tensors[0].storage, "0");
+    ec_pickled_free(tensors, n);
+    ec_text_release(&p);
+
+    p = recalling_pickle("0", name, 1000);
+    assert_pickle_refused(p.data, p.size_bytes, "names of the tensors are longer");
+    ec_text_release(&p);
+    p = recalling_pickle(name, "a", 1);
+    assert_pickle_refused(p.data, p.size_bytes, "name of its storage");
+    ec_text_release(&p);
 }
 
 /* Every prefix and many corruptions of a real file are refused or read, never more. */
@@ -251,6 +304,61 @@ static void missing_files_are_told(void **state) {
     assert_int_equal(ec_file_write(path, escape, sizeof escape - 1, &err), EC_OK);
     assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
     unlink(path);
+    /* A pipe in the place of a file would never end. */
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    assert_int_equal(mkfifo(path, 0600), 0);
+    assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "not a regular file"));
+    unlink(path);
+    rmdir(folder);
+}
+
+static void put(const char *folder, const char *name, const void *bytes, size_t size) {
+    char path[128];
+    ec_error err;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(ec_file_write(path, bytes, size, &err), EC_OK);
+}
+
+/* The index says in which shard each tensor is, and it must be in that one. */
+static void an_index_that_points_to_the_wrong_shard_is_refused(void **state) {
+    (void)state;
+    static const char *const shards[] = {"1.safetensors", "x1.safetensors"};
+    static const char right[] = "{\"weight_map\":{\"b\":\"x1.safetensors\",\"a\":\"1.safetensors\","
+                                "\"c\":\"x1.safetensors\"}}";
+    static const char wrong[] = "{\"weight_map\":{\"b\":\"1.safetensors\","
+                                "\"a\":\"1.safetensors\",\"c\":\"x1.safetensors\"}}";
+    static const char nothing[] = "{\"weight_map\":{\"a\":\"1.safetensors\"}}";
+    static const char *const headers[] = {
+        "{\"a\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]}}",
+        "{\"b\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[0,1]},"
+        "\"c\":{\"dtype\":\"U8\",\"shape\":[],\"data_offsets\":[1,2]}}"};
+    char folder[] = "/tmp/eyechart-index-XXXXXX", path[128];
+    ec_weights *w;
+    ec_error err = {.message = ""};
+    assert_non_null(mkdtemp(folder));
+    for (size_t i = 0; i < 2; i++) {
+        ec_text file = safetensors(headers[i], i + 1);
+        put(folder, shards[i], file.data, file.size_bytes);
+        ec_text_release(&file);
+    }
+    put(folder, "model.safetensors.index.json", right, sizeof right - 1);
+    if (ec_weights_open(&w, folder, &err) != EC_OK) fail_msg("%s", err.message);
+    assert_int_equal(ec_weights_count(w), 3);
+    ec_weights_close(w);
+    put(folder, "model.safetensors.index.json", wrong, sizeof wrong - 1);
+    assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "tensor 'b' should be in 1.safetensors"));
+    /* a shard without any tensor */
+    put(folder, shards[0], "\2\0\0\0\0\0\0\0{}", 10);
+    put(folder, "model.safetensors.index.json", nothing, sizeof nothing - 1);
+    assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "tensor 'a' should be in 1.safetensors"));
+    for (size_t i = 0; i < 3; i++) {
+        snprintf(path, sizeof path, "%s/%s", folder,
+                 i < 2 ? shards[i] : "model.safetensors.index.json");
+        unlink(path);
+    }
     rmdir(folder);
 }
 
@@ -332,18 +440,42 @@ static void written_arrays_are_read_back(void **state) {
     unlink(path);
 }
 
+/* numpy takes "(2)" for a number: the shape of one dimension is "(2,)". */
+static void an_array_of_scalars_has_a_shape_of_one(void **state) {
+    (void)state;
+    char path[] = "/tmp/eyechart-array-XXXXXX.npy";
+    close(mkstemps(path, 4));
+    ec_array_writer *writer;
+    ec_text file;
+    ec_error err;
+    assert_int_equal(
+        ec_array_writer_open(&writer, path, EC_ARRAY_NPY, "x", EC_F32, NULL, 0, 0, &err), EC_OK);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(ec_array_writer_add(writer, &(float){1}, &err), EC_OK);
+    assert_int_equal(ec_array_writer_finish(writer, &err), EC_OK);
+    ec_array_writer_close(writer);
+    assert_int_equal(ec_file_read(&file, path, 1000, &err), EC_OK);
+    assert_int_equal(file.size_bytes, 256 + 8);
+    assert_non_null(strstr(file.data + 10, "'shape': (2,), }"));
+    ec_text_release(&file);
+    unlink(path);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(safetensors_gives_tensors_by_name),
         cmocka_unit_test(broken_safetensors_are_refused_by_name),
         cmocka_unit_test(large_headers_are_read_or_refused_quickly),
         cmocka_unit_test(a_pickle_can_do_nothing_but_name_tensors),
+        cmocka_unit_test(recalled_names_are_not_multiplied),
         cmocka_unit_test(corrupted_files_do_no_harm),
         cmocka_unit_test(the_hash_sees_every_byte),
         cmocka_unit_test(missing_files_are_told),
+        cmocka_unit_test(an_index_that_points_to_the_wrong_shard_is_refused),
         cmocka_unit_test(nan_weights_are_found_on_request),
         cmocka_unit_test(half_precision_is_exact_and_rounds_to_even),
         cmocka_unit_test(written_arrays_are_read_back),
+        cmocka_unit_test(an_array_of_scalars_has_a_shape_of_one),
     };
     return cmocka_run_group_tests_name("weights", tests, NULL, NULL);
 }
