@@ -33,7 +33,7 @@ typedef struct ec_features_options {
     ec_array_format format; /* EC_ARRAY_NPY or EC_ARRAY_SAFETENSORS */
     ec_dtype dtype;         /* EC_F32 or EC_F16 */
     bool file_per_image;    /* one [tokens, channels] file an image, in the folder `out` */
-    size_t batch;           /* images at a time; 0 means 8 */
+    size_t batch;           /* images at a time; 0 means 8, at most 65536 */
     bool skip_bad;          /* report and leave out images that cannot be decoded */
     bool restart;           /* forget an unfinished or different run instead of continuing it */
     ec_encoder_options encoder;
@@ -45,7 +45,7 @@ typedef struct ec_features_progress {
 } ec_features_progress;
 
 /* Is called after every batch with the progress, and for every image left out with a message (bad
- * != NULL). Returning false stops the run; it can be continued. */
+ * != NULL). Returning false stops the run after its batch; it can be continued. */
 typedef bool (*ec_features_watcher)(void *context, const ec_features_progress *progress,
                                     const char *bad);
 

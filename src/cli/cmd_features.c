@@ -365,7 +365,10 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
     display d = {.terminal = isatty(STDERR_FILENO), .last = time(NULL)};
     ec_features_progress progress;
     ec_error err;
-    struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = (int)SA_RESETHAND}, before;
+    /* SA_RESTART: an image whose reading was interrupted is not a bad image. */
+    struct sigaction action = {.sa_handler = on_interrupt,
+                               .sa_flags = (int)(SA_RESETHAND | SA_RESTART)},
+                     before;
     sigaction(SIGINT, &action, &before);
     const ec_status status =
         ec_features_write(v[O_OUT].text, sources, n_sources, (const char *const *)images->path,

@@ -26,7 +26,12 @@
 #include "base/text.h"
 #include "features/loader.h"
 
-enum { DEFAULT_BATCH = 8, MAX_JOURNAL_BYTES = 1 << 30, MAX_IMAGE_BYTES = 1 << 30 };
+enum {
+    DEFAULT_BATCH = 8,
+    MAX_BATCH = 65536,
+    MAX_JOURNAL_BYTES = 1 << 30,
+    MAX_IMAGE_BYTES = 1 << 30
+};
 
 /* One encoder of the combination, opened. */
 typedef struct {
@@ -178,9 +183,12 @@ static json_t *encoder_json(const job *j, size_t i) {
 
 static ec_status describe_inputs(job *j, ec_error *err) {
     json_t *encoders = json_array(), *images = json_array();
-    for (size_t i = 0; i < j->n_towers; i++) json_array_append_new(encoders, encoder_json(j, i));
+    /* Names that are not UTF-8 have no JSON: left out, two runs would look the same. */
+    bool complete = true;
+    for (size_t i = 0; i < j->n_towers; i++)
+        if (json_array_append_new(encoders, encoder_json(j, i)) != 0) complete = false;
     for (size_t i = 0; i < j->n_images; i++)
-        json_array_append_new(images, json_string(j->images[i]));
+        if (json_array_append_new(images, json_string(j->images[i])) != 0) complete = false;
     j->inputs =
         json_pack("{s:s, s:o, s:i, s:b, s:[I,I], s:I, s:I, s:s, s:s, s:b, s:I, s:o}", "eyechart",
                   ec_version(), "encoders", encoders, "layer", j->options->tap.layer, "class_token",
@@ -189,10 +197,13 @@ static ec_status describe_inputs(job *j, ec_error *err) {
                   (json_int_t)j->n_channels, "dtype", ec_dtype_name(j->options->dtype), "format",
                   j->options->format == EC_ARRAY_NPY ? "npy" : "safetensors", "file_per_image",
                   j->options->file_per_image, "batch", (json_int_t)j->batch, "images", images);
-    char *text = j->inputs == NULL ? NULL : json_dumps(j->inputs, JSON_SORT_KEYS | JSON_COMPACT);
+    char *text = j->inputs == NULL || !complete
+                     ? NULL
+                     : json_dumps(j->inputs, JSON_SORT_KEYS | JSON_COMPACT);
     if (text == NULL)
         return ec_fail(err, EC_ERR_ARG,
-                       "an image or encoder name is not valid UTF-8, or memory is short");
+                       "the name of an image or encoder is not valid UTF-8, which the manifest "
+                       "needs; rename it (or memory is short)");
     ec_hash_bytes(j->fingerprint, text, strlen(text));
     free(text);
     return EC_OK;
@@ -265,6 +276,34 @@ static ec_status check_records(job *j, ec_error *err) {
     return EC_OK;
 }
 
+/* 000042-name.npy: the file of one image. */
+static void name_row_file(ec_text *path, const job *j, size_t image) {
+    const char *slash = strrchr(j->images[image], '/');
+    const char *base = slash != NULL ? slash + 1 : j->images[image];
+    const char *dot = strrchr(base, '.');
+    const size_t stem = dot != NULL && dot != base ? (size_t)(dot - base) : strlen(base);
+    ec_text_format(path, "%s/%06zu-%.*s.%s", j->out, image, (int)stem, base,
+                   j->options->format == EC_ARRAY_NPY ? "npy" : "safetensors");
+}
+
+/* Whether what the manifest of a finished run lists still exists and is not cut short. */
+static bool rows_are_there(const job *j) {
+    const size_t row_bytes = j->n_tokens * j->n_channels * ec_dtype_size(j->options->dtype);
+    struct stat info;
+    if (!j->options->file_per_image)
+        return stat(j->out, &info) == 0 &&
+               (uint64_t)info.st_size > (j->n_recorded - j->n_bad) * row_bytes;
+    bool there = true;
+    for (size_t i = 0; i < j->n_recorded && there; i++) {
+        ec_text path = {0};
+        if (j->record[i].bad) continue;
+        name_row_file(&path, j, i);
+        there = !path.failed && stat(path.data, &info) == 0 && (uint64_t)info.st_size > row_bytes;
+        ec_text_release(&path);
+    }
+    return there;
+}
+
 /* Takes up what an earlier run left: its journal, or its finished manifest. */
 static ec_status take_up(job *j, bool *finished, ec_error *err) {
     *finished = false;
@@ -305,7 +344,10 @@ static ec_status take_up(job *j, bool *finished, ec_error *err) {
         }
         json_decref(manifest);
         if (status == EC_OK) status = check_records(j, err);
-        *finished = status == EC_OK;
+        *finished = status == EC_OK && rows_are_there(j);
+        if (!*finished) j->n_recorded = j->n_bad = 0; /* its rows were removed: compute them anew */
+    } else if (access(j->manifest_path, F_OK) == 0) {
+        status = refuse_other("exists and is not a manifest of eyechart", j->manifest_path, err);
     } else if (access(j->out, F_OK) == 0 && !j->options->file_per_image) {
         status = refuse_other("exists, without a manifest or journal of eyechart", j->out, err);
     }
@@ -346,15 +388,10 @@ static ec_status append_journal(job *j, size_t first, size_t n, ec_error *err) {
 
 /* ---- rows ---- */
 
-/* One file of one image: 000042-name.npy, complete or not there. */
+/* One file of one image, complete or not there. */
 static ec_status write_file(const job *j, size_t image, const float *row, ec_error *err) {
-    const char *slash = strrchr(j->images[image], '/');
-    const char *base = slash != NULL ? slash + 1 : j->images[image];
-    const char *dot = strrchr(base, '.');
-    const int stem = dot != NULL && dot != base ? (int)(dot - base) : (int)strlen(base);
     ec_text path = {0}, temporary = {0};
-    ec_text_format(&path, "%s/%06zu-%.*s.%s", j->out, image, stem, base,
-                   j->options->format == EC_ARRAY_NPY ? "npy" : "safetensors");
+    name_row_file(&path, j, image);
     ec_text_format(&temporary, "%s.tmp", path.failed ? "" : path.data);
     ec_array_writer *writer = NULL;
     ec_status status =
@@ -432,15 +469,18 @@ static ec_status run_batches(job *j, ec_features_watcher see, void *context,
     ec_status status = ec_loader_new(&loader, j->images, j->n_images, n_resumed, j->batch, views,
                                      j->n_towers, err);
     const ec_loaded_batch *batch;
+    bool go_on = true;
     while (status == EC_OK && (batch = ec_loader_next(loader)) != NULL) {
         for (size_t i = 0; i < batch->n && status == EC_OK; i++) {
             const ec_loaded_image *image = &batch->image[i];
             record *r = &j->record[batch->first + i];
             memcpy(r->hash, image->hash, sizeof r->hash);
             r->bad = image->status != EC_OK;
-            if (r->bad && !j->options->skip_bad)
+            if (!r->bad) continue;
+            if (!j->options->skip_bad)
                 status = ec_fail(err, image->status, "%s", image->error.message);
-            if (r->bad && see != NULL) see(context, progress, image->error.message);
+            else if (see != NULL && !see(context, progress, image->error.message))
+                go_on = false; /* after this batch */
         }
         if (status == EC_OK && batch->n_good > 0) status = compute(j, batch, err);
         if (status == EC_OK) status = write_rows(j, batch, err);
@@ -449,7 +489,8 @@ static ec_status run_batches(job *j, ec_features_watcher see, void *context,
         j->n_recorded += batch->n;
         j->n_bad += batch->n - batch->n_good;
         *progress = progress_of(j, n_resumed, now_s() - start);
-        if (see != NULL && !see(context, progress, NULL) && j->n_recorded < j->n_images)
+        if (see != NULL && !see(context, progress, NULL)) go_on = false;
+        if (!go_on && j->n_recorded < j->n_images)
             status = ec_fail(err, EC_ERR_INTERRUPTED,
                              "stopped after %zu of %zu images; the same command continues",
                              j->n_recorded, j->n_images);
@@ -473,9 +514,13 @@ static ec_status allocate(job *j, ec_error *err) {
 
 static ec_status open_output(job *j, ec_error *err) {
     if (j->options->file_per_image) return EC_OK;
-    return ec_array_writer_open(&j->writer, j->out, j->options->format, "features",
-                                j->options->dtype, (size_t[]){j->n_tokens, j->n_channels}, 2,
-                                j->n_recorded - j->n_bad, err);
+    const ec_status status = ec_array_writer_open(
+        &j->writer, j->out, j->options->format, "features", j->options->dtype,
+        (size_t[]){j->n_tokens, j->n_channels}, 2, j->n_recorded - j->n_bad, err);
+    /* Removing the array, as the writer advises, would leave the journal. */
+    return status == EC_ERR_FORMAT
+               ? refuse_other("lacks rows that its journal lists as written", j->out, err)
+               : status;
 }
 
 static ec_status name_files(job *j, ec_error *err) {
@@ -504,6 +549,8 @@ static ec_status run_job(job *j, ec_features_watcher see, void *context,
     if ((status = allocate(j, err)) != EC_OK) return status;
     /* The journal first: an output without one would be taken for somebody else's after a kill. */
     if ((status = start_journal(j, err)) != EC_OK) return status;
+    if (unlink(j->manifest_path) != 0 && errno != ENOENT) /* of what is now computed anew */
+        return ec_fail(err, EC_ERR_IO, "%s: cannot remove: %s", j->manifest_path, strerror(errno));
     if ((status = open_output(j, err)) != EC_OK) return status;
     status = run_batches(j, see, context, progress, err);
     if (status == EC_OK && j->writer != NULL) status = ec_array_writer_finish(j->writer, err);
@@ -519,6 +566,9 @@ ec_status ec_features_write(const char *out, const ec_feature_source *sources, s
                             void *context, ec_features_progress *final, ec_error *err) {
     if (n_sources == 0) return ec_fail(err, EC_ERR_ARG, "no encoder given");
     if (n_images == 0) return ec_fail(err, EC_ERR_ARG, "no images given");
+    if (options->batch > MAX_BATCH)
+        return ec_fail(err, EC_ERR_ARG, "a batch of %zu images; expected at most %d",
+                       options->batch, MAX_BATCH);
     job j = {.out = out,
              .sources = sources,
              .images = images,

@@ -238,6 +238,11 @@ static bool count_bad(void *context, const ec_features_progress *progress, const
     return true;
 }
 
+static bool stop_at_bad(void *context, const ec_features_progress *progress, const char *bad) {
+    (void)context, (void)progress;
+    return bad == NULL;
+}
+
 static void bad_images_stop_or_are_left_out(void **state) {
     (void)state;
     ec_error err;
@@ -245,11 +250,12 @@ static void bad_images_stop_or_are_left_out(void **state) {
     ec_features_options options = options_of_test();
     options.file_per_image = true;
     assert_int_equal(ec_file_write(images[4], "P6\n50 40\n255\nshort", 18, &err), EC_OK);
-    assert_int_equal(write_features(in_folder("bad.npy"), &options, NULL, NULL, NULL, &err),
+    int bad = 0;
+    assert_int_equal(write_features(in_folder("bad.npy"), &options, count_bad, &bad, NULL, &err),
                      EC_ERR_FORMAT);
     assert_non_null(strstr(err.message, "image-04.ppm"));
+    assert_int_equal(bad, 0); /* it ends the run and is not left out of it */
     options.skip_bad = true;
-    int bad = 0;
     assert_int_equal(write_features(in_folder("each"), &options, count_bad, &bad, &progress, &err),
                      EC_OK);
     assert_int_equal(bad, 1);
@@ -257,7 +263,78 @@ static void bad_images_stop_or_are_left_out(void **state) {
     assert_int_equal(access(in_folder("each/000003-image-03.npy"), F_OK), 0);
     assert_int_not_equal(access(in_folder("each/000004-image-04.npy"), F_OK), 0);
     assert_int_equal(access(in_folder("each/manifest.json"), F_OK), 0);
+    /* A watcher may stop at an image that is left out; its batch is the second. */
+    assert_int_equal(
+        write_features(in_folder("stop"), &options, stop_at_bad, NULL, &progress, &err),
+        EC_ERR_INTERRUPTED);
+    assert_int_equal(progress.n_done, 2 * BATCH);
+    /* A file that was removed is computed again. */
+    assert_int_equal(unlink(in_folder("each/000003-image-03.npy")), 0);
+    assert_int_equal(write_features(in_folder("each"), &options, NULL, NULL, &progress, &err),
+                     EC_OK);
+    assert_int_equal(progress.n_resumed, 0);
+    assert_int_equal(access(in_folder("each/000003-image-03.npy"), F_OK), 0);
     write_image(images[4], 4);
+}
+
+/* A finished run whose array was removed or cut is not finished. */
+static void a_removed_array_is_computed_anew(void **state) {
+    (void)state;
+    const char *out = in_folder("removed.npy");
+    ec_features_options options = options_of_test();
+    ec_features_progress progress;
+    ec_error err;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+    for (int cut = 0; cut < 2; cut++) {
+        assert_int_equal(cut ? truncate(out, 1000) : unlink(out), 0);
+        assert_int_equal(write_features(out, &options, NULL, NULL, &progress, &err), EC_OK);
+        assert_int_equal(progress.n_resumed, 0);
+        assert_undisturbed(out);
+    }
+    /* While unfinished the journal is believed, so the user has to say so. */
+    options.restart = true;
+    assert_int_equal(write_features(out, &options, stop_at_once, NULL, NULL, &err),
+                     EC_ERR_INTERRUPTED);
+    assert_int_not_equal(access(in_folder("removed.npy.json"), F_OK), 0); /* nothing is whole */
+    assert_int_equal(unlink(out), 0);
+    options.restart = false;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_ERR_EXISTS);
+    assert_non_null(strstr(err.message, "--restart"));
+    options.restart = true;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+    assert_undisturbed(out);
+}
+
+/* photos.json may be the user's own. */
+static void a_file_in_the_place_of_the_manifest_is_kept(void **state) {
+    (void)state;
+    const ec_features_options options = options_of_test();
+    ec_text kept;
+    ec_error err;
+    const char *theirs = in_folder("photos.json");
+    assert_int_equal(ec_file_write(theirs, "not JSON", 8, &err), EC_OK);
+    assert_int_equal(write_features(in_folder("photos"), &options, NULL, NULL, NULL, &err),
+                     EC_ERR_EXISTS);
+    assert_int_equal(ec_file_read(&kept, theirs, 100, &err), EC_OK);
+    assert_string_equal(kept.data, "not JSON");
+    ec_text_release(&kept);
+}
+
+/* Such a name cannot be in the manifest: left out, runs over other images would look the same. */
+static void names_that_are_not_utf8_are_refused(void **state) {
+    (void)state;
+    const ec_features_options options = options_of_test();
+    ec_error err;
+    char path[128];
+    snprintf(path, sizeof path, "%s/\xe9t\xe9.ppm", folder);
+    write_image(path, 5);
+    const char *const name = path;
+    const ec_feature_source source = {clip, EC_PREPARE_SQUARE, 0};
+    assert_int_equal(ec_features_write(in_folder("latin.npy"), &source, 1, &name, 1, &options, NULL,
+                                       NULL, NULL, &err),
+                     EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "UTF-8"));
+    assert_int_not_equal(access(in_folder("latin.npy"), F_OK), 0);
 }
 
 static void grids_that_do_not_match_are_refused_with_the_fix(void **state) {
@@ -281,6 +358,9 @@ int main(void) {
         cmocka_unit_test(another_run_is_not_overwritten),
         cmocka_unit_test(a_changed_image_is_told),
         cmocka_unit_test(bad_images_stop_or_are_left_out),
+        cmocka_unit_test(a_removed_array_is_computed_anew),
+        cmocka_unit_test(a_file_in_the_place_of_the_manifest_is_kept),
+        cmocka_unit_test(names_that_are_not_utf8_are_refused),
         cmocka_unit_test(grids_that_do_not_match_are_refused_with_the_fix),
     };
     return cmocka_run_group_tests_name("features", tests, make_images, remove_images);
