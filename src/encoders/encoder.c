@@ -9,6 +9,9 @@
 #include "encoders/vit.h"
 #include "ops/ops.h"
 
+/* Keeps the number of tokens times channels within 63 bits. */
+enum { MAX_INPUT = 1 << 20 };
+
 struct ec_encoder {
     char *folder;
     vit_spec spec;
@@ -147,6 +150,10 @@ ec_status ec_encoder_feature_shape(size_t *n_tokens, size_t *n_channels, size_t 
             err, EC_ERR_ARG,
             "%s: there is no layer %d; the model has %zu blocks: 0 to %zu, or -1 to -%zu",
             encoder->folder, tap.layer, s->blocks, s->blocks, s->blocks + 1);
+    if (width > MAX_INPUT || height > MAX_INPUT)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: an input of %zu x %zu pixels; expected at most %d a side",
+                       encoder->folder, width, height, MAX_INPUT);
     if (width == 0 || height == 0 || width % s->patch != 0 || height % s->patch != 0)
         return ec_fail(
             err, EC_ERR_ARG,

@@ -103,11 +103,18 @@ typedef struct {
     ec_error *err;
 } binder;
 
-/* Tensors are a few hundred and this runs once for each, when a model is opened. */
-static size_t index_of(const ec_weights *files, const ec_tensor *tensor) {
-    size_t i = 0;
-    while (ec_weights_tensor(files, i) != tensor) i++;
-    return i;
+/* Where a name is among the sorted ones; ec_weights_count when it is not there. */
+static size_t index_of(const ec_weights *files, const char *name) {
+    const size_t n = ec_weights_count(files);
+    size_t low = 0, high = n;
+    while (low < high) {
+        const size_t middle = low + (high - low) / 2;
+        if (strcmp(ec_weights_name(files, middle), name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < n && strcmp(ec_weights_name(files, low), name) == 0 ? low : n;
 }
 
 static bool dtype_usable(ec_dtype dtype) {
@@ -120,16 +127,17 @@ static const ec_tensor *take(binder *b, const char *block_prefix, const char *na
     if (b->status != EC_OK) return NULL;
     char full[MAX_NAME];
     snprintf(full, sizeof full, "%s%s%s%s", b->prefix, block_prefix, name, suffix);
-    const ec_tensor *tensor = ec_weights_find(b->files, full);
+    const size_t at = index_of(b->files, full);
     ec_tensor wanted = {.n_dims = n_dims};
     memcpy(wanted.shape, shape, (size_t)n_dims * sizeof *shape);
     char expected[128], found[128];
     ec_tensor_shape_text(expected, sizeof expected, &wanted);
-    if (tensor == NULL) {
+    if (at == ec_weights_count(b->files)) {
         b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s' is missing; expected shape %s",
                             full, expected);
         return NULL;
     }
+    const ec_tensor *tensor = ec_weights_tensor(b->files, at);
     if (tensor->n_dims != n_dims ||
         memcmp(tensor->shape, shape, (size_t)n_dims * sizeof *shape) != 0) {
         b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': shape %s, expected %s", full,
@@ -142,7 +150,7 @@ static const ec_tensor *take(binder *b, const char *block_prefix, const char *na
                     ec_dtype_name(tensor->dtype));
         return NULL;
     }
-    b->taken[index_of(b->files, tensor)] = true;
+    b->taken[at] = true;
     return tensor;
 }
 

@@ -1,0 +1,215 @@
+/* test_encoder_open.c - folders that are not the model their config.json says are refused by name
+ *
+ * Each test takes a tiny checkpoint of tests/parity, changes one thing, and opens it.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "eyechart/encoder.h"
+
+static char folder[] = "/tmp/eyechart-encoder-XXXXXX";
+
+static int make_folder(void **state) {
+    (void)state;
+    return mkdtemp(folder) != NULL ? 0 : -1;
+}
+
+static int remove_folder(void **state) {
+    char path[128];
+    (void)state;
+    snprintf(path, sizeof path, "%s/config.json", folder);
+    unlink(path);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    unlink(path);
+    return rmdir(folder);
+}
+
+/* The file with the first `from` replaced; nothing is replaced when from is NULL. */
+static ec_text changed(const char *fixture, const char *name, size_t skip, const char *from,
+                       const char *to) {
+    char path[512];
+    ec_text text, out = {0};
+    ec_error err;
+    snprintf(path, sizeof path, "%s/tests/parity/%s/%s", EC_SOURCE_DIR, fixture, name);
+    assert_int_equal(ec_file_read(&text, path, 1 << 24, &err), EC_OK);
+    const char *at = from != NULL ? strstr(text.data + skip, from) : NULL;
+    if (from != NULL && at == NULL) fail_msg("%s has no %s", path, from);
+    const size_t before = at != NULL ? (size_t)(at - text.data) : text.size_bytes;
+    ec_text_add_bytes(&out, text.data, before);
+    if (at != NULL) {
+        ec_text_add(&out, to);
+        ec_text_add_bytes(&out, at + strlen(from), text.size_bytes - before - strlen(from));
+    }
+    ec_text_release(&text);
+    return out;
+}
+
+static void put(const char *name, ec_text *text) {
+    char path[128];
+    ec_error err;
+    snprintf(path, sizeof path, "%s/%s", folder, name);
+    assert_int_equal(ec_file_write(path, text->data, text->size_bytes, &err), EC_OK);
+    ec_text_release(text);
+}
+
+/* Opens the fixture with one replacement in config.json and one in the header of the weights. */
+static ec_status open_changed(const char *fixture, const char *config_from, const char *config_to,
+                              const char *weights_from, const char *weights_to, ec_error *err) {
+    ec_encoder *encoder;
+    ec_text config = changed(fixture, "config.json", 0, config_from, config_to);
+    ec_text weights = changed(fixture, "model.safetensors", 8, weights_from, weights_to);
+    if (weights_from != NULL) { /* the header's length, which may have changed */
+        uint64_t length = 0;
+        for (int i = 7; i >= 0; i--) length = length << 8 | (unsigned char)weights.data[i];
+        length += strlen(weights_to) - strlen(weights_from);
+        for (int i = 0; i < 8; i++) weights.data[i] = (char)(length >> (8 * i) & 0xff);
+    }
+    put("config.json", &config);
+    put("model.safetensors", &weights);
+    const ec_status status = ec_encoder_open(&encoder, folder, NULL, err);
+    if (status != EC_OK) assert_null(encoder);
+    ec_encoder_close(encoder);
+    return status;
+}
+
+static void refuse_weights(const char *from, const char *to, const char *why) {
+    ec_error err = {.message = "(none)"};
+    const ec_status status = open_changed("clip-f32", NULL, NULL, from, to, &err);
+    if (status != EC_ERR_FORMAT || strstr(err.message, why) == NULL ||
+        strstr(err.message, folder) == NULL)
+        fail_msg("status %d, '%s'; expected '%s'", status, err.message, why);
+}
+
+#define BIAS "vision_model.encoder.layers.1.mlp.fc2.bias"
+
+static void the_unchanged_fixture_opens(void **state) {
+    (void)state;
+    ec_error err;
+    if (open_changed("clip-f32", NULL, NULL, NULL, NULL, &err) != EC_OK)
+        fail_msg("%s", err.message);
+}
+
+/* A bias that is not there is an error, not a zero, and so is what takes its place. */
+static void a_missing_tensor_is_named_with_its_shape(void **state) {
+    (void)state;
+    refuse_weights("\"" BIAS "\"", "\"vision_model.encoder.layers.1.mlp.fc3.bias\"",
+                   "tensor '" BIAS "' is missing; expected shape [40]");
+    refuse_weights("\"" BIAS "\"", "\"text_model.bias\"", "tensor '" BIAS "' is missing");
+}
+
+/* One block fewer in config.json: the tensors of the last have no place. */
+static void an_unexpected_tensor_is_named(void **state) {
+    (void)state;
+    ec_error err;
+    assert_int_equal(open_changed("clip-f32", "\"num_hidden_layers\": 3",
+                                  "\"num_hidden_layers\": 2", NULL, NULL, &err),
+                     EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "'vision_model.encoder.layers.2."));
+    assert_non_null(strstr(err.message, "unexpected"));
+}
+
+static void a_text_tower_is_no_part_of_the_model(void **state) {
+    (void)state;
+    ec_error err;
+    const ec_status status =
+        open_changed("clip-f32", NULL, NULL, "{\"",
+                     "{\"text_model.x\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},"
+                     "\"logit_scale\":{\"dtype\":\"F32\",\"shape\":[0],\"data_offsets\":[0,0]},\"",
+                     &err);
+    if (status != EC_OK) fail_msg("%s", err.message);
+    refuse_weights("{\"",
+                   "{\"vision_model.x\":{\"dtype\":\"F32\",\"shape\":[0],"
+                   "\"data_offsets\":[0,0]},\"",
+                   "tensor 'vision_model.x' is unexpected");
+}
+
+static void a_wrong_shape_names_what_was_found_and_expected(void **state) {
+    (void)state;
+    ec_error err;
+    assert_int_equal(open_changed("clip-f32", "\"intermediate_size\": 52",
+                                  "\"intermediate_size\": 48", NULL, NULL, &err),
+                     EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "mlp.fc1.weight': shape [52, 40], expected [48, 40]"));
+    /* The same number of elements, the other way round. */
+    refuse_weights("[52,40]", "[40,52]", "shape [40, 52], expected [52, 40]");
+    refuse_weights("[40,3,7,7]", "[40,147]", "shape [40, 147], expected [40, 3, 7, 7]");
+}
+
+/* Bytes of integers are not weights, though their number be right. */
+static void weights_of_integers_are_refused(void **state) {
+    (void)state;
+    refuse_weights("\"dtype\":\"F32\"", "\"dtype\":\"I32\"",
+                   "dtype I32, expected F32, F16 or BF16");
+}
+
+static void a_config_that_makes_no_model_is_refused_by_its_key(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to, *why;
+    } cases[] = {
+        {"\"hidden_size\": 40", "\"hidden_size\": -40", "\"hidden_size\""},
+        {"\"hidden_size\": 40", "\"hidden_size\": 4611686018427387904", "\"hidden_size\""},
+        {"\"num_attention_heads\": 5", "\"num_attention_heads\": 7", "not a multiple"},
+        {"\"num_attention_heads\": 5", "\"num_attention_heads\": 0", "\"num_attention_heads\""},
+        {"\"patch_size\": 7", "\"patch_size\": 0", "\"patch_size\""},
+        {"\"patch_size\": 7", "\"patch_size\": 36", "smaller than"},
+        {"\"num_channels\": 3", "\"num_channels\": 4", "\"num_channels\" is 4"},
+        {"\"quick_gelu\"", "\"relu\"", "'relu'"},
+        {"\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": -1", "\"layer_norm_eps\""},
+        {"\"clip_vision_model\"", "\"siglip2_vision_model\"", "NaFlex"},
+        {"\"clip_vision_model\"", "\"llama\"", "'llama'"},
+        {"\"clip_vision_model\"", "\"clip\"", "\"vision_config\""},
+        {"{", "[", "config.json:"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ec_error err = {.message = "(none)"};
+        const ec_status status =
+            open_changed("clip-f32", cases[i].from, cases[i].to, NULL, NULL, &err);
+        if (status != EC_ERR_FORMAT || strstr(err.message, cases[i].why) == NULL ||
+            strstr(err.message, "config.json") == NULL)
+            fail_msg("%s: status %d, '%s'", cases[i].to, status, err.message);
+    }
+}
+
+static void inputs_too_large_to_count_are_refused(void **state) {
+    (void)state;
+    char path[512];
+    ec_encoder *encoder;
+    ec_error err;
+    size_t tokens, channels, grid_width, grid_height;
+    snprintf(path, sizeof path, "%s/tests/parity/clip-f32", EC_SOURCE_DIR);
+    assert_int_equal(ec_encoder_open(&encoder, path, NULL, &err), EC_OK);
+    const size_t side = (size_t)7 << 40;
+    assert_int_equal(ec_encoder_feature_shape(&tokens, &channels, &grid_width, &grid_height,
+                                              encoder, side, side, EC_TAP_DEFAULT, &err),
+                     EC_ERR_ARG);
+    assert_int_equal(ec_encoder_feature_shape(&tokens, &channels, &grid_width, &grid_height,
+                                              encoder, 0, 35, EC_TAP_DEFAULT, &err),
+                     EC_ERR_ARG);
+    ec_encoder_close(encoder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_unchanged_fixture_opens),
+        cmocka_unit_test(a_missing_tensor_is_named_with_its_shape),
+        cmocka_unit_test(an_unexpected_tensor_is_named),
+        cmocka_unit_test(a_text_tower_is_no_part_of_the_model),
+        cmocka_unit_test(a_wrong_shape_names_what_was_found_and_expected),
+        cmocka_unit_test(weights_of_integers_are_refused),
+        cmocka_unit_test(a_config_that_makes_no_model_is_refused_by_its_key),
+        cmocka_unit_test(inputs_too_large_to_count_are_refused),
+    };
+    return cmocka_run_group_tests_name("encoder open", tests, make_folder, remove_folder);
+}
