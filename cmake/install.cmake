@@ -6,6 +6,7 @@ include(GNUInstallDirs)
 
 set(pc_dir ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 file(RELATIVE_PATH EC_PREFIX_FROM_PC /prefix/${pc_dir} /prefix)
+list(JOIN EC_PACKAGES " " EC_PC_REQUIRES)
 configure_file(cmake/eyechart.pc.in eyechart.pc @ONLY)
 
 # ec_generate(<file> <format> <directory>): `eyechart help --format <format>` into <file>.
