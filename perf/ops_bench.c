@@ -7,53 +7,64 @@
  * before and just after in the same round, since the clock moves. The percentage is given by the
  * wall and by the processor time used: where they differ, others were using the machine. Weights
  * change from call to call, as they do from layer to layer, so that they come from memory and not
- * from the cache. The operations of attention, and of the others the multiply-adds of their matrix
- * products, are what is counted; activations and norms count as nothing, as in the peak of a whole
- * encoder.
+ * from the cache. Only the multiply-adds of matrix products and of attention are counted, so that
+ * in "block" (a whole block of ViT-L) activations and norms are a loss, as they are in an encoder.
+ *
+ * Status 0: every operation that has a goal met it, by processor time; 1: not; 2: usage.
  */
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <time.h>
 
-#include "cpu/cpu.h"
 #include "cpu/peak.h"
+#include "ops/ops.h"
 
-enum { MAX_ROUNDS = 101 };
+enum { MAX_ROUNDS = 101, SETS = 4 };
+enum { WIDTH = 1024, MLP = 4096, HEADS = 16 }; /* ViT-L */
 
-typedef enum { LINEAR, ATTENTION, LAYER_NORM, ENCODER } kind;
+typedef enum { LINEAR, LINEAR_ADD, ATTENTION, LAYER_NORM, BLOCK } kind;
 
 typedef struct {
     kind kind;
     const char *name;
-    size_t m, k, n; /* attention: images, tokens, heads of 64; layer norm: rows, -, width */
+    size_t images, tokens, in, out; /* of every image; in and out of LINEAR and LINEAR_ADD */
     ec_dtype dtype;
     ec_activation activation;
-    bool residual;
+    double goal; /* percent of the peak; 0: none */
 } bench;
 
-/* ViT-L at batch 1 (577 tokens) and 8. */
 static const bench benches[] = {
-    {LINEAR, "qkv", 577, 1024, 3072, EC_F32, EC_ACT_NONE, false},
-    {LINEAR, "proj", 577, 1024, 1024, EC_F32, EC_ACT_NONE, true},
-    {LINEAR, "fc1", 577, 1024, 4096, EC_F32, EC_ACT_NONE, false},
-    {LINEAR, "fc1", 577, 1024, 4096, EC_F16, EC_ACT_NONE, false},
-    {LINEAR, "fc1", 577, 1024, 4096, EC_BF16, EC_ACT_NONE, false},
-    {LINEAR, "fc1+quick_gelu", 577, 1024, 4096, EC_F32, EC_ACT_QUICK_GELU, false},
-    {LINEAR, "fc1+gelu", 577, 1024, 4096, EC_F32, EC_ACT_GELU, false},
-    {LINEAR, "fc1+gelu_tanh", 577, 1024, 4096, EC_F32, EC_ACT_GELU_TANH, false},
-    {LINEAR, "fc2", 577, 4096, 1024, EC_F32, EC_ACT_NONE, true},
-    {LINEAR, "fc2", 577, 4096, 1024, EC_F16, EC_ACT_NONE, true},
-    {LINEAR, "fc2", 577, 4096, 1024, EC_BF16, EC_ACT_NONE, true},
-    {LINEAR, "proj", 4616, 1024, 1024, EC_F32, EC_ACT_NONE, true},
-    {LINEAR, "fc1", 4616, 1024, 4096, EC_F32, EC_ACT_NONE, false},
-    {LINEAR, "fc2", 4616, 4096, 1024, EC_F32, EC_ACT_NONE, true},
-    {ATTENTION, "attention", 1, 257, 16, EC_F32, EC_ACT_NONE, false},
-    {ATTENTION, "attention", 1, 577, 16, EC_F32, EC_ACT_NONE, false},
-    {ATTENTION, "attention", 8, 577, 16, EC_F32, EC_ACT_NONE, false},
-    {LAYER_NORM, "layer_norm", 4616, 0, 1024, EC_F32, EC_ACT_NONE, false},
+    {LINEAR, "qkv", 1, 577, WIDTH, 3 * WIDTH, EC_F32, EC_ACT_NONE, 85},
+    {LINEAR_ADD, "proj", 1, 577, WIDTH, WIDTH, EC_F32, EC_ACT_NONE, 85},
+    {LINEAR, "fc1", 1, 577, WIDTH, MLP, EC_F32, EC_ACT_NONE, 85},
+    {LINEAR, "fc1", 1, 577, WIDTH, MLP, EC_F16, EC_ACT_NONE, 80},
+    {LINEAR, "fc1", 1, 577, WIDTH, MLP, EC_BF16, EC_ACT_NONE, 80},
+    {LINEAR, "fc1+quick_gelu", 1, 577, WIDTH, MLP, EC_F32, EC_ACT_QUICK_GELU, 80},
+    {LINEAR, "fc1+gelu", 1, 577, WIDTH, MLP, EC_F32, EC_ACT_GELU, 80},
+    {LINEAR, "fc1+gelu_tanh", 1, 577, WIDTH, MLP, EC_F32, EC_ACT_GELU_TANH, 80},
+    {LINEAR_ADD, "fc2", 1, 577, MLP, WIDTH, EC_F32, EC_ACT_NONE, 85},
+    {LINEAR_ADD, "fc2", 1, 577, MLP, WIDTH, EC_F16, EC_ACT_NONE, 80},
+    {LINEAR_ADD, "fc2", 1, 577, MLP, WIDTH, EC_BF16, EC_ACT_NONE, 80},
+    {LINEAR_ADD, "proj", 8, 577, WIDTH, WIDTH, EC_F32, EC_ACT_NONE, 85},
+    {LINEAR, "fc1", 8, 577, WIDTH, MLP, EC_F32, EC_ACT_NONE, 85},
+    {LINEAR_ADD, "fc2", 8, 577, MLP, WIDTH, EC_F32, EC_ACT_NONE, 85},
+    {ATTENTION, "attention", 1, 257, 0, 0, EC_F32, EC_ACT_NONE, 0},
+    {ATTENTION, "attention", 1, 577, 0, 0, EC_F32, EC_ACT_NONE, 60},
+    {ATTENTION, "attention", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 60},
+    {LAYER_NORM, "layer_norm", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 0},
+    {BLOCK, "block", 1, 577, 0, 0, EC_F32, EC_ACT_QUICK_GELU, 0},
+    {BLOCK, "block", 8, 577, 0, 0, EC_F32, EC_ACT_QUICK_GELU, 80},
+    {BLOCK, "block", 8, 577, 0, 0, EC_F16, EC_ACT_QUICK_GELU, 80},
+    {BLOCK, "block", 8, 577, 0, 0, EC_BF16, EC_ACT_QUICK_GELU, 80},
 };
+
+static void stop(const char *why) {
+    fprintf(stderr, "ops_bench: %s\n", why);
+    exit(2);
+}
 
 static double now(clockid_t clock) {
     struct timespec t;
@@ -61,79 +72,132 @@ static double now(clockid_t clock) {
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* In huge pages where there are some, like the arena that activations lie in. */
-static void *get(size_t bytes) {
-    enum { HUGE_PAGE = 2 << 20 };
-    bytes = (bytes + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    void *p = aligned_alloc(HUGE_PAGE, bytes);
-    if (p == NULL) {
-        fputs("ops_bench: no memory\n", stderr);
-        exit(1);
+/* ---- operands ---- */
+
+static uint32_t seed = 1;
+static uint32_t next(void) {
+    return seed = seed * 1664525u + 1013904223u;
+}
+
+/* Small weights; halfwords of a fixed exponent and random fractions and signs. */
+static ec_tensor weights(ec_dtype dtype, size_t rows, size_t columns) {
+    ec_tensor t = {.dtype = dtype, .n_dims = 2, .shape = {rows, columns}};
+    const size_t n = rows * columns;
+    t.data = malloc(n * ec_dtype_size(dtype));
+    if (t.data == NULL) stop("no memory");
+    for (size_t i = 0; i < n; i++) {
+        const uint32_t r = next();
+        if (dtype == EC_F32)
+            ((float *)t.data)[i] = ((float)(r >> 8) * 0x1p-23f - 1.0f) * 0.05f;
+        else
+            ((uint16_t *)t.data)[i] =
+                (uint16_t)((r >> 31) << 15 | (dtype == EC_F16 ? 0x2800 : 0x3d00) |
+                           (r >> 16 & 0x7f));
     }
-    madvise(p, bytes, MADV_HUGEPAGE);
-    return p;
+    return t;
 }
 
-static unsigned seed = 1;
-static float uniform(void) {
-    seed = seed * 1664525u + 1013904223u;
-    return (float)(seed >> 8) * 0x1p-23f - 1.0f;
+/* Activations lie in scratch memory, as in an encoder. */
+static ec_tensor activations(ec_ctx *ctx, const bench *b, size_t width) {
+    const ec_tensor t = ec_scratch(ctx, 3, (size_t[]){b->images, b->tokens, width});
+    if (t.data == NULL) stop("no memory");
+    for (size_t i = 0; i < ec_tensor_count(&t); i++)
+        ((float *)t.data)[i] = (float)(next() >> 8) * 0x1p-23f - 1.0f;
+    return t;
 }
 
-static float *floats(size_t n) {
-    float *p = get(n * sizeof *p);
-    for (size_t i = 0; i < n; i++) p[i] = uniform();
-    return p;
-}
-
-/* n weights of a dtype; halfwords with an exponent near 1. */
-static void *weights(size_t n, ec_dtype dtype) {
-    if (dtype == EC_F32) return floats(n);
-    uint16_t *p = get(n * sizeof *p);
-    for (size_t i = 0; i < n; i++)
-        p[i] = (uint16_t)((dtype == EC_F16 ? 0x2c00 : 0x3d00) |
-                          ((seed = seed * 1664525u + 1) >> 23 & 0xff));
-    return p;
-}
-
-static double operations(const bench *b) {
-    switch (b->kind) {
-    case LINEAR:
-        return 2.0 * (double)b->m * (double)b->k * (double)b->n;
-    case ATTENTION:
-        return 4.0 * (double)(b->m * b->n * 64) * (double)b->k * (double)b->k;
-    default:
-        return 7.0 * (double)(b->m * b->n);
-    }
-}
+enum { QUERY, KEY, VALUE, PROJ, FC1, FC2, MATRICES };
 
 typedef struct {
-    float *x, *y, *bias;
-    void *w[4]; /* in turn */
+    ec_tensor in, out;                /* LINEAR, LINEAR_ADD; the stream of BLOCK is `in` */
+    ec_tensor q, k, v;                /* ATTENTION */
+    ec_tensor matrix[SETS][MATRICES]; /* LINEAR and LINEAR_ADD have the first */
+    ec_tensor vector;                 /* every bias and norm weight is a part of it */
     size_t calls;
-} data;
+} operands;
 
-static void call(const bench *b, const ec_backend *backend, data *d) {
-    ec_status status = EC_OK;
-    ec_tensor bias = {.dtype = EC_F32, .n_dims = 1, .shape = {b->n}, .data = d->bias};
-    if (b->kind == LINEAR) {
-        const ec_tensor w = {
-            .dtype = b->dtype, .n_dims = 2, .shape = {b->n, b->k}, .data = d->w[d->calls++ % 4]};
-        const ec_epilogue e = {
-            .bias = &bias, .activation = b->activation, .residual = b->residual ? d->y : NULL};
-        status = backend->linear(backend->state, d->y, d->x, b->m, b->k, &w, &e);
-    } else if (b->kind == ATTENTION) {
-        const size_t width = 64 * b->n;
-        status = backend->attention(backend->state, d->y, d->x, d->x + width, d->x + 2 * width,
-                                    3 * width, b->m, b->k, b->n, 64, 0.125f);
-    } else {
-        status = backend->layer_norm(backend->state, d->y, d->x, b->m, b->n, &bias, &bias, 1e-5f);
+static void prepare(ec_ctx *ctx, const bench *b, operands *o) {
+    *o = (operands){.vector = weights(EC_F32, 1, MLP)};
+    const bool linear = b->kind == LINEAR || b->kind == LINEAR_ADD;
+    o->in = activations(ctx, b, linear ? b->in : WIDTH);
+    if (b->kind == LINEAR_ADD) o->out = activations(ctx, b, b->out);
+    if (b->kind == ATTENTION) {
+        o->q = activations(ctx, b, WIDTH);
+        o->k = activations(ctx, b, WIDTH);
+        o->v = activations(ctx, b, WIDTH);
     }
-    if (status != EC_OK) {
-        fputs("ops_bench: no memory\n", stderr);
-        exit(1);
+    for (int i = 0; i < SETS; i++) {
+        if (linear) o->matrix[i][0] = weights(b->dtype, b->out, b->in);
+        for (int j = 0; b->kind == BLOCK && j < MATRICES; j++)
+            o->matrix[i][j] = weights(b->dtype, j == FC1 ? MLP : WIDTH, j == FC2 ? MLP : WIDTH);
     }
 }
+
+static void discard(operands *o) {
+    free(o->vector.data);
+    for (int i = 0; i < SETS; i++)
+        for (int j = 0; j < MATRICES; j++) free(o->matrix[i][j].data);
+}
+
+/* ---- the operations ---- */
+
+static double operations(const bench *b) {
+    const double rows = (double)(b->images * b->tokens);
+    const double attention = 4.0 * rows * (double)b->tokens * WIDTH;
+    switch (b->kind) {
+    case ATTENTION:
+        return attention;
+    case LAYER_NORM:
+        return 7.0 * rows * WIDTH;
+    case BLOCK:
+        return attention + 2.0 * rows * WIDTH * (4.0 * WIDTH + 2.0 * MLP);
+    default:
+        return 2.0 * rows * (double)b->in * (double)b->out;
+    }
+}
+
+static void block(ec_ctx *ctx, const ec_tensor *matrix, ec_tensor x, const ec_tensor *wide,
+                  const ec_tensor *narrow, ec_activation activation) {
+    const ec_norm_params norm = {narrow, narrow};
+    ec_tensor h = ec_layer_norm(ctx, x, norm, 1e-5);
+    const ec_tensor q = ec_linear(ctx, h, (ec_linear_params){&matrix[QUERY], narrow}, EC_ACT_NONE);
+    const ec_tensor k = ec_linear(ctx, h, (ec_linear_params){&matrix[KEY], narrow}, EC_ACT_NONE);
+    const ec_tensor v = ec_linear(ctx, h, (ec_linear_params){&matrix[VALUE], narrow}, EC_ACT_NONE);
+    h = ec_attention(ctx, q, k, v, HEADS);
+    ec_linear_add(ctx, x, h, (ec_linear_params){&matrix[PROJ], narrow}, NULL);
+    h = ec_layer_norm(ctx, x, norm, 1e-5);
+    h = ec_linear(ctx, h, (ec_linear_params){&matrix[FC1], wide}, activation);
+    ec_linear_add(ctx, x, h, (ec_linear_params){&matrix[FC2], narrow}, NULL);
+}
+
+static void call(ec_ctx *ctx, const bench *b, operands *o) {
+    const ec_tensor *matrix = o->matrix[o->calls++ % SETS];
+    const size_t out = b->kind == LINEAR || b->kind == LINEAR_ADD ? b->out : WIDTH;
+    const ec_tensor bias = {.dtype = EC_F32, .n_dims = 1, .shape = {out}, .data = o->vector.data};
+    const ec_linear_params linear = {matrix, &bias};
+    const ec_mark mark = ec_scratch_mark(ctx);
+    switch (b->kind) {
+    case LINEAR:
+        ec_linear(ctx, o->in, linear, b->activation);
+        break;
+    case LINEAR_ADD:
+        ec_linear_add(ctx, o->out, o->in, linear, NULL);
+        break;
+    case ATTENTION:
+        ec_attention(ctx, o->q, o->k, o->v, HEADS);
+        break;
+    case LAYER_NORM:
+        ec_layer_norm(ctx, o->in, (ec_norm_params){&bias, &bias}, 1e-5);
+        break;
+    case BLOCK:
+        block(ctx, matrix, o->in, &o->vector, &bias, b->activation);
+    }
+    ec_scratch_release(ctx, mark);
+    ec_error err;
+    if (ec_ctx_status(ctx, &err) != EC_OK) stop(err.message);
+}
+
+/* ---- measuring ---- */
 
 static int ascending(const void *a, const void *b) {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -148,57 +212,52 @@ static double median(double *v, size_t n) {
 static double peak(const char *isa, size_t threads) {
     double flops;
     ec_error err;
-    if (ec_cpu_peak(&flops, isa, threads, 0.02, &err) != EC_OK) {
-        fprintf(stderr, "ops_bench: %s\n", err.message);
-        exit(1);
-    }
+    if (ec_cpu_peak(&flops, isa, threads, 0.02, &err) != EC_OK) stop(err.message);
     return flops;
 }
 
-static void measure(const bench *b, const ec_backend *backend, size_t threads, size_t rounds) {
+/* Whether the goal is met. */
+static bool measure(ec_ctx *ctx, const bench *b, size_t threads, size_t rounds) {
     static const char *const dtype_name[] = {
         [EC_F32] = "f32", [EC_F16] = "f16", [EC_BF16] = "bf16"};
-    data d = {0};
-    const bool attention = b->kind == ATTENTION, linear = b->kind == LINEAR;
-    d.x = floats(attention ? b->m * b->k * 192 * b->n : linear ? b->m * b->k : b->m * b->n);
-    d.y = floats(attention ? b->m * b->k * 64 * b->n : b->m * b->n);
-    d.bias = floats(b->n);
-    for (int i = 0; i < 4 && linear; i++) d.w[i] = weights(b->n * b->k, b->dtype);
+    const char *isa = ec_ctx_backend_name(ctx);
+    const ec_mark mark = ec_scratch_mark(ctx);
+    operands o;
+    prepare(ctx, b, &o);
 
     double rate[MAX_ROUNDS], share[MAX_ROUNDS], share_cpu[MAX_ROUNDS];
-    call(b, backend, &d);
+    call(ctx, b, &o);
     const double first = now(CLOCK_MONOTONIC);
-    call(b, backend, &d);
+    call(ctx, b, &o);
     const double once = now(CLOCK_MONOTONIC) - first;
     const size_t calls = once < 0.05 ? (size_t)(0.05 / once) + 1 : 1;
     for (size_t r = 0; r < rounds; r++) {
-        const double before = peak(backend->name, threads);
+        const double before = peak(isa, threads);
         const double wall = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
-        for (size_t i = 0; i < calls; i++) call(b, backend, &d);
+        for (size_t i = 0; i < calls; i++) call(ctx, b, &o);
         const double wall_took = now(CLOCK_MONOTONIC) - wall;
         const double cpu_took = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)threads;
-        const double best = 0.5 * (before + peak(backend->name, threads));
+        const double best = 0.5 * (before + peak(isa, threads));
         rate[r] = operations(b) * (double)calls / wall_took;
-        share[r] = rate[r] / best;
-        share_cpu[r] = operations(b) * (double)calls / cpu_took / best;
+        share[r] = 100.0 * rate[r] / best;
+        share_cpu[r] = 100.0 * operations(b) * (double)calls / cpu_took / best;
     }
-    printf(
-        "{\"op\": \"%s\", \"m\": %zu, \"k\": %zu, \"n\": %zu, \"dtype\": \"%s\", \"isa\": \"%s\", "
-        "\"threads\": %zu, \"gflops\": %.1f, \"percent_of_peak\": %.1f, "
-        "\"percent_of_peak_by_cpu_time\": %.1f}\n",
-        b->name, b->m, b->k, b->n, dtype_name[b->dtype], backend->name, threads,
-        median(rate, rounds) * 1e-9, median(share, rounds) * 100.0,
-        median(share_cpu, rounds) * 100.0);
+    discard(&o);
+    ec_scratch_release(ctx, mark);
+
+    const double by_cpu = median(share_cpu, rounds);
+    printf("{\"op\": \"%s\", \"images\": %zu, \"tokens\": %zu, \"in\": %zu, \"out\": %zu, "
+           "\"dtype\": \"%s\", \"isa\": \"%s\", \"threads\": %zu, \"gflops\": %.1f, "
+           "\"percent_of_peak\": %.1f, \"percent_of_peak_by_cpu_time\": %.1f, \"goal\": %.0f}\n",
+           b->name, b->images, b->tokens, b->in, b->out, dtype_name[b->dtype], isa, threads,
+           median(rate, rounds) * 1e-9, median(share, rounds), by_cpu, b->goal);
     fflush(stdout);
-    free(d.x);
-    free(d.y);
-    free(d.bias);
-    for (int i = 0; i < 4; i++) free(d.w[i]);
+    return by_cpu >= b->goal;
 }
 
 int main(int argc, char **argv) {
     const char *isa = NULL, *only = "";
-    size_t threads = 0, rounds = 9;
+    size_t threads = 1, rounds = 9;
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
         if (value != NULL && strcmp(argv[i], "--isa") == 0)
@@ -209,25 +268,21 @@ int main(int argc, char **argv) {
             rounds = strtoul(value, NULL, 10);
         else if (value != NULL && strcmp(argv[i], "--only") == 0)
             only = value;
-        else {
-            fputs("usage: ops_bench [--isa NAME] [--threads N] [--rounds N] [--only TEXT]\n",
-                  stderr);
-            return 2;
-        }
+        else
+            stop("usage: ops_bench [--isa NAME] [--threads N] [--rounds N] [--only TEXT]");
     }
-    if (rounds == 0 || rounds > MAX_ROUNDS) rounds = 9;
+    if (threads == 0 || rounds == 0 || rounds > MAX_ROUNDS)
+        stop("at least 1 thread, and 1 to 101 rounds");
 
-    ec_backend backend;
+    ec_ctx *ctx;
     ec_error err;
-    if (ec_cpu_backend_new(&backend, isa, threads, &err) != EC_OK) {
-        fprintf(stderr, "ops_bench: %s\n", err.message);
-        return 2;
-    }
-    if (threads == 0) threads = ec_pool_size(((ec_cpu *)backend.state)->pool);
+    if (ec_ctx_new(&ctx, isa, threads, &err) != EC_OK) stop(err.message);
     printf("{\"op\": \"peak\", \"isa\": \"%s\", \"threads\": %zu, \"gflops\": %.1f}\n",
-           backend.name, threads, peak(backend.name, threads) * 1e-9);
+           ec_ctx_backend_name(ctx), threads, peak(ec_ctx_backend_name(ctx), threads) * 1e-9);
+    bool met = true;
     for (size_t i = 0; i < sizeof benches / sizeof *benches; i++)
-        if (strstr(benches[i].name, only) != NULL) measure(&benches[i], &backend, threads, rounds);
-    backend.free(backend.state);
-    return 0;
+        if (strstr(benches[i].name, only) != NULL)
+            met = measure(ctx, &benches[i], threads, rounds) && met;
+    ec_ctx_free(ctx);
+    return met ? 0 : 1;
 }

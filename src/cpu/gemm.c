@@ -53,6 +53,16 @@ static size_t dtype_bytes(ec_dtype dtype) {
     return dtype == EC_F32 ? 4 : 2;
 }
 
+/* The time of a plan up to a factor: rounds of tasks for every thread, and a quarter of one because
+ * threads seldom finish together; for each task its panels, and a quarter of one to read x; for
+ * each panel its rows, and 15 to pack it (measured). */
+static size_t plan_cost(const gemm *g, size_t threads, size_t column_tasks, size_t row_tasks) {
+    const size_t rounds = ceil_div(column_tasks * row_tasks, threads);
+    const size_t panels = ceil_div(g->n_panels, column_tasks);
+    const size_t rows = ceil_div(g->n_tiles, row_tasks) * g->cpu->kernels->tile;
+    return (4 * rounds + (threads > 1)) * (4 * panels + 1) * (rows + 15);
+}
+
 static void plan(gemm *g) {
     const ec_cpu *cpu = g->cpu;
     const size_t panel = cpu->kernels->panel, tile = cpu->kernels->tile;
@@ -63,22 +73,28 @@ static void plan(gemm *g) {
     g->block_k = ceil_div(ceil_div(g->k, blocks), 4) * 4;
 
     /* Half of the second cache is for the panels' blocks of a task, so that a block of x is used
-     * for many columns; an eighth is for the block of x, the rest for the sums. All packed panels
-     * of a task have their share of the third cache. */
+     * for many columns; an eighth is for the block of x, the rest for the sums, which grow with
+     * both (hence at most 512 columns). All packed panels of a task have their share of the third
+     * cache. */
     g->n_tiles = ceil_div(g->m, tile);
     g->block_tiles = most(cpu->l2_bytes / 8 / (4 * g->block_k * tile), 1);
     g->n_panels = ceil_div(g->n, panel);
     const size_t share = most(cpu->l3_bytes / 2 / threads, cpu->l2_bytes);
-    const size_t fits =
-        most(least(cpu->l2_bytes / 2 / (4 * g->block_k * panel), share / (4 * g->k * panel)), 1);
+    const size_t by_l2 = least(cpu->l2_bytes / 2 / (4 * g->block_k * panel), 512 / panel);
+    const size_t fits = most(least(by_l2, share / (4 * g->k * panel)), 1);
 
-    /* Enough tasks for the threads to finish together, though not narrower than 64 columns. */
-    const size_t wanted = threads == 1 ? 1 : 3 * threads;
-    const size_t narrowest = most(64 / panel, 1);
-    g->column_tasks =
-        most(ceil_div(g->n_panels, fits), least(wanted, ceil_div(g->n_panels, narrowest)));
-    g->column_tasks = least(ceil_div(g->column_tasks, threads) * threads, g->n_panels);
-    g->row_tasks = least(ceil_div(wanted, g->column_tasks), ceil_div(g->n_tiles, 8));
+    g->column_tasks = ceil_div(g->n_panels, fits);
+    g->row_tasks = 1;
+    const size_t most_rows = threads == 1 ? 1 : least(ceil_div(g->n_tiles, 4), 2 * threads);
+    size_t best = plan_cost(g, threads, g->column_tasks, g->row_tasks);
+    for (size_t rows = 1; rows <= most_rows; rows++)
+        for (size_t columns = ceil_div(g->n_panels, fits); columns <= g->n_panels; columns++) {
+            const size_t cost = plan_cost(g, threads, columns, rows);
+            if (cost >= best) continue;
+            best = cost;
+            g->column_tasks = columns;
+            g->row_tasks = rows;
+        }
     g->task_panels = ceil_div(g->n_panels, g->column_tasks);
 }
 
