@@ -1,0 +1,121 @@
+/* alignment.h - the A score: how near a candidate's embeddings are to CLIP's
+ *
+ *     A_s = 1/images sum_i 1/tokens sum_v max_u cos(E[i, v], E_s[i, u])       s: 224, 336
+ *     A   = (A_224 + A_336) / 2
+ *
+ *     E    [tokens, width] what a candidate's connector gives to the language model for image i
+ *     E_s  [tokens of s, width] the same of reference s: CLIP at 224 and at 336 pixels
+ *     v    runs over the candidate's tokens, u over the reference's; their numbers may differ
+ *
+ * A reference is scored against itself as any other candidate: 1 by construction.
+ *
+ * Source: Yang et al., "Law of Vision Representation in MLLMs", arXiv:2408.16357, definition of
+ * 2024. The authors computed it in bfloat16 from the norms to the mean of an image; bf16_compat
+ * does the same roundings. Everything else here is f32 with f64 sums.
+ *
+ *     images -> ec_extractor -> ec_connector -> unit rows -> largest cosine -> mean
+ */
+#ifndef EYECHART_ALIGNMENT_H
+#define EYECHART_ALIGNMENT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "eyechart/connector.h"
+#include "eyechart/features.h"
+#include "eyechart/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- of embeddings that are there ---- */
+
+/* Threads and memory of the comparison. Used by one thread at a time. */
+typedef struct ec_matcher ec_matcher;
+
+/* isa and n_threads as in ec_connector_options. Owned by the caller, ec_matcher_free(). */
+ec_status ec_matcher_new(ec_matcher **out, const char *isa, size_t n_threads, ec_error *err);
+void ec_matcher_free(ec_matcher *matcher);
+
+/* Divides each of the n rows [n][width] by its length + 1e-10, in place; bf16_compat as the authors
+ * did, with every intermediate result rounded to bfloat16. EC_ERR_FORMAT: a value is not finite. */
+ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_compat,
+                                 ec_error *err);
+
+/* Mean over the target's tokens of the largest cosine to one of the reference's.
+ *
+ *   target     [n_target][width], reference [n_reference][width]: rows from
+ *              ec_alignment_normalise with the same bf16_compat; both n >= 1
+ *
+ * Results do not depend on the number of threads. Errors: EC_ERR_NOMEM. */
+ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float *target,
+                                  size_t n_target, const float *reference, size_t n_reference,
+                                  size_t width, bool bf16_compat, ec_error *err);
+
+/* ---- from images, for many candidates ---- */
+
+/* A candidate or a reference: encoders side by side, and the connector trained on them. */
+typedef struct ec_align_member {
+    const char *name;
+    const ec_feature_source *sources; /* [n_sources] */
+    size_t n_sources;
+    const char *connector; /* for ec_connector_open */
+} ec_align_member;
+
+/* Zero-initialised means the default, except tap (EC_TAP_DEFAULT). */
+typedef struct ec_align_options {
+    ec_tap tap;
+    bool bf16_compat;
+    ec_encoder_options encoder; /* n_threads and isa hold for everything */
+} ec_align_options;
+
+/* Holds encoders and connectors open. An encoder that several members share, at the same size and
+ * preparation, is there once, and its features are computed once an image. */
+typedef struct ec_aligner ec_aligner;
+
+/* Opens and checks everything: that each connector takes the channels of its encoders, that grids
+ * of encoders side by side are equal, that all connectors lead to the same width. Errors name the
+ * member. Borrows the members' texts until closed. */
+ec_status ec_aligner_open(ec_aligner **out, const ec_align_member *references, size_t n_references,
+                          const ec_align_member *candidates, size_t n_candidates,
+                          const ec_align_options *options, ec_error *err);
+void ec_aligner_close(ec_aligner *aligner);
+
+/* Hash of all that decides the numbers of a candidate, apart from the images: weights, preparation,
+ * size and layer of its encoders, its connector, all references, and the definition. */
+ec_status ec_aligner_identity(char out[33], ec_aligner *aligner, size_t candidate, ec_error *err);
+
+/* Between two candidates of a chunk; false stops: EC_ERR_INTERRUPTED. */
+typedef bool (*ec_aligner_watcher)(void *context, size_t n_done, size_t n_total);
+
+/* Scores a chunk of images.
+ *
+ *   scores  [n_images][n_candidates][n_references]; NaN for what is not wanted
+ *   paths   [n_images] image files. All are in memory at once: some 8 at a time is good
+ *   wanted  [n_candidates], or NULL: all
+ *   see     may be NULL
+ *
+ * Errors: an image that cannot be read (names it), EC_ERR_INTERRUPTED, EC_ERR_FORMAT (a connector
+ * gives numbers that are not finite), EC_ERR_NOMEM. */
+ec_status ec_aligner_run(double *scores, ec_aligner *aligner, const char *const *paths,
+                         size_t n_images, const bool *wanted, ec_aligner_watcher see, void *context,
+                         ec_error *err);
+
+/* ---- over images ---- */
+
+/* A of one candidate on one image set. */
+typedef struct ec_alignment_summary {
+    double a;       /* mean over references and images */
+    double a_error; /* standard error over images; NaN with fewer than two */
+    size_t n_images;
+} ec_alignment_summary;
+
+/* values [n_images], `stride` apart: one reference's scores, or the means over references. Means
+ * are taken in the order of the images. */
+ec_alignment_summary ec_alignment_summarise(const double *values, size_t n_images, size_t stride);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

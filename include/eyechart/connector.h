@@ -1,0 +1,79 @@
+/* connector.h - what stands between a vision encoder and a language model
+ *
+ *     F [n, c] -> linear                                   mm_projector_type "linear"
+ *     F [n, c] -> linear -> gelu -> linear -> ... -> E     "mlpNx_gelu": N linears
+ *
+ * applied to each token by itself: E = W2 gelu(W1 F + b1) + b2 for LLaVA-1.5's mlp2x_gelu, with the
+ * exact (erf) GELU and no norm. Source: Liu et al., "Improved Baselines with Visual Instruction
+ * Tuning", arXiv:2310.03744; llava/model/multimodal_projector/builder.py.
+ *
+ * Connectors are read as they were trained. Making and training one is not this module's: it needs
+ * the language model's gradient (mllm).
+ */
+#ifndef EYECHART_CONNECTOR_H
+#define EYECHART_CONNECTOR_H
+
+#include <stddef.h>
+
+#include "eyechart/status.h"
+#include "eyechart/tensor.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ec_connector ec_connector;
+
+/* Zero-initialised means the default. */
+typedef struct ec_connector_options {
+    size_t n_threads; /* 0: one per processor; results do not depend on it */
+    const char *isa;  /* NULL: best of this CPU; "portable", "avx2", "avx512" forces one (tests) */
+} ec_connector_options;
+
+/* Opens a connector.
+ *
+ *   path   mm_projector.bin as LLaVA writes it (PyTorch's zip format), the same as safetensors, or
+ *          the folder or index of a whole multimodal model, of which only the connector is looked
+ *          at. In a folder without model weights, mm_projector.bin or mm_projector.safetensors.
+ *   out    owned by the caller, ec_connector_close(); NULL on failure
+ *
+ * Tensors are told by what follows "mm_projector." in their name, or by their whole name where none
+ * contains that: "weight" and "bias" for a single linear, "0.weight", "0.bias", "2.weight", ... for
+ * an MLP, whose odd numbers are the GELUs. f32, f16 and bf16, [out, in] as PyTorch stores them.
+ *
+ * Errors name the file, the tensor, what was expected and what was found; the caller adds the
+ * candidate. EC_ERR_NOT_FOUND: no such file, or no connector in it; EC_ERR_FORMAT; EC_ERR_IO;
+ * EC_ERR_NOMEM. */
+ec_status ec_connector_open(ec_connector **out, const char *path,
+                            const ec_connector_options *options, ec_error *err);
+void ec_connector_close(ec_connector *connector);
+
+typedef struct ec_connector_info {
+    char type[32];    /* "linear", "mlp2x_gelu", ... */
+    size_t n_linears; /* depth */
+    size_t n_inputs;  /* channels of the features it takes */
+    size_t n_outputs; /* width of the language model */
+    size_t n_parameters;
+    ec_dtype dtype; /* of its first weight */
+} ec_connector_info;
+
+ec_connector_info ec_connector_describe(const ec_connector *connector);
+/* XXH3-128 of the connector's tensors as numbered layers, whatever file and prefix they came from:
+ * 32 hex digits and the terminator. Reads all of its bytes. */
+ec_status ec_connector_hash(char out[33], const ec_connector *connector, ec_error *err);
+/* Floating-point operations (2 per multiply-add) of one token. */
+double ec_connector_flops(const ec_connector *connector);
+
+/* Embeddings of n tokens.
+ *
+ *   out  [n][n_outputs]
+ *   in   [n][n_inputs], features of an encoder, several encoders side by side on the channel axis
+ *
+ * Called by one thread at a time; uses options.n_threads inside. Errors: EC_ERR_NOMEM. */
+ec_status ec_connector_forward(float *out, ec_connector *connector, const float *in, size_t n,
+                               ec_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

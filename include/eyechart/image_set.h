@@ -1,0 +1,67 @@
+/* image_set.h - the images of a benchmark, and which of them a score looks at
+ *
+ * A set is read from what the user has:
+ *
+ *     a folder       its image files, by name
+ *     .txt           a path a line
+ *     .jsonl, .json  records with an image and, if known, a prompt: LLaVA's, lmms-eval's, ours
+ *
+ * Paths are relative to the file that names them. docs/formats.md lists the accepted keys.
+ */
+#ifndef EYECHART_IMAGE_SET_H
+#define EYECHART_IMAGE_SET_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "eyechart/status.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+typedef struct ec_image_item {
+    char *path;      /* as it can be opened from here */
+    char *prompt;    /* NULL: not given */
+    size_t n_tokens; /* of the prompt: as the record says, else its words */
+    size_t index;    /* in the set as it was read, from 0 */
+} ec_image_item;
+
+typedef struct ec_image_set {
+    ec_image_item *items; /* [n_items], in the order of the source */
+    size_t n_items;
+} ec_image_set;
+
+/* Reads a set; ec_image_set_release() frees it, also after a failure. Image files are not opened.
+ * An image that is named twice is there twice: benchmarks ask several questions about one image,
+ * and the authors score each. Errors name file and line: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (also: no
+ * images), EC_ERR_IO, EC_ERR_NOMEM. */
+ec_status ec_image_set_load(ec_image_set *out, const char *path, ec_error *err);
+void ec_image_set_release(ec_image_set *set);
+
+typedef enum ec_image_selection {
+    EC_SELECT_RANDOM = 0, /* without replacement, from ec_rng: the same on every machine */
+    EC_SELECT_LONGEST     /* longest prompts first, as the authors' run visited them: descending
+                             n_tokens, then prompts in byte order, then the order of the set */
+} ec_image_selection;
+
+/* "random", "longest". Static; NULL past the end. */
+const char *ec_image_selection_name(size_t selection);
+
+/* Keeps `n` items (all when there are fewer), in the order they were chosen.
+ *
+ *   seed    of EC_SELECT_RANDOM: partial Fisher-Yates from the front over the set's order with
+ *           ec_rng_init(seed, 0) and ec_rng_below
+ *
+ * EC_ERR_ARG: n is 0; EC_SELECT_LONGEST where an item has no prompt. */
+ec_status ec_image_set_select(ec_image_set *set, ec_image_selection selection, size_t n,
+                              uint64_t seed, ec_error *err);
+
+/* Writes the set as .jsonl that ec_image_set_load reads back as it is, index and token counts
+ * included. Paths become absolute. Whole or not at all. EC_ERR_IO, EC_ERR_NOMEM. */
+ec_status ec_image_set_save(const ec_image_set *set, const char *path, ec_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
