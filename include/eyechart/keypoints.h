@@ -61,6 +61,7 @@ typedef struct ec_keypoint_set {
     ec_keypoint_category *categories;
     size_t n_images, n_pairs, n_categories;
     size_t n_empty_pairs; /* pairs without a common point: no PCK, in no mean */
+    void *memory;         /* private: everything above lives here */
 } ec_keypoint_set;
 
 /* Reads a folder as SPair-71k and a file as our JSON.
