@@ -54,14 +54,23 @@ ec_status ec_image_resize(ec_image *out, const ec_image *in, size_t width, size_
 
 /* How an image becomes the input of an encoder. */
 typedef struct ec_preparation {
-    enum { EC_RESIZE_NONE, EC_RESIZE_SHORTEST_EDGE, EC_RESIZE_SQUASH } resize;
+    enum {
+        EC_RESIZE_NONE,
+        EC_RESIZE_SHORTEST_EDGE,
+        EC_RESIZE_SQUASH,
+        EC_RESIZE_LONGEST_EDGE
+    } resize;
     size_t shortest_edge; /* EC_RESIZE_SHORTEST_EDGE: short side to this, long side to int(edge *
                              long / short) */
+    size_t longest_edge;  /* EC_RESIZE_LONGEST_EDGE: long side to this, short side to edge * short /
+                             long rounded half to even, at least 1 */
     size_t resize_width, resize_height; /* EC_RESIZE_SQUASH */
     ec_filter filter;
     bool horizontal_first; /* always, as Pillow up to 12.1; false: as Pillow 13 */
     size_t crop_width,
-        crop_height; /* centre crop, top = floor((H - h)/2), zero padded where smaller; 0: none */
+        crop_height; /* centre crop, top = floor((H - h)/2), zero padded where smaller; 0: none.
+                        After EC_RESIZE_LONGEST_EDGE the image begins at floor((h - H)/2), after
+                        others, as in transformers, at ceil((h - H)/2) */
     double rescale;  /* 1/255 normally; 1 with do_rescale false */
     bool normalise;  /* (x - mean)/std per channel, in float */
     double mean[3], std[3];
@@ -74,9 +83,23 @@ typedef struct ec_preparation {
 ec_status ec_preparation_load(ec_preparation *out, const char *path, ec_error *err);
 /* The C score's: squash to size x size, bicubic, x in [-1, 1]. */
 ec_preparation ec_preparation_square(size_t size);
+/* The image whole in a square: long side to `size`, centred on black, with filter, rescale, mean
+ * and deviation of `like`. The consistent C score's; GeoAware-SC pads likewise before the encoder.
+ */
+ec_preparation ec_preparation_pad(size_t size, const ec_preparation *like);
 /* Output size for any input; EC_ERR_ARG if it depends on the input (no squash and no crop). */
 ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparation *preparation,
                               ec_error *err);
+
+/* Where a preparation puts the pixels of an image: x_prepared = scale_x x + offset_x, likewise y,
+ * in coordinates where pixel i covers [i, i + 1). */
+typedef struct ec_frame {
+    double scale_x, scale_y, offset_x, offset_y;
+} ec_frame;
+
+/* EC_ERR_ARG: no image, or as ec_preparation_size. */
+ec_status ec_preparation_frame(ec_frame *out, const ec_preparation *preparation, size_t image_width,
+                               size_t image_height, ec_error *err);
 
 /* Applies it: out [3][height][width] floats (channels first, as the reference), size from
  * ec_preparation_size. Only what the crop keeps is computed. Errors: EC_ERR_ARG (size depends on

@@ -6,7 +6,7 @@
  * processors). Up to the crop pixels are bytes, so each channel has only 256 different results,
  * computed once, in the reference's precision: the product in double, the rest in float.
  */
-#include <string.h>
+#include <math.h>
 
 #include "image/resample.h"
 
@@ -19,6 +19,13 @@ ec_preparation ec_preparation_square(size_t size) {
                             .normalise = true,
                             .mean = {0.5, 0.5, 0.5},
                             .std = {0.5, 0.5, 0.5}};
+}
+
+ec_preparation ec_preparation_pad(size_t size, const ec_preparation *like) {
+    ec_preparation p = *like;
+    p.resize = EC_RESIZE_LONGEST_EDGE;
+    p.longest_edge = p.crop_width = p.crop_height = size;
+    return p;
 }
 
 ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparation *preparation,
@@ -38,18 +45,20 @@ ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparatio
     return EC_OK;
 }
 
-/* The size of the whole resized image. */
-static void resized_size(size_t *width, size_t *height, const ec_image *image,
-                         const ec_preparation *p) {
-    *width = image->width;
-    *height = image->height;
+/* The size of the whole resized image; comes with the size of the image. */
+static void resized_size(size_t *width, size_t *height, const ec_preparation *p) {
+    const bool is_upright = *width <= *height;
+    const size_t small = is_upright ? *width : *height;
+    const size_t large = is_upright ? *height : *width;
     if (p->resize == EC_RESIZE_SQUASH) {
         *width = p->resize_width;
         *height = p->resize_height;
+    } else if (p->resize == EC_RESIZE_LONGEST_EDGE) {
+        const double exact = (double)(p->longest_edge * small) / (double)large;
+        const size_t other = exact < 1.0 ? 1 : (size_t)nearbyint(exact); /* half to even */
+        *width = is_upright ? other : p->longest_edge;
+        *height = is_upright ? p->longest_edge : other;
     } else if (p->resize == EC_RESIZE_SHORTEST_EDGE) {
-        const bool is_upright = image->width <= image->height;
-        const size_t small = is_upright ? image->width : image->height;
-        const size_t large = is_upright ? image->height : image->width;
         /* Python's int(edge * long / short): exact product, one rounding, cut. */
         const size_t edge = p->shortest_edge;
         const size_t other = (size_t)((double)(edge * large) / (double)small);
@@ -64,10 +73,46 @@ typedef struct {
     size_t from, to, n;
 } crop;
 
-/* top = floor((have - want) / 2), which is rounded up in size where it is negative. */
-static crop crop_axis(size_t have, size_t want) {
+/* top = floor((have - want) / 2), which is rounded up in size where it is negative; padding of our
+ * own rounds down. */
+static crop crop_axis(size_t have, size_t want, const ec_preparation *p) {
     if (have >= want) return (crop){(have - want) / 2, 0, want};
-    return (crop){0, (want - have + 1) / 2, have};
+    return (crop){0, (want - have + (p->resize != EC_RESIZE_LONGEST_EDGE)) / 2, have};
+}
+
+/* Everything between an image and the output but the pixels. */
+typedef struct {
+    size_t resized_width, resized_height, width, height;
+    crop across, down;
+} layout;
+
+static ec_status lay_out(layout *out, const ec_preparation *p, size_t image_width,
+                         size_t image_height, ec_error *err) {
+    const ec_status status = ec_preparation_size(&out->width, &out->height, p, err);
+    if (status != EC_OK) return status;
+    if (image_width == 0 || image_height == 0)
+        return ec_fail(err, EC_ERR_ARG, "there is no image to prepare");
+    if (p->shortest_edge > UINT32_MAX || p->longest_edge > UINT32_MAX)
+        return ec_fail(err, EC_ERR_ARG, "cannot resize to an edge of %zu pixels",
+                       p->shortest_edge > p->longest_edge ? p->shortest_edge : p->longest_edge);
+    out->resized_width = image_width;
+    out->resized_height = image_height;
+    resized_size(&out->resized_width, &out->resized_height, p);
+    out->across = crop_axis(out->resized_width, out->width, p);
+    out->down = crop_axis(out->resized_height, out->height, p);
+    return EC_OK;
+}
+
+ec_status ec_preparation_frame(ec_frame *out, const ec_preparation *preparation, size_t image_width,
+                               size_t image_height, ec_error *err) {
+    layout l;
+    const ec_status status = lay_out(&l, preparation, image_width, image_height, err);
+    if (status != EC_OK) return status;
+    *out = (ec_frame){.scale_x = (double)l.resized_width / (double)image_width,
+                      .scale_y = (double)l.resized_height / (double)image_height,
+                      .offset_x = (double)l.across.to - (double)l.across.from,
+                      .offset_y = (double)l.down.to - (double)l.down.from};
+    return EC_OK;
 }
 
 static void fill_values(float value[3][256], const ec_preparation *p) {
@@ -97,32 +142,26 @@ static void write_planes(float *out, size_t width, size_t height, const ec_image
 ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *preparation,
                      ec_error *err) {
     const ec_preparation *p = preparation;
-    size_t width, height, resized_width, resized_height;
-    ec_status status = ec_preparation_size(&width, &height, p, err);
+    layout l;
+    ec_status status = lay_out(&l, p, image->width, image->height, err);
     if (status != EC_OK) return status;
-    if (image->width == 0 || image->height == 0)
-        return ec_fail(err, EC_ERR_ARG, "there is no image to prepare");
-    if (p->resize == EC_RESIZE_SHORTEST_EDGE && p->shortest_edge > UINT32_MAX)
-        return ec_fail(err, EC_ERR_ARG, "cannot resize to a shortest edge of %zu pixels",
-                       p->shortest_edge);
 
-    resized_size(&resized_width, &resized_height, image, p);
-    const crop across = crop_axis(resized_width, width), down = crop_axis(resized_height, height);
     float value[3][256];
     fill_values(value, p);
     if (p->resize == EC_RESIZE_NONE) {
-        write_planes(out, width, height, image, across.from, down.from, &across, &down, value);
+        write_planes(out, l.width, l.height, image, l.across.from, l.down.from, &l.across, &l.down,
+                     value);
         return EC_OK;
     }
-    const ec_resample_plan plan = {resized_width,
-                                   resized_height,
+    const ec_resample_plan plan = {l.resized_width,
+                                   l.resized_height,
                                    p->filter,
                                    p->horizontal_first,
-                                   {across.from, down.from, across.n, down.n}};
+                                   {l.across.from, l.down.from, l.across.n, l.down.n}};
     ec_image kept;
     status = ec_image_resample(&kept, image, &plan, ec_resample_best(), err);
     if (status != EC_OK) return status;
-    write_planes(out, width, height, &kept, 0, 0, &across, &down, value);
+    write_planes(out, l.width, l.height, &kept, 0, 0, &l.across, &l.down, value);
     ec_image_release(&kept);
     return EC_OK;
 }

@@ -69,6 +69,56 @@ static void square_is_between_minus_1_and_1(void **state) {
     ec_image_release(&image);
 }
 
+/* A bright pixel in each corner is found where the frame puts it, whichever way the image lies. */
+static void padding_keeps_the_whole_image_where_the_frame_says(void **state) {
+    (void)state;
+    enum { SIDE = 40 };
+    const ec_preparation like = {.filter = EC_FILTER_BOX, .rescale = 1.0 / 255.0};
+    const ec_preparation p = ec_preparation_pad(SIDE, &like);
+    static const struct {
+        size_t width, height, from_x, from_y, n_x, n_y; /* of the resized image in the square */
+    } cases[] = {{80, 50, 0, 7, 40, 25},                /* 15 rows to spare: 7 above */
+                 {30, 90, 13, 0, 13, 40},
+                 {64, 64, 0, 0, 40, 40},
+                 {16, 5, 0, 14, 40, 12},  /* 12.5 rounds to even */
+                 {500, 3, 0, 19, 40, 1}}; /* never vanishes */
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ec_image image = {cases[i].width, cases[i].height, NULL};
+        image.rgb = malloc(3 * image.width * image.height);
+        memset(image.rgb, 255, 3 * image.width * image.height);
+        ec_frame frame;
+        float out[3 * SIDE * SIDE];
+        assert_int_equal(ec_prepare(out, &image, &p, NULL), EC_OK);
+        assert_int_equal(ec_preparation_frame(&frame, &p, image.width, image.height, NULL), EC_OK);
+        assert_true(frame.offset_x == (double)cases[i].from_x);
+        assert_true(frame.offset_y == (double)cases[i].from_y);
+        assert_true(frame.scale_x == (double)cases[i].n_x / (double)image.width);
+        assert_true(frame.scale_y == (double)cases[i].n_y / (double)image.height);
+        for (size_t y = 0; y < SIDE; y++)
+            for (size_t x = 0; x < SIDE; x++) {
+                const bool within = x >= cases[i].from_x && x < cases[i].from_x + cases[i].n_x &&
+                                    y >= cases[i].from_y && y < cases[i].from_y + cases[i].n_y;
+                assert_true(out[y * SIDE + x] == (within ? 1.0F : 0.0F));
+            }
+        ec_image_release(&image);
+    }
+}
+
+/* Of a shortest edge with a centre crop: what lies before the crop has negative coordinates. */
+static void the_frame_of_a_crop_begins_outside(void **state) {
+    (void)state;
+    const ec_preparation p = {.resize = EC_RESIZE_SHORTEST_EDGE,
+                              .shortest_edge = 20,
+                              .crop_width = 16,
+                              .crop_height = 16,
+                              .filter = EC_FILTER_BICUBIC};
+    ec_frame frame;
+    assert_int_equal(ec_preparation_frame(&frame, &p, 100, 50, NULL), EC_OK);
+    assert_true(frame.scale_x == 0.4 && frame.scale_y == 0.4);
+    assert_true(frame.offset_x == -12.0 && frame.offset_y == -2.0);
+    assert_int_equal(ec_preparation_frame(&frame, &p, 0, 50, NULL), EC_ERR_ARG);
+}
+
 static ec_status parse(ec_preparation *p, const char *json, ec_error *err) {
     return ec_preparation_parse(p, json, strlen(json), "p.json", err);
 }
@@ -184,6 +234,8 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(preparing_equals_transformers),
         cmocka_unit_test(square_is_between_minus_1_and_1),
+        cmocka_unit_test(padding_keeps_the_whole_image_where_the_frame_says),
+        cmocka_unit_test(the_frame_of_a_crop_begins_outside),
         cmocka_unit_test(a_size_that_depends_on_the_image_is_refused),
         cmocka_unit_test(bad_processors_are_named),
         cmocka_unit_test(null_means_the_default),
