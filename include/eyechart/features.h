@@ -16,8 +16,10 @@ extern "C" {
 typedef enum ec_prepare_mode {
     EC_PREPARE_NATIVE = 0, /* the encoder's own processor, as the MLLM is trained */
     EC_PREPARE_SQUARE,     /* squash to a square, x in [-1, 1]: the paper's C score */
-    EC_PREPARE_SQUASH      /* squash to a square, then the encoder's own mean and deviation: the
+    EC_PREPARE_SQUASH,     /* squash to a square, then the encoder's own mean and deviation: the
                               authors' DINOv2 in CLIP + DINOv2 at 336 */
+    EC_PREPARE_PAD         /* the whole image, padded to a square with black, then the encoder's own
+                              mean and deviation: the consistent C score */
 } ec_prepare_mode;
 
 /* One encoder of a combination. */
@@ -26,6 +28,41 @@ typedef struct ec_feature_source {
     ec_prepare_mode prepare;
     size_t size; /* input side in pixels; 0: the encoder's own */
 } ec_feature_source;
+
+/* ---- in memory: what scoring and training call ---- */
+
+/* One encoder held open with a preparation and a layer. One thread at a time; the encoder's own
+ * threads work inside. */
+typedef struct ec_extractor ec_extractor;
+
+/* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call.
+ * Errors: those of ec_encoder_open; EC_ERR_NOT_FOUND the preparation needs preprocessor_config.json
+ * and there is none; EC_ERR_ARG a size or layer the encoder cannot take. */
+ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source, ec_tap tap,
+                            const ec_encoder_options *options, ec_error *err);
+void ec_extractor_close(ec_extractor *extractor);
+
+typedef struct ec_extractor_info {
+    size_t n_tokens, n_channels;      /* of the features of an image */
+    size_t grid_width, grid_height;   /* patches */
+    size_t input_width, input_height; /* pixels */
+    double flops;                     /* an image; 2 a multiply-add */
+} ec_extractor_info;
+
+ec_extractor_info ec_extractor_describe(const ec_extractor *extractor);
+const ec_encoder *ec_extractor_encoder(const ec_extractor *extractor);         /* borrowed */
+const ec_preparation *ec_extractor_preparation(const ec_extractor *extractor); /* borrowed */
+
+/* A hash over everything that decides the numbers but the images: version, weights, sizes of the
+ * model, preparation, layer. Not the folder's name. Reads all weights the first time. */
+ec_status ec_extractor_identity(char out[33], ec_extractor *extractor, ec_error *err);
+
+/* Features of n decoded images: out [n][n_tokens][n_channels]. Numbers do not depend on what else
+ * is in the batch. Errors: EC_ERR_ARG an empty image; EC_ERR_NOMEM. */
+ec_status ec_extractor_run(float *out, ec_extractor *extractor, const ec_image *const *images,
+                           size_t n, ec_error *err);
+
+/* ---- to files ---- */
 
 /* Zero-initialised means the default, except tap (EC_TAP_DEFAULT). */
 typedef struct ec_features_options {

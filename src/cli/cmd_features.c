@@ -16,7 +16,7 @@
 enum { EXIT_INTERRUPTED = 130, MAX_SOURCES = 64 };
 
 static const char *prepare_at(size_t i) {
-    static const char *const names[] = {"native", "square", "squash"};
+    static const char *const names[] = {"native", "square", "squash", "pad"};
     return i < sizeof names / sizeof *names ? names[i] : NULL;
 }
 
@@ -65,14 +65,17 @@ static const option OPTIONS[] = {
                          "block, as LLaVA takes it"},
     [O_CLASS_TOKEN] = {.name = "class-token",
                        .help = "keep the class and register tokens, which come first"},
-    [O_PREPARE] = {.name = "prepare",
-                   .argument = "HOW",
-                   .type = VALUE_CHOICE,
-                   .choice = prepare_at,
-                   .fallback = "native",
-                   .help = "native: the encoder's own processor; square: squashed, pixels in [-1, "
-                           "1], as the C score takes "
-                           "them; squash: squashed, the encoder's own mean and deviation"},
+    [O_PREPARE] =
+        {.name = "prepare",
+         .argument = "HOW",
+         .type = VALUE_CHOICE,
+         .choice = prepare_at,
+         .fallback = "native",
+         .help =
+             "native: the encoder's own processor; square: squashed, pixels in [-1, "
+             "1], as the C score takes "
+             "them; squash: squashed, the encoder's own mean and deviation; pad: whole, on a black "
+             "square, the encoder's own mean and deviation"},
     [O_SIZE] = {.name = "size",
                 .argument = "PIXELS",
                 .type = VALUE_COUNT,
@@ -127,7 +130,7 @@ static const operand OPERANDS[] = {
      .type = VALUE_FOLDER,
      .help = "weight folder; several joined by + are put side by side on the channel axis; each "
              "may be followed by "
-             "@PIXELS and :native, :square or :squash"},
+             "@PIXELS and :native, :square, :squash or :pad"},
     {.name = "IMAGE",
      .type = VALUE_FILE,
      .optional = true,
@@ -176,8 +179,9 @@ static int parse_source(ec_feature_source *out, char *text, const arguments *arg
         size_t mode = 0;
         while (prepare_at(mode) != NULL && strcmp(prepare_at(mode), colon + 1) != 0) mode++;
         if (prepare_at(mode) == NULL)
-            return usage_error(args->command, "'%s': ':%s' is none of :native, :square, :squash",
-                               text, colon + 1);
+            return usage_error(args->command,
+                               "'%s': ':%s' is none of :native, :square, :squash, :pad", text,
+                               colon + 1);
         out->prepare = (ec_prepare_mode)mode;
         *colon = '\0';
     }

@@ -24,6 +24,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
+#include "features/extractor.h"
 #include "features/loader.h"
 
 enum {
@@ -32,14 +33,6 @@ enum {
     MAX_JOURNAL_BYTES = 1 << 30,
     MAX_IMAGE_BYTES = 1 << 30
 };
-
-/* One encoder of the combination, opened. */
-typedef struct {
-    ec_encoder *encoder;
-    ec_loader_view view;
-    size_t channels;
-    char hash[EC_HASH_SIZE]; /* of its weights */
-} tower;
 
 /* What the journal says of an image. */
 typedef struct {
@@ -54,7 +47,7 @@ typedef struct {
     const ec_features_options *options;
     size_t n_towers, n_images, batch;
 
-    tower *tower;
+    ec_extractor **tower; /* [n_towers] */
     size_t n_tokens, n_channels, grid_width, grid_height;
 
     json_t *inputs; /* everything that decides the numbers */
@@ -72,121 +65,56 @@ typedef struct {
 
 /* ---- encoders ---- */
 
-/* The encoder's own processor for another input size: crop and resize keep their proportion. */
-static void resize_preparation(ec_preparation *p, size_t size) {
-    const size_t was = p->crop_width > 0 ? p->crop_width : p->resize_width;
-    if (p->resize == EC_RESIZE_SHORTEST_EDGE)
-        p->shortest_edge = was > 0 ? (p->shortest_edge * size + was / 2) / was : size;
-    if (p->resize == EC_RESIZE_SQUASH) {
-        p->resize_height = was > 0 ? (p->resize_height * size + was / 2) / was : size;
-        p->resize_width = was > 0 ? (p->resize_width * size + was / 2) / was : size;
-    }
-    if (p->crop_width > 0) p->crop_width = p->crop_height = size;
-}
-
-static ec_status prepare_tower(tower *t, const ec_feature_source *source, ec_error *err) {
-    const size_t own = ec_encoder_describe(t->encoder).image_size;
-    const size_t size = source->size > 0 ? source->size : own;
-    ec_preparation p = ec_preparation_square(size);
-    if (source->prepare != EC_PREPARE_SQUARE) {
-        ec_preparation native;
-        const ec_status status = ec_encoder_preparation(&native, t->encoder, err);
-        if (status != EC_OK) return status;
-        if (source->prepare == EC_PREPARE_SQUASH) {
-            p.normalise = native.normalise;
-            p.rescale = native.rescale;
-            memcpy(p.mean, native.mean, sizeof p.mean);
-            memcpy(p.std, native.std, sizeof p.std);
-            p.filter = native.filter;
-        } else {
-            p = native;
-            if (source->size > 0) resize_preparation(&p, size);
-        }
-    }
-    t->view.preparation = p;
-    const ec_status status = ec_preparation_size(&t->view.width, &t->view.height, &p, err);
-    return status == EC_OK ? EC_OK : ec_error_prefix(err, status, "%s", source->folder);
-}
-
-static ec_status refuse_grid(const job *j, size_t i, size_t width, size_t height, ec_error *err) {
-    const size_t patch = ec_encoder_describe(j->tower[i].encoder).patch_size;
+static ec_status refuse_grid(const job *j, size_t i, const ec_extractor_info *info, ec_error *err) {
+    const size_t patch = ec_encoder_describe(ec_extractor_encoder(j->tower[i])).patch_size;
     return ec_fail(err, EC_ERR_ARG,
                    "%s gives %zu x %zu patches and %s %zu x %zu; features can only be joined on "
                    "equal grids. Give %s an "
                    "input of %zu pixels (%s@%zu) if its positions may be interpolated, or choose "
                    "another size for the "
                    "others",
-                   j->sources[0].folder, j->grid_width, j->grid_height, j->sources[i].folder, width,
-                   height, j->sources[i].folder, patch * j->grid_width, j->sources[i].folder,
-                   patch * j->grid_width);
+                   j->sources[0].folder, j->grid_width, j->grid_height, j->sources[i].folder,
+                   info->grid_width, info->grid_height, j->sources[i].folder, patch * j->grid_width,
+                   j->sources[i].folder, patch * j->grid_width);
 }
 
 static ec_status open_towers(job *j, ec_error *err) {
     for (size_t i = 0; i < j->n_towers; i++) {
-        tower *t = &j->tower[i];
-        size_t tokens, width, height;
-        ec_status status =
-            ec_encoder_open(&t->encoder, j->sources[i].folder, &j->options->encoder, err);
-        if (status == EC_OK) status = prepare_tower(t, &j->sources[i], err);
-        if (status == EC_OK)
-            status = ec_encoder_feature_shape(&tokens, &t->channels, &width, &height, t->encoder,
-                                              t->view.width, t->view.height, j->options->tap, err);
-        if (status == EC_OK) status = ec_weights_hash(t->hash, ec_encoder_weights(t->encoder), err);
+        const ec_status status = ec_extractor_open(&j->tower[i], &j->sources[i], j->options->tap,
+                                                   &j->options->encoder, err);
         if (status != EC_OK) return status;
+        const ec_extractor_info info = ec_extractor_describe(j->tower[i]);
         if (i == 0) {
-            j->n_tokens = tokens;
-            j->grid_width = width;
-            j->grid_height = height;
+            j->n_tokens = info.n_tokens;
+            j->grid_width = info.grid_width;
+            j->grid_height = info.grid_height;
         }
-        if (width != j->grid_width || height != j->grid_height || tokens != j->n_tokens)
-            return refuse_grid(j, i, width, height, err);
-        j->n_channels += t->channels;
+        if (info.grid_width != j->grid_width || info.grid_height != j->grid_height ||
+            info.n_tokens != j->n_tokens)
+            return refuse_grid(j, i, &info, err);
+        j->n_channels += info.n_channels;
     }
     return EC_OK;
 }
 
 /* ---- fingerprint and manifest ---- */
 
-static json_t *preparation_json(const ec_preparation *p) {
-    static const char *const resize[] = {"none", "shortest-edge", "squash"};
-    static const char *const filter[] = {"nearest", "lanczos", "bilinear", "bicubic", "box"};
-    json_t *json = json_pack("{s:s, s:s, s:f, s:b}", "resize", resize[p->resize], "filter",
-                             filter[p->filter], "rescale", p->rescale, "normalise", p->normalise);
-    if (json == NULL) return NULL;
-    if (p->resize == EC_RESIZE_SHORTEST_EDGE)
-        json_object_set_new(json, "shortest_edge", json_integer((json_int_t)p->shortest_edge));
-    if (p->resize == EC_RESIZE_SQUASH)
-        json_object_set_new(
-            json, "size",
-            json_pack("[I,I]", (json_int_t)p->resize_height, (json_int_t)p->resize_width));
-    if (p->crop_width > 0)
-        json_object_set_new(
-            json, "crop",
-            json_pack("[I,I]", (json_int_t)p->crop_height, (json_int_t)p->crop_width));
-    if (p->normalise) {
-        json_object_set_new(json, "mean", json_pack("[f,f,f]", p->mean[0], p->mean[1], p->mean[2]));
-        json_object_set_new(json, "std", json_pack("[f,f,f]", p->std[0], p->std[1], p->std[2]));
-    }
-    return json;
-}
-
-static json_t *encoder_json(const job *j, size_t i) {
-    const tower *t = &j->tower[i];
-    const ec_encoder_info info = ec_encoder_describe(t->encoder);
-    return json_pack("{s:s, s:s, s:s, s:s, s:[I,I], s:I, s:b, s:o}", "folder", j->sources[i].folder,
-                     "family", info.family, "weights", t->hash, "dtype", ec_dtype_name(info.dtype),
-                     "input", (json_int_t)t->view.height, (json_int_t)t->view.width, "channels",
-                     (json_int_t)t->channels, "positions_by_size",
-                     j->options->encoder.interpolate_plain, "preparation",
-                     preparation_json(&t->view.preparation));
-}
-
 static ec_status describe_inputs(job *j, ec_error *err) {
     json_t *encoders = json_array(), *images = json_array();
     /* Names that are not UTF-8 have no JSON: left out, two runs would look the same. */
     bool complete = true;
-    for (size_t i = 0; i < j->n_towers; i++)
-        if (json_array_append_new(encoders, encoder_json(j, i)) != 0) complete = false;
+    for (size_t i = 0; i < j->n_towers; i++) {
+        json_t *encoder;
+        const ec_status status = ec_extractor_json(&encoder, j->tower[i], err);
+        if (status != EC_OK) {
+            json_decref(encoders);
+            json_decref(images);
+            return status;
+        }
+        if (json_object_set_new(encoder, "folder", json_string(j->sources[i].folder)) != 0 ||
+            json_array_append_new(encoders, encoder) != 0)
+            complete = false;
+    }
     for (size_t i = 0; i < j->n_images; i++)
         if (json_array_append_new(images, json_string(j->images[i])) != 0) complete = false;
     j->inputs =
@@ -414,15 +342,14 @@ static ec_status write_file(const job *j, size_t image, const float *row, ec_err
 static ec_status compute(job *j, const ec_loaded_batch *batch, ec_error *err) {
     size_t channel = 0;
     for (size_t i = 0; i < j->n_towers; i++) {
-        const tower *t = &j->tower[i];
+        const size_t channels = ec_extractor_describe(j->tower[i]).n_channels;
         const ec_status status =
-            ec_encoder_forward(j->features, t->encoder, batch->input[i], batch->n_good,
-                               t->view.width, t->view.height, j->options->tap, err);
+            ec_extractor_forward(j->features, j->tower[i], batch->input[i], batch->n_good, err);
         if (status != EC_OK) return status;
         for (size_t token = 0; token < batch->n_good * j->n_tokens; token++)
-            memcpy(j->rows + token * j->n_channels + channel, j->features + token * t->channels,
-                   t->channels * sizeof *j->rows);
-        channel += t->channels;
+            memcpy(j->rows + token * j->n_channels + channel, j->features + token * channels,
+                   channels * sizeof *j->rows);
+        channel += channels;
     }
     return EC_OK;
 }
@@ -464,7 +391,11 @@ static ec_status run_batches(job *j, ec_features_watcher see, void *context,
     const double start = now_s();
     ec_loader_view *views = calloc(j->n_towers, sizeof *views);
     if (views == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < j->n_towers; i++) views[i] = j->tower[i].view;
+    for (size_t i = 0; i < j->n_towers; i++) {
+        const ec_extractor_info info = ec_extractor_describe(j->tower[i]);
+        views[i] = (ec_loader_view){*ec_extractor_preparation(j->tower[i]), info.input_width,
+                                    info.input_height};
+    }
     ec_loader *loader;
     ec_status status = ec_loader_new(&loader, j->images, j->n_images, n_resumed, j->batch, views,
                                      j->n_towers, err);
@@ -502,8 +433,10 @@ static ec_status run_batches(job *j, ec_features_watcher see, void *context,
 
 static ec_status allocate(job *j, ec_error *err) {
     size_t widest = 0;
-    for (size_t i = 0; i < j->n_towers; i++)
-        if (j->tower[i].channels > widest) widest = j->tower[i].channels;
+    for (size_t i = 0; i < j->n_towers; i++) {
+        const size_t channels = ec_extractor_describe(j->tower[i]).n_channels;
+        if (channels > widest) widest = channels;
+    }
     j->features = calloc(j->batch * j->n_tokens * widest, sizeof *j->features);
     j->rows = calloc(j->batch * j->n_tokens * j->n_channels, sizeof *j->rows);
     if (j->features == NULL || j->rows == NULL)
@@ -586,7 +519,7 @@ ec_status ec_features_write(const char *out, const ec_feature_source *sources, s
 
     ec_array_writer_close(j.writer);
     if (j.journal != NULL) fclose(j.journal);
-    for (size_t i = 0; i < n_sources && j.tower != NULL; i++) ec_encoder_close(j.tower[i].encoder);
+    for (size_t i = 0; i < n_sources && j.tower != NULL; i++) ec_extractor_close(j.tower[i]);
     json_decref(j.inputs);
     free(j.tower);
     free(j.record);

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -149,6 +150,76 @@ static void a_combination_is_its_parts_side_by_side(void **state) {
     ec_weights_close(part[0]);
     ec_weights_close(part[1]);
     ec_weights_close(both);
+}
+
+/* What is computed in memory is what the files hold, and an identity stands for one set of numbers:
+ * the same by another path, another for another preparation or layer. */
+static void an_extractor_gives_what_the_files_hold(void **state) {
+    (void)state;
+    ec_error err;
+    const ec_feature_source source = {.folder = clip, .prepare = EC_PREPARE_SQUARE};
+    ec_features_options options = options_of_test();
+    const char *const out = in_folder("held.npy");
+    assert_int_equal(
+        ec_features_write(out, &source, 1, images, 2, &options, NULL, NULL, NULL, &err), EC_OK);
+
+    ec_extractor *extractor, *other;
+    assert_int_equal(ec_extractor_open(&extractor, &source, EC_TAP_DEFAULT, &options.encoder, &err),
+                     EC_OK);
+    const ec_extractor_info info = ec_extractor_describe(extractor);
+    const size_t n = info.n_tokens * info.n_channels;
+    float *features = malloc(2 * n * sizeof *features);
+    ec_image image[2];
+    const ec_image *batch[2] = {&image[0], &image[1]};
+    for (size_t i = 0; i < 2; i++)
+        assert_int_equal(ec_image_load(&image[i], images[i], &err), EC_OK);
+    assert_int_equal(ec_extractor_run(features, extractor, batch, 2, &err), EC_OK);
+    ec_text file = {0};
+    assert_int_equal(ec_file_read(&file, out, 1 << 24, &err), EC_OK);
+    assert_memory_equal(file.data + file.size_bytes - 2 * n * sizeof *features, features,
+                        2 * n * sizeof *features);
+    /* alone in its batch */
+    assert_int_equal(ec_extractor_run(features, extractor, batch + 1, 1, &err), EC_OK);
+    assert_memory_equal(file.data + file.size_bytes - n * sizeof *features, features,
+                        n * sizeof *features);
+    ec_text_release(&file);
+
+    char first[33], second[33];
+    assert_int_equal(ec_extractor_identity(first, extractor, &err), EC_OK);
+    /* The same weights under another name, and with a processor. */
+    char other_clip[64], target[640];
+    snprintf(other_clip, sizeof other_clip, "%s/other-clip", folder);
+    assert_int_equal(mkdir(other_clip, 0777), 0);
+    static const char *const parts[] = {"config.json", "model.safetensors"};
+    for (size_t i = 0; i < 2; i++) {
+        snprintf(target, sizeof target, "%s/%s", clip, parts[i]);
+        char name[64];
+        snprintf(name, sizeof name, "other-clip/%s", parts[i]);
+        assert_int_equal(symlink(target, in_folder(name)), 0);
+    }
+    static const char processor[] = "{\"image_processor_type\": \"CLIPImageProcessor\"}";
+    assert_int_equal(ec_file_write(in_folder("other-clip/preprocessor_config.json"), processor,
+                                   strlen(processor), &err),
+                     EC_OK);
+    const struct {
+        ec_feature_source source;
+        ec_tap tap;
+        bool same;
+    } cases[] = {{{.folder = other_clip, .prepare = EC_PREPARE_SQUARE}, EC_TAP_DEFAULT, true},
+                 {{.folder = other_clip, .prepare = EC_PREPARE_PAD}, EC_TAP_DEFAULT, false},
+                 {source, {.layer = -1}, false},
+                 {{.folder = dino, .prepare = EC_PREPARE_SQUARE}, EC_TAP_DEFAULT, false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(
+            ec_extractor_open(&other, &cases[i].source, cases[i].tap, &options.encoder, &err),
+            EC_OK);
+        assert_int_equal(ec_extractor_identity(second, other, &err), EC_OK);
+        assert_int_equal(strcmp(first, second) == 0, cases[i].same);
+        ec_extractor_close(other);
+    }
+    ec_extractor_close(extractor);
+    for (size_t i = 0; i < 2; i++) ec_image_release(&image[i]);
+    free(features);
 }
 
 static void a_stopped_run_ends_with_the_same_bytes(void **state) {
@@ -353,6 +424,7 @@ static void grids_that_do_not_match_are_refused_with_the_fix(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_combination_is_its_parts_side_by_side),
+        cmocka_unit_test(an_extractor_gives_what_the_files_hold),
         cmocka_unit_test(a_stopped_run_ends_with_the_same_bytes),
         cmocka_unit_test(killed_runs_end_with_the_same_bytes),
         cmocka_unit_test(another_run_is_not_overwritten),
