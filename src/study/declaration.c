@@ -8,6 +8,7 @@
 #include <cyaml/cyaml.h>
 #include <malloc.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -19,7 +20,7 @@
 /* ---- schema ------------------------------------------------------------------------------- */
 
 typedef struct {
-    char *name, *group, *direction, *weight;
+    char *name, *group, *direction, *weight, *images;
     char **range; /* [2] */
 } yaml_benchmark;
 
@@ -28,7 +29,7 @@ typedef struct {
 } yaml_score;
 
 typedef struct {
-    char *name, *a, *a_se, *c, *c_se, *cost;
+    char *name, *a, *a_se, *c, *c_se, *cost, *encoder, *connector;
     yaml_score *own_a;
     uint32_t own_a_count;
 } yaml_candidate;
@@ -38,8 +39,25 @@ typedef struct {
 } yaml_policy;
 
 typedef struct {
+    char *keypoints, *split, *images;
+} yaml_data;
+
+typedef struct {
+    char *protocol, *images, *select, *seed, *bf16_compat;
+    char **references;
+    uint32_t references_count;
+} yaml_scores;
+
+typedef struct {
+    char *train, *evaluate, *train_timeout_hours, *evaluate_timeout_hours, *retries, *budget, *gpus;
+} yaml_run;
+
+typedef struct {
     char *version, *name, *description;
     yaml_policy *policy;
+    yaml_data *data;
+    yaml_scores *scores;
+    yaml_run *run;
     yaml_benchmark *benchmarks;
     uint32_t benchmarks_count;
     yaml_candidate *candidates;
@@ -62,6 +80,7 @@ static const cyaml_schema_field_t benchmark_fields[] = {
     CYAML_FIELD_SEQUENCE_FIXED("range", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_benchmark,
                                range, &word, 2),
     OPTIONAL("weight", yaml_benchmark, weight),
+    OPTIONAL("images", yaml_benchmark, images),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t benchmark_schema = {
@@ -85,6 +104,8 @@ static const cyaml_schema_field_t candidate_fields[] = {
     OPTIONAL("C", yaml_candidate, c),
     OPTIONAL("C_se", yaml_candidate, c_se),
     OPTIONAL("cost", yaml_candidate, cost),
+    OPTIONAL("encoder", yaml_candidate, encoder),
+    OPTIONAL("connector", yaml_candidate, connector),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t candidate_schema = {
@@ -97,13 +118,48 @@ static const cyaml_schema_field_t policy_fields[] = {
     CYAML_FIELD_END,
 };
 
-enum { BENCHMARKS = 4, CANDIDATES = 5, FIELDS = 6 }; /* of study_fields */
+static const cyaml_schema_field_t data_fields[] = {
+    OPTIONAL("keypoints", yaml_data, keypoints),
+    OPTIONAL("split", yaml_data, split),
+    OPTIONAL("images", yaml_data, images),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t scores_fields[] = {
+    OPTIONAL("protocol", yaml_scores, protocol),
+    OPTIONAL("images", yaml_scores, images),
+    OPTIONAL("select", yaml_scores, select),
+    OPTIONAL("seed", yaml_scores, seed),
+    CYAML_FIELD_SEQUENCE("references", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_scores,
+                         references, &word, 0, EC_MAX_REFERENCES),
+    OPTIONAL("bf16_compat", yaml_scores, bf16_compat),
+    CYAML_FIELD_END,
+};
+
+static const cyaml_schema_field_t run_fields[] = {
+    OPTIONAL("train", yaml_run, train),
+    OPTIONAL("evaluate", yaml_run, evaluate),
+    OPTIONAL("train_timeout_hours", yaml_run, train_timeout_hours),
+    OPTIONAL("evaluate_timeout_hours", yaml_run, evaluate_timeout_hours),
+    OPTIONAL("retries", yaml_run, retries),
+    OPTIONAL("budget", yaml_run, budget),
+    OPTIONAL("gpus", yaml_run, gpus),
+    CYAML_FIELD_END,
+};
+
+enum { BENCHMARKS = 7, CANDIDATES = 8, FIELDS = 9 }; /* of study_fields */
 static const cyaml_schema_field_t study_fields[] = {
     OPTIONAL("version", yaml_study, version),
     OPTIONAL("name", yaml_study, name),
     OPTIONAL("description", yaml_study, description),
     CYAML_FIELD_MAPPING_PTR("policy", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, policy,
                             policy_fields),
+    CYAML_FIELD_MAPPING_PTR("data", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, data,
+                            data_fields),
+    CYAML_FIELD_MAPPING_PTR("scores", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, scores,
+                            scores_fields),
+    CYAML_FIELD_MAPPING_PTR("run", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, run,
+                            run_fields),
     CYAML_FIELD_SEQUENCE("benchmarks", CYAML_FLAG_POINTER, yaml_study, benchmarks,
                          &benchmark_schema, 0, EC_STUDY_MAX_BENCHMARKS),
     CYAML_FIELD_SEQUENCE("candidates", CYAML_FLAG_POINTER, yaml_study, candidates,
@@ -179,6 +235,30 @@ static ec_status read_seed(uint64_t *out, const place *p, const char *text) {
     return EC_OK;
 }
 
+static ec_status read_count(size_t *out, const place *p, const char *key, const char *text,
+                            double most) {
+    double value = (double)*out;
+    const ec_status status = read_number(&value, p, key, text, NOT_NEGATIVE);
+    if (status != EC_OK) return status;
+    if (value != floor(value) || value > most) {
+        char fault[80];
+        snprintf(fault, sizeof fault, "is not a whole number up to %.0f", most);
+        return fail_in(p, key, text, fault);
+    }
+    *out = (size_t)value;
+    return EC_OK;
+}
+
+/* One of two words; *out tells whether it is the second. */
+static ec_status read_either(bool *out, const place *p, const char *key, const char *text,
+                             const char *first, const char *second) {
+    if (is_null(text)) return EC_OK;
+    char fault[80];
+    snprintf(fault, sizeof fault, "is neither '%s' nor '%s'", first, second);
+    *out = strcmp(text, second) == 0;
+    return *out || strcmp(text, first) == 0 ? EC_OK : fail_in(p, key, text, fault);
+}
+
 static ec_status read_copy(char **out, const place *p, const char *text) {
     if (is_null(text)) return EC_OK;
     *out = strdup(text);
@@ -218,14 +298,16 @@ static ec_status read_direction(int *out, const place *p, const char *text) {
     return EC_OK;
 }
 
-static ec_status read_benchmark(ec_sheet *sheet, size_t b, const yaml_benchmark *from,
+static ec_status read_benchmark(ec_declaration *out, size_t b, const yaml_benchmark *from,
                                 const place *p) {
+    ec_sheet *sheet = &out->sheet;
     const char *group = is_null(from->group) ? "all" : from->group;
     ec_status status =
         ec_sheet_name_benchmark(sheet, b, from->name, group, p->path, p->line, p->err);
     ec_benchmark *to = &sheet->benchmarks[b];
     if (status == EC_OK) status = read_direction(&to->direction, p, from->direction);
     if (status == EC_OK) status = read_number(&to->weight, p, "weight", from->weight, NOT_NEGATIVE);
+    if (status == EC_OK) status = read_copy(&out->images[b], p, from->images);
     if (status != EC_OK || from->range == NULL) return status;
     status = read_number(&to->low, p, "range", from->range[0], ANY);
     if (status == EC_OK) status = read_number(&to->high, p, "range", from->range[1], ANY);
@@ -249,8 +331,9 @@ static ec_status read_own_a(ec_sheet *sheet, size_t i, const yaml_score *from, c
     return status;
 }
 
-static ec_status read_candidate(ec_sheet *sheet, size_t i, const yaml_candidate *from,
+static ec_status read_candidate(ec_declaration *out, size_t i, const yaml_candidate *from,
                                 const place *p) {
+    ec_sheet *sheet = &out->sheet;
     const ec_numbers *x = &sheet->numbers;
     ec_status status = ec_sheet_name_candidate(sheet, i, from->name, p->path, p->line, p->err);
     if (status == EC_OK) status = read_number(&x->a_shared[i], p, "A", from->a, ANY);
@@ -259,6 +342,8 @@ static ec_status read_candidate(ec_sheet *sheet, size_t i, const yaml_candidate 
     if (status == EC_OK) status = read_number(&x->c[i], p, "C", from->c, ANY);
     if (status == EC_OK) status = read_number(&x->c_se[i], p, "C_se", from->c_se, NOT_NEGATIVE);
     if (status == EC_OK) status = read_number(&x->cost[i], p, "cost", from->cost, NOT_NEGATIVE);
+    if (status == EC_OK) status = read_copy(&out->origins[i].encoder, p, from->encoder);
+    if (status == EC_OK) status = read_copy(&out->origins[i].connector, p, from->connector);
     for (uint32_t k = 0; status == EC_OK && k < from->own_a_count; k++)
         status = read_own_a(sheet, i, &from->own_a[k], p);
     return status;
@@ -285,24 +370,111 @@ static ec_status read_settings(ec_declaration *out, const yaml_study *from, cons
     return status;
 }
 
+static ec_status read_data(ec_score_declaration *to, const yaml_data *from, const place *p) {
+    if (from == NULL) return EC_OK;
+    ec_status status = read_copy(&to->keypoints, p, from->keypoints);
+    if (status == EC_OK) status = read_copy(&to->split, p, from->split);
+    if (status == EC_OK) status = read_copy(&to->images, p, from->images);
+    return status;
+}
+
+static ec_status read_references(ec_score_declaration *to, const yaml_scores *from,
+                                 const place *p) {
+    to->references = calloc((size_t)from->references_count + 1, sizeof *to->references);
+    if (to->references == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    for (uint32_t i = 0; i < from->references_count; i++) {
+        const char *name = from->references[i];
+        if (is_null(name))
+            return ec_sheet_fail(p->err, p->path, 0, "an entry of 'references' is empty");
+        const ec_status status = read_copy(&to->references[to->n_references++], p, name);
+        if (status != EC_OK) return status;
+    }
+    return EC_OK;
+}
+
+/* A reference is a candidate; so read after them. */
+static ec_status check_references(const ec_declaration *declared, const place *p) {
+    const ec_score_declaration *s = &declared->scores;
+    for (size_t i = 0; i < s->n_references; i++) {
+        const char *name = s->references[i];
+        if (ec_sheet_find_candidate(&declared->sheet, name) == declared->sheet.n_candidates)
+            return fail_in(p, "reference", name, "is not one of the candidates");
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(name, s->references[k]) == 0)
+                return fail_in(p, "reference", name, "is there twice");
+    }
+    return EC_OK;
+}
+
+static ec_status read_scores(ec_score_declaration *to, const yaml_scores *from, const place *p) {
+    if (from == NULL) return EC_OK;
+    ec_status status =
+        read_either(&to->consistent, p, "protocol", from->protocol, "authors", "consistent");
+    if (status == EC_OK) status = read_count(&to->n_images, p, "images", from->images, 1e9);
+    if (status == EC_OK && to->n_images == 0)
+        status = fail_in(p, "images", from->images, "is zero; expected more");
+    if (status == EC_OK)
+        status = read_either(&to->longest, p, "select", from->select, "random", "longest");
+    if (status == EC_OK) status = read_seed(&to->seed, p, from->seed);
+    if (status == EC_OK)
+        status =
+            read_either(&to->bf16_compat, p, "bf16_compat", from->bf16_compat, "false", "true");
+    return status == EC_OK ? read_references(to, from, p) : status;
+}
+
+static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const place *p) {
+    if (from == NULL) return EC_OK;
+    ec_status status = read_copy(&to->train, p, from->train);
+    if (status == EC_OK) status = read_copy(&to->evaluate, p, from->evaluate);
+    if (status == EC_OK)
+        status = read_number(&to->train_timeout_hours, p, "train_timeout_hours",
+                             from->train_timeout_hours, POSITIVE);
+    if (status == EC_OK)
+        status = read_number(&to->evaluate_timeout_hours, p, "evaluate_timeout_hours",
+                             from->evaluate_timeout_hours, POSITIVE);
+    if (status == EC_OK)
+        status = read_count(&to->retries, p, "retries", from->retries, EC_MAX_RETRIES);
+    if (status == EC_OK) status = read_number(&to->budget, p, "budget", from->budget, POSITIVE);
+    if (status == EC_OK) status = read_number(&to->gpus, p, "gpus", from->gpus, POSITIVE);
+    return status;
+}
+
+/* The entries by candidate and by benchmark that are no numbers. */
+static ec_status make_room(ec_declaration *out, const place *p) {
+    const size_t n = out->sheet.n_candidates, m = out->sheet.n_benchmarks;
+    out->origins = calloc(n + 1, sizeof *out->origins);
+    out->images = calloc(m + 1, sizeof *out->images);
+    if (out->origins == NULL || out->images == NULL)
+        return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    out->n_origins = n;
+    out->n_image_sets = m;
+    return EC_OK;
+}
+
 static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_yaml_lines *lines,
                          const char *path, ec_error *err) {
     ec_sheet *sheet = &out->sheet;
     ec_status status =
         ec_sheet_init(sheet, path, from->candidates_count, from->benchmarks_count, err);
-    if (status == EC_OK) status = read_settings(out, from, &(place){.path = path, .err = err});
+    const place whole = {.path = path, .err = err};
+    if (status == EC_OK) status = make_room(out, &whole);
+    if (status == EC_OK) status = read_settings(out, from, &whole);
+    if (status == EC_OK) status = read_data(&out->scores, from->data, &whole);
+    if (status == EC_OK) status = read_scores(&out->scores, from->scores, &whole);
+    if (status == EC_OK) status = read_run(&out->run, from->run, &whole);
     for (uint32_t b = 0; status == EC_OK && b < from->benchmarks_count; b++) {
         const place p = {path, lines[BENCHMARKS].lines[b], "benchmark", from->benchmarks[b].name,
                          err};
-        status = read_benchmark(sheet, b, &from->benchmarks[b], &p);
+        status = read_benchmark(out, b, &from->benchmarks[b], &p);
     }
     if (status == EC_OK) status = ec_sheet_index_benchmarks(sheet, path, err);
     for (uint32_t i = 0; status == EC_OK && i < from->candidates_count; i++) {
         const place p = {path, lines[CANDIDATES].lines[i], "candidate", from->candidates[i].name,
                          err};
-        status = read_candidate(sheet, i, &from->candidates[i], &p);
+        status = read_candidate(out, i, &from->candidates[i], &p);
     }
     if (status == EC_OK) status = ec_sheet_index_candidates(sheet, path, err);
+    if (status == EC_OK) status = check_references(out, &whole);
     if (status == EC_OK) status = ec_sheet_check_numbers(sheet, path, err);
     return status;
 }
@@ -310,10 +482,31 @@ static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_y
 /* ---- the whole ---------------------------------------------------------------------------- */
 
 ec_declaration ec_declaration_default(void) {
-    return (ec_declaration){.policy = EC_POLICY_PRIOR, .lease_hours = EC_LEASE_HOURS};
+    return (ec_declaration){.policy = EC_POLICY_PRIOR,
+                            .lease_hours = EC_LEASE_HOURS,
+                            .scores = {.n_images = 100, .seed = 42},
+                            .run = {.train_timeout_hours = INFINITY,
+                                    .evaluate_timeout_hours = INFINITY,
+                                    .budget = INFINITY,
+                                    .gpus = 1.0}};
 }
 
 void ec_declaration_release(ec_declaration *declaration) {
+    for (size_t i = 0; i < declaration->n_origins; i++) {
+        free(declaration->origins[i].encoder);
+        free(declaration->origins[i].connector);
+    }
+    for (size_t b = 0; b < declaration->n_image_sets; b++) free(declaration->images[b]);
+    ec_score_declaration *scores = &declaration->scores;
+    for (size_t i = 0; i < scores->n_references; i++) free(scores->references[i]);
+    free(scores->references);
+    free(scores->keypoints);
+    free(scores->split);
+    free(scores->images);
+    free(declaration->run.train);
+    free(declaration->run.evaluate);
+    free(declaration->origins);
+    free(declaration->images);
     ec_sheet_release(&declaration->sheet);
     free(declaration->description);
     *declaration = (ec_declaration){0};

@@ -6,6 +6,37 @@
 
 #define EC_DECLARATION_MAX_BYTES (64u << 20)
 #define EC_LEASE_HOURS 72.0 /* of a question, unless declared */
+#define EC_MAX_REFERENCES 16
+#define EC_MAX_RETRIES 1000
+
+/* Where the scores of a candidate come from; as written, NULL: not given. */
+typedef struct ec_origin {
+    char *encoder;   /* A+B@336:squash, as `eyechart features` takes it */
+    char *connector; /* file of its trained connector */
+} ec_origin;
+
+/* Keys `data` and `scores`. Paths as written: relative ones begin at the study's folder. */
+typedef struct ec_score_declaration {
+    char *keypoints;   /* SPair folder or keypoint JSON; NULL: none */
+    char *split;       /* NULL: "test" */
+    char *images;      /* of the benchmarks without images of their own; NULL: none */
+    bool consistent;   /* C of the ranking is by the consistent protocol, else the authors' */
+    size_t n_images;   /* of each benchmark, for A */
+    bool longest;      /* those with the longest prompts, else a seeded draw */
+    uint64_t seed;     /* of the draw */
+    char **references; /* [n_references] candidates that A compares with */
+    size_t n_references;
+    bool bf16_compat;
+} ec_score_declaration;
+
+/* Key `run`: the commands of the loop. */
+typedef struct ec_run_declaration {
+    char *train, *evaluate; /* for the shell, with {candidate}, {out}, …; NULL: none */
+    double train_timeout_hours, evaluate_timeout_hours; /* INFINITY: no limit */
+    double budget;  /* GPU-hours of the whole study; INFINITY: no limit */
+    double gpus;    /* that one finetuning keeps busy: hours of the clock to GPU-hours */
+    size_t retries; /* of a command that failed */
+} ec_run_declaration;
 
 typedef struct ec_declaration {
     ec_sheet sheet;    /* without results */
@@ -13,6 +44,12 @@ typedef struct ec_declaration {
     ec_policy policy;
     uint64_t seed;
     double lease_hours;
+    ec_origin *origins; /* [n_origins] of the first candidates; later ones have none */
+    size_t n_origins;
+    char **images; /* [n_image_sets] of the first benchmarks; NULL: none of its own */
+    size_t n_image_sets;
+    ec_score_declaration scores;
+    ec_run_declaration run;
 } ec_declaration;
 
 /* Zero-initialised declaration with the defaults. */

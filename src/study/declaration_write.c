@@ -16,6 +16,22 @@ static bool needs_no_quotes(const char *word) {
     return true;
 }
 
+/* Characters of two or three bytes that YAML does not take as they are, or takes for the end of a
+ * line: C1 controls, line and paragraph separators, the byte order mark, U+FFFE and U+FFFF. Returns
+ * how many bytes of `c` it wrote escaped. */
+static size_t write_escaped(ec_text *out, const unsigned char *c) {
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] <= 0x9f) {
+        ec_text_format(out, "\\x%02x", c[1]);
+        return 2;
+    }
+    const bool separator = c[0] == 0xe2 && c[1] == 0x80 && (c[2] == 0xa8 || c[2] == 0xa9);
+    const bool mark = c[0] == 0xef && c[1] == 0xbb && c[2] == 0xbf;
+    const bool last = c[0] == 0xef && c[1] == 0xbf && (c[2] == 0xbe || c[2] == 0xbf);
+    if (!separator && !mark && !last) return 0;
+    ec_text_format(out, "\\u%04x", (c[0] & 0xfu) << 12 | (c[1] & 0x3fu) << 6 | (c[2] & 0x3fu));
+    return 3;
+}
+
 static void write_word(ec_text *out, const char *word) {
     if (needs_no_quotes(word)) {
         ec_text_add(out, word);
@@ -23,7 +39,10 @@ static void write_word(ec_text *out, const char *word) {
     }
     ec_text_add(out, "\"");
     for (const unsigned char *c = (const unsigned char *)word; *c != '\0'; c++) {
-        if (*c == '"' || *c == '\\')
+        const size_t escaped = write_escaped(out, c);
+        if (escaped > 0)
+            c += escaped - 1;
+        else if (*c == '"' || *c == '\\')
             ec_text_format(out, "\\%c", *c);
         else if (*c < 0x20 || *c == 0x7f)
             ec_text_format(out, "\\x%02x", *c);
@@ -40,6 +59,14 @@ static void write_number(ec_text *out, const char *key, double value) {
     ec_text_format(out, "    %s: %s\n", key, number);
 }
 
+/* A line "indent key: word"; nothing where there is no word. */
+static void write_line(ec_text *out, const char *indent, const char *key, const char *word) {
+    if (word == NULL) return;
+    ec_text_format(out, "%s%s: ", indent, key);
+    write_word(out, word);
+    ec_text_add(out, "\n");
+}
+
 static void write_range(ec_text *out, const ec_benchmark *benchmark) {
     if (isinf(benchmark->low) && isinf(benchmark->high)) return;
     char low[EC_NUMBER_SIZE] = "null", high[EC_NUMBER_SIZE] = "null";
@@ -48,7 +75,8 @@ static void write_range(ec_text *out, const ec_benchmark *benchmark) {
     ec_text_format(out, "    range: [%s, %s]\n", low, high);
 }
 
-static void write_benchmark(ec_text *out, const ec_benchmark *benchmark) {
+static void write_benchmark(ec_text *out, const ec_declaration *declaration, size_t b) {
+    const ec_benchmark *benchmark = &declaration->sheet.benchmarks[b];
     ec_text_add(out, "  - name: ");
     write_word(out, benchmark->name);
     ec_text_add(out, "\n    group: ");
@@ -56,6 +84,7 @@ static void write_benchmark(ec_text *out, const ec_benchmark *benchmark) {
     ec_text_format(out, "\n    direction: %s\n", benchmark->direction > 0 ? "higher" : "lower");
     write_range(out, benchmark);
     if (benchmark->weight != 1.0) write_number(out, "weight", benchmark->weight);
+    if (b < declaration->n_image_sets) write_line(out, "    ", "images", declaration->images[b]);
 }
 
 static void write_own_a(ec_text *out, const ec_sheet *sheet, size_t i) {
@@ -78,7 +107,8 @@ static void write_own_a(ec_text *out, const ec_sheet *sheet, size_t i) {
     }
 }
 
-static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
+static void write_candidate(ec_text *out, const ec_declaration *declaration, size_t i) {
+    const ec_sheet *sheet = &declaration->sheet;
     const ec_numbers *x = &sheet->numbers;
     ec_text_add(out, "  - name: ");
     write_word(out, sheet->candidates[i]);
@@ -89,6 +119,63 @@ static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
     write_number(out, "C", x->c[i]);
     write_number(out, "C_se", x->c_se[i]);
     write_number(out, "cost", x->cost[i]);
+    if (i >= declaration->n_origins) return;
+    write_line(out, "    ", "encoder", declaration->origins[i].encoder);
+    write_line(out, "    ", "connector", declaration->origins[i].connector);
+}
+
+/* The settings of scores and of the loop: those that differ from what holds without them. */
+static void write_data(ec_text *out, const ec_score_declaration *s) {
+    if (s->keypoints == NULL && s->split == NULL && s->images == NULL) return;
+    ec_text_add(out, "\ndata:\n");
+    write_line(out, "  ", "keypoints", s->keypoints);
+    write_line(out, "  ", "split", s->split);
+    write_line(out, "  ", "images", s->images);
+}
+
+static void write_scores(ec_text *out, const ec_score_declaration *s) {
+    const ec_score_declaration usual = ec_declaration_default().scores;
+    if (s->consistent == usual.consistent && s->n_images == usual.n_images &&
+        s->longest == usual.longest && s->seed == usual.seed &&
+        s->bf16_compat == usual.bf16_compat && s->n_references == 0)
+        return;
+    ec_text_format(out,
+                   "\nscores:\n  protocol: %s\n  images: %zu\n  select: %s\n  seed: %llu\n"
+                   "  bf16_compat: %s\n",
+                   s->consistent ? "consistent" : "authors", s->n_images,
+                   s->longest ? "longest" : "random", (unsigned long long)s->seed,
+                   s->bf16_compat ? "true" : "false");
+    if (s->n_references > 0) ec_text_add(out, "  references:\n");
+    for (size_t i = 0; i < s->n_references; i++) {
+        ec_text_add(out, "    - ");
+        write_word(out, s->references[i]);
+        ec_text_add(out, "\n");
+    }
+}
+
+static void write_limit(ec_text *out, const char *key, double value, double usual) {
+    char number[EC_NUMBER_SIZE];
+    if (value == usual) return;
+    ec_number_write(number, value);
+    ec_text_format(out, "  %s: %s\n", key, number);
+}
+
+static void write_run(ec_text *out, const ec_run_declaration *run) {
+    const ec_run_declaration usual = ec_declaration_default().run;
+    if (run->train == NULL && run->evaluate == NULL && run->retries == usual.retries &&
+        run->train_timeout_hours == usual.train_timeout_hours &&
+        run->evaluate_timeout_hours == usual.evaluate_timeout_hours &&
+        run->budget == usual.budget && run->gpus == usual.gpus)
+        return;
+    ec_text_add(out, "\nrun:\n");
+    write_line(out, "  ", "train", run->train);
+    write_line(out, "  ", "evaluate", run->evaluate);
+    write_limit(out, "train_timeout_hours", run->train_timeout_hours, usual.train_timeout_hours);
+    write_limit(out, "evaluate_timeout_hours", run->evaluate_timeout_hours,
+                usual.evaluate_timeout_hours);
+    write_limit(out, "retries", (double)run->retries, (double)usual.retries);
+    write_limit(out, "budget", run->budget, usual.budget);
+    write_limit(out, "gpus", run->gpus, usual.gpus);
 }
 
 void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
@@ -111,11 +198,14 @@ void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
     ec_text_format(out, "\npolicy:\n  name: %s\n  seed: %llu\n  lease_hours: %s\n",
                    ec_policy_name(declaration->policy), (unsigned long long)declaration->seed,
                    hours);
+    write_data(out, &declaration->scores);
+    write_scores(out, &declaration->scores);
+    write_run(out, &declaration->run);
 
     ec_text_add(out, sheet->n_benchmarks > 0 ? "\nbenchmarks:\n" : "\nbenchmarks: []\n");
-    for (size_t b = 0; b < sheet->n_benchmarks; b++) write_benchmark(out, &sheet->benchmarks[b]);
+    for (size_t b = 0; b < sheet->n_benchmarks; b++) write_benchmark(out, declaration, b);
     ec_text_add(out, sheet->n_candidates > 0 ? "\ncandidates:\n" : "\ncandidates: []\n");
-    for (size_t i = 0; i < sheet->n_candidates; i++) write_candidate(out, sheet, i);
+    for (size_t i = 0; i < sheet->n_candidates; i++) write_candidate(out, declaration, i);
 }
 
 const char *ec_declaration_example(void) {

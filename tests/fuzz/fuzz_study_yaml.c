@@ -7,6 +7,34 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+static void demand_same_word(const char *x, const char *y) {
+    DEMAND((x == NULL) == (y == NULL) && (x == NULL || strcmp(x, y) == 0));
+}
+
+static void demand_same_settings(const ec_declaration *x, const ec_declaration *y) {
+    const ec_score_declaration *s = &x->scores, *t = &y->scores;
+    demand_same_word(x->description, y->description);
+    demand_same_word(s->keypoints, t->keypoints);
+    demand_same_word(s->split, t->split);
+    demand_same_word(s->images, t->images);
+    DEMAND(s->consistent == t->consistent && s->longest == t->longest && s->seed == t->seed);
+    DEMAND(s->n_images == t->n_images && s->bf16_compat == t->bf16_compat);
+    DEMAND(s->n_references == t->n_references);
+    for (size_t i = 0; i < s->n_references; i++)
+        demand_same_word(s->references[i], t->references[i]);
+    demand_same_word(x->run.train, y->run.train);
+    demand_same_word(x->run.evaluate, y->run.evaluate);
+    DEMAND(x->run.train_timeout_hours == y->run.train_timeout_hours);
+    DEMAND(x->run.evaluate_timeout_hours == y->run.evaluate_timeout_hours);
+    DEMAND(x->run.retries == y->run.retries && x->run.budget == y->run.budget);
+    DEMAND(x->run.gpus == y->run.gpus);
+    for (size_t i = 0; i < x->n_origins; i++) {
+        demand_same_word(x->origins[i].encoder, y->origins[i].encoder);
+        demand_same_word(x->origins[i].connector, y->origins[i].connector);
+    }
+    for (size_t b = 0; b < x->n_image_sets; b++) demand_same_word(x->images[b], y->images[b]);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ec_declaration declared, again;
     ec_error err = {0};
@@ -26,6 +54,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     demand_same_sheet(&declared.sheet, &again.sheet);
     DEMAND(declared.policy == again.policy && declared.seed == again.seed);
     DEMAND(declared.lease_hours == again.lease_hours);
+    demand_same_settings(&declared, &again);
     ec_declaration_release(&declared);
     ec_declaration_release(&again);
     ec_text_release(&text);

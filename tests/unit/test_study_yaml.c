@@ -262,6 +262,102 @@ static void aliases_are_refused(void **state) {
     assert_refused(BENCHMARKS "candidates: &a\n  - name: x\n", "s.yaml:3: ", "anchors (&)");
 }
 
+static const char SCORES[] =
+    "data: {keypoints: ../SPair-71k, split: val, images: photos}\n"
+    "scores: {protocol: consistent, images: 8, select: longest, seed: 3, bf16_compat: true,\n"
+    "         references: [CLIP, 'a: b']}\n"
+    "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
+    "      evaluate_timeout_hours: 2, retries: 3, budget: 400, gpus: 8}\n"
+    "benchmarks:\n  - {name: MME, images: mme.jsonl}\n  - name: POPE\n"
+    "candidates:\n  - {name: CLIP, encoder: w/clip, connector: c/mm_projector.bin}\n"
+    "  - {name: 'a: b', encoder: 'w/clip@224+/abs/dino:squash'}\n";
+
+static void assert_scores(const ec_declaration *d) {
+    assert_string_equal(d->scores.keypoints, "../SPair-71k");
+    assert_string_equal(d->scores.split, "val");
+    assert_string_equal(d->scores.images, "photos");
+    assert_true(d->scores.consistent && d->scores.longest && d->scores.bf16_compat);
+    assert_int_equal(d->scores.n_images, 8);
+    assert_int_equal(d->scores.seed, 3);
+    assert_int_equal(d->scores.n_references, 2);
+    assert_string_equal(d->scores.references[1], "a: b");
+    assert_string_equal(d->run.train, "bash t.sh {candidate} {out}");
+    assert_string_equal(d->run.evaluate, "e\t1");
+    assert_true(d->run.train_timeout_hours == 0.5 && d->run.evaluate_timeout_hours == 2.0);
+    assert_true(d->run.retries == 3 && d->run.budget == 400.0 && d->run.gpus == 8.0);
+    assert_string_equal(d->images[0], "mme.jsonl");
+    assert_null(d->images[1]);
+    assert_string_equal(d->origins[0].connector, "c/mm_projector.bin");
+    assert_string_equal(d->origins[1].encoder, "w/clip@224+/abs/dino:squash");
+    assert_null(d->origins[1].connector);
+}
+
+static void where_scores_come_from_is_read_and_written(void **state) {
+    (void)state;
+    ec_declaration d = read_text(SCORES);
+    assert_scores(&d);
+    ec_text text = {0};
+    ec_declaration_write(&text, &d);
+    ec_declaration again = read_text(text.data);
+    assert_scores(&again);
+    ec_declaration_release(&again);
+    ec_declaration_release(&d);
+    ec_text_release(&text);
+}
+
+/* A study from before these keys means what it meant. */
+static void without_the_keys_of_scores_the_defaults_hold(void **state) {
+    (void)state;
+    ec_declaration d = read_text(BENCHMARKS CANDIDATES);
+    assert_null(d.scores.keypoints);
+    assert_null(d.origins[0].encoder);
+    assert_null(d.images[0]);
+    assert_false(d.scores.consistent || d.scores.longest || d.scores.bf16_compat);
+    assert_int_equal(d.scores.n_images, 100);
+    assert_int_equal(d.scores.seed, 42);
+    assert_int_equal(d.scores.n_references, 0);
+    assert_true(isinf(d.run.train_timeout_hours) && isinf(d.run.budget) && d.run.gpus == 1.0);
+    assert_null(d.run.train);
+    ec_text text = {0};
+    ec_declaration_write(&text, &d);
+    assert_null(strstr(text.data, "scores:"));
+    assert_null(strstr(text.data, "data:"));
+    assert_null(strstr(text.data, "run:"));
+    ec_text_release(&text);
+    ec_declaration_release(&d);
+}
+
+static void settings_of_scores_must_make_sense(void **state) {
+    (void)state;
+    assert_refused("scores: {protocol: author}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml: ", "protocol 'author' is neither 'authors' nor 'consistent'");
+    assert_refused("scores: {images: 0}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "is zero");
+    assert_refused("scores: {images: 1.5}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "whole number");
+    assert_refused("scores: {references: [CLIP, DINO]}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml: ", "reference 'DINO' is not one of the candidates");
+    assert_refused("scores: {references: [CLIP, CLIP]}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml: ", "is there twice");
+    assert_refused("scores: {references: CLIP}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml:1: ", "expected a list");
+    assert_refused("run: {gpus: 0}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "is zero");
+    assert_refused("run: {retries: 1001}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "up to 1000");
+    assert_refused("run: {tran: x}\n" BENCHMARKS CANDIDATES, "s.yaml:1: ", "did you mean 'train'");
+}
+
+/* Characters that YAML reads only as escapes, or as the end of a line. */
+static void odd_characters_survive_writing(void **state) {
+    (void)state;
+    ec_declaration d = read_text(
+        "description: \"a\\x81\\u0085\\u2028b\\ufeff\\ufffe \\x7f\"\n" BENCHMARKS CANDIDATES);
+    ec_text text = {0};
+    ec_declaration_write(&text, &d);
+    ec_declaration again = read_text(text.data);
+    assert_string_equal(again.description, d.description);
+    ec_declaration_release(&again);
+    ec_declaration_release(&d);
+    ec_text_release(&text);
+}
+
 static void deep_nesting_ends_where_the_schema_does(void **state) {
     (void)state;
     char *text = malloc(1 << 20);
@@ -295,6 +391,10 @@ int main(void) {
         cmocka_unit_test(numbers_must_be_numbers),
         cmocka_unit_test(names_must_be_names),
         cmocka_unit_test(aliases_are_refused),
+        cmocka_unit_test(where_scores_come_from_is_read_and_written),
+        cmocka_unit_test(without_the_keys_of_scores_the_defaults_hold),
+        cmocka_unit_test(settings_of_scores_must_make_sense),
+        cmocka_unit_test(odd_characters_survive_writing),
         cmocka_unit_test(deep_nesting_ends_where_the_schema_does),
         cmocka_unit_test(a_newer_format_is_refused_as_such),
     };

@@ -1,0 +1,162 @@
+/* score.h - A and C of every candidate of a study, computed from images
+ *
+ *     study.yaml: encoder, connector of each candidate; keypoints; images of each benchmark
+ *        | plan: what is known already, what has to be computed, how long it takes
+ *        v
+ *     C   one unit of work: (encoder, protocol, category of the keypoint set)
+ *         features -> similarity rows -> right or wrong, for every pair; kept in study.db.
+ *         Rows of encoders that are also members of a combination wait in STUDY/work/ until the
+ *         combinations over their category are done: the similarity of concatenated features is the
+ *         mean of the encoders' similarities, so a combination costs no pass of its own.
+ *     A   one unit of work: 8 images
+ *         features -> connector -> maximum cosine to each reference, for every image; kept
+ *        v
+ *     the scores of the candidates, with standard errors, as rank, fit and ask read them
+ *
+ * A result is kept under a key: a hash of all that decides it (weights, preparation, layer, size,
+ * connector, content of the images, keypoints, protocol). What changed has another key and is
+ * computed anew; what did not is found again. So a run that was stopped, by Ctrl-C, kill -9, a full
+ * disk or a missing image, goes on where it was and ends with the same content of study.db.
+ *
+ * Any number of processes may score one study: they share the units, none is computed twice, and
+ * each ends when all are done. (On one machine: file locks, which die with their process.)
+ *
+ * Sources: A: pipeline of arXiv:2408.16357, section 3.1 and the authors' code; C: section 3.2. The
+ * definitions are in alignment.h and correspondence.h.
+ */
+#ifndef EYECHART_SCORE_H
+#define EYECHART_SCORE_H
+
+#include "eyechart/features.h"
+#include "eyechart/study.h"
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* ---- what study.yaml says about scores --------------------------------------------------- */
+
+/* Borrowed from the study until ec_study_close. Paths are ready for use: relative ones in
+ * study.yaml begin at the study's folder. NULL where nothing is declared. */
+typedef struct ec_score_settings {
+    const char *keypoints;    /* SPair folder, or keypoint JSON */
+    const char *split;        /* "test" unless declared */
+    bool consistent;          /* which protocol's C the ranking uses: authors' unless declared */
+    size_t n_images;          /* of each benchmark, for A; 100 unless declared */
+    bool longest;             /* choose images with the longest prompts, instead of a seeded draw */
+    uint64_t seed;            /* 42 unless declared */
+    const size_t *references; /* [n_references] candidates that A compares with */
+    size_t n_references;
+    bool bf16_compat;
+} ec_score_settings;
+
+ec_score_settings ec_study_score_settings(const ec_study *study);
+/* The encoders of a candidate, in the order of concatenation; *n is 0 where none is declared. */
+const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, size_t candidate);
+const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
+const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
+
+/* ---- plan -------------------------------------------------------------------------------- */
+
+/* Zero-initialised means all. */
+typedef struct ec_score_options {
+    bool only_a, only_c;
+    const size_t *candidates; /* [n_candidates] these only, and what they need */
+    size_t n_candidates;
+    size_t n_threads; /* 0: one per processor; results do not depend on it */
+    bool calibrate;   /* measure for up to about three seconds, for the estimate of time */
+} ec_score_options;
+
+/* What one candidate needs. */
+typedef struct ec_score_part {
+    size_t candidate;
+    size_t n_encoders;             /* 1, or the members of a combination */
+    size_t c_categories, c_cached; /* categories of both protocols; of them, known already */
+    size_t a_images, a_cached;     /* images of all benchmarks; of them, known already */
+    bool has_c, has_a;             /* false: cannot or need not be computed; `note` says why */
+    char note[200];
+} ec_score_part;
+
+typedef struct ec_score_plan {
+    ec_score_part *parts; /* [n_parts] candidates with an encoder, in the order of study.yaml */
+    size_t n_parts;
+    size_t n_encoders; /* different (weights, preparation) to run */
+    size_t n_images;   /* different images to read */
+    size_t n_pairs;    /* of keypoints */
+    size_t n_units, n_units_cached;
+    double n_passes;   /* images through encoders, still to do */
+    double flops;      /* of these passes, matching and cosines */
+    double seconds;    /* estimate; NaN when not calibrated */
+    double disk_bytes; /* that work/ and study.db may grow by */
+    double disk_free_bytes;
+    double memory_bytes; /* of the largest category in flight, beside one encoder */
+} ec_score_plan;
+
+/* Finds out what would be done, and that it can be: opens every encoder and connector, reads every
+ * image file once to know its content (remembered by path, size, time and inode). Nothing is
+ * computed but the calibration.
+ *
+ *   out   owned; ec_score_plan_free()
+ *
+ * Errors: EC_ERR_ARG nothing to score: no candidate has an encoder, or neither keypoints nor images
+ * are declared; and whatever is wrong with a candidate's encoder or connector (named), a list of
+ * images, the keypoints, or a file that is missing. */
+ec_status ec_study_plan(ec_score_plan **out, ec_study *study, const ec_score_options *options,
+                        ec_error *err);
+void ec_score_plan_free(ec_score_plan *plan);
+
+/* ---- score ------------------------------------------------------------------------------- */
+
+typedef struct ec_score_progress {
+    char doing[200];                   /* "C, authors, CLIP@336, cat" */
+    size_t n_units, n_done;            /* units of work of this and other processes */
+    size_t n_cached;                   /* of n_done: known before this process began */
+    double passes_done, passes_left;   /* images through encoders, by this process and in all */
+    double passes_per_s, seconds_left; /* NaN until known */
+    bool waiting;                      /* for other processes; nothing is left to begin */
+} ec_score_progress;
+
+/* Called often (after every image), from the calling thread. Returning false stops the run: what
+ * was computed is kept but for the unit in flight. */
+typedef bool (*ec_score_watcher)(void *context, const ec_score_progress *progress);
+
+/* The scores of one candidate, as they are in study.db now. NaN: not computed. */
+typedef struct ec_score_row {
+    size_t candidate;
+    double c[2], c_se[2]; /* percent; authors', consistent */
+    double *a, *a_se;     /* [n_benchmarks] */
+    double *a_of;         /* [n_references][n_benchmarks] A to one reference alone */
+} ec_score_row;
+
+typedef struct ec_score_summary {
+    ec_score_row *rows; /* [n_rows] */
+    size_t n_rows, n_benchmarks, n_references;
+    size_t n_units, n_computed; /* units in all; computed by this process */
+    size_t n_changed;           /* scores that differ from what study.db had */
+    double seconds;
+} ec_score_summary;
+
+/* Plans, computes what is missing, and writes the scores.
+ *
+ *   watcher   may be NULL
+ *   out       may be NULL; owned, ec_score_summary_free(); NULL on failure
+ *
+ * Errors: those of the plan; EC_ERR_INTERRUPTED the watcher said stop; EC_ERR_IO disk full, an
+ * image or a weight file that cannot be read any more; EC_ERR_NOMEM; EC_ERR_BUSY study.db stayed
+ * locked. After any of them what was computed is kept, and the same call goes on. */
+ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score_options *options,
+                         ec_score_watcher watcher, void *context, ec_error *err);
+void ec_score_summary_free(ec_score_summary *summary);
+
+/* ---- doctor ------------------------------------------------------------------------------ */
+
+/* Everything that would stop or weaken scoring and the loop, each with what to do: missing weights,
+ * connectors, images, keypoints, references; connectors of another shape; combinations whose grids
+ * differ; disk space; a damaged study.db. EC_FINDING_ERROR is what stops `score` or `run`.
+ *   out   owned array, free with free() */
+ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
