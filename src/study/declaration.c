@@ -20,7 +20,7 @@
 /* ---- schema ------------------------------------------------------------------------------- */
 
 typedef struct {
-    char *name, *group, *direction, *weight, *images;
+    char *name, *group, *direction, *weight, *images, *result;
     char **range; /* [2] */
 } yaml_benchmark;
 
@@ -49,7 +49,8 @@ typedef struct {
 } yaml_scores;
 
 typedef struct {
-    char *train, *evaluate, *train_timeout_hours, *evaluate_timeout_hours, *retries, *budget, *gpus;
+    char *train, *evaluate, *train_timeout_hours, *evaluate_timeout_hours, *retries, *budget,
+        *finetunes, *gpus;
 } yaml_run;
 
 typedef struct {
@@ -81,6 +82,7 @@ static const cyaml_schema_field_t benchmark_fields[] = {
                                range, &word, 2),
     OPTIONAL("weight", yaml_benchmark, weight),
     OPTIONAL("images", yaml_benchmark, images),
+    OPTIONAL("result", yaml_benchmark, result),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t benchmark_schema = {
@@ -143,6 +145,7 @@ static const cyaml_schema_field_t run_fields[] = {
     OPTIONAL("evaluate_timeout_hours", yaml_run, evaluate_timeout_hours),
     OPTIONAL("retries", yaml_run, retries),
     OPTIONAL("budget", yaml_run, budget),
+    OPTIONAL("finetunes", yaml_run, finetunes),
     OPTIONAL("gpus", yaml_run, gpus),
     CYAML_FIELD_END,
 };
@@ -307,7 +310,8 @@ static ec_status read_benchmark(ec_declaration *out, size_t b, const yaml_benchm
     ec_benchmark *to = &sheet->benchmarks[b];
     if (status == EC_OK) status = read_direction(&to->direction, p, from->direction);
     if (status == EC_OK) status = read_number(&to->weight, p, "weight", from->weight, NOT_NEGATIVE);
-    if (status == EC_OK) status = read_copy(&out->images[b], p, from->images);
+    if (status == EC_OK) status = read_copy(&out->words[b].images, p, from->images);
+    if (status == EC_OK) status = read_copy(&out->words[b].result, p, from->result);
     if (status != EC_OK || from->range == NULL) return status;
     status = read_number(&to->low, p, "range", from->range[0], ANY);
     if (status == EC_OK) status = read_number(&to->high, p, "range", from->range[1], ANY);
@@ -435,6 +439,11 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
     if (status == EC_OK)
         status = read_count(&to->retries, p, "retries", from->retries, EC_MAX_RETRIES);
     if (status == EC_OK) status = read_number(&to->budget, p, "budget", from->budget, POSITIVE);
+    if (status == EC_OK && !is_null(from->finetunes)) {
+        to->finetunes = 0;
+        status =
+            read_count(&to->finetunes, p, "finetunes", from->finetunes, EC_STUDY_MAX_CANDIDATES);
+    }
     if (status == EC_OK) status = read_number(&to->gpus, p, "gpus", from->gpus, POSITIVE);
     return status;
 }
@@ -443,11 +452,11 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
 static ec_status make_room(ec_declaration *out, const place *p) {
     const size_t n = out->sheet.n_candidates, m = out->sheet.n_benchmarks;
     out->origins = calloc(n + 1, sizeof *out->origins);
-    out->images = calloc(m + 1, sizeof *out->images);
-    if (out->origins == NULL || out->images == NULL)
+    out->words = calloc(m + 1, sizeof *out->words);
+    if (out->origins == NULL || out->words == NULL)
         return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
     out->n_origins = n;
-    out->n_image_sets = m;
+    out->n_words = m;
     return EC_OK;
 }
 
@@ -488,6 +497,7 @@ ec_declaration ec_declaration_default(void) {
                             .run = {.train_timeout_hours = INFINITY,
                                     .evaluate_timeout_hours = INFINITY,
                                     .budget = INFINITY,
+                                    .finetunes = SIZE_MAX,
                                     .gpus = 1.0}};
 }
 
@@ -496,7 +506,10 @@ void ec_declaration_release(ec_declaration *declaration) {
         free(declaration->origins[i].encoder);
         free(declaration->origins[i].connector);
     }
-    for (size_t b = 0; b < declaration->n_image_sets; b++) free(declaration->images[b]);
+    for (size_t b = 0; b < declaration->n_words; b++) {
+        free(declaration->words[b].images);
+        free(declaration->words[b].result);
+    }
     ec_score_declaration *scores = &declaration->scores;
     for (size_t i = 0; i < scores->n_references; i++) free(scores->references[i]);
     free(scores->references);
@@ -506,7 +519,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     free(declaration->run.train);
     free(declaration->run.evaluate);
     free(declaration->origins);
-    free(declaration->images);
+    free(declaration->words);
     ec_sheet_release(&declaration->sheet);
     free(declaration->description);
     *declaration = (ec_declaration){0};

@@ -15,6 +15,12 @@ typedef struct ec_origin {
     char *connector; /* file of its trained connector */
 } ec_origin;
 
+/* What is declared of a benchmark beside ec_benchmark; as written, NULL: not given. */
+typedef struct ec_benchmark_words {
+    char *images; /* for A */
+    char *result; /* which metric of which task of an evaluation's results is this benchmark's */
+} ec_benchmark_words;
+
 /* Keys `data` and `scores`. Paths as written: relative ones begin at the study's folder. */
 typedef struct ec_score_declaration {
     char *keypoints;   /* SPair folder or keypoint JSON; NULL: none */
@@ -33,9 +39,10 @@ typedef struct ec_score_declaration {
 typedef struct ec_run_declaration {
     char *train, *evaluate; /* for the shell, with {candidate}, {out}, …; NULL: none */
     double train_timeout_hours, evaluate_timeout_hours; /* INFINITY: no limit */
-    double budget;  /* GPU-hours of the whole study; INFINITY: no limit */
-    double gpus;    /* that one finetuning keeps busy: hours of the clock to GPU-hours */
-    size_t retries; /* of a command that failed */
+    double budget;    /* GPU-hours of the whole study; INFINITY: no limit */
+    double gpus;      /* that one finetuning keeps busy: hours of the clock to GPU-hours */
+    size_t finetunes; /* of the whole study; SIZE_MAX: no limit */
+    size_t retries;   /* of a command that failed */
 } ec_run_declaration;
 
 typedef struct ec_declaration {
@@ -46,8 +53,8 @@ typedef struct ec_declaration {
     double lease_hours;
     ec_origin *origins; /* [n_origins] of the first candidates; later ones have none */
     size_t n_origins;
-    char **images; /* [n_image_sets] of the first benchmarks; NULL: none of its own */
-    size_t n_image_sets;
+    ec_benchmark_words *words; /* [n_words] of the first benchmarks */
+    size_t n_words;
     ec_score_declaration scores;
     ec_run_declaration run;
 } ec_declaration;

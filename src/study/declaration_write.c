@@ -84,7 +84,9 @@ static void write_benchmark(ec_text *out, const ec_declaration *declaration, siz
     ec_text_format(out, "\n    direction: %s\n", benchmark->direction > 0 ? "higher" : "lower");
     write_range(out, benchmark);
     if (benchmark->weight != 1.0) write_number(out, "weight", benchmark->weight);
-    if (b < declaration->n_image_sets) write_line(out, "    ", "images", declaration->images[b]);
+    if (b >= declaration->n_words) return;
+    write_line(out, "    ", "images", declaration->words[b].images);
+    write_line(out, "    ", "result", declaration->words[b].result);
 }
 
 static void write_own_a(ec_text *out, const ec_sheet *sheet, size_t i) {
@@ -165,7 +167,7 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
     if (run->train == NULL && run->evaluate == NULL && run->retries == usual.retries &&
         run->train_timeout_hours == usual.train_timeout_hours &&
         run->evaluate_timeout_hours == usual.evaluate_timeout_hours &&
-        run->budget == usual.budget && run->gpus == usual.gpus)
+        run->budget == usual.budget && run->finetunes == usual.finetunes && run->gpus == usual.gpus)
         return;
     ec_text_add(out, "\nrun:\n");
     write_line(out, "  ", "train", run->train);
@@ -175,6 +177,7 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
                 usual.evaluate_timeout_hours);
     write_limit(out, "retries", (double)run->retries, (double)usual.retries);
     write_limit(out, "budget", run->budget, usual.budget);
+    write_limit(out, "finetunes", (double)run->finetunes, (double)usual.finetunes);
     write_limit(out, "gpus", run->gpus, usual.gpus);
 }
 

@@ -27,12 +27,15 @@ static void demand_same_settings(const ec_declaration *x, const ec_declaration *
     DEMAND(x->run.train_timeout_hours == y->run.train_timeout_hours);
     DEMAND(x->run.evaluate_timeout_hours == y->run.evaluate_timeout_hours);
     DEMAND(x->run.retries == y->run.retries && x->run.budget == y->run.budget);
-    DEMAND(x->run.gpus == y->run.gpus);
+    DEMAND(x->run.gpus == y->run.gpus && x->run.finetunes == y->run.finetunes);
     for (size_t i = 0; i < x->n_origins; i++) {
         demand_same_word(x->origins[i].encoder, y->origins[i].encoder);
         demand_same_word(x->origins[i].connector, y->origins[i].connector);
     }
-    for (size_t b = 0; b < x->n_image_sets; b++) demand_same_word(x->images[b], y->images[b]);
+    for (size_t b = 0; b < x->n_words; b++) {
+        demand_same_word(x->words[b].images, y->words[b].images);
+        demand_same_word(x->words[b].result, y->words[b].result);
+    }
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {

@@ -267,8 +267,8 @@ static const char SCORES[] =
     "scores: {protocol: consistent, images: 8, select: longest, seed: 3, bf16_compat: true,\n"
     "         references: [CLIP, 'a: b']}\n"
     "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
-    "      evaluate_timeout_hours: 2, retries: 3, budget: 400, gpus: 8}\n"
-    "benchmarks:\n  - {name: MME, images: mme.jsonl}\n  - name: POPE\n"
+    "      evaluate_timeout_hours: 2, retries: 3, budget: 400, finetunes: 5, gpus: 8}\n"
+    "benchmarks:\n  - {name: MME, images: mme.jsonl, result: 'mme,none'}\n  - name: POPE\n"
     "candidates:\n  - {name: CLIP, encoder: w/clip, connector: c/mm_projector.bin}\n"
     "  - {name: 'a: b', encoder: 'w/clip@224+/abs/dino:squash'}\n";
 
@@ -285,8 +285,9 @@ static void assert_scores(const ec_declaration *d) {
     assert_string_equal(d->run.evaluate, "e\t1");
     assert_true(d->run.train_timeout_hours == 0.5 && d->run.evaluate_timeout_hours == 2.0);
     assert_true(d->run.retries == 3 && d->run.budget == 400.0 && d->run.gpus == 8.0);
-    assert_string_equal(d->images[0], "mme.jsonl");
-    assert_null(d->images[1]);
+    assert_string_equal(d->words[0].images, "mme.jsonl");
+    assert_string_equal(d->words[0].result, "mme,none");
+    assert_true(d->words[1].images == NULL && d->run.finetunes == 5);
     assert_string_equal(d->origins[0].connector, "c/mm_projector.bin");
     assert_string_equal(d->origins[1].encoder, "w/clip@224+/abs/dino:squash");
     assert_null(d->origins[1].connector);
@@ -311,12 +312,13 @@ static void without_the_keys_of_scores_the_defaults_hold(void **state) {
     ec_declaration d = read_text(BENCHMARKS CANDIDATES);
     assert_null(d.scores.keypoints);
     assert_null(d.origins[0].encoder);
-    assert_null(d.images[0]);
+    assert_null(d.words[0].images);
     assert_false(d.scores.consistent || d.scores.longest || d.scores.bf16_compat);
     assert_int_equal(d.scores.n_images, 100);
     assert_int_equal(d.scores.seed, 42);
     assert_int_equal(d.scores.n_references, 0);
-    assert_true(isinf(d.run.train_timeout_hours) && isinf(d.run.budget) && d.run.gpus == 1.0);
+    assert_true(isinf(d.run.train_timeout_hours) && isinf(d.run.budget) &&
+                d.run.finetunes == SIZE_MAX && d.run.gpus == 1.0);
     assert_null(d.run.train);
     ec_text text = {0};
     ec_declaration_write(&text, &d);
