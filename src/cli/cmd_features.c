@@ -11,14 +11,10 @@
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/sources.h"
 #include "eyechart/features.h"
 
-enum { EXIT_INTERRUPTED = 130, MAX_SOURCES = 64 };
-
-static const char *prepare_at(size_t i) {
-    static const char *const names[] = {"native", "square", "squash", "pad"};
-    return i < sizeof names / sizeof *names ? names[i] : NULL;
-}
+enum { EXIT_INTERRUPTED = 130 };
 
 static const char *array_format_at(size_t i) {
     static const char *const names[] = {"npy", "safetensors"};
@@ -126,11 +122,7 @@ static const option OPTIONS[] = {
 };
 
 static const operand OPERANDS[] = {
-    {.name = "ENCODER",
-     .type = VALUE_FOLDER,
-     .help = "weight folder; several joined by + are put side by side on the channel axis; each "
-             "may be followed by "
-             "@PIXELS and :native, :square, :squash or :pad"},
+    {.name = "ENCODER", .type = VALUE_FOLDER, .help = HELP_ENCODER},
     {.name = "IMAGE",
      .type = VALUE_FILE,
      .optional = true,
@@ -157,60 +149,6 @@ static const exit_meaning EXITS[] = {
     {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},
     {0},
 };
-
-/* ---- encoders ---- */
-
-static bool is_model_folder(const char *path) {
-    char config[4096];
-    const int n = snprintf(config, sizeof config, "%s/config.json", path);
-    return n > 0 && (size_t)n < sizeof config && access(config, F_OK) == 0;
-}
-
-/* "folder@336:squash" into a source; cuts `text`. A folder whose own name has such an ending is
- * taken as it is. */
-static int parse_source(ec_feature_source *out, char *text, const arguments *args) {
-    const option_value *v = args->values;
-    *out = (ec_feature_source){.folder = text,
-                               .prepare = (ec_prepare_mode)v[O_PREPARE].choice,
-                               .size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : 0};
-    if (is_model_folder(text)) return EXIT_DONE;
-    char *colon = strrchr(text, ':');
-    if (colon != NULL) {
-        size_t mode = 0;
-        while (prepare_at(mode) != NULL && strcmp(prepare_at(mode), colon + 1) != 0) mode++;
-        if (prepare_at(mode) == NULL)
-            return usage_error(args->command,
-                               "'%s': ':%s' is none of :native, :square, :squash, :pad", text,
-                               colon + 1);
-        out->prepare = (ec_prepare_mode)mode;
-        *colon = '\0';
-    }
-    char *at = strrchr(text, '@');
-    if (at != NULL && !is_model_folder(text)) {
-        char *end;
-        const long size = strtol(at + 1, &end, 10);
-        if (*end != '\0' || size < 1 || size > 100000)
-            return usage_error(args->command, "'%s': '@%s' is not a size in pixels", text, at + 1);
-        out->size = (size_t)size;
-        *at = '\0';
-    }
-    return EXIT_DONE;
-}
-
-/* Splits "A+B+C" at the + that stand between folders. */
-static int parse_sources(ec_feature_source *out, size_t *n, char *text, const arguments *args) {
-    *n = 0;
-    for (char *part = text; part != NULL;) {
-        char *plus = is_model_folder(part) ? NULL : strchr(part, '+');
-        if (plus != NULL) *plus = '\0';
-        if (*n == MAX_SOURCES)
-            return usage_error(args->command, "more than %d encoders", MAX_SOURCES);
-        const int status = parse_source(&out[(*n)++], part, args);
-        if (status != EXIT_DONE) return status;
-        part = plus != NULL ? plus + 1 : NULL;
-    }
-    return EXIT_DONE;
-}
 
 /* ---- images ---- */
 
@@ -394,7 +332,10 @@ static int run(const arguments *args) {
     size_t n_sources;
     path_list images = {0};
     char *encoders = copy_text(args->operands[0], strlen(args->operands[0]));
-    int status = parse_sources(sources, &n_sources, encoders, args);
+    const option_value *v = args->values;
+    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
+                                         .size = (size_t)v[O_SIZE].count};
+    int status = parse_sources(sources, &n_sources, encoders, otherwise, args->command);
     if (status == EXIT_DONE) status = gather_images(&images, args);
     if (status == EXIT_DONE) status = compute(sources, n_sources, &images, args);
     for (size_t i = 0; i < images.n; i++) free(images.path[i]);
