@@ -30,7 +30,8 @@ extern "C" {
 
 #define EC_STUDY_MAX_CANDIDATES 100000
 #define EC_STUDY_MAX_BENCHMARKS 1000
-#define EC_STUDY_MAX_CELLS 10000000 /* candidates x benchmarks */
+#define EC_STUDY_MAX_CELLS 10000000 /* candidates x benchmarks, candidates x columns */
+#define EC_STUDY_MAX_COLUMNS 1000
 
 typedef struct ec_study ec_study;
 
@@ -83,6 +84,16 @@ uint64_t ec_study_seed(const ec_study *study);    /* declared; 0 by default */
 ec_status ec_study_find_candidate(size_t *out, const ec_study *study, const char *name, ec_error *err);
 ec_status ec_study_find_benchmark(size_t *out, const ec_study *study, const char *name, ec_error *err);
 
+/* Numbers beside A and C, by candidate: parts of the scores, label-free measures
+ * (representation.h), whatever was imported. Several columns of one name differ in the benchmark
+ * that they are about. */
+#define EC_ALL_BENCHMARKS ((size_t)-1)
+typedef struct ec_study_column {
+    const char *name;
+    size_t benchmark;   /* EC_ALL_BENCHMARKS: one value for all */
+    double *value, *se; /* [n_candidates]; NaN: unknown */
+} ec_study_column;
+
 /* Everything known now, read in one transaction. Owned; ec_study_snapshot_free(). */
 typedef struct ec_study_snapshot {
     ec_table table;
@@ -92,10 +103,20 @@ typedef struct ec_study_snapshot {
     double hours_spent;  /* recorded hours, else declared cost, summed over observed candidates */
     double hours_left;   /* declared cost summed over candidates without any result */
     size_t n_cost_unknown; /* candidates that the two sums cannot account for */
+    const ec_study_column *columns; /* [n_columns] in the order in which they first came */
+    size_t n_columns;
 } ec_study_snapshot;
 
 ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_error *err);
 void ec_study_snapshot_free(ec_study_snapshot *snapshot);
+
+/* Puts other columns in the places of A and C of snapshot->table; the law does not mind what its two
+ * inputs mean. `a` and `c` are "A", "C" or the name of a column; NULL leaves the place as it is.
+ * Once per snapshot: "A" and "C" mean what the table has. Standard errors come along.
+ * Errors: EC_ERR_NOT_FOUND no such column (names the nearest); EC_ERR_ARG a column that differs
+ * between benchmarks in the place of C, which has one value for all; EC_ERR_NOMEM. */
+ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *study,
+                                   const char *a, const char *c, ec_error *err);
 
 /* ---- ask and tell ---------------------------------------------------------------------- */
 
@@ -116,6 +137,7 @@ typedef struct ec_ask_options {
     double lease_hours;   /* 0 means as declared in study.yaml (default 72) */
     const ec_policy *policy; /* NULL: the study's */
     const uint64_t *seed;    /* NULL: the study's; the draw depends on seed and number of questions so far */
+    const char *a, *c; /* columns in the places of A and C, as in ec_study_snapshot_choose; NULL: none */
 } ec_ask_options;
 
 /* Next candidates for this worker. Pending questions of the worker come first (repeated = true); more

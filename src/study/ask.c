@@ -25,6 +25,7 @@ typedef struct {
     double lease_s, now;
     ec_policy policy;
     uint64_t seed;
+    const char *a, *c; /* columns in the places of A and C */
     int64_t event;
     ec_numbers numbers;
     bool *pending; /* [n_candidates] */
@@ -208,11 +209,16 @@ static ec_status ask_one(bool *found, asking *q) {
 }
 
 static ec_status ask_all(asking *q) {
+    ec_columns columns = {0};
     ec_status status = ec_study_read_numbers(&q->numbers, q->study, q->err);
+    if (status == EC_OK) status = ec_columns_read(&columns, q->study, q->err);
+    if (status == EC_OK)
+        status = ec_columns_choose(&q->numbers, &columns, q->study, q->a, q->c, q->err);
     if (status == EC_OK) status = read_pending(q);
     bool found = true;
     while (status == EC_OK && found && q->n_out < q->n) status = ask_one(&found, q);
     ec_numbers_release(&q->numbers);
+    ec_columns_release(&columns);
     return status;
 }
 
@@ -240,6 +246,8 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                     3600.0 * (o.lease_hours > 0.0 ? o.lease_hours : study->declared.lease_hours),
                 .policy = o.policy != NULL ? *o.policy : study->declared.policy,
                 .seed = o.seed != NULL ? *o.seed : study->declared.seed,
+                .a = o.a,
+                .c = o.c,
                 .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),
                 .out = out,
                 .err = err};

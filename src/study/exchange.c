@@ -187,6 +187,21 @@ static ec_status merge_results(merging *g, size_t row, size_t i) {
     return status;
 }
 
+static ec_status merge_columns(merging *g, size_t row) {
+    ec_status status = EC_OK;
+    for (size_t k = 0; status == EC_OK && k < g->sheet->columns.n; k++) {
+        const ec_study_column *from = &g->sheet->columns.items[k];
+        if (isnan(from->value[row])) continue;
+        bool written;
+        status = ec_column_put(
+            &written, g->study, g->event, g->sheet->candidates[row], from->name,
+            from->benchmark == EC_ALL_BENCHMARKS ? "" : g->sheet->benchmarks[from->benchmark].name,
+            from->value[row], from->se[row], g->err);
+        *(written ? &g->summary->n_scores : &g->summary->n_unchanged) += status == EC_OK;
+    }
+    return status;
+}
+
 static ec_status merge_row(merging *g, size_t row) {
     const size_t i = ec_sheet_find_candidate(&g->study->declared.sheet, g->sheet->candidates[row]);
     bool shared = false;
@@ -194,6 +209,7 @@ static ec_status merge_row(merging *g, size_t row) {
     if (status == EC_OK) status = merge_shared_a(&shared, g, row, i);
     for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++)
         status = merge_own_a(g, row, i, k, shared);
+    if (status == EC_OK) status = merge_columns(g, row);
     if (status == EC_OK) status = merge_cost(g, row, i);
     if (status == EC_OK) status = merge_results(g, row, i);
     return status;
@@ -393,12 +409,27 @@ static void share_equal_scores(ec_numbers *x, size_t n, size_t m) {
     for (size_t cell = 0; cell < n * m; cell++) x->a[cell] = x->a_se[cell] = NAN;
 }
 
+/* Numbers and columns in one transaction. */
+static ec_status read_for_export(ec_sheet *sheet, ec_study *study, ec_error *err) {
+    sheet->columns = (ec_columns){0};
+    if (study->built_in) return ec_study_read_numbers(&sheet->numbers, study, err);
+    ec_status status = ec_database_begin_read(&study->db, err);
+    if (status != EC_OK) return status;
+    status = ec_study_read_numbers(&sheet->numbers, study, err);
+    if (status != EC_OK) return ec_database_end(&study->db, status, err);
+    status = ec_database_end(&study->db, ec_columns_read(&sheet->columns, study, err), err);
+    if (status == EC_OK) return EC_OK;
+    ec_numbers_release(&sheet->numbers);
+    ec_columns_release(&sheet->columns);
+    return status;
+}
+
 ec_status ec_study_export(ec_study *study, const char *file, ec_table_format format,
                           ec_error *err) {
     ec_sheet sheet = study->declared.sheet; /* names and benchmarks are borrowed */
     sheet.name = study->name;
     ec_text text = {0};
-    ec_status status = ec_study_read_all(&sheet.numbers, study, err);
+    ec_status status = read_for_export(&sheet, study, err);
     if (status != EC_OK) return status;
     share_equal_scores(&sheet.numbers, sheet.n_candidates, sheet.n_benchmarks);
     if (format == EC_FORMAT_BY_NAME) format = format_by_name(file);
@@ -407,6 +438,7 @@ ec_status ec_study_export(ec_study *study, const char *file, ec_table_format for
     else
         ec_sheet_write_csv(&text, &sheet);
     ec_numbers_release(&sheet.numbers);
+    ec_columns_release(&sheet.columns);
     status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file)
                          : ec_file_write(file, text.data, text.size_bytes, err);
     ec_text_release(&text);

@@ -49,7 +49,8 @@ const char *ec_benchmark_name_fault(const char *name) {
     for (size_t i = 0; i < sizeof taken / sizeof taken[0]; i++)
         if (strcasecmp(name, taken[i]) == 0)
             return "has a meaning of its own; call the benchmark otherwise";
-    if (strncmp(name, "A ", 2) == 0 || strncmp(name, "A_se ", 5) == 0)
+    if (strncmp(name, "A ", 2) == 0 || strncmp(name, "A_se ", 5) == 0 ||
+        strncmp(name, "column ", 7) == 0 || strncmp(name, "column_se ", 10) == 0)
         return "begins like a column of scores; call the benchmark otherwise";
     return ec_name_fault(name);
 }

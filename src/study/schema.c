@@ -53,6 +53,18 @@ static const char *const steps[] = {
     ") STRICT;"
     /* Whatever the program does, nobody is asked for what somebody else is training. */
     "CREATE UNIQUE INDEX question_pending ON question (candidate) WHERE state = 'pending';",
+
+    /* 1 -> 2: columns beside A and C; benchmark '' is for every benchmark */
+    "CREATE TABLE extra ("
+    "  id INTEGER PRIMARY KEY,"
+    "  event INTEGER NOT NULL REFERENCES event (id),"
+    "  candidate TEXT NOT NULL,"
+    "  name TEXT NOT NULL,"
+    "  benchmark TEXT NOT NULL,"
+    "  value REAL NOT NULL,"
+    "  se REAL"
+    ") STRICT;"
+    "CREATE INDEX extra_of ON extra (candidate, name, benchmark);",
 };
 
 const ec_migrations ec_study_migrations = {sizeof steps / sizeof steps[0], steps};

@@ -95,6 +95,7 @@ void ec_sheet_release(ec_sheet *sheet) {
     free(sheet->benchmark_names);
     free(sheet->benchmark_order);
     ec_numbers_release(&sheet->numbers);
+    ec_columns_release(&sheet->columns);
     *sheet = (ec_sheet){0};
 }
 
@@ -222,6 +223,11 @@ ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_err
             return ec_sheet_fail(err, path, line, "candidate '%.80s', benchmark '%.80s': %s", name,
                                  sheet->benchmarks[b].name, fault);
         }
+        for (size_t k = 0; k < sheet->columns.n; k++)
+            if (isnan(sheet->columns.items[k].value[i]) && !isnan(sheet->columns.items[k].se[i]))
+                return ec_sheet_fail(err, path, line,
+                                     "candidate '%.80s' has a standard error of %s without a value",
+                                     name, sheet->columns.items[k].name);
     }
     return EC_OK;
 }

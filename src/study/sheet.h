@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "eyechart/study.h"
+#include "study/columns.h"
 
 #define EC_SHEET_MAX_BYTES (256u << 20)
 
@@ -27,6 +28,7 @@ typedef struct ec_sheet {
     size_t *candidate_order, *benchmark_order; /* from ec_names_sort */
     size_t *candidate_line;                    /* [n] where the file tells about it; 0 unknown */
     ec_numbers numbers;
+    ec_columns columns; /* beside A and C; none in study.yaml */
 } ec_sheet;
 
 /* All numbers NaN; one allocation. */

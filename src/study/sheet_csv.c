@@ -4,6 +4,8 @@
  *     C, C_se, A, A_se             its scores and their standard errors
  *     cost, hours                  GPU-hours of a finetuning, expected and spent
  *     A <benchmark>, A_se ...      an alignment score for one benchmark
+ *     column <name>, column_se ... a column beside A and C
+ *     column <name> <benchmark>    the same for one benchmark
  *     anything else                a benchmark; its cells are results
  *
  * An empty cell is a missing number.
@@ -11,6 +13,7 @@
 #include "study/sheet.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -50,7 +53,16 @@ static const char *after(const char *prefix, const char *header) {
 static bool is_result(const char *header) {
     column unused;
     return !candidate_column(&unused, &(ec_numbers){0}, header) && after("A ", header) == NULL &&
-           after("A_se ", header) == NULL;
+           after("A_se ", header) == NULL && after("column ", header) == NULL &&
+           after("column_se ", header) == NULL;
+}
+
+/* The benchmark that a header of scores is about, behind its prefix; NULL: none. */
+static const char *benchmark_of(const char *header) {
+    const char *a = after("A ", header), *own = after("column ", header);
+    if (own == NULL) return a;
+    const char *blank = strchr(own, ' ');
+    return blank != NULL ? blank + 1 : NULL;
 }
 
 /* ---- reading ------------------------------------------------------------------------------ */
@@ -94,17 +106,20 @@ static ec_status read_header(reader *r, ec_error *err) {
     return EC_OK;
 }
 
-/* Benchmarks are the columns of results in their order, then those that only have a column "A …".
- */
+/* Benchmarks are the columns of results in their order, then those that only have columns of
+ * scores. */
 static void collect_benchmarks(reader *r) {
     const char *const *fields = r->header.fields;
     const size_t n = r->header.n_fields;
     for (size_t f = 1; f < n; f++)
         if (is_result(fields[f])) r->names[r->n_benchmarks++] = fields[f];
     for (size_t f = 1; f < n; f++) {
-        const char *name = after("A ", fields[f]);
-        if (name != NULL && ec_names_find(name, r->order, fields, n) == n)
-            r->names[r->n_benchmarks++] = name;
+        const char *name = benchmark_of(fields[f]);
+        if (r->n_benchmarks > EC_STUDY_MAX_BENCHMARKS) return; /* which is refused later */
+        bool known = name == NULL || ec_names_find(name, r->order, fields, n) < n;
+        for (size_t b = 0; !known && b < r->n_benchmarks; b++)
+            known = strcmp(r->names[b], name) == 0;
+        if (!known) r->names[r->n_benchmarks++] = name;
     }
 }
 
@@ -130,10 +145,41 @@ static ec_status count_rows(size_t *n_rows, const reader *r, ec_error *err) {
     return status;
 }
 
+/* Header number f, "column NAME", "column_se NAME BENCHMARK" and so on; *found: it is one. */
+static ec_status place_beside(bool *found, reader *r, size_t f, ec_sheet *sheet, ec_error *err) {
+    const char *header = r->header.fields[f], *name = after("column ", header);
+    const bool is_se = name == NULL;
+    if (is_se) name = after("column_se ", header);
+    *found = name != NULL;
+    if (name == NULL) return EC_OK;
+    char own[EC_COLUMN_NAME_MAX_BYTES + 2];
+    const size_t length = strcspn(name, " ");
+    snprintf(own, sizeof own, "%.*s", (int)length, name);
+    const char *fault = ec_column_name_fault(own);
+    if (fault != NULL)
+        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: the name in '%.80s' %s", r->path,
+                       r->header.line, header, fault);
+    const char *benchmark = name[length] == '\0' ? NULL : name + length + 1;
+    const size_t b =
+        benchmark == NULL ? EC_ALL_BENCHMARKS : ec_sheet_find_benchmark(sheet, benchmark);
+    if (b == sheet->n_benchmarks)
+        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: '%.80s' without a column 'column %.160s'",
+                       r->path, r->header.line, header, name);
+    ec_study_column *to;
+    const ec_status status =
+        ec_columns_at(&to, &sheet->columns, own, b, sheet->n_candidates, r->path, err);
+    if (status == EC_OK) r->columns[f] = (column){is_se ? to->se : to->value, 0, is_se};
+    return status;
+}
+
 static ec_status place_columns(reader *r, ec_sheet *sheet, ec_error *err) {
     for (size_t f = 1; f < r->header.n_fields; f++) {
         const char *header = r->header.fields[f];
         if (candidate_column(&r->columns[f], &sheet->numbers, header)) continue;
+        bool beside;
+        const ec_status status = place_beside(&beside, r, f, sheet, err);
+        if (status != EC_OK) return status;
+        if (beside) continue;
         const char *a = after("A ", header), *a_se = after("A_se ", header);
         const char *name = a != NULL ? a : a_se != NULL ? a_se : header;
         const size_t b = ec_sheet_find_benchmark(sheet, name);
@@ -223,10 +269,11 @@ static bool any_known(const double *values, size_t n) {
     return false;
 }
 
-/* A column to write: its header is prefix and name. */
+/* A column to write: its header is prefix and name, and the name of a benchmark or none. */
 typedef struct {
     const char *prefix, *name;
     const double *values;
+    const char *benchmark;
 } output;
 
 static void add_output(output *outputs, size_t *n_outputs, output o, size_t n, bool always) {
@@ -237,25 +284,34 @@ static size_t list_outputs(output *outputs, const ec_sheet *sheet) {
     const ec_numbers *x = &sheet->numbers;
     const size_t n = sheet->n_candidates;
     size_t count = 0;
-    add_output(outputs, &count, (output){"C", "", x->c}, n, true);
-    add_output(outputs, &count, (output){"C_se", "", x->c_se}, n, false);
-    add_output(outputs, &count, (output){"A", "", x->a_shared}, n, false);
-    add_output(outputs, &count, (output){"A_se", "", x->a_shared_se}, n, false);
+    add_output(outputs, &count, (output){"C", "", x->c, NULL}, n, true);
+    add_output(outputs, &count, (output){"C_se", "", x->c_se, NULL}, n, false);
+    add_output(outputs, &count, (output){"A", "", x->a_shared, NULL}, n, false);
+    add_output(outputs, &count, (output){"A_se", "", x->a_shared_se, NULL}, n, false);
     for (size_t b = 0; b < sheet->n_benchmarks; b++) {
         const char *name = sheet->benchmarks[b].name;
-        add_output(outputs, &count, (output){"A ", name, x->a + b * n}, n,
+        add_output(outputs, &count, (output){"A ", name, x->a + b * n, NULL}, n,
                    any_known(x->a_se + b * n, n));
-        add_output(outputs, &count, (output){"A_se ", name, x->a_se + b * n}, n, false);
+        add_output(outputs, &count, (output){"A_se ", name, x->a_se + b * n, NULL}, n, false);
     }
-    add_output(outputs, &count, (output){"cost", "", x->cost}, n, false);
-    add_output(outputs, &count, (output){"hours", "", x->hours}, n, false);
+    for (size_t k = 0; k < sheet->columns.n; k++) {
+        const ec_study_column *c = &sheet->columns.items[k];
+        const char *of =
+            c->benchmark == EC_ALL_BENCHMARKS ? NULL : sheet->benchmarks[c->benchmark].name;
+        add_output(outputs, &count, (output){"column ", c->name, c->value, of}, n, false);
+        add_output(outputs, &count, (output){"column_se ", c->name, c->se, of}, n, false);
+    }
+    add_output(outputs, &count, (output){"cost", "", x->cost, NULL}, n, false);
+    add_output(outputs, &count, (output){"hours", "", x->hours, NULL}, n, false);
     for (size_t b = 0; b < sheet->n_benchmarks; b++)
-        add_output(outputs, &count, (output){"", sheet->benchmarks[b].name, x->z + b * n}, n, true);
+        add_output(outputs, &count, (output){"", sheet->benchmarks[b].name, x->z + b * n, NULL}, n,
+                   true);
     return count;
 }
 
 void ec_sheet_write_csv(ec_text *out, const ec_sheet *sheet) {
-    output *outputs = malloc((6 + 3 * sheet->n_benchmarks) * sizeof *outputs);
+    output *outputs =
+        malloc((6 + 3 * sheet->n_benchmarks + 2 * sheet->columns.n) * sizeof *outputs);
     ec_text header = {0};
     out->failed = out->failed || outputs == NULL;
     const size_t n_outputs = outputs != NULL ? list_outputs(outputs, sheet) : 0;
@@ -264,6 +320,7 @@ void ec_sheet_write_csv(ec_text *out, const ec_sheet *sheet) {
     for (size_t k = 0; k < n_outputs; k++) {
         header.size_bytes = 0;
         ec_text_format(&header, "%s%s", outputs[k].prefix, outputs[k].name);
+        if (outputs[k].benchmark != NULL) ec_text_format(&header, " %s", outputs[k].benchmark);
         ec_text_add(out, ",");
         ec_csv_write_field(out, header.failed ? "" : header.data);
         out->failed = out->failed || header.failed;

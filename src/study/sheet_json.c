@@ -2,7 +2,7 @@
  *
  *     {"name": …, "benchmarks": [{"name", "group", "direction", "range", "weight"}],
  *      "candidates": [{"name", "A", "A_se", "C", "C_se", "cost", "hours", "results": {benchmark:
- * value}}]}
+ * value}, "columns": {name: value}, "columns_se"}]}
  *
  * A and A_se are numbers, one for all benchmarks, or objects by benchmark. A number that is absent
  * or null is missing. Every field: docs/formats.md.
@@ -191,10 +191,51 @@ static ec_status read_alignment(double *shared, double *own, const ec_sheet *she
     return read_number(shared, value, p, key, non_negative);
 }
 
+/* One number of column `name`, for a benchmark or for all. */
+static ec_status read_column_value(ec_sheet *sheet, size_t i, const char *name, size_t benchmark,
+                                   const json_t *value, const place *p, bool is_se) {
+    ec_study_column *column;
+    const ec_status status = ec_columns_at(&column, &sheet->columns, name, benchmark,
+                                           sheet->n_candidates, p->path, p->err);
+    if (status != EC_OK) return status;
+    return read_number(is_se ? &column->se[i] : &column->value[i], value, p, name, is_se);
+}
+
+/* "columns": {"cka": 0.5, "A_224": {"MME": 0.3}}, and likewise "columns_se". */
+static ec_status read_columns(ec_sheet *sheet, size_t i, const json_t *object, const place *p,
+                              const char *key) {
+    if (object == NULL || json_is_null(object)) return EC_OK;
+    if (!json_is_object(object)) return fail_kind(p, key, object, "an object of numbers by column");
+    const bool is_se = strcmp(key, "columns_se") == 0;
+    const char *name, *benchmark;
+    json_t *value, *own;
+    ec_status status = EC_OK;
+    json_object_foreach((json_t *)object, name, value) {
+        const char *fault = ec_column_name_fault(name);
+        if (fault != NULL) return fail_in(p, name, fault);
+        if (json_is_object(value)) {
+            json_object_foreach(value, benchmark, own) {
+                const size_t b = *benchmark == '\0' ? EC_ALL_BENCHMARKS
+                                                    : ec_sheet_find_benchmark(sheet, benchmark);
+                if (b == sheet->n_benchmarks)
+                    return fail_in(p, benchmark, "is not one of the names in \"benchmarks\"");
+                status = read_column_value(sheet, i, name, b, own, p, is_se);
+                if (status != EC_OK) return status;
+            }
+        } else if (json_is_number(value) || json_is_null(value)) {
+            status = read_column_value(sheet, i, name, EC_ALL_BENCHMARKS, value, p, is_se);
+            if (status != EC_OK) return status;
+        } else {
+            return fail_kind(p, name, value, "a number or an object of numbers by benchmark");
+        }
+    }
+    return EC_OK;
+}
+
 static ec_status read_candidate(ec_sheet *sheet, size_t i, const json_t *from, const char *path,
                                 ec_error *err) {
-    static const char *const keys[] = {"name", "A",     "A_se",    "C", "C_se",
-                                       "cost", "hours", "results", NULL};
+    static const char *const keys[] = {"name",  "A",       "A_se",    "C",          "C_se", "cost",
+                                       "hours", "results", "columns", "columns_se", NULL};
     const ec_numbers *x = &sheet->numbers;
     place p = {path, "candidate", NULL, i, err};
     const char *name;
@@ -214,6 +255,10 @@ static ec_status read_candidate(ec_sheet *sheet, size_t i, const json_t *from, c
         status = read_number(&x->cost[i], json_object_get(from, "cost"), &p, "cost", true);
     if (status == EC_OK)
         status = read_number(&x->hours[i], json_object_get(from, "hours"), &p, "hours", true);
+    if (status == EC_OK)
+        status = read_columns(sheet, i, json_object_get(from, "columns"), &p, "columns");
+    if (status == EC_OK)
+        status = read_columns(sheet, i, json_object_get(from, "columns_se"), &p, "columns_se");
     const json_t *results = json_object_get(from, "results");
     if (status != EC_OK || results == NULL || json_is_null(results)) return status;
     if (!json_is_object(results))
@@ -347,6 +392,46 @@ static void write_alignment(ec_text *out, const ec_sheet *sheet, size_t i) {
     }
 }
 
+static bool is_first_of_name(const ec_columns *columns, size_t k) {
+    for (size_t j = 0; j < k; j++)
+        if (strcmp(columns->items[j].name, columns->items[k].name) == 0) return false;
+    return true;
+}
+
+/* Of the columns called as column k is: a number for every benchmark, or an object. */
+static void write_column(ec_text *out, const ec_sheet *sheet, size_t k, size_t i, bool is_se,
+                         bool *first) {
+    const ec_columns *columns = &sheet->columns;
+    size_t n_known = 0;
+    for (size_t j = k; j < columns->n; j++) {
+        const ec_study_column *c = &columns->items[j];
+        const double value = is_se ? c->se[i] : c->value[i];
+        if (isnan(value) || strcmp(c->name, columns->items[k].name) != 0) continue;
+        if (n_known++ == 0) {
+            ec_text_add(out, !*first ? ", "
+                             : is_se ? ",\n     \"columns_se\": {"
+                                     : ",\n     \"columns\": {");
+            *first = false;
+            write_string(out, c->name);
+            ec_text_add(out, ": {");
+        } else {
+            ec_text_add(out, ", ");
+        }
+        write_string(out,
+                     c->benchmark == EC_ALL_BENCHMARKS ? "" : sheet->benchmarks[c->benchmark].name);
+        ec_text_add(out, ": ");
+        write_number(out, value);
+    }
+    if (n_known > 0) ec_text_add(out, "}");
+}
+
+static void write_columns(ec_text *out, const ec_sheet *sheet, size_t i, bool is_se) {
+    bool first = true;
+    for (size_t k = 0; k < sheet->columns.n; k++)
+        if (is_first_of_name(&sheet->columns, k)) write_column(out, sheet, k, i, is_se, &first);
+    if (!first) ec_text_add(out, "}");
+}
+
 static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
     const ec_numbers *x = &sheet->numbers;
     ec_text_add(out, "    {\"name\": ");
@@ -356,6 +441,8 @@ static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
     write_field(out, "C_se", x->c_se[i]);
     write_field(out, "cost", x->cost[i]);
     write_field(out, "hours", x->hours[i]);
+    write_columns(out, sheet, i, false);
+    write_columns(out, sheet, i, true);
     write_by_benchmark(out, "results", x->z, sheet, i);
     ec_text_add(out, "}");
 }

@@ -152,6 +152,7 @@ ec_status ec_study_read_all(ec_numbers *numbers, ec_study *study, ec_error *err)
 typedef struct {
     ec_study_snapshot public;
     ec_numbers numbers;
+    ec_columns columns;
     int *direction;
     bool *pending;
 } snapshot;
@@ -195,6 +196,7 @@ static ec_status read_snapshot(snapshot *s, ec_study *study, ec_error *err) {
     if (status != EC_OK) return status;
     status = ec_study_read_numbers(&s->numbers, study, err);
     if (status == EC_OK) status = read_pending(s->pending, study, err);
+    if (status == EC_OK) status = ec_columns_read(&s->columns, study, err);
     return ec_database_end(&study->db, status, err);
 }
 
@@ -223,15 +225,24 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
                                  .direction = s->direction};
     s->public.hours = s->numbers.hours;
     s->public.pending = s->pending;
+    s->public.columns = s->columns.items;
+    s->public.n_columns = s->columns.n;
     sum_hours(&s->public, &s->numbers);
     *out = &s->public;
     return EC_OK;
 }
 
+ec_status ec_study_snapshot_choose(ec_study_snapshot *public, const ec_study *study, const char *a,
+                                   const char *c, ec_error *err) {
+    snapshot *s = (snapshot *)public; /* its first member */
+    return ec_columns_choose(&s->numbers, &s->columns, study, a, c, err);
+}
+
 void ec_study_snapshot_free(ec_study_snapshot *public) {
     if (public == NULL) return;
-    snapshot *s = (snapshot *)public; /* its first member */
+    snapshot *s = (snapshot *)public;
     ec_numbers_release(&s->numbers);
+    ec_columns_release(&s->columns);
     free(s->direction);
     free(s->pending);
     free(s);

@@ -22,6 +22,23 @@ static inline void demand_message(const ec_error *err, ec_status status) {
     DEMAND(strncmp(err->message, "input", 5) == 0); /* says where */
 }
 
+/* A column without any value need not come back. */
+static inline void demand_same_columns(const ec_sheet *x, const ec_sheet *y) {
+    for (size_t k = 0; k < x->columns.n; k++) {
+        const ec_study_column *p = &x->columns.items[k];
+        for (size_t i = 0; i < x->n_candidates; i++) {
+            if (p->value[i] != p->value[i]) continue;
+            size_t j = 0;
+            while (j < y->columns.n && (y->columns.items[j].benchmark != p->benchmark ||
+                                        strcmp(y->columns.items[j].name, p->name) != 0))
+                j++;
+            DEMAND(j < y->columns.n);
+            DEMAND(memcmp(&p->value[i], &y->columns.items[j].value[i], sizeof(double)) == 0);
+            DEMAND(memcmp(&p->se[i], &y->columns.items[j].se[i], sizeof(double)) == 0);
+        }
+    }
+}
+
 static inline void demand_same_sheet(const ec_sheet *x, const ec_sheet *y) {
     DEMAND(x->n_candidates == y->n_candidates && x->n_benchmarks == y->n_benchmarks);
     DEMAND((x->name == NULL) == (y->name == NULL) &&
@@ -36,6 +53,8 @@ static inline void demand_same_sheet(const ec_sheet *x, const ec_sheet *y) {
     }
     const size_t n_numbers = x->n_candidates * (6 + 3 * x->n_benchmarks);
     DEMAND(memcmp(x->numbers.c, y->numbers.c, n_numbers * sizeof(double)) == 0);
+    demand_same_columns(x, y);
+    demand_same_columns(y, x);
 }
 
 typedef ec_status (*sheet_reader)(ec_sheet *, const char *, const char *, size_t, ec_error *);

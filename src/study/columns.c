@@ -1,0 +1,228 @@
+/* columns.c - see columns.h */
+#include "study/columns.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "eyechart/spelling.h"
+#include "study/study_internal.h"
+
+const char *ec_column_name_fault(const char *name) {
+    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                                  "0123456789_-.:@+";
+    if (*name == '\0') return "is empty";
+    if (strlen(name) > EC_COLUMN_NAME_MAX_BYTES) return "is longer than 63 bytes";
+    if (name[strspn(name, allowed)] != '\0')
+        return "has more than letters, digits and the signs _ - . : @ +";
+    if (strcasecmp(name, "A") == 0 || strcasecmp(name, "C") == 0) return "is A or C itself";
+    return NULL;
+}
+
+/* ---- a list --------------------------------------------------------------------------------- */
+
+static ec_status add(ec_study_column **out, ec_columns *columns, const char *name, size_t benchmark,
+                     size_t n_candidates, const char *path, ec_error *err) {
+    if (columns->n == EC_STUDY_MAX_COLUMNS || (columns->n + 1) * n_candidates > EC_STUDY_MAX_CELLS)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: more columns beside A and C than %d (or %d numbers)", path,
+                       EC_STUDY_MAX_COLUMNS, EC_STUDY_MAX_CELLS);
+    ec_study_column *items = realloc(columns->items, (columns->n + 1) * sizeof *items);
+    if (items != NULL) columns->items = items;
+    char *copy = strdup(name);
+    double *values = malloc((2 * n_candidates + 1) * sizeof *values);
+    if (items == NULL || copy == NULL || values == NULL) {
+        free(copy);
+        free(values);
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    }
+    for (size_t i = 0; i < 2 * n_candidates; i++) values[i] = NAN;
+    *out = &items[columns->n++];
+    **out = (ec_study_column){copy, benchmark, values, values + n_candidates};
+    return EC_OK;
+}
+
+static ec_study_column *find(const ec_columns *columns, const char *name, size_t benchmark) {
+    for (size_t k = 0; k < columns->n; k++)
+        if (columns->items[k].benchmark == benchmark && strcmp(columns->items[k].name, name) == 0)
+            return &columns->items[k];
+    return NULL;
+}
+
+ec_status ec_columns_at(ec_study_column **out, ec_columns *columns, const char *name,
+                        size_t benchmark, size_t n_candidates, const char *path, ec_error *err) {
+    *out = find(columns, name, benchmark);
+    return *out != NULL ? EC_OK : add(out, columns, name, benchmark, n_candidates, path, err);
+}
+
+void ec_columns_release(ec_columns *columns) {
+    for (size_t k = 0; k < columns->n; k++) {
+        free((char *)columns->items[k].name);
+        free(columns->items[k].value);
+    }
+    free(columns->items);
+    *columns = (ec_columns){0};
+}
+
+/* ---- study.db ------------------------------------------------------------------------------- */
+
+static ec_status read_row(ec_columns *out, const ec_study *study, sqlite3_stmt *row,
+                          ec_error *err) {
+    const ec_sheet *sheet = &study->declared.sheet;
+    const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
+    const char *benchmark = ec_column_text(row, 2);
+    const bool all = *benchmark == '\0';
+    const size_t b = all ? EC_ALL_BENCHMARKS : ec_sheet_find_benchmark(sheet, benchmark);
+    if (i == sheet->n_candidates || b == sheet->n_benchmarks) return EC_OK; /* not declared now */
+    ec_study_column *column;
+    const ec_status status = ec_columns_at(&column, out, ec_column_text(row, 1), b,
+                                           sheet->n_candidates, study->path, err);
+    if (status != EC_OK) return status;
+    column->value[i] = sqlite3_column_double(row, 3);
+    column->se[i] =
+        sqlite3_column_type(row, 4) == SQLITE_NULL ? NAN : sqlite3_column_double(row, 4);
+    return EC_OK;
+}
+
+ec_status ec_columns_read(ec_columns *out, ec_study *study, ec_error *err) {
+    *out = (ec_columns){0};
+    if (study->built_in) return EC_OK;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(
+        &row, &study->db, err,
+        "SELECT candidate, name, benchmark, value, se FROM extra ORDER BY id", "");
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more &&
+           (status = read_row(out, study, row, err)) == EC_OK) {
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+ec_status ec_column_put(bool *written, ec_study *study, int64_t event, const char *candidate,
+                        const char *name, const char *benchmark, double value, double se,
+                        ec_error *err) {
+    bool known, ignored;
+    if (written == NULL) written = &ignored;
+    *written = false;
+    const char *fault = ec_column_name_fault(name);
+    if (fault != NULL)
+        return ec_fail(err, EC_ERR_ARG, "%s: the name '%.80s' of a column %s", study->path, name,
+                       fault);
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(
+        &row, &study->db, err,
+        "SELECT value IS ?4 AND se IS ?5 FROM extra WHERE candidate = ?1 AND name = ?2 AND "
+        "benchmark = ?3 ORDER BY id DESC LIMIT 1",
+        "tttdd", candidate, name, benchmark, value, se);
+    if (status != EC_OK) return status;
+    status = ec_database_step(&known, &study->db, row, err);
+    known = known && sqlite3_column_int64(row, 0) != 0;
+    sqlite3_finalize(row);
+    if (status != EC_OK || known) return status;
+    *written = true;
+    return ec_database_run(&study->db, err,
+                           "INSERT INTO extra (event, candidate, name, benchmark, value, se) "
+                           "VALUES (?, ?, ?, ?, ?, ?)",
+                           "itttdd", event, candidate, name, benchmark, value, se);
+}
+
+/* ---- in the place of A and C ---------------------------------------------------------------- */
+
+static const char *name_at(const void *columns, size_t k) {
+    return ((const ec_columns *)columns)->items[k].name;
+}
+
+static ec_status check_known(const ec_columns *columns, const ec_study *study, const char *name,
+                             ec_error *err) {
+    for (size_t k = 0; k < columns->n; k++)
+        if (strcmp(columns->items[k].name, name) == 0) return EC_OK;
+    const size_t nearest = ec_spelling_nearest(name, name_at, columns, columns->n);
+    if (nearest != EC_SPELLING_NONE)
+        return ec_fail(err, EC_ERR_NOT_FOUND, "%s: no column '%.80s'; did you mean '%s'?",
+                       study->path, name, columns->items[nearest].name);
+    if (columns->n == 0)
+        return ec_fail(err, EC_ERR_NOT_FOUND,
+                       "%s: no column '%.80s': the study has none beside A and C; 'eyechart score' "
+                       "computes some, 'eyechart study import' takes them from a CSV",
+                       study->path, name);
+    return ec_fail(err, EC_ERR_NOT_FOUND,
+                   "%s: no column '%.80s'; 'eyechart study show %s' lists them", study->path, name,
+                   study->path);
+}
+
+/* Where a candidate has no value for a benchmark, the one for every benchmark. */
+static void copy_for(double *value, double *se, const ec_columns *columns, const char *name,
+                     size_t b, size_t n) {
+    const ec_study_column *own = find(columns, name, b),
+                          *all = find(columns, name, EC_ALL_BENCHMARKS);
+    for (size_t i = 0; i < n; i++) {
+        const ec_study_column *from = own != NULL && !isnan(own->value[i]) ? own : all;
+        value[i] = from != NULL ? from->value[i] : NAN;
+        se[i] = from != NULL ? from->se[i] : NAN;
+    }
+}
+
+static bool same(double x, double y) {
+    return x == y || (isnan(x) && isnan(y));
+}
+
+/* [m][n] -> [n], where all rows are alike. */
+static ec_status collapse(double *value, double *se, const double *all_values, const double *all_se,
+                          const ec_study *study, const char *name, ec_error *err) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    for (size_t k = n; k < n * m; k++)
+        if (!same(all_values[k], all_values[k % n]))
+            return ec_fail(err, EC_ERR_ARG,
+                           "%s: %s of '%.80s' differs between benchmarks, and C has one value for "
+                           "all; use it in the place of A",
+                           study->path, name, study->candidates[k % n].name);
+    for (size_t i = 0; i < n; i++) {
+        value[i] = m > 0 ? all_values[i] : NAN;
+        se[i] = m > 0 ? all_se[i] : NAN;
+    }
+    return EC_OK;
+}
+
+/* What stands for `name` ("A", "C", or a column), by benchmark: [m][n] twice, owned. */
+static ec_status gather(double **out, const ec_numbers *numbers, const ec_columns *columns,
+                        const ec_study *study, const char *name, ec_error *err) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    const bool is_a = strcmp(name, "A") == 0, is_c = strcmp(name, "C") == 0;
+    *out = NULL;
+    ec_status status = is_a || is_c ? EC_OK : check_known(columns, study, name, err);
+    if (status != EC_OK) return status;
+    double *value = malloc((2 * n * m + 1) * sizeof *value), *se = value + n * m;
+    if (value == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    for (size_t b = 0; b < m; b++) {
+        if (!is_a && !is_c) copy_for(value + b * n, se + b * n, columns, name, b, n);
+        for (size_t i = 0; (is_a || is_c) && i < n; i++) {
+            value[b * n + i] = is_a ? numbers->a[b * n + i] : numbers->c[i];
+            se[b * n + i] = is_a ? numbers->a_se[b * n + i] : numbers->c_se[i];
+        }
+    }
+    *out = value;
+    return EC_OK;
+}
+
+ec_status ec_columns_choose(ec_numbers *numbers, const ec_columns *columns, const ec_study *study,
+                            const char *a, const char *c, ec_error *err) {
+    const size_t size = ec_study_n_candidates(study) * ec_study_n_benchmarks(study);
+    if (a == NULL) a = "A";
+    if (c == NULL) c = "C";
+    if (strcmp(a, "A") == 0 && strcmp(c, "C") == 0) return EC_OK;
+    double *in_a = NULL, *in_c = NULL; /* both are gathered first: they may change places */
+    ec_status status = gather(&in_a, numbers, columns, study, a, err);
+    if (status == EC_OK) status = gather(&in_c, numbers, columns, study, c, err);
+    if (status == EC_OK && strcmp(c, "C") != 0)
+        status = collapse(numbers->c, numbers->c_se, in_c, in_c + size, study, c, err);
+    if (status == EC_OK) {
+        memcpy(numbers->a, in_a, size * sizeof *in_a);
+        memcpy(numbers->a_se, in_a + size, size * sizeof *in_a);
+    }
+    free(in_a);
+    free(in_c);
+    return status;
+}
