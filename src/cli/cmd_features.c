@@ -2,19 +2,15 @@
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/sources.h"
 #include "eyechart/features.h"
-
-enum { EXIT_INTERRUPTED = 130 };
 
 static const char *array_format_at(size_t i) {
     static const char *const names[] = {"npy", "safetensors"};
@@ -247,37 +243,20 @@ static int gather_images(path_list *list, const arguments *args) {
 
 /* ---- the run ---- */
 
-static volatile sig_atomic_t interrupted;
-
-static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
-}
-
-/* Progress: a line that rewrites itself on a terminal, else one line now and then. */
-typedef struct {
-    bool terminal;
-    time_t last;
-} display;
-
 static bool see(void *context, const ec_features_progress *p, const char *bad) {
-    display *d = context;
-    const time_t now = time(NULL);
+    progress *line = context;
     if (bad != NULL) {
-        fprintf(stderr, "%seyechart: left out: %s\n", d->terminal ? "\r\033[K" : "", bad);
+        progress_note(line, "left out: %s", bad);
         return true;
     }
-    if (d->terminal || now - d->last >= 30 || p->n_done == p->n_total) {
-        fprintf(stderr, "%s%zu of %zu images", d->terminal ? "\r\033[K" : "", p->n_done,
-                p->n_total);
-        if (p->n_resumed > 0) fprintf(stderr, " (%zu from before)", p->n_resumed);
-        if (!isnan(p->images_per_s)) fprintf(stderr, ", %.3g images/s", p->images_per_s);
-        if (!isnan(p->seconds_left) && p->n_done < p->n_total)
-            fprintf(stderr, ", %.0f s left", p->seconds_left);
-        if (!d->terminal || p->n_done == p->n_total) fputc('\n', stderr);
-        d->last = now;
-    }
-    return !interrupted;
+    char before[48] = "", rate[48] = "", left[64] = "", duration[32];
+    if (p->n_resumed > 0) snprintf(before, sizeof before, " (%zu from before)", p->n_resumed);
+    if (!isnan(p->images_per_s)) snprintf(rate, sizeof rate, ", %.3g images/s", p->images_per_s);
+    if (!isnan(p->seconds_left) && p->n_done < p->n_total)
+        snprintf(left, sizeof left, ", %s left", progress_duration(duration, p->seconds_left));
+    progress_line(line, p->n_done == p->n_total, "%zu of %zu images%s%s%s", p->n_done, p->n_total,
+                  before, rate, left);
+    return !progress_interrupted();
 }
 
 static void print_result(const ec_features_progress *p, const char *out, const arguments *args) {
@@ -304,26 +283,21 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
         .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
                     .interpolate_plain = v[O_POSITIONS].given},
     };
-    display d = {.terminal = isatty(STDERR_FILENO), .last = time(NULL)};
-    ec_features_progress progress;
+    ec_features_progress progress_now;
     ec_error err;
-    /* SA_RESTART: an image whose reading was interrupted is not a bad image. */
-    struct sigaction action = {.sa_handler = on_interrupt,
-                               .sa_flags = (int)(SA_RESETHAND | SA_RESTART)},
-                     before;
-    sigaction(SIGINT, &action, &before);
+    progress line;
+    progress_start(&line);
     const ec_status status =
         ec_features_write(v[O_OUT].text, sources, n_sources, (const char *const *)images->path,
-                          images->n, &options, see, &d, &progress, &err);
-    sigaction(SIGINT, &before, NULL);
-    if (status != EC_OK && d.terminal) fputc('\n', stderr);
+                          images->n, &options, see, &line, &progress_now, &err);
+    progress_end(&line);
     if (status == EC_ERR_INTERRUPTED) {
         note("%s", err.message);
         return EXIT_INTERRUPTED;
     }
     if (status != EC_OK) return report_error(&err);
-    print_result(&progress, v[O_OUT].text, args);
-    return progress.n_bad > 0 ? EXIT_AGAIN : EXIT_DONE;
+    print_result(&progress_now, v[O_OUT].text, args);
+    return progress_now.n_bad > 0 ? EXIT_AGAIN : EXIT_DONE;
 }
 
 static int run(const arguments *args) {

@@ -1,0 +1,74 @@
+/* progress.c - see progress.h */
+#include "cli/progress.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <unistd.h>
+
+enum { SECONDS_BETWEEN_LINES = 30, DURATION_SIZE = 32 };
+
+static volatile sig_atomic_t interrupted;
+
+static void on_interrupt(int signal_number) {
+    (void)signal_number;
+    interrupted = 1;
+}
+
+void progress_start(progress *p) {
+    *p = (progress){.terminal = isatty(STDERR_FILENO)};
+    clock_gettime(CLOCK_MONOTONIC, &p->start);
+    const struct sigaction action = {.sa_handler = on_interrupt,
+                                     .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+    sigaction(SIGINT, &action, &p->before);
+}
+
+void progress_end(progress *p) {
+    sigaction(SIGINT, &p->before, NULL);
+    if (p->open) fputc('\n', stderr);
+    p->open = false;
+}
+
+bool progress_interrupted(void) {
+    return interrupted;
+}
+
+double progress_seconds(const progress *p) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)(now.tv_sec - p->start.tv_sec) + 1e-9 * (double)(now.tv_nsec - p->start.tv_nsec);
+}
+
+void progress_line(progress *p, bool last, const char *format, ...) {
+    const double now = progress_seconds(p);
+    if (!p->terminal && !last && now - p->last < SECONDS_BETWEEN_LINES) return;
+    p->last = now;
+    va_list args;
+    va_start(args, format);
+    if (p->terminal) fputs("\r\033[K", stderr);
+    vfprintf(stderr, format, args);
+    va_end(args);
+    p->open = p->terminal && !last;
+    if (!p->open) fputc('\n', stderr);
+}
+
+void progress_note(progress *p, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    fprintf(stderr, "%seyechart: ", p->open ? "\r\033[K" : "");
+    vfprintf(stderr, format, args);
+    fputc('\n', stderr);
+    va_end(args);
+    p->open = false;
+}
+
+const char *progress_duration(char *buffer, double seconds) {
+    const long s = (long)(seconds + 0.5);
+    if (s < 60) {
+        snprintf(buffer, DURATION_SIZE, "%ld s", s);
+    } else if (s < 3600) {
+        snprintf(buffer, DURATION_SIZE, "%ld min %ld s", s / 60, s % 60);
+    } else {
+        snprintf(buffer, DURATION_SIZE, "%ld h %ld min", s / 3600, s / 60 % 60);
+    }
+    return buffer;
+}
