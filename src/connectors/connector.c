@@ -1,0 +1,156 @@
+/* connector.c - see eyechart/connector.h */
+#include "eyechart/connector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "base/hash.h"
+#include "base/text.h"
+#include "connectors/mlp.h"
+
+/* Tokens at a time: enough to pay for packing the weights, few enough that what is between two
+ * layers stays small. Tokens do not know of each other, so this changes no result. */
+enum { TOKENS_AT_ONCE = 1024 };
+
+struct ec_connector {
+    ec_weights *files;
+    mlp_spec spec;
+    mlp_weights weights;
+    ec_ctx *ctx;
+    bool owns_ctx;
+};
+
+/* In a folder a connector's own file comes before the weights of a whole model. */
+static ec_status open_files(ec_weights **out, ec_text *path, ec_error *err) {
+    static const char *const names[] = {"mm_projector.bin", "mm_projector.safetensors"};
+    struct stat info;
+    if (stat(path->data, &info) == 0 && S_ISDIR(info.st_mode))
+        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+            ec_text inside = {0};
+            ec_text_format(&inside, "%s/%s", path->data, names[i]);
+            if (inside.failed) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+            if (stat(inside.data, &info) == 0) {
+                ec_text_release(path);
+                *path = inside;
+                break;
+            }
+            ec_text_release(&inside);
+            if (i + 1 == sizeof names / sizeof *names) {
+                const ec_status status = ec_weights_open(out, path->data, err);
+                return status != EC_ERR_NOT_FOUND
+                           ? status
+                           : ec_fail(err, status,
+                                     "%s: no connector there; expected mm_projector.bin, "
+                                     "mm_projector.safetensors, or the weights of a whole "
+                                     "multimodal model",
+                                     path->data);
+            }
+        }
+    return ec_weights_open(out, path->data, err);
+}
+
+ec_status ec_connector_open_on(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err) {
+    *out = NULL;
+    ec_connector *c = calloc(1, sizeof *c);
+    ec_text file = {0};
+    ec_text_add(&file, path);
+    ec_status status = c == NULL || file.failed
+                           ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path)
+                           : open_files(&c->files, &file, err);
+    if (status == EC_OK) status = mlp_spec_read(&c->spec, c->files, file.data, err);
+    if (status == EC_OK) status = mlp_weights_bind(&c->weights, &c->spec, c->files, file.data, err);
+    ec_text_release(&file);
+    if (status != EC_OK) {
+        ec_connector_close(c);
+        return status;
+    }
+    c->ctx = ctx;
+    *out = c;
+    return EC_OK;
+}
+
+ec_status ec_connector_open(ec_connector **out, const char *path,
+                            const ec_connector_options *options, ec_error *err) {
+    static const ec_connector_options defaults = {0};
+    if (options == NULL) options = &defaults;
+    *out = NULL;
+    ec_ctx *ctx;
+    ec_status status = ec_ctx_new(&ctx, options->isa, options->n_threads, err);
+    if (status != EC_OK) return status;
+    status = ec_connector_open_on(out, path, ctx, err);
+    if (status == EC_OK)
+        (*out)->owns_ctx = true;
+    else
+        ec_ctx_free(ctx);
+    return status;
+}
+
+void ec_connector_close(ec_connector *c) {
+    if (c == NULL) return;
+    if (c->owns_ctx) ec_ctx_free(c->ctx);
+    ec_weights_close(c->files);
+    free(c);
+}
+
+ec_connector_info ec_connector_describe(const ec_connector *c) {
+    const mlp_spec *s = &c->spec;
+    ec_connector_info info = {
+        .n_linears = s->n_linears,
+        .n_inputs = s->width[0],
+        .n_outputs = s->width[s->n_linears],
+        .dtype = c->weights.linear[0].weight->dtype,
+    };
+    for (size_t i = 0; i < s->n_linears; i++)
+        info.n_parameters += (s->width[i] + 1) * s->width[i + 1];
+    if (s->bare)
+        snprintf(info.type, sizeof info.type, "linear");
+    else
+        snprintf(info.type, sizeof info.type, "mlp%zux_gelu", s->n_linears);
+    return info;
+}
+
+double ec_connector_flops(const ec_connector *c) {
+    double flops = 0;
+    for (size_t i = 0; i < c->spec.n_linears; i++)
+        flops += 2.0 * (double)c->spec.width[i] * (double)c->spec.width[i + 1];
+    return flops;
+}
+
+/* "linear 0 weight F32 [4096, 1024] <hash of its bytes>" */
+static void add_identity(ec_text *text, size_t i, const char *parameter, const ec_tensor *tensor) {
+    char shape[128], hash[EC_HASH_SIZE];
+    ec_hash_bytes(hash, tensor->data, ec_tensor_count(tensor) * ec_dtype_size(tensor->dtype));
+    ec_text_format(text, "linear %zu %s %s %s %s\n", i, parameter, ec_dtype_name(tensor->dtype),
+                   ec_tensor_shape_text(shape, sizeof shape, tensor), hash);
+}
+
+ec_status ec_connector_hash(char out[33], const ec_connector *c, ec_error *err) {
+    ec_text text = {0};
+    for (size_t i = 0; i < c->spec.n_linears; i++) {
+        add_identity(&text, i, "weight", c->weights.linear[i].weight);
+        add_identity(&text, i, "bias", c->weights.linear[i].bias);
+    }
+    const ec_status status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
+    if (status == EC_OK) ec_hash_bytes(out, text.data, text.size_bytes);
+    ec_text_release(&text);
+    return status;
+}
+
+ec_status ec_connector_forward(float *out, ec_connector *c, const float *in, size_t n,
+                               ec_error *err) {
+    const size_t n_inputs = c->spec.width[0], n_outputs = c->spec.width[c->spec.n_linears];
+    for (size_t at = 0; at < n && !ec_ctx_failed(c->ctx); at += TOKENS_AT_ONCE) {
+        const size_t some = n - at < TOKENS_AT_ONCE ? n - at : TOKENS_AT_ONCE;
+        const ec_mark mark = ec_scratch_mark(c->ctx);
+        const ec_tensor x = {.n_dims = 2,
+                             .shape = {some, n_inputs},
+                             .data = (float *)(in + at * n_inputs)}; /* only read */
+        const ec_tensor e = mlp_forward(c->ctx, &c->spec, &c->weights, x);
+        if (!ec_ctx_failed(c->ctx))
+            memcpy(out + at * n_outputs, e.data, some * n_outputs * sizeof *out);
+        ec_scratch_release(c->ctx, mark);
+    }
+    return ec_ctx_status(c->ctx, err);
+}

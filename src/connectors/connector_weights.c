@@ -1,0 +1,66 @@
+/* connector_weights.c - the tensors of a connector, each held against the spec
+ *
+ * All are required: a connector without its bias is another function, and nobody would notice.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "connectors/mlp.h"
+
+/* The tensor with this key; NULL and an error when there is none or more than one. */
+static const ec_tensor *find(const ec_weights *files, const char *key, const ec_tensor *wanted,
+                             const char *path, ec_error *err) {
+    const bool prefixed = mlp_is_prefixed(files);
+    const ec_tensor *found = NULL;
+    const char *found_name = NULL;
+    char expected[128], shape[128];
+    ec_tensor_shape_text(expected, sizeof expected, wanted);
+    for (size_t i = 0; i < ec_weights_count(files); i++) {
+        const char *name = ec_weights_name(files, i), *this_key = mlp_key(name, prefixed);
+        if (this_key == NULL || strcmp(this_key, key) != 0) continue;
+        if (found != NULL) {
+            ec_fail(err, EC_ERR_FORMAT,
+                    "%s: both '%.160s' and '%.160s' are the connector's '%s'; expected one "
+                    "connector in a file",
+                    path, found_name, name, key);
+            return NULL;
+        }
+        found = ec_weights_tensor(files, i);
+        found_name = name;
+    }
+    if (found == NULL) {
+        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s%s' is missing; expected shape %s", path,
+                prefixed ? "mm_projector." : "", key, expected);
+        return NULL;
+    }
+    if (found->n_dims != wanted->n_dims || found->shape[0] != wanted->shape[0] ||
+        (found->n_dims == 2 && found->shape[1] != wanted->shape[1])) {
+        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': shape %s, expected %s", path, found_name,
+                ec_tensor_shape_text(shape, sizeof shape, found), expected);
+        return NULL;
+    }
+    if (found->dtype != EC_F32 && found->dtype != EC_F16 && found->dtype != EC_BF16) {
+        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': dtype %s, expected F32, F16 or BF16",
+                path, found_name, ec_dtype_name(found->dtype));
+        return NULL;
+    }
+    return found;
+}
+
+ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, const ec_weights *files,
+                           const char *path, ec_error *err) {
+    ec_error unheard;
+    if (err == NULL) err = &unheard; /* find() speaks through it */
+    *out = (mlp_weights){0};
+    for (size_t i = 0; i < spec->n_linears; i++) {
+        char key[32];
+        const ec_tensor weight = {.n_dims = 2, .shape = {spec->width[i + 1], spec->width[i]}},
+                        bias = {.n_dims = 1, .shape = {spec->width[i + 1]}};
+        mlp_key_of(key, sizeof key, spec, i, "weight");
+        if ((out->linear[i].weight = find(files, key, &weight, path, err)) == NULL)
+            return err->status;
+        mlp_key_of(key, sizeof key, spec, i, "bias");
+        if ((out->linear[i].bias = find(files, key, &bias, path, err)) == NULL) return err->status;
+    }
+    return EC_OK;
+}

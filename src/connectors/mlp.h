@@ -1,0 +1,53 @@
+/* mlp.h - a connector: linear layers with GELUs between them
+ *
+ *     names of tensors -> spec -> views of weights -> forward pass
+ *
+ * connector_spec.c reads how many layers there are from the names and their widths from the shapes,
+ * since mm_projector.bin comes without a description; connector_weights.c holds every tensor
+ * against that; connector_forward.c is the model.
+ */
+#ifndef EC_CONNECTORS_MLP_H
+#define EC_CONNECTORS_MLP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "eyechart/connector.h"
+#include "ops/ops.h"
+
+enum { MLP_MAX_LINEARS = 32 };
+
+typedef struct mlp_spec {
+    bool bare; /* a single linear, without number in its names */
+    size_t n_linears;
+    size_t width[MLP_MAX_LINEARS + 1]; /* width[i] enters linear i, which gives width[i + 1] */
+} mlp_spec;
+
+/* Whether this is the name of a connector's tensor, and if so what follows "mm_projector." in it;
+ * where no tensor's name contains that (prefixed is false) every name is its own. */
+const char *mlp_key(const char *name, bool prefixed);
+bool mlp_is_prefixed(const ec_weights *files);
+
+/* Reads the spec from names and shapes. `path` is for messages. */
+ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path, ec_error *err);
+
+/* Views into the weight files, which must outlive them. */
+typedef struct mlp_weights {
+    ec_linear_params linear[MLP_MAX_LINEARS];
+} mlp_weights;
+
+/* Finds every tensor the spec asks for, checks its shape and dtype. */
+ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, const ec_weights *files,
+                           const char *path, ec_error *err);
+
+/* The key of linear i's weight or bias. */
+void mlp_key_of(char *out, size_t size, const mlp_spec *spec, size_t i, const char *parameter);
+
+/* x [n, width[0]] -> [n, width[n_linears]], scratch of ctx. */
+ec_tensor mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_tensor x);
+
+/* ec_connector_open on a context that outlives the connector and is shared with others of the same
+ * thread. */
+ec_status ec_connector_open_on(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err);
+
+#endif
