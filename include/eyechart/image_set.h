@@ -23,13 +23,14 @@ extern "C" {
 typedef struct ec_image_item {
     char *path;      /* as it can be opened from here */
     char *prompt;    /* NULL: not given */
-    size_t n_tokens; /* of the prompt: as the record says, else its words */
+    size_t n_tokens; /* of the prompt, where the record says; 0: it does not */
     size_t index;    /* in the set as it was read, from 0 */
 } ec_image_item;
 
 typedef struct ec_image_set {
     ec_image_item *items; /* [n_items], in the order of the source */
     size_t n_items;
+    size_t n_without_image; /* records left out because they have no image: text-only ones */
 } ec_image_set;
 
 /* Reads a set; ec_image_set_release() frees it, also after a failure. Image files are not opened.
@@ -41,8 +42,9 @@ void ec_image_set_release(ec_image_set *set);
 
 typedef enum ec_image_selection {
     EC_SELECT_RANDOM = 0, /* without replacement, from ec_rng: the same on every machine */
-    EC_SELECT_LONGEST     /* longest prompts first, as the authors' run visited them: descending
-                             n_tokens, then prompts in byte order, then the order of the set */
+    EC_SELECT_LONGEST     /* longest prompts first, as the authors' run visited them: by n_tokens
+                             where the records give it, else by bytes; ties by prompt in byte order,
+                             then by the order of the set */
 } ec_image_selection;
 
 /* "random", "longest". Static; NULL past the end. */
@@ -53,7 +55,8 @@ const char *ec_image_selection_name(size_t selection);
  *   seed    of EC_SELECT_RANDOM: partial Fisher-Yates from the front over the set's order with
  *           ec_rng_init(seed, 0) and ec_rng_below
  *
- * EC_ERR_ARG: n is 0; EC_SELECT_LONGEST where an item has no prompt. */
+ * EC_ERR_ARG: n is 0; EC_SELECT_LONGEST where an item has no prompt, or where only some have a
+ * token count. */
 ec_status ec_image_set_select(ec_image_set *set, ec_image_selection selection, size_t n,
                               uint64_t seed, ec_error *err);
 
