@@ -76,7 +76,7 @@ typedef struct ec_aligner ec_aligner;
 
 /* Opens and checks everything: that each connector takes the channels of its encoders, that grids
  * of encoders side by side are equal, that all connectors lead to the same width. Errors name the
- * member. Borrows the members' texts until closed. */
+ * member. Everything is copied or read during the call. */
 ec_status ec_aligner_open(ec_aligner **out, const ec_align_member *references, size_t n_references,
                           const ec_align_member *candidates, size_t n_candidates,
                           const ec_align_options *options, ec_error *err);
@@ -86,19 +86,29 @@ void ec_aligner_close(ec_aligner *aligner);
  * size and layer of its encoders, its connector, all references, and the definition. */
 ec_status ec_aligner_identity(char out[33], ec_aligner *aligner, size_t candidate, ec_error *err);
 
-/* Between two candidates of a chunk; false stops: EC_ERR_INTERRUPTED. */
+typedef struct ec_align_info {
+    size_t n_tokens, n_channels; /* of the features of an image */
+    size_t width;                /* of the embeddings */
+    char connector_type[32];     /* "mlp2x_gelu" */
+    double flops;                /* of an image: encoders and connector */
+} ec_align_info;
+
+ec_align_info ec_aligner_reference(const ec_aligner *aligner, size_t reference);
+ec_align_info ec_aligner_candidate(const ec_aligner *aligner, size_t candidate);
+
+/* Is called after each reference and candidate of a chunk; false stops: EC_ERR_INTERRUPTED. */
 typedef bool (*ec_aligner_watcher)(void *context, size_t n_done, size_t n_total);
 
-/* Scores a chunk of images.
+/* Scores a chunk of images, the references' embeddings first, then every candidate on those.
  *
  *   scores  [n_images][n_candidates][n_references]; NaN for what is not wanted
- *   paths   [n_images] image files. All are in memory at once: some 8 at a time is good
+ *   images  [n_images], decoded. Embeddings of all of them are in memory at once: 8 is good
  *   wanted  [n_candidates], or NULL: all
  *   see     may be NULL
  *
- * Errors: an image that cannot be read (names it), EC_ERR_INTERRUPTED, EC_ERR_FORMAT (a connector
- * gives numbers that are not finite), EC_ERR_NOMEM. */
-ec_status ec_aligner_run(double *scores, ec_aligner *aligner, const char *const *paths,
+ * An image's scores do not depend on what else is in its chunk. Errors name the member:
+ * EC_ERR_FORMAT (embeddings that are not finite), EC_ERR_INTERRUPTED, EC_ERR_NOMEM. */
+ec_status ec_aligner_run(double *scores, ec_aligner *aligner, const ec_image *const *images,
                          size_t n_images, const bool *wanted, ec_aligner_watcher see, void *context,
                          ec_error *err);
 

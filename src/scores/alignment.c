@@ -1,0 +1,111 @@
+/* alignment.c - embeddings in, mean of largest cosines out; see eyechart/alignment.h
+ *
+ * Of rows of length 1 the cosines are a matrix product, which runs near the machine's peak
+ * (src/cpu/gemm.c); all of them are stored, 1.3 MB for 576 x 576, since finding the largest of
+ * each row afterwards costs a thousandth of the product.
+ */
+#include "eyechart/alignment.h"
+
+#include <assert.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "scores/matcher.h"
+
+enum { LANES = 8 }; /* sums and maxima that need not wait for one another */
+
+ec_status ec_matcher_new(ec_matcher **out, const char *isa, size_t n_threads, ec_error *err) {
+    *out = NULL;
+    ec_matcher *m = calloc(1, sizeof *m);
+    if (m == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    m->n_threads = n_threads;
+    const ec_status status = ec_ctx_new(&m->ctx, isa, n_threads, err);
+    if (status != EC_OK) {
+        free(m);
+        return status;
+    }
+    *out = m;
+    return EC_OK;
+}
+
+void ec_matcher_free(ec_matcher *matcher) {
+    if (matcher == NULL) return;
+    ec_ctx_free(matcher->ctx);
+    free(matcher);
+}
+
+/* NaN or infinite when an element is. */
+static double square_length(const float *row, size_t width) {
+    double sum[LANES] = {0};
+    size_t j = 0;
+    for (; j + LANES <= width; j += LANES)
+        for (size_t l = 0; l < LANES; l++) sum[l] += (double)row[j + l] * (double)row[j + l];
+    for (; j < width; j++) sum[0] += (double)row[j] * (double)row[j];
+    for (size_t l = 1; l < LANES; l++) sum[0] += sum[l];
+    return sum[0];
+}
+
+ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_compat,
+                                 ec_error *err) {
+    for (size_t i = 0; i < n; i++) {
+        float *row = rows + i * width;
+        const double square = square_length(row, width);
+        if (!isfinite(square))
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "token %zu: its embedding holds numbers that are not finite; are the "
+                           "weights of the encoder or the connector damaged?",
+                           i);
+        if (bf16_compat) continue;
+        const double scale = 1.0 / (sqrt(square) + 1e-10);
+        for (size_t j = 0; j < width; j++) row[j] = (float)(row[j] * scale);
+    }
+    if (bf16_compat) ec_bf16_normalise(rows, n, width);
+    return EC_OK;
+}
+
+static float largest(const float *row, size_t n) {
+    float best[LANES];
+    for (size_t l = 0; l < LANES; l++) best[l] = row[0];
+    size_t j = 0;
+    for (; j + LANES <= n; j += LANES)
+        for (size_t l = 0; l < LANES; l++) best[l] = row[j + l] > best[l] ? row[j + l] : best[l];
+    for (; j < n; j++) best[0] = row[j] > best[0] ? row[j] : best[0];
+    for (size_t l = 1; l < LANES; l++) best[0] = best[l] > best[0] ? best[l] : best[0];
+    return best[0];
+}
+
+ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float *target,
+                                  size_t n_target, const float *reference, size_t n_reference,
+                                  size_t width, bool bf16_compat, ec_error *err) {
+    assert(n_target > 0 && n_reference > 0 && width > 0);
+    if (bf16_compat)
+        return ec_bf16_max_cosine(mean, target, n_target, reference, n_reference, width,
+                                  matcher->n_threads, err);
+    ec_ctx *ctx = matcher->ctx;
+    const ec_mark mark = ec_scratch_mark(ctx);
+    const ec_tensor e = {.n_dims = 2, .shape = {n_target, width}, .data = (float *)target},
+                    r = {.n_dims = 2, .shape = {n_reference, width}, .data = (float *)reference};
+    const ec_tensor cosine = ec_linear(ctx, e, (ec_linear_params){.weight = &r}, EC_ACT_NONE);
+    if (!ec_ctx_failed(ctx)) {
+        double sum = 0;
+        for (size_t v = 0; v < n_target; v++)
+            sum += largest((const float *)cosine.data + v * n_reference, n_reference);
+        *mean = sum / (double)n_target;
+    }
+    ec_scratch_release(ctx, mark);
+    return ec_ctx_status(ctx, err);
+}
+
+ec_alignment_summary ec_alignment_summarise(const double *values, size_t n_images, size_t stride) {
+    ec_alignment_summary s = {.a = NAN, .a_error = NAN, .n_images = n_images};
+    if (n_images == 0) return s;
+    double sum = 0, squares = 0;
+    for (size_t i = 0; i < n_images; i++) sum += values[i * stride];
+    s.a = sum / (double)n_images;
+    for (size_t i = 0; i < n_images; i++) {
+        const double d = values[i * stride] - s.a;
+        squares += d * d;
+    }
+    if (n_images > 1) s.a_error = sqrt(squares / (double)(n_images - 1) / (double)n_images);
+    return s;
+}
