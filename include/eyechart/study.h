@@ -113,8 +113,8 @@ void ec_study_snapshot_free(ec_study_snapshot *snapshot);
 /* Puts other columns in the places of A and C of snapshot->table; the law does not mind what its two
  * inputs mean. `a` and `c` are "A", "C" or the name of a column; NULL leaves the place as it is.
  * Once per snapshot: "A" and "C" mean what the table has. Standard errors come along.
- * Errors: EC_ERR_NOT_FOUND no such column (names the nearest); EC_ERR_ARG a column that differs
- * between benchmarks in the place of C, which has one value for all; EC_ERR_NOMEM. */
+ * Errors: EC_ERR_ARG no such column (names the nearest), or one that differs between benchmarks in
+ * the place of C, which has one value for all; EC_ERR_NOMEM. */
 ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *study,
                                    const char *a, const char *c, ec_error *err);
 

@@ -7,7 +7,18 @@
 #include "cli/ranking.h"
 #include "cli/study.h"
 
-enum { O_STUDY, O_N, O_WORKER, O_BUDGET, O_LEASE, O_POLICY, O_SEED, O_JSON };
+enum {
+    O_STUDY,
+    O_N,
+    O_WORKER,
+    O_BUDGET,
+    O_LEASE,
+    O_POLICY,
+    O_SEED,
+    O_A_COLUMN,
+    O_C_COLUMN,
+    O_JSON
+};
 
 static const char *policy_at(size_t i) {
     return ec_policy_name((ec_policy)i);
@@ -55,6 +66,8 @@ static const option OPTIONS[] = {
                 .type = VALUE_COUNT,
                 .high = 9007199254740992.0, /* 2^53, what every reader of JSON keeps */
                 .help = "of the random choices, instead of the one in study.yaml"},
+    [O_A_COLUMN] = OPTION_A_COLUMN,
+    [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_JSON] = OPTION_JSON,
     {0},
 };
@@ -144,9 +157,13 @@ static size_t sample_count(const ec_study *study) {
 
 /* The rank of every candidate over all benchmarks, by candidate; NULL where there is none, which
  * is no reason not to ask. Owned by the caller. */
-static ec_ranked *rank_all(ec_study *study) {
+static ec_ranked *rank_all(ec_study *study, const ec_ask_options *asked) {
     ec_study_snapshot *snapshot;
     if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return NULL;
+    if (ec_study_snapshot_choose(snapshot, study, asked->a, asked->c, NULL) != EC_OK) {
+        ec_study_snapshot_free(snapshot);
+        return NULL;
+    }
     const size_t n = snapshot->table.n_candidates, n_over = snapshot->table.n_benchmarks;
     size_t *over = allocate(n_over, sizeof *over);
     double *weights = allocate(n_over, sizeof *weights);
@@ -183,14 +200,15 @@ static json_t *question_json(const ec_study *study, const ec_question *q, const 
                      json_number(row->p_top3));
 }
 
-static void print_json(const ec_study *study, const char *worker, const ec_question *questions,
-                       size_t n, const ec_ranked *ranked) {
+static void print_json(const ec_study *study, const ec_ask_options *options,
+                       const ec_question *questions, size_t n, const ec_ranked *ranked) {
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, question_json(study, &questions[i], ranked));
-    json_print(json_pack("{s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)), "worker",
-                         json_text(worker), "samples", (json_int_t)sample_count(study),
-                         "candidates", array));
+    json_print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)),
+                         "worker", json_text(options->worker), "a_column", json_text(options->a),
+                         "c_column", json_text(options->c), "samples",
+                         (json_int_t)sample_count(study), "candidates", array));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -203,9 +221,11 @@ static int ask(ec_study *study, const arguments *args) {
                                     .budget_hours = v[O_BUDGET].number,
                                     .lease_hours = v[O_LEASE].number,
                                     .policy = v[O_POLICY].given ? &policy : NULL,
-                                    .seed = v[O_SEED].given ? &v[O_SEED].count : NULL};
+                                    .seed = v[O_SEED].given ? &v[O_SEED].count : NULL,
+                                    .a = v[O_A_COLUMN].text,
+                                    .c = v[O_C_COLUMN].text};
     ec_question *questions = allocate(options.n, sizeof *questions);
-    ec_ranked *ranked = v[O_JSON].given ? rank_all(study) : NULL;
+    ec_ranked *ranked = v[O_JSON].given ? rank_all(study, &options) : NULL;
     size_t n = 0;
     ec_error err;
     const ec_status asked = ec_study_ask(questions, &n, study, &options, &err);
@@ -218,7 +238,7 @@ static int ask(ec_study *study, const arguments *args) {
         note("only %zu of the %zu asked for are left", n, options.n);
     }
     if (v[O_JSON].given && status <= EXIT_NEGATIVE) {
-        print_json(study, options.worker, questions, n, ranked);
+        print_json(study, &options, questions, n, ranked);
     } else {
         for (size_t i = 0; i < n; i++) {
             if (i > 0) putchar('\n');

@@ -8,12 +8,14 @@
 #include "cli/study.h"
 #include "eyechart/law.h"
 
-enum { O_STUDY, O_BENCHMARK, O_GROUP, O_MODEL, O_RIDGE, O_JSON };
+enum { O_STUDY, O_BENCHMARK, O_GROUP, O_A_COLUMN, O_C_COLUMN, O_MODEL, O_RIDGE, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
     [O_BENCHMARK] = OPTION_BENCHMARK,
     [O_GROUP] = OPTION_GROUP,
+    [O_A_COLUMN] = OPTION_A_COLUMN,
+    [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_MODEL] = {.name = "model",
                  .argument = "MODEL",
                  .type = VALUE_CHOICE,
@@ -284,8 +286,8 @@ static json_t *groups_json(const fit *fits, size_t n) {
     return array;
 }
 
-static void print_json(const ec_study *study, const ec_law_options *options, const fit *fits,
-                       size_t n) {
+static void print_json(const ec_study *study, const arguments *args, const fit *fits, size_t n) {
+    const option_value *v = args->values;
     json_t *benchmarks = json_array(), *skipped = json_array();
     for (size_t i = 0; i < n; i++) {
         if (fits[i].fitted) {
@@ -296,19 +298,22 @@ static void print_json(const ec_study *study, const ec_law_options *options, con
                                                      json_text(fits[i].reason)));
         }
     }
-    json_print(json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "study", json_text(ec_study_name(study)),
-                         "model", ec_law_model_name(options->model), "ridge",
-                         json_number(options->ridge), "benchmarks", benchmarks, "groups",
-                         groups_json(fits, n), "skipped", skipped));
+    json_print(json_pack(
+        "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "study", json_text(ec_study_name(study)),
+        "a_column", json_text(v[O_A_COLUMN].text), "c_column", json_text(v[O_C_COLUMN].text),
+        "model", law_model_at(v[O_MODEL].choice), "ridge", json_number(v[O_RIDGE].number),
+        "benchmarks", benchmarks, "groups", groups_json(fits, n), "skipped", skipped));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void print_text(const ec_study *study, const ec_law_options *options, const fit *fits,
-                       size_t n) {
-    printf("The law of %s: %s model", ec_study_name(study), ec_law_model_name(options->model));
-    if (options->ridge > 0.0) printf(", ridge %g", options->ridge);
-    fputs("\n\n", stdout);
+static void print_text(const ec_study *study, const arguments *args, const fit *fits, size_t n) {
+    const option_value *v = args->values;
+    printf("The law of %s: %s model", ec_study_name(study), law_model_at(v[O_MODEL].choice));
+    if (v[O_RIDGE].number > 0.0) printf(", ridge %g", v[O_RIDGE].number);
+    putchar('\n');
+    print_columns(&v[O_A_COLUMN], &v[O_C_COLUMN]);
+    putchar('\n');
     print_quality(fits, n);
     print_groups(fits, n);
     print_coefficients(fits, n);
@@ -326,9 +331,9 @@ static int fit_all(const ec_study *study, const ec_study_snapshot *snapshot,
     }
     print_warnings(fits, chosen->n);
     if (args->values[O_JSON].given) {
-        print_json(study, &options, fits, chosen->n);
+        print_json(study, args, fits, chosen->n);
     } else if (n_fitted > 0) {
-        print_text(study, &options, fits, chosen->n);
+        print_text(study, args, fits, chosen->n);
     }
     free(fits);
     return n_fitted > 0 ? EXIT_DONE : EXIT_DATA;
@@ -337,7 +342,8 @@ static int fit_all(const ec_study *study, const ec_study_snapshot *snapshot,
 static int run(const arguments *args) {
     ec_study *study;
     ec_study_snapshot *snapshot;
-    int status = study_open_snapshot(&study, &snapshot, args);
+    const option_value *v = args->values;
+    int status = study_open_columns(&study, &snapshot, args, &v[O_A_COLUMN], &v[O_C_COLUMN]);
     if (status != EXIT_DONE) return status;
     selection chosen;
     status = selection_make(&chosen, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);

@@ -15,6 +15,8 @@ enum {
     O_WEIGHTS,
     O_KNOWN,
     O_BASELINES,
+    O_A_COLUMN,
+    O_C_COLUMN,
     O_MODEL,
     O_LAW_MODEL,
     O_RIDGE,
@@ -43,6 +45,8 @@ static const option OPTIONS[] = {
     [O_BASELINES] = {.name = "baselines",
                      .help =
                          "add the places by A alone, by A + C and at random, which use no result"},
+    [O_A_COLUMN] = OPTION_A_COLUMN,
+    [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_MODEL] = OPTION_RANK_MODEL,
     [O_LAW_MODEL] = OPTION_LAW_MODEL,
     [O_RIDGE] = OPTION_RIDGE,
@@ -62,6 +66,8 @@ static const example EXAMPLES[] = {
      "what matters for reading text"},
     {"eyechart rank paper-2024 --known CLIP@224 --known C+D@336 --baselines",
      "what two finetunings would have told of the 13 settings of the paper"},
+    {"eyechart rank mystudy/ --c-column mutual_knn",
+     "by A and a score that needs no keypoints, as far as it carries"},
     {0},
 };
 
@@ -70,11 +76,12 @@ typedef struct ranking {
     const ec_study *study;
     const ec_study_snapshot *snapshot;
     const selection *over;
-    ec_table table;    /* the snapshot's, with only the known results */
-    double *z;         /* [n_benchmarks][n_candidates], owned */
-    double *weights;   /* [over->n], owned */
-    ec_ranked *rows;   /* [n_candidates], owned */
-    double *baselines; /* [EC_BASELINES][n_candidates], owned; NULL: not asked for */
+    const option_value *a, *c; /* --a-column, --c-column */
+    ec_table table;            /* the snapshot's, with only the known results */
+    double *z;                 /* [n_benchmarks][n_candidates], owned */
+    double *weights;           /* [over->n], owned */
+    ec_ranked *rows;           /* [n_candidates], owned */
+    double *baselines;         /* [EC_BASELINES][n_candidates], owned; NULL: not asked for */
     size_t n_used;     /* candidates with both scores and a result, on a benchmark ranked over */
     size_t n_measured; /* candidates with a result */
     bool hidden;       /* --known was given */
@@ -192,6 +199,7 @@ static void print_title(const ranking *r) {
         if (law->ridge > 0.0) printf(", ridge %g", law->ridge);
     }
     printf("; %zu samples, seed %llu\n", r->options.n_samples, (unsigned long long)r->options.seed);
+    print_columns(r->a, r->c);
 }
 
 static bool has_chances(const ranking *r) {
@@ -359,6 +367,10 @@ static void print_json(const ranking *r) {
                   "level", json_number(r->options.level), "samples",
                   (json_int_t)r->options.n_samples, "seed", (json_int_t)r->options.seed,
                   "n_finetuned", (json_int_t)r->n_measured, "n_used", (json_int_t)r->n_used);
+    if (all != NULL) {
+        json_object_set_new(all, "a_column", json_text(r->a->text));
+        json_object_set_new(all, "c_column", json_text(r->c->text));
+    }
     if (all != NULL && r->options.model == EC_RANK_LAW) {
         json_object_set_new(all, "law_model", json_string(ec_law_model_name(r->options.law.model)));
         json_object_set_new(all, "ridge", json_number(r->options.law.ridge));
@@ -416,12 +428,17 @@ static int rank(ranking *r, const arguments *args) {
 static int run(const arguments *args) {
     ec_study *study;
     ec_study_snapshot *snapshot;
-    int status = study_open_snapshot(&study, &snapshot, args);
+    const option_value *v = args->values;
+    int status = study_open_columns(&study, &snapshot, args, &v[O_A_COLUMN], &v[O_C_COLUMN]);
     if (status != EXIT_DONE) return status;
     selection over;
     status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
     if (status == EXIT_DONE) {
-        ranking r = {.study = study, .snapshot = snapshot, .over = &over};
+        ranking r = {.study = study,
+                     .snapshot = snapshot,
+                     .over = &over,
+                     .a = &v[O_A_COLUMN],
+                     .c = &v[O_C_COLUMN]};
         status = rank(&r, args);
         free(r.z);
         free(r.weights);

@@ -5,10 +5,11 @@
 #include "cli/output.h"
 #include "cli/study.h"
 
-enum { O_STUDY, O_HISTORY, O_JSON };
+enum { O_STUDY, O_COLUMNS, O_HISTORY, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
+    [O_COLUMNS] = {.name = "columns", .help = "the numbers beside A and C, candidate by candidate"},
     [O_HISTORY] = {.name = "history",
                    .help = "every result ever told, oldest first, those replaced later included"},
     [O_JSON] = OPTION_JSON,
@@ -20,6 +21,8 @@ static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
 static const example EXAMPLES[] = {
     {"eyechart study show mystudy/",
      "candidates, benchmarks, what is measured and what is pending"},
+    {"eyechart study show mystudy/ --columns",
+     "what else is known of each candidate, for the --a-column and --c-column of rank"},
     {"eyechart study show mystudy/ --history", "who told what, when, and from where"},
     {"eyechart study show paper-2024 --json | jq '.candidates[0]'", "all numbers of one candidate"},
     {0},
@@ -28,7 +31,7 @@ static const example EXAMPLES[] = {
 typedef struct view {
     const ec_study *study;
     const ec_study_snapshot *snapshot;
-    bool wants_history;
+    bool wants_columns, wants_history;
     const ec_observation *history; /* [n_history] */
     size_t n_history;
 } view;
@@ -117,6 +120,67 @@ static void print_candidates(const view *v) {
     table_print(table);
 }
 
+/* "A_224", or "A_224 MME" of a column about one benchmark. */
+static void column_title(char *text, size_t size, const view *v, const ec_study_column *column) {
+    const bool all = column->benchmark == EC_ALL_BENCHMARKS;
+    snprintf(text, size, "%s%s%s", column->name, all ? "" : " ",
+             all ? "" : ec_study_benchmark(v->study, column->benchmark)->name);
+}
+
+/* What there is beside A and C. */
+static void print_column_list(const view *v) {
+    static const char *const HEADERS[] = {"<column", "candidates", "lowest", "highest"};
+    const ec_study_snapshot *s = v->snapshot;
+    if (s->n_columns == 0) return;
+    text_table *table = table_new(4, HEADERS);
+    for (size_t k = 0; k < s->n_columns; k++) {
+        const ec_study_column *c = &s->columns[k];
+        double range[2] = {INFINITY, -INFINITY};
+        size_t n = 0;
+        for (size_t i = 0; i < s->table.n_candidates; i++) {
+            if (!isfinite(c->value[i])) continue;
+            range[0] = fmin(range[0], c->value[i]);
+            range[1] = fmax(range[1], c->value[i]);
+            n++;
+        }
+        char title[300];
+        column_title(title, sizeof title, v, c);
+        table_cell(table, "%s", title);
+        table_cell(table, "%zu", n);
+        for (int end = 0; end < 2; end++)
+            table_number(table, decimals_for(range, 2), isfinite(range[end]) ? range[end] : NAN);
+    }
+    putchar('\n');
+    table_print(table);
+}
+
+static void print_columns_of_all(const view *v) {
+    const ec_study_snapshot *s = v->snapshot;
+    if (s->n_columns == 0) {
+        note("%s has no numbers beside A and C; 'eyechart study import' takes them from columns "
+             "of a CSV that are called 'column NAME'",
+             ec_study_name(v->study));
+        return;
+    }
+    char(*titles)[300] = allocate(s->n_columns, sizeof *titles);
+    const char **headers = allocate(s->n_columns + 1, sizeof *headers);
+    headers[0] = "<candidate";
+    for (size_t k = 0; k < s->n_columns; k++) {
+        column_title(titles[k], sizeof titles[k], v, &s->columns[k]);
+        headers[k + 1] = titles[k];
+    }
+    text_table *table = table_new(s->n_columns + 1, headers);
+    for (size_t i = 0; i < s->table.n_candidates; i++) {
+        table_cell(table, "%s", text_name(v, i));
+        for (size_t k = 0; k < s->n_columns; k++)
+            table_number(table, decimals_for(s->columns[k].value, s->table.n_candidates),
+                         s->columns[k].value[i]);
+    }
+    table_print(table);
+    free(headers);
+    free(titles);
+}
+
 static void print_history(const view *v) {
     static const char *const HEADERS[] = {"<time",  "<candidate", "<benchmark", "value",
                                           "<state", "<worker",    "<source"};
@@ -139,9 +203,14 @@ static void print_text(const view *v) {
         print_history(v);
         return;
     }
+    if (v->wants_columns) {
+        print_columns_of_all(v);
+        return;
+    }
     print_title(v);
     print_benchmarks(v);
     print_candidates(v);
+    print_column_list(v);
 }
 
 /* ---- for programs --------------------------------------------------------------------------- */
@@ -171,19 +240,35 @@ static json_t *benchmarks_json(const view *v) {
     return array;
 }
 
+static json_t *columns_json(const view *v, size_t i) {
+    json_t *array = json_array();
+    for (size_t k = 0; k < v->snapshot->n_columns; k++) {
+        const ec_study_column *c = &v->snapshot->columns[k];
+        if (!isfinite(c->value[i])) continue;
+        json_array_append_new(
+            array, json_pack("{s:o, s:o, s:o, s:o}", "name", json_text(c->name), "benchmark",
+                             c->benchmark == EC_ALL_BENCHMARKS
+                                 ? json_null()
+                                 : json_text(ec_study_benchmark(v->study, c->benchmark)->name),
+                             "value", json_number(c->value[i]), "se", json_number(c->se[i])));
+    }
+    return array;
+}
+
 static json_t *candidates_json(const view *v) {
     const ec_study_snapshot *s = v->snapshot;
     const ec_table *t = &s->table;
     json_t *array = json_array();
     for (size_t i = 0; i < t->n_candidates; i++)
         json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "name",
+            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
                              json_text(text_name(v, i)), "c", json_number(t->c[i]), "c_se",
                              json_number(t->c_se == NULL ? NAN : t->c_se[i]), "a",
                              by_benchmark(v, t->a, i), "a_se", by_benchmark(v, t->a_se, i),
                              "results", by_benchmark(v, t->z, i), "cost_hours",
                              json_number(ec_study_candidate(v->study, i)->cost), "hours",
-                             json_number(s->hours[i]), "pending", s->pending[i]));
+                             json_number(s->hours[i]), "pending", s->pending[i], "columns",
+                             columns_json(v, i)));
     return array;
 }
 
@@ -232,7 +317,8 @@ static int run(const arguments *args) {
     if (wants_history && ec_study_history(&history, &n_history, study, &err) != EC_OK) {
         status = report_error(&err);
     } else {
-        const view v = {study, snapshot, wants_history, history, n_history};
+        const view v = {study,         snapshot, args->values[O_COLUMNS].given,
+                        wants_history, history,  n_history};
         (args->values[O_JSON].given ? print_json : print_text)(&v);
     }
     free(history);

@@ -8,6 +8,20 @@
 const char *rank_model_at(size_t i);
 const char *law_model_at(size_t i);
 
+/* Says on standard output which column has taken the place of A or C, if one has. */
+void print_columns(const option_value *a, const option_value *c);
+
+/* Columns of the study in the places of A and C: OPTION_A_COLUMN, OPTION_C_COLUMN. */
+#define OPTION_A_COLUMN                                                                            \
+    {                                                                                              \
+        .name = "a-column", .argument = "COLUMN", .type = VALUE_TEXT, .fallback = "A",             \
+        .help = "what takes the place of A: C, or a column that 'eyechart study show' lists"       \
+    }
+#define OPTION_C_COLUMN                                                                            \
+    {                                                                                              \
+        .name = "c-column", .argument = "COLUMN", .type = VALUE_TEXT, .fallback = "C",             \
+        .help = "what takes the place of C: A, or a column with one value for all benchmarks"      \
+    }
 #define OPTION_RANK_MODEL                                                                          \
     {                                                                                              \
         .name = "model", .argument = "MODEL", .type = VALUE_CHOICE, .choice = rank_model_at,       \

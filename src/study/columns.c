@@ -141,16 +141,15 @@ static ec_status check_known(const ec_columns *columns, const ec_study *study, c
         if (strcmp(columns->items[k].name, name) == 0) return EC_OK;
     const size_t nearest = ec_spelling_nearest(name, name_at, columns, columns->n);
     if (nearest != EC_SPELLING_NONE)
-        return ec_fail(err, EC_ERR_NOT_FOUND, "%s: no column '%.80s'; did you mean '%s'?",
-                       study->path, name, columns->items[nearest].name);
+        return ec_fail(err, EC_ERR_ARG, "%s: no column '%.80s'; did you mean '%s'?", study->path,
+                       name, columns->items[nearest].name);
     if (columns->n == 0)
-        return ec_fail(err, EC_ERR_NOT_FOUND,
+        return ec_fail(err, EC_ERR_ARG,
                        "%s: no column '%.80s': the study has none beside A and C; 'eyechart score' "
                        "computes some, 'eyechart study import' takes them from a CSV",
                        study->path, name);
-    return ec_fail(err, EC_ERR_NOT_FOUND,
-                   "%s: no column '%.80s'; 'eyechart study show %s' lists them", study->path, name,
-                   study->path);
+    return ec_fail(err, EC_ERR_ARG, "%s: no column '%.80s'; 'eyechart study show %s' lists them",
+                   study->path, name, study->path);
 }
 
 /* Where a candidate has no value for a benchmark, the one for every benchmark. */

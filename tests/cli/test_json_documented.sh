@@ -42,6 +42,9 @@ fields() {
 fields 0 version
 fields 0 "study new" s --import scores.csv
 fields 0 "study show" s
+sed -E '1s/$/,column cka,column_se cka,column part MME/; 2,$s/$/,0.5,0.01,1/' nothing.csv >columns.csv
+run 0 study new c --import columns.csv
+fields 0 "study show" c
 fields 0 "study check" s
 fields 0 "study import" s scores.csv
 fields 0 "study export" s -o out.csv

@@ -231,10 +231,10 @@ static void assert_not_chosen(fixture *f, const char *a, const char *c, ec_statu
 
 static void what_cannot_take_a_place_is_told(void **state) {
     fixture *f = *state;
-    assert_not_chosen(f, "cka", NULL, EC_ERR_NOT_FOUND, "the study has none beside A and C");
+    assert_not_chosen(f, "cka", NULL, EC_ERR_ARG, "the study has none beside A and C");
     import(f, "x.csv", CSV);
-    assert_not_chosen(f, "ckaa", NULL, EC_ERR_NOT_FOUND, "did you mean 'cka'?");
-    assert_not_chosen(f, NULL, "xyzzy", EC_ERR_NOT_FOUND, "study show");
+    assert_not_chosen(f, "ckaa", NULL, EC_ERR_ARG, "did you mean 'cka'?");
+    assert_not_chosen(f, NULL, "xyzzy", EC_ERR_ARG, "study show");
     assert_not_chosen(f, NULL, "A", EC_ERR_ARG, "A of 'three' differs between benchmarks");
     assert_not_chosen(f, NULL, "part", EC_ERR_ARG, "part of 'one' differs between benchmarks");
 }
@@ -264,7 +264,7 @@ static void ask_goes_by_the_columns_it_was_given(void **state) {
     ec_question question;
     size_t n;
     ec_error err;
-    assert_int_equal(ec_study_ask(&question, &n, f->study, &options, &err), EC_ERR_NOT_FOUND);
+    assert_int_equal(ec_study_ask(&question, &n, f->study, &options, &err), EC_ERR_ARG);
     assert_non_null(strstr(err.message, "did you mean 'up'?"));
 }
 
