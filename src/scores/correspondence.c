@@ -1,0 +1,257 @@
+/* correspondence.c - from features to rows of similarities: see eyechart/correspondence.h
+ *
+ *     for each target image: the source patches of all pairs that end there   x [points, channels]
+ *         x W^T, W the target's features                                      [points, grid^2]
+ */
+#include "scores/correspondence.h"
+
+#include <math.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/parallel.h"
+
+enum { MAX_POINTS_AT_ONCE = 1024 }; /* of one product: bounds the scratch */
+static const double authors_side = 840.0;
+
+const char *ec_c_protocol_name(size_t protocol) {
+    static const char *const names[] = {"authors", "consistent"};
+    return protocol < EC_C_PROTOCOLS ? names[protocol] : NULL;
+}
+
+const char *ec_c_readout_name(size_t readout) {
+    static const char *const names[] = {"soft-argmax", "argmax"};
+    return readout < EC_C_READOUTS ? names[readout] : NULL;
+}
+
+double ec_c_alpha(size_t alpha) {
+    static const double alphas[EC_C_ALPHAS] = {0.10, 0.05, 0.01};
+    return alphas[alpha];
+}
+
+ec_status ec_correspondence_new(ec_correspondence **out, const char *isa, size_t n_threads,
+                                ec_error *err) {
+    *out = NULL;
+    ec_correspondence *c = calloc(1, sizeof *c);
+    if (c == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for comparing features");
+    c->n_threads = n_threads;
+    const ec_status status = ec_ctx_new(&c->ctx, isa, n_threads, err);
+    if (status == EC_OK)
+        *out = c;
+    else
+        free(c);
+    return status;
+}
+
+void ec_correspondence_free(ec_correspondence *c) {
+    if (c != NULL) ec_ctx_free(c->ctx);
+    free(c);
+}
+
+/* ---- frames ------------------------------------------------------------------------------- */
+
+/* As in the authors' preprocess_kps_pad: numpy rounds half to even, int() cuts. */
+static double centring(size_t shorter, size_t longer) {
+    const double side = nearbyint(authors_side * (double)shorter / (double)longer);
+    return trunc((authors_side - side) / 2.0);
+}
+
+ec_c_frame ec_c_frame_authors(size_t width, size_t height) {
+    const double scale = authors_side / (double)(width > height ? width : height);
+    return (ec_c_frame){.scale_x = scale,
+                        .scale_y = scale,
+                        .offset_x = width < height ? centring(width, height) : 0.0,
+                        .offset_y = height < width ? centring(height, width) : 0.0,
+                        .side = authors_side};
+}
+
+static bool is_frame(const ec_c_frame *f) {
+    return f->scale_x > 0.0 && f->scale_y > 0.0 && f->side > 0.0 && isfinite(f->scale_x) &&
+           isfinite(f->scale_y) && isfinite(f->offset_x) && isfinite(f->offset_y) &&
+           isfinite(f->side);
+}
+
+/* int() of a coordinate in patches, clamped to the grid. */
+static size_t patch_of(double at, double side, size_t grid) {
+    const double patch = (double)grid / side * at;
+    if (!(patch > 0.0)) return 0;
+    return patch < (double)grid ? (size_t)patch : grid - 1;
+}
+
+static size_t source_patch(const double point[2], const ec_c_frame *f, size_t grid) {
+    const double x = f->scale_x * point[0] + f->offset_x, y = f->scale_y * point[1] + f->offset_y;
+    return patch_of(y, f->side, grid) * grid + patch_of(x, f->side, grid);
+}
+
+size_t ec_category_place(const ec_keypoint_category *category, size_t image) {
+    size_t low = 0, high = category->n_images;
+    while (high - low > 1) {
+        const size_t middle = (low + high) / 2;
+        if (category->images[middle] <= image)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* ---- normalisation ------------------------------------------------------------------------ */
+
+enum { ROWS_AT_ONCE = 64 };
+
+typedef struct {
+    float *rows;
+    size_t n, channels;
+    atomic_bool is_bad;
+} normalisation;
+
+static void normalise_some(void *context, size_t i) {
+    normalisation *job = context;
+    const size_t from = i * ROWS_AT_ONCE;
+    const size_t to = from + ROWS_AT_ONCE < job->n ? from + ROWS_AT_ONCE : job->n;
+    for (size_t r = from; r < to; r++) {
+        float *row = job->rows + r * job->channels;
+        double sum[4] = {0}; /* four at a time, in a fixed order */
+        for (size_t k = 0; k < job->channels; k++) sum[k % 4] += (double)row[k] * row[k];
+        const double length = sqrt((sum[0] + sum[1]) + (sum[2] + sum[3]));
+        if (!isfinite(length)) job->is_bad = true;
+        const double factor = 1.0 / (length + 1e-10);
+        for (size_t k = 0; k < job->channels; k++) row[k] = (float)(row[k] * factor);
+    }
+}
+
+ec_status ec_features_normalise(ec_correspondence *c, float *rows, size_t n, size_t channels,
+                                ec_error *err) {
+    normalisation job = {.rows = rows, .n = n, .channels = channels};
+    ec_parallel_for((n + ROWS_AT_ONCE - 1) / ROWS_AT_ONCE, c->n_threads, normalise_some, &job);
+    if (!job.is_bad) return EC_OK;
+    return ec_fail(err, EC_ERR_FORMAT, "the encoder gives features that are not finite");
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+/* One point to be compared with the target at hand. */
+typedef struct {
+    const float *patch;
+    float *row;
+} query;
+
+/* rows = patches x target^T, at most MAX_POINTS_AT_ONCE of them. */
+static void multiply(ec_ctx *ctx, const query *queries, size_t n, const float *target,
+                     size_t patches, size_t channels) {
+    const ec_mark mark = ec_scratch_mark(ctx);
+    const ec_tensor w = {
+        .dtype = EC_F32, .n_dims = 2, .shape = {patches, channels}, .data = (void *)target};
+    const ec_tensor x = ec_scratch(ctx, 2, (size_t[]){n, channels});
+    if (!ec_ctx_failed(ctx))
+        for (size_t i = 0; i < n; i++)
+            memcpy((float *)x.data + i * channels, queries[i].patch, channels * sizeof(float));
+    const ec_tensor y = ec_linear(ctx, x, (ec_linear_params){.weight = &w}, EC_ACT_NONE);
+    if (!ec_ctx_failed(ctx))
+        for (size_t i = 0; i < n; i++)
+            memcpy(queries[i].row, (const float *)y.data + i * patches, patches * sizeof(float));
+    ec_scratch_release(ctx, mark);
+}
+
+/* All points of the category as queries, sorted by target: first [n_images + 1] receives where
+ * each target's begin. */
+static void collect(query *queries, size_t *first, const ec_similarity *s,
+                    const ec_keypoint_set *set, const ec_keypoint_category *category,
+                    const float *features, size_t channels) {
+    const size_t patches = s->grid * s->grid;
+    memset(first, 0, (category->n_images + 1) * sizeof *first);
+    for (size_t i = 0; i < category->n_pairs; i++) {
+        const ec_keypoint_pair *pair = &set->pairs[category->pairs[i]];
+        first[ec_category_place(category, pair->target)] += pair->n_points;
+    }
+    size_t sum = 0;
+    for (size_t i = 0; i <= category->n_images; i++) {
+        const size_t n = first[i];
+        first[i] = sum;
+        sum += n;
+    }
+    float *row = s->rows;
+    for (size_t i = 0; i < category->n_pairs; i++) {
+        const ec_keypoint_pair *pair = &set->pairs[category->pairs[i]];
+        const size_t source = ec_category_place(category, pair->source);
+        size_t *at = &first[ec_category_place(category, pair->target)];
+        for (size_t k = 0; k < pair->n_points; k++, row += patches) {
+            const size_t patch = source_patch(pair->source_points[k], &s->frames[source], s->grid);
+            queries[(*at)++] = (query){features + (source * patches + patch) * channels, row};
+        }
+    }
+    memmove(first + 1, first, category->n_images * sizeof *first); /* ends to beginnings */
+    first[0] = 0;
+}
+
+ec_status ec_similarity_compute(ec_similarity *s, ec_correspondence *c, const ec_keypoint_set *set,
+                                size_t category_index, const float *features, size_t channels,
+                                ec_error *err) {
+    const ec_keypoint_category *category = &set->categories[category_index];
+    const size_t patches = s->grid * s->grid;
+    for (size_t i = 0; i < category->n_images; i++)
+        if (!is_frame(&s->frames[i]))
+            return ec_fail(err, EC_ERR_ARG, "%s: the frame of image '%.120s' makes no sense",
+                           s->name, set->images[category->images[i]].name);
+
+    query *queries = malloc((category->n_points + 1) * sizeof *queries);
+    size_t *first = malloc((category->n_images + 1) * sizeof *first);
+    ec_status status = EC_ERR_NOMEM;
+    if (queries != NULL && first != NULL) {
+        collect(queries, first, s, set, category, features, channels);
+        for (size_t t = 0; t < category->n_images; t++)
+            for (size_t from = first[t]; from < first[t + 1]; from += MAX_POINTS_AT_ONCE) {
+                const size_t left = first[t + 1] - from;
+                multiply(c->ctx, queries + from,
+                         left < MAX_POINTS_AT_ONCE ? left : MAX_POINTS_AT_ONCE,
+                         features + t * patches * channels, patches, channels);
+            }
+        status = ec_ctx_status(c->ctx, err);
+    } else {
+        ec_fail(err, status, "%s: no memory for comparing %zu points", s->name, category->n_points);
+    }
+    free(queries);
+    free(first);
+    return status;
+}
+
+/* ---- other grids -------------------------------------------------------------------------- */
+
+typedef struct {
+    ec_similarity *to;
+    const ec_similarity *from;
+} resampling;
+
+/* Neighbour and weight of the second one for place i of `to`, as torch computes them. */
+static float neighbours(size_t pair[2], size_t i, size_t to, size_t from) {
+    const float scale = (float)from / (float)to;
+    float at = scale * ((float)i + 0.5f) - 0.5f;
+    if (at < 0.0f) at = 0.0f;
+    pair[0] = (size_t)at < from ? (size_t)at : from - 1;
+    pair[1] = pair[0] + 1 < from ? pair[0] + 1 : pair[0];
+    return at - (float)pair[0];
+}
+
+static void resample_row(void *context, size_t r) {
+    const resampling *job = context;
+    const size_t to = job->to->grid, from = job->from->grid;
+    const float *in = job->from->rows + r * from * from;
+    float *out = job->to->rows + r * to * to;
+    for (size_t y = 0; y < to; y++) {
+        size_t ys[2], xs[2];
+        const float b = neighbours(ys, y, to, from);
+        for (size_t x = 0; x < to; x++) {
+            const float a = neighbours(xs, x, to, from);
+            const float *above = in + ys[0] * from, *below = in + ys[1] * from;
+            out[y * to + x] = (1.0f - b) * ((1.0f - a) * above[xs[0]] + a * above[xs[1]]) +
+                              b * ((1.0f - a) * below[xs[0]] + a * below[xs[1]]);
+        }
+    }
+}
+
+void ec_similarity_resample(ec_similarity *to, ec_correspondence *c, const ec_similarity *from,
+                            size_t n_points) {
+    to->frames = from->frames;
+    ec_parallel_for(n_points, c->n_threads, resample_row, &(resampling){to, from});
+}
