@@ -40,6 +40,8 @@ json_t *data_law(build *b, size_t benchmark);
 json_t *data_groups(build *b);
 json_t *data_rankings(build *b);
 json_t *data_recall(build *b);
+/* Puts pictures and pictures_left_out; study_folder NULL: there are none. */
+void data_pictures(build *b, json_t *root, const char *study_folder);
 
 /* Groups of benchmarks, in the order of their first member: index of the first benchmark with the
  * same group word. */

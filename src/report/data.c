@@ -251,6 +251,7 @@ static json_t *assemble(build *b) {
     put(b, root, "recall", data_recall(b));
     profile(b, root);
     put(b, root, "joined", joined(b));
+    data_pictures(b, root, is_builtin(b->study) ? NULL : ec_study_path(b->study));
     return root;
 }
 

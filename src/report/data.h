@@ -22,6 +22,8 @@
  *     profile       measured [m][n], predicted [m][n]: min-max over the candidates' values, 1 best
  *     sums          [n] summed over the benchmarks, measured or predicted (figure 5 of the paper)
  *     joined        what, from, to: the pairs of candidates that figure 5 joins
+ *     pictures      of the study's folder `pictures`: file, title, description, width, height, uri
+ *     pictures_left_out   file, why
  */
 #ifndef EC_REPORT_DATA_H
 #define EC_REPORT_DATA_H

@@ -7,12 +7,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
 #include "base/file.h"
+#include "eyechart/picture.h"
 #include "eyechart/simulate.h"
+#include "report/base64.h"
 #include "report/data.h"
 
 /* A study and the report's data of it. */
@@ -380,6 +383,66 @@ static void a_page_that_cannot_be_written_is_an_error(void **state) {
     ec_study_close(study);
 }
 
+/* The URI of a file's bytes. */
+static char *uri_of(const char *path) {
+    ec_text bytes = {0}, uri = {0};
+    assert_int_equal(ec_file_read(&bytes, path, 1 << 20, NULL), EC_OK);
+    ec_text_add(&uri, "data:image/png;base64,");
+    ec_base64_add(&uri, bytes.data, bytes.size_bytes);
+    ec_text_release(&bytes);
+    return uri.data;
+}
+
+static void pictures_of_the_study_are_in_the_page(void **state) {
+    (void)state;
+    made_study s;
+    char path[4][160];
+    static const char *const names[] = {"b.png", "a.PNG", "broken.png", "note.txt"};
+    study_make(&s, SEVEN);
+    snprintf(path[0], sizeof path[0], "%s/pictures", s.path);
+    assert_int_equal(mkdir(path[0], 0777), 0);
+    for (int i = 0; i < 4; i++)
+        snprintf(path[i], sizeof path[i], "%s/pictures/%s", s.path, names[i]);
+    ec_image image;
+    assert_int_equal(ec_picture_new(&image, 7, 5, (ec_colour){1, 2, 3}, NULL), EC_OK);
+    assert_int_equal(ec_picture_save(path[0], &image, "An ear </script>", "one\ntwo", NULL), EC_OK);
+    assert_int_equal(ec_picture_save(path[1], &image, "\xff", NULL, NULL), EC_OK);
+    assert_int_equal(ec_file_write(path[2], "GIF89a", 6, NULL), EC_OK);
+    assert_int_equal(ec_file_write(path[3], "text", 4, NULL), EC_OK);
+    ec_image_release(&image);
+
+    fixture f;
+    fixture_open(&f, s.path, NULL);
+    const json_t *pictures = json_object_get(f.data, "pictures");
+    assert_int_equal(json_array_size(pictures), 2);
+    for (int i = 0; i < 2; i++) { /* by name */
+        const json_t *picture = json_array_get(pictures, (size_t)i);
+        char *uri = uri_of(path[1 - i]);
+        assert_string_equal(json_string_value(json_object_get(picture, "file")), names[1 - i]);
+        assert_string_equal(json_string_value(json_object_get(picture, "uri")), uri);
+        assert_int_equal(json_integer_value(json_object_get(picture, "width")), 7);
+        assert_string_equal(json_string_value(json_object_get(picture, "title")),
+                            i == 0 ? "?" : "An ear </script>");
+        assert_string_equal(json_string_value(json_object_get(picture, "description")),
+                            i == 0 ? "" : "one\ntwo");
+        free(uri);
+    }
+    const json_t *left_out = json_object_get(f.data, "pictures_left_out");
+    assert_int_equal(json_array_size(left_out), 1);
+    const json_t *broken = json_array_get(left_out, 0);
+    assert_string_equal(json_string_value(json_object_get(broken, "file")), "broken.png");
+    assert_non_null(strstr(json_string_value(json_object_get(broken, "why")), "damaged PNG"));
+    fixture_close(&f);
+    study_remove(&s);
+}
+
+static void a_study_without_pictures_has_none(void **state) {
+    const fixture *paper = *state;
+    assert_int_equal(json_array_size(json_object_get(paper->data, "pictures")), 0);
+    assert_true(json_is_array(json_object_get(paper->data, "pictures")));
+    assert_true(json_is_array(json_object_get(paper->data, "pictures_left_out")));
+}
+
 /* The paper's study, read once: replaying its policies takes a while. */
 static int paper_open(void **state) {
     static fixture paper;
@@ -406,6 +469,8 @@ int main(void) {
         cmocka_unit_test(a_profile_runs_from_worst_to_best),
         cmocka_unit_test(names_cannot_leave_the_data),
         cmocka_unit_test(a_page_that_cannot_be_written_is_an_error),
+        cmocka_unit_test(pictures_of_the_study_are_in_the_page),
+        cmocka_unit_test(a_study_without_pictures_has_none),
     };
     return cmocka_run_group_tests(tests, paper_open, paper_close);
 }

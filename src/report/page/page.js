@@ -249,6 +249,17 @@ function profileSection() {
             : instead("Profiles", "Nothing is measured yet, so there is no scale to draw a profile on."));
 }
 
+function picturesSection() {
+    const left = data.pictures_left_out.map(({ file, why }) => `${file} (${why})`);
+    return section("pictures", "Pictures",
+        "What encoders take for the same, drawn by \u201ceyechart show\u201d from images of this study.",
+        data.pictures.map((picture) => el("figure", { class: "picture" }, el("h3", {}, picture.title),
+            el("img", { src: picture.uri, width: picture.width, height: picture.height, alt: picture.title }),
+            el("figcaption", {}, picture.description.split("\n").filter(Boolean).map((line) => el("p", {}, line)),
+                el("p", {}, el("code", {}, `pictures/${picture.file}`))))),
+        left.length ? el("p", { class: "note" }, `Left out: ${left.join("; ")}.`) : null);
+}
+
 function provenance() {
     const { study, made, options } = data;
     const rows = [
@@ -270,8 +281,10 @@ function provenance() {
 
 /* ---- the whole ---- */
 
+const hasPictures = data.pictures.length + data.pictures_left_out.length > 0;
 const sections = [["ranking", "Ranking"], ["law", "Law"], ["left-out", "Left out"], ["quality", "R\u00b2"], ["recall", "Policies"],
-    ["sums", "Sums"], ["profiles", "Profiles"], ["provenance", "Provenance"]];
+    ["sums", "Sums"], ["profiles", "Profiles"],
+    ...(hasPictures ? [["pictures", "Pictures"]] : []), ["provenance", "Provenance"]];
 
 function build(choice) {
     const over = data.rankings[choice].over;
@@ -279,7 +292,7 @@ function build(choice) {
         el("h1", {}, data.study.name), cards(), headline(),
         el("nav", { "aria-label": "Sections" }, sections.map(([id, title]) => el("a", { href: `#${id}` }, title))),
         rankingSection(choice), lawSection(over), leftOutSection(over), qualitySection(over), recallSection(over),
-        sumsSection(), profileSection(), provenance());
+        sumsSection(), profileSection(), ...(hasPictures ? [picturesSection()] : []), provenance());
     forgetFigures();
     drawAll();
 }
