@@ -57,7 +57,8 @@ typedef enum ec_heat {
     EC_HEAT_VIRIDIS    /* all covered with alpha .45, from dark blue to yellow */
 } ec_heat;
 
-/* Covers the image with a heat map: heat [height][width] as the image, clamped to [0, 1]. */
+/* Covers the image with a heat map: heat [height][width] as the image, clamped to [0, 1]; NaN:
+ * nothing there. */
 void ec_picture_heat(ec_image *on, const float *heat, ec_heat how);
 
 /* What a PNG file says about itself (iTXt chunks "Title" and "Description"), UTF-8. */

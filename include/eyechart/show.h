@@ -21,7 +21,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "eyechart/correspondence.h"
+#include "eyechart/features.h"
 #include "eyechart/image.h"
+#include "eyechart/keypoints.h"
 #include "eyechart/picture.h"
 #include "eyechart/status.h"
 
@@ -49,14 +52,15 @@ typedef struct ec_heat_map ec_heat_map;
  *   sources, targets   [n], only read during the call
  *   out                owned, ec_heat_map_free(); NULL on failure
  *
- * Errors: EC_ERR_ARG (channels differ between source and target; an empty grid), EC_ERR_FORMAT (a
- * feature is not finite), EC_ERR_NOMEM. */
+ * Errors: EC_ERR_ARG (the point is not on the grid: its preparation cuts it off; channels differ
+ * between source and target; an empty grid), EC_ERR_FORMAT (a feature is not finite),
+ * EC_ERR_NOMEM. */
 ec_status ec_heat_map_new(ec_heat_map **out, const ec_feature_map *sources,
                           const ec_feature_map *targets, size_t n, double x, double y,
                           ec_error *err);
 void ec_heat_map_free(ec_heat_map *map);
 
-/* At a pixel position of the target, in [-1, 1]. */
+/* At a pixel position of the target, in [-1, 1]; NaN where an encoder did not look. */
 double ec_heat_map_at(const ec_heat_map *map, double x, double y);
 
 /* Over the centres of the pixels of a width x height image: where it is highest (the first pixel
@@ -109,17 +113,56 @@ ec_status ec_show_pair(ec_image *out, const ec_show_panel *source, const ec_show
                        const ec_show_point *points, size_t n, const double *target_box,
                        const ec_show_options *options, ec_error *err);
 
-/* ---- pages ---- */
+/* ---- figures and pages ---- */
 
 /* A picture with its title, a sentence about it, and a table of numbers. */
 typedef struct ec_show_figure {
-    char *title, *caption;    /* UTF-8 or any bytes; owned */
-    ec_image image;           /* owned */
+    char *title, *caption; /* UTF-8 */
+    ec_image image;
     size_t n_columns, n_rows; /* of the table; the first row is its header; 0: none */
-    char **cells;             /* [n_rows][n_columns] owned */
+    char **cells;             /* [n_rows][n_columns] */
 } ec_show_figure;
 
-void ec_show_figure_release(ec_show_figure *figure);
+void ec_show_figure_release(ec_show_figure *figure); /* frees all of it */
+
+/* An encoder, or several as one. */
+typedef struct ec_show_encoder {
+    const char *name; /* title of the figure */
+    const ec_feature_source *sources;
+    size_t n_sources;
+    ec_tap tap; /* class tokens are dropped whatever it says */
+    ec_encoder_options options;
+} ec_show_encoder;
+
+/* What one encoder finds for a point of the first image: a row of all images, the first too. Each
+ * has its heat map; the first a dot at the pixel (x, y), others at their peak. Encoders are opened
+ * one after the other, and images run through each as its source says.
+ *
+ *   peaks          [n_images]
+ *   images, names  [n_images], n_images >= 1
+ *
+ * Errors: EC_ERR_ARG (x, y is not a pixel of the first image, or the preparation cuts it off),
+ * those of ec_extractor_open, EC_ERR_FORMAT, EC_ERR_NOMEM. */
+ec_status ec_show_compare(ec_show_figure *out, ec_heat_peak *peaks, const ec_show_encoder *encoder,
+                          const ec_image *images, const char *const *names, size_t n_images,
+                          size_t x, size_t y, const ec_show_options *options, ec_error *err);
+
+typedef struct ec_show_protocol {
+    ec_c_protocol protocol; /* decides the preparation; that of the sources is not looked at */
+    size_t readout;         /* EC_C_SOFT, EC_C_ARGMAX */
+} ec_show_protocol;
+
+/* A pair of a keypoint set: right is what is nearer than .10 of the longer side of the target's
+ * box, as the protocol measures it.
+ *
+ *   points    [n_points of the pair], or NULL
+ *   encoder   NULL: only what is annotated
+ *
+ * Errors: those of matching.h and ec_extractor_open, EC_ERR_NOMEM. */
+ec_status ec_show_keypoints(ec_show_figure *out, ec_show_point *points,
+                            const ec_show_encoder *encoder, const ec_keypoint_set *set, size_t pair,
+                            ec_show_protocol protocol, const ec_show_options *options,
+                            ec_error *err);
 
 /* The figures below each other with their titles and captions. The PNG says `title` and the
  * captions about itself. Errors: EC_ERR_ARG (too large), EC_ERR_IO, EC_ERR_NOMEM. */

@@ -55,6 +55,12 @@ typedef struct corner {
     place column, row;
 } corner;
 
+/* Whether the encoder saw what is there: a crop has an outside. */
+static bool is_on(const ec_feature_map *map, double x, double y) {
+    const double u = map->scale_x * x + map->offset_x, v = map->scale_y * y + map->offset_y;
+    return u >= 0.0 && v >= 0.0 && u <= (double)map->grid_width && v <= (double)map->grid_height;
+}
+
 static corner corner_at(const ec_feature_map *map, double x, double y) {
     return (corner){place_of(map->scale_x * x + map->offset_x, map->grid_width),
                     place_of(map->scale_y * y + map->offset_y, map->grid_height)};
@@ -134,6 +140,10 @@ static ec_status prepare(part *out, const ec_feature_map *source, const ec_featu
                          double x, double y, ec_error *err) {
     const ec_status status = check(source, target, err);
     if (status != EC_OK) return status;
+    if (!is_on(source, x, y))
+        return ec_fail(err, EC_ERR_ARG,
+                       "the encoder does not see the point: its preparation cuts off that part of "
+                       "the image; take one that keeps all of it (pad)");
     out->map = *target;
     out->map.features = NULL;
     out->patches = calloc(target->grid_width * target->grid_height, sizeof *out->patches);
@@ -175,6 +185,7 @@ void ec_heat_map_free(ec_heat_map *map) {
 /* ---- asking ---- */
 
 static double cosine(const part *p, double x, double y) {
+    if (!is_on(&p->map, x, y)) return NAN;
     const corner at = corner_at(&p->map, x, y);
     const double wx = at.column.weight, wy = at.row.weight;
     const patch *p00 = &p->patches[at.row.before * p->map.grid_width + at.column.before];

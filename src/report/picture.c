@@ -172,6 +172,7 @@ static ec_colour viridis(double h) {
 void ec_picture_heat(ec_image *on, const float *heat, ec_heat how) {
     static const ec_colour green = {0, 255, 0};
     for (size_t i = 0; i < on->width * on->height; i++) {
+        if (isnan(heat[i])) continue;
         const double h = fmin(fmax(heat[i], 0.0), 1.0);
         if (how == EC_HEAT_VIRIDIS)
             blend(on->rgb + 3 * i, viridis(h), HEAT_ALPHA);

@@ -77,12 +77,19 @@ static ec_status lay_out(place *places, size_t *row_width, const ec_show_panel *
     return EC_OK;
 }
 
-/* In large letters if they fit into the width, else in small ones, cut off at the edge. */
-static ec_status draw_label(ec_image *row, const place *at, const char *label, ec_error *err) {
+/* Large letters if the labels of all panels fit, else small ones. */
+static size_t label_scale(const place *places, const ec_show_panel *panels, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (ec_picture_text_width(panels[i].label, 2) > places[i].width) return 1;
+    return 2;
+}
+
+/* Cut off at the edge of the panel. */
+static ec_status draw_label(ec_image *row, const place *at, const char *label, size_t scale,
+                            ec_error *err) {
     ec_image strip;
     const ec_status status = ec_picture_new(&strip, at->width, LABEL_HEIGHT, WHITE, err);
     if (status != EC_OK) return status;
-    const size_t scale = ec_picture_text_width(label, 2) <= at->width ? 2 : 1;
     const size_t top = (LABEL_HEIGHT - scale * EC_PICTURE_TEXT_HEIGHT) / 2;
     ec_picture_text(&strip, 0, top, scale, INK, label);
     ec_picture_paste(row, &strip, at->left, 0);
@@ -108,12 +115,12 @@ static ec_status heat(ec_image *image, const ec_show_panel *panel, const place *
 }
 
 static ec_status draw_panel(ec_image *row, const ec_show_panel *panel, const place *at,
-                            const ec_show_options *options, ec_error *err) {
+                            size_t scale, const ec_show_options *options, ec_error *err) {
     ec_image image = {0};
     ec_status status =
         ec_image_resize(&image, panel->image, at->width, at->height, EC_FILTER_LANCZOS, err);
     if (status == EC_OK && panel->map != NULL) status = heat(&image, panel, at, options->heat, err);
-    if (status == EC_OK) status = draw_label(row, at, panel->label, err);
+    if (status == EC_OK) status = draw_label(row, at, panel->label, scale, err);
     if (status == EC_OK) ec_picture_paste(row, &image, at->left, at->top);
     ec_image_release(&image);
     return status;
@@ -131,8 +138,9 @@ static ec_status draw_row(ec_image *out, place *places, const ec_show_panel *pan
     ec_status status = lay_out(places, &width, panels, n, height_of(options), err);
     if (status == EC_OK)
         status = ec_picture_new(out, width, LABEL_HEIGHT + height_of(options), WHITE, err);
+    const size_t scale = status == EC_OK ? label_scale(places, panels, n) : 1;
     for (size_t i = 0; i < n && status == EC_OK; i++)
-        status = draw_panel(out, &panels[i], &places[i], options, err);
+        status = draw_panel(out, &panels[i], &places[i], scale, options, err);
     return status;
 }
 

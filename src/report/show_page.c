@@ -7,16 +7,6 @@
 #include "eyechart/show.h"
 #include "report/base64.h"
 
-void ec_show_figure_release(ec_show_figure *figure) {
-    for (size_t i = 0; figure->cells != NULL && i < figure->n_rows * figure->n_columns; i++)
-        free(figure->cells[i]);
-    free(figure->cells);
-    free(figure->title);
-    free(figure->caption);
-    ec_image_release(&figure->image);
-    *figure = (ec_show_figure){0};
-}
-
 /* ---- PNG ---- */
 
 enum {
