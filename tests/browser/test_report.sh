@@ -169,6 +169,18 @@ has "" 'class="ring"' 10
 has "" 'class="dot"' 3
 browse few.html --window-size=1280,5000 --screenshot="$pictures/few.png"
 
+has "" '<img' 0
+has "" 'href="#pictures"' 0
+mkdir few/pictures
+cp "$SOURCE_DIR/tests/images/png-rgb-8.png" few/pictures/
+echo "no picture" >few/pictures/broken.png
+report few few
+has "" 'href="#pictures"' 1
+has "" '<img src="data:image/png;base64,' 1
+tells "pictures/png-rgb-8.png"
+tells "Left out: broken.png"
+browse few.html --window-size=1280,9000 --screenshot="$pictures/with-pictures.png"
+
 few 0 >none.csv
 report none none none.csv
 tells "0 candidates of 13 have been finetuned."
