@@ -63,9 +63,13 @@ fields 0 reproduce
 fields 0 report -o page.html
 fields 0 inspect "$SOURCE_DIR/tests/parity/clip-f32"
 fields 0 features "$SOURCE_DIR/tests/parity/clip-f32" "$SOURCE_DIR/tests/images/png-rgb-8.png" --prepare square -o f.npy
+toys=$SOURCE_DIR/tests/align
+echo "$SOURCE_DIR/tests/images/png-rgb-8.png" >toys.txt
+fields 0 align -r "clip=$SOURCE_DIR/tests/parity/clip-f32:square,$toys/clip.bin" -c clip \
+    -i toys=toys.txt --per-image
 
 for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
-    simulate reproduce report; do
+    simulate reproduce report align; do
     check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
     while read -r path; do
         check "docs/cli.md documents '$path' of $command, which no run printed" \

@@ -1,0 +1,531 @@
+/* cmd_align.c - eyechart align: the A score of candidates, from images */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/options.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/sources.h"
+#include "eyechart/alignment.h"
+#include "eyechart/image_set.h"
+
+enum {
+    O_CANDIDATE,
+    O_REFERENCE,
+    O_IMAGES,
+    O_N,
+    O_SELECT,
+    O_SEED,
+    O_KEEP,
+    O_BF16,
+    O_LAYER,
+    O_PREPARE,
+    O_BATCH,
+    O_THREADS,
+    O_POSITIONS,
+    O_CSV,
+    O_PER_IMAGE,
+    O_JSON
+};
+
+static const option OPTIONS[] = {
+    [O_CANDIDATE] = {.name = "candidate",
+                     .argument = "NAME=ENCODER,CONNECTOR",
+                     .type = VALUE_TEXT,
+                     .letter = 'c',
+                     .repeatable = true,
+                     .help = "encoder folder, or several joined by +, each followed by @PIXELS and "
+                             ":native, :square, :squash or :pad where needed; and the connector "
+                             "trained on it: mm_projector.bin, a .safetensors file, or the folder "
+                             "of a whole model. The NAME of a reference alone scores it too"},
+    [O_REFERENCE] = {.name = "reference",
+                     .argument = "NAME=ENCODER,CONNECTOR",
+                     .type = VALUE_TEXT,
+                     .letter = 'r',
+                     .repeatable = true,
+                     .help = "what candidates are compared with, given the same way. The paper "
+                             "has two, CLIP at 224 and at 336 pixels; A is the mean over them"},
+    [O_IMAGES] = {.name = "images",
+                  .argument = "NAME=PATH",
+                  .type = VALUE_TEXT,
+                  .letter = 'i',
+                  .repeatable = true,
+                  .help = "images of a benchmark: a folder, a .txt list, or .jsonl or .json "
+                          "records with image and prompt"},
+    [O_N] = {.name = "n",
+             .argument = "N",
+             .type = VALUE_COUNT,
+             .letter = 'n',
+             .low = 1,
+             .high = 1e9,
+             .fallback = "100",
+             .help = "images of each benchmark; all where there are fewer"},
+    [O_SELECT] = {.name = "select",
+                  .argument = "HOW",
+                  .type = VALUE_CHOICE,
+                  .choice = ec_image_selection_name,
+                  .fallback = "random",
+                  .help = "which images: random, without replacement; longest: those with the "
+                          "longest prompts, which the authors' run came to first"},
+    [O_SEED] = {.name = "seed",
+                .argument = "SEED",
+                .type = VALUE_COUNT,
+                .fallback = "42",
+                .help = "of --select random; the same list on every machine"},
+    [O_KEEP] = {.name = "keep-lists",
+                .argument = "FOLDER",
+                .type = VALUE_FOLDER,
+                .help = "write the images chosen to FOLDER/NAME.jsonl, which --images reads"},
+    [O_BF16] = {.name = "bf16-compat",
+                .help = "compare with the roundings of the authors' bfloat16 computation"},
+    [O_LAYER] = {.name = "layer",
+                 .argument = "LAYER",
+                 .type = VALUE_NUMBER,
+                 .low = -10000,
+                 .high = 10000,
+                 .fallback = "-2",
+                 .help = "hidden state, numbered as in transformers: -2 is the input of the last "
+                         "block, as LLaVA takes it"},
+    [O_PREPARE] = {.name = "prepare",
+                   .argument = "HOW",
+                   .type = VALUE_CHOICE,
+                   .choice = prepare_at,
+                   .fallback = "native",
+                   .help = "of encoders that do not say; native, the encoder's own processor, is "
+                           "what connectors are trained with"},
+    [O_BATCH] = {.name = "batch",
+                 .argument = "N",
+                 .type = VALUE_COUNT,
+                 .low = 1,
+                 .high = 4096,
+                 .fallback = "8",
+                 .help = "images in memory at a time; results do not depend on it"},
+    [O_THREADS] = {.name = "threads",
+                   .argument = "N",
+                   .type = VALUE_COUNT,
+                   .low = 1,
+                   .high = 1024,
+                   .help = "one per processor when not given; results do not depend on it"},
+    [O_POSITIONS] = {.name = "positions-by-size",
+                     .help = "interpolate the position embeddings of DINOv2 and ViT as "
+                             "transformers newer than 4.38 does"},
+    [O_CSV] = {.name = "csv", .help = "print CSV that 'study import' reads"},
+    [O_PER_IMAGE] = {.name = "per-image", .help = "with --json: the score of every image, too"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const example EXAMPLES[] = {
+    {"eyechart align -r clip=clip-l-336/,clip.bin -c dino=dinov2-l/,dino.bin -c clip -i mme=mme/",
+     "DINOv2, and CLIP itself, on 100 images of a folder"},
+    {"eyechart align -r clip=clip-l-336/,clip.bin -c cd=clip-l-336/+dino-l/@336:squash,cd.bin "
+     "-i mme=mme/",
+     "a combination; one encoder is at another size than its own"},
+    {"eyechart align -r s=clip-l/,s.bin -r l=clip-l-336/,l.bin -c dino=dinov2-l/,dino.bin "
+     "-i mme=mme/",
+     "against CLIP at 224 and at 336 pixels, as in the paper"},
+    {0},
+};
+
+static const exit_meaning EXITS[] = {
+    {EXIT_INTERRUPTED, "interrupted; nothing was kept"},
+    {0},
+};
+
+/* ---- the command line ---- */
+
+/* References, then candidates. */
+typedef struct {
+    ec_align_member *member;     /* [n]; texts point into `text` */
+    char **text;                 /* [n] copies of the values, cut into pieces */
+    ec_feature_source **sources; /* [n], NULL: those of a reference */
+    size_t n, n_references;
+} members;
+
+typedef struct {
+    char *name; /* and the path, in one text */
+    const char *path;
+    ec_image_set set;
+    size_t n_in_set;
+    double *scores; /* [n_images][n_candidates][n_references] */
+} benchmark;
+
+static char *copy_text(const char *text) {
+    char *copy = allocate(strlen(text) + 1, 1);
+    return strcpy(copy, text);
+}
+
+/* Cuts "NAME=REST" at the first '='; the rest, NULL: there is none. */
+static char *cut_name(char *text) {
+    char *equal = strchr(text, '=');
+    if (equal == NULL) return NULL;
+    *equal = '\0';
+    return equal + 1;
+}
+
+static const ec_align_member *find_reference(const members *m, const char *name) {
+    for (size_t i = 0; i < m->n_references; i++)
+        if (strcmp(m->member[i].name, name) == 0) return &m->member[i];
+    return NULL;
+}
+
+/* Adds "NAME=ENCODER,CONNECTOR", or the name of a reference. */
+static int add_member(members *m, const char *value, const arguments *args) {
+    const option_value *v = args->values;
+    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice};
+    char *text = m->text[m->n] = copy_text(value), *rest = cut_name(text);
+    ec_align_member *member = &m->member[m->n++];
+    member->name = text;
+    const ec_align_member *same = rest == NULL ? find_reference(m, text) : NULL;
+    if (same != NULL) {
+        *member = *same;
+        return EXIT_DONE;
+    }
+    char *comma = rest != NULL ? strrchr(rest, ',') : NULL;
+    if (comma == NULL || comma == rest || comma[1] == '\0' || text[0] == '\0')
+        return usage_error(args->command, "'%s': expected NAME=ENCODER,CONNECTOR%s", value,
+                           rest == NULL ? ", or the name of a --reference" : "");
+    *comma = '\0';
+    member->connector = comma + 1;
+    ec_feature_source *sources = allocate(MAX_SOURCES, sizeof *sources);
+    member->sources = m->sources[m->n - 1] = sources;
+    return parse_sources(sources, &member->n_sources, rest, otherwise, args->command);
+}
+
+static int check_names(const ec_align_member *member, size_t n, const char *what,
+                       const arguments *args) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (strcmp(member[i].name, member[j].name) == 0)
+                return usage_error(args->command, "two %s are called '%s'", what, member[i].name);
+    return EXIT_DONE;
+}
+
+static int parse_members(members *m, const arguments *args) {
+    const option_value *references = &args->values[O_REFERENCE],
+                       *candidates = &args->values[O_CANDIDATE];
+    if (references->n_all == 0)
+        return usage_error(args->command, "compared with what? give --reference, twice for the "
+                                          "paper's CLIP at 224 and at 336 pixels");
+    if (candidates->n_all == 0) return usage_error(args->command, "of what? give --candidate");
+    const size_t n = references->n_all + candidates->n_all;
+    *m = (members){.member = allocate(n, sizeof *m->member),
+                   .text = allocate(n, sizeof *m->text),
+                   .sources = allocate(n, sizeof *m->sources)};
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < references->n_all && status == EXIT_DONE; i++)
+        status = add_member(m, references->all[i], args);
+    m->n_references = m->n;
+    for (size_t i = 0; i < candidates->n_all && status == EXIT_DONE; i++)
+        status = add_member(m, candidates->all[i], args);
+    if (status != EXIT_DONE) return status;
+    status = check_names(m->member, m->n_references, "references", args);
+    if (status != EXIT_DONE) return status;
+    return check_names(m->member + m->n_references, candidates->n_all, "candidates", args);
+}
+
+static void release_members(members *m) {
+    for (size_t i = 0; i < m->n; i++) {
+        free(m->sources[i]);
+        free(m->text[i]);
+    }
+    free(m->sources);
+    free(m->member);
+    free(m->text);
+}
+
+/* ---- images ---- */
+
+static int keep_list(const benchmark *b, const char *folder) {
+    const size_t size = strlen(folder) + strlen(b->name) + sizeof "/.jsonl";
+    char *path = allocate(size, 1);
+    snprintf(path, size, "%s/%s.jsonl", folder, b->name);
+    ec_error err;
+    const ec_status status = ec_image_set_save(&b->set, path, &err);
+    free(path);
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
+}
+
+static int load_benchmark(benchmark *b, const char *value, const arguments *args) {
+    const option_value *v = args->values;
+    ec_error err;
+    b->name = copy_text(value);
+    b->path = cut_name(b->name);
+    if (b->path == NULL || b->name[0] == '\0' || strchr(b->name, '/') != NULL)
+        return usage_error(args->command, "--images '%s': expected NAME=PATH, a name without '/'",
+                           value);
+    if (ec_image_set_load(&b->set, b->path, &err) != EC_OK) return report_error(&err);
+    b->n_in_set = b->set.n_items;
+    if (b->set.n_without_image > 0)
+        note("%s: %zu records have no image and are left out", b->path, b->set.n_without_image);
+    if (ec_image_set_select(&b->set, (ec_image_selection)v[O_SELECT].choice, (size_t)v[O_N].count,
+                            v[O_SEED].count, &err) != EC_OK) {
+        ec_error_prefix(&err, err.status, "%s", b->name);
+        return report_error(&err);
+    }
+    return v[O_KEEP].given ? keep_list(b, v[O_KEEP].text) : EXIT_DONE;
+}
+
+static int load_benchmarks(benchmark *b, size_t n, const arguments *args) {
+    int status = EXIT_DONE;
+    for (size_t i = 0; i < n && status == EXIT_DONE; i++) {
+        status = load_benchmark(&b[i], args->values[O_IMAGES].all[i], args);
+        for (size_t j = 0; j < i && status == EXIT_DONE; j++)
+            if (strcmp(b[i].name, b[j].name) == 0)
+                status =
+                    usage_error(args->command, "two sets of --images are called '%s'", b[i].name);
+    }
+    return status;
+}
+
+/* ---- the run ---- */
+
+typedef struct {
+    progress line;
+    size_t n_done, n_total, n_chunk; /* images: before this chunk, in all, in this chunk */
+    const char *name;                /* of the benchmark */
+} display;
+
+static bool see(void *context, size_t n_done, size_t n_total) {
+    display *d = context;
+    const double done = (double)d->n_done + (double)d->n_chunk * (double)n_done / (double)n_total;
+    const double seconds = progress_seconds(&d->line);
+    char left[32];
+    progress_line(&d->line, done >= (double)d->n_total, "%s: %.0f of %zu images, %s left", d->name,
+                  floor(done), d->n_total,
+                  progress_duration(left, seconds * ((double)d->n_total - done) / done));
+    return !progress_interrupted();
+}
+
+static ec_status score_chunk(double *scores, ec_aligner *aligner, const ec_image_item *items,
+                             size_t n, display *d, ec_error *err) {
+    ec_image *image = allocate(n, sizeof *image);
+    const ec_image **view = allocate(n, sizeof *view);
+    ec_status status = EC_OK;
+    for (size_t i = 0; i < n && status == EC_OK; i++) {
+        status = ec_image_load(&image[i], items[i].path, err);
+        view[i] = &image[i];
+    }
+    if (status == EC_OK) status = ec_aligner_run(scores, aligner, view, n, NULL, see, d, err);
+    for (size_t i = 0; i < n; i++) ec_image_release(&image[i]);
+    free(image);
+    free(view);
+    return status;
+}
+
+static ec_status score_benchmark(benchmark *b, ec_aligner *aligner, const members *m, size_t batch,
+                                 display *d, ec_error *err) {
+    const size_t row = (m->n - m->n_references) * m->n_references;
+    b->scores = allocate(b->set.n_items * row, sizeof *b->scores);
+    d->name = b->name;
+    ec_status status = EC_OK;
+    for (size_t at = 0; at < b->set.n_items && status == EC_OK; at += batch) {
+        d->n_chunk = b->set.n_items - at < batch ? b->set.n_items - at : batch;
+        status = score_chunk(b->scores + at * row, aligner, b->set.items + at, d->n_chunk, d, err);
+        d->n_done += d->n_chunk;
+    }
+    return status;
+}
+
+static int score_all(benchmark *b, size_t n, const members *m, const arguments *args) {
+    const option_value *v = args->values;
+    const ec_align_options options = {
+        .tap = {.layer = (int)v[O_LAYER].number},
+        .bf16_compat = v[O_BF16].given,
+        .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
+                    .interpolate_plain = v[O_POSITIONS].given},
+    };
+    ec_error err;
+    ec_aligner *aligner;
+    if (ec_aligner_open(&aligner, m->member, m->n_references, m->member + m->n_references,
+                        m->n - m->n_references, &options, &err) != EC_OK)
+        return report_error(&err);
+    display d = {0};
+    for (size_t i = 0; i < n; i++) d.n_total += b[i].set.n_items;
+    progress_start(&d.line);
+    ec_status status = EC_OK;
+    for (size_t i = 0; i < n && status == EC_OK; i++)
+        status = score_benchmark(&b[i], aligner, m, (size_t)v[O_BATCH].count, &d, &err);
+    progress_end(&d.line);
+    ec_aligner_close(aligner);
+    if (status == EC_ERR_INTERRUPTED) {
+        note("interrupted; nothing was kept");
+        return EXIT_INTERRUPTED;
+    }
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
+}
+
+/* ---- output ---- */
+
+/* A of candidate c: against reference r, or the mean over all of them for r = n_references. */
+static ec_alignment_summary summary(const benchmark *b, const members *m, size_t c, size_t r) {
+    const size_t n_references = m->n_references, row = (m->n - n_references) * n_references;
+    const double *scores = b->scores + c * n_references;
+    if (r < n_references) return ec_alignment_summarise(scores + r, b->set.n_items, row);
+    double *mean = allocate(b->set.n_items, sizeof *mean);
+    for (size_t i = 0; i < b->set.n_items; i++) {
+        for (size_t j = 0; j < n_references; j++) mean[i] += scores[i * row + j];
+        mean[i] /= (double)n_references;
+    }
+    const ec_alignment_summary s = ec_alignment_summarise(mean, b->set.n_items, 1);
+    free(mean);
+    return s;
+}
+
+static void print_table(const benchmark *b, size_t n, const members *m) {
+    const size_t n_columns = 4 + m->n_references;
+    const char **header = allocate(n_columns, sizeof *header);
+    char(*name)[128] = allocate(m->n_references, sizeof *name);
+    header[0] = "<images";
+    header[1] = "<candidate";
+    header[2] = "A";
+    header[3] = "+-";
+    for (size_t r = 0; r < m->n_references; r++) {
+        snprintf(name[r], sizeof name[r], "A %s", m->member[r].name);
+        header[4 + r] = name[r];
+    }
+    text_table *table = table_new(n_columns, header);
+    for (size_t i = 0; i < n; i++)
+        for (size_t c = 0; c < m->n - m->n_references; c++) {
+            const ec_alignment_summary s = summary(&b[i], m, c, m->n_references);
+            table_cell(table, "%s", b[i].name);
+            table_cell(table, "%s", m->member[m->n_references + c].name);
+            table_number(table, 4, s.a);
+            table_number(table, 4, s.a_error);
+            for (size_t r = 0; r < m->n_references; r++)
+                table_number(table, 4, summary(&b[i], m, c, r).a);
+        }
+    table_print(table);
+    free(header);
+    free(name);
+}
+
+static json_t *score_json(ec_alignment_summary s) {
+    return json_pack("{s:o, s:o}", "a", json_number(s.a), "a_error", json_number(s.a_error));
+}
+
+/* Scores of a candidate on one benchmark. */
+static json_t *benchmark_scores(const benchmark *b, const members *m, size_t c, bool per_image) {
+    const size_t n_references = m->n_references, row = (m->n - n_references) * n_references;
+    json_t *json = score_json(summary(b, m, c, n_references)), *references = json_array();
+    json_object_set_new(json, "images", json_text(b->name));
+    for (size_t r = 0; r < n_references; r++) {
+        json_t *one = score_json(summary(b, m, c, r));
+        json_object_set_new(one, "reference", json_text(m->member[r].name));
+        json_t *values = json_array();
+        for (size_t i = 0; per_image && i < b->set.n_items; i++)
+            json_array_append_new(values, json_number(b->scores[i * row + c * n_references + r]));
+        if (per_image)
+            json_object_set_new(one, "per_image", values);
+        else
+            json_decref(values);
+        json_array_append_new(references, one);
+    }
+    json_object_set_new(json, "references", references);
+    return json;
+}
+
+static void print_json(const benchmark *b, size_t n, const members *m, const arguments *args) {
+    const option_value *v = args->values;
+    json_t *sets = json_array(), *candidates = json_array();
+    for (size_t i = 0; i < n; i++) {
+        json_t *set = json_pack("{s:o, s:o, s:I, s:I}", "name", json_text(b[i].name), "path",
+                                json_text(b[i].path), "n_images", (json_int_t)b[i].set.n_items,
+                                "n_in_set", (json_int_t)b[i].n_in_set);
+        json_t *files = json_array();
+        for (size_t j = 0; v[O_PER_IMAGE].given && j < b[i].set.n_items; j++)
+            json_array_append_new(files, json_text(b[i].set.items[j].path));
+        if (v[O_PER_IMAGE].given)
+            json_object_set_new(set, "files", files);
+        else
+            json_decref(files);
+        json_array_append_new(sets, set);
+    }
+    for (size_t c = 0; c < m->n - m->n_references; c++) {
+        json_t *scores = json_array();
+        for (size_t i = 0; i < n; i++)
+            json_array_append_new(scores, benchmark_scores(&b[i], m, c, v[O_PER_IMAGE].given));
+        json_array_append_new(candidates, json_pack("{s:o, s:o}", "name",
+                                                    json_text(m->member[m->n_references + c].name),
+                                                    "scores", scores));
+    }
+    json_print(json_pack("{s:s, s:I, s:b, s:o, s:o}", "select",
+                         ec_image_selection_name(v[O_SELECT].choice), "seed",
+                         (json_int_t)v[O_SEED].count, "bf16_compat", v[O_BF16].given, "images",
+                         sets, "candidates", candidates));
+}
+
+/* A field of CSV: in quotes, since names may hold anything. */
+static void print_field(const char *prefix, const char *text) {
+    printf("\"%s", prefix);
+    for (; *text != '\0'; text++) printf(*text == '"' ? "\"\"" : "%c", *text);
+    putchar('"');
+}
+
+static void print_csv(const benchmark *b, size_t n, const members *m) {
+    printf("candidate");
+    for (size_t i = 0; i < n; i++) {
+        putchar(',');
+        print_field("A ", b[i].name);
+        putchar(',');
+        print_field("A_se ", b[i].name);
+    }
+    putchar('\n');
+    for (size_t c = 0; c < m->n - m->n_references; c++) {
+        print_field("", m->member[m->n_references + c].name);
+        for (size_t i = 0; i < n; i++) {
+            const ec_alignment_summary s = summary(&b[i], m, c, m->n_references);
+            printf(",%.17g,", s.a);
+            if (isfinite(s.a_error)) printf("%.17g", s.a_error);
+        }
+        putchar('\n');
+    }
+}
+
+static int run(const arguments *args) {
+    const option_value *v = args->values;
+    const size_t n = v[O_IMAGES].n_all;
+    members m = {0};
+    benchmark *b = allocate(n > 0 ? n : 1, sizeof *b);
+    int status = parse_members(&m, args);
+    if (status == EXIT_DONE && n == 0)
+        status = usage_error(args->command, "on what? give --images NAME=PATH");
+    if (status == EXIT_DONE && v[O_CSV].given && v[O_JSON].given)
+        status = usage_error(args->command, "--csv and --json: one of them");
+    if (status == EXIT_DONE) status = load_benchmarks(b, n, args);
+    if (status == EXIT_DONE) status = score_all(b, n, &m, args);
+    if (status == EXIT_DONE) {
+        if (v[O_JSON].given)
+            print_json(b, n, &m, args);
+        else if (v[O_CSV].given)
+            print_csv(b, n, &m);
+        else
+            print_table(b, n, &m);
+    }
+    for (size_t i = 0; i < n; i++) {
+        ec_image_set_release(&b[i].set);
+        free(b[i].scores);
+        free(b[i].name);
+    }
+    free(b);
+    release_members(&m);
+    return status;
+}
+
+const command CMD_ALIGN = {
+    .name = "align",
+    .purpose = "the A score of candidates, from images and trained connectors",
+    .about =
+        "A says how near the embeddings that a candidate gives to the language model are to "
+        "those of CLIP: for each token the largest cosine to a token of the reference, its mean "
+        "over tokens and images, and the mean over references (the paper's definition of 2024). "
+        "Standard errors are over images.\n"
+        "All candidates see the same images. Encoders that several candidates share are computed "
+        "once. 'score' does this for a whole study, keeps every result, and goes on where it "
+        "was.",
+    .options = OPTIONS,
+    .examples = EXAMPLES,
+    .exits = EXITS,
+    .run = run,
+};
