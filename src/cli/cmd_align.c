@@ -119,7 +119,7 @@ static const option OPTIONS[] = {
 static const example EXAMPLES[] = {
     {"eyechart align -r clip=clip-l-336/,clip.bin -c dino=dinov2-l/,dino.bin -c clip -i mme=mme/",
      "DINOv2, and CLIP itself, on 100 images of a folder"},
-    {"eyechart align -r clip=clip-l-336/,clip.bin -c cd=clip-l-336/+dino-l/@336:squash,cd.bin "
+    {"eyechart align -r clip=clip-l-336/,clip.bin -c cd=clip-l-336/+dino-l/@336,cd.bin "
      "-i mme=mme/",
      "a combination; one encoder is at another size than its own"},
     {"eyechart align -r s=clip-l/,s.bin -r l=clip-l-336/,l.bin -c dino=dinov2-l/,dino.bin "
