@@ -15,8 +15,8 @@
 
 const toy_encoder TOY_ENCODERS[N_ENCODERS] = {
     {"toy-clip-64", "clip_vision_model", 64, 4, 48, 96, 3, 4, 0.5, 0.7, 1},
-    {"toy-clip-80", "clip_vision_model", 80, 4, 48, 96, 3, 4, 0.4, 0.7, 1},
-    {"toy-dinov2", "dinov2", 64, 4, 48, 96, 3, 4, 0.1, 0.3, 2},
+    {"toy-clip-80", "clip_vision_model", 80, 4, 48, 96, 3, 4, 0.5, 0.7, 1},
+    {"toy-dinov2", "dinov2", 64, 4, 48, 96, 3, 4, 0.02, 0.15, 2},
     {"toy-siglip", "siglip_vision_model", 64, 4, 32, 64, 3, 2, 0.8, 0.9, 3},
 };
 
