@@ -13,7 +13,7 @@
  *             train.end            how it ended and how long it took, written once it has
  *             evaluate.out, evaluate.log, evaluate.end     stdout, stderr, likewise
  *         failed                   given up, why; `eyechart run --retry-failed` takes it away
- *         lock                     held by the process that works on the candidate
+ *         .lock                    held by the process that works on the candidate
  *
  * A training that ended well is not repeated. Commands die with the process that started them: one
  * that is killed with -9 leaves nobody training, and the next run begins attempt n + 1.
@@ -50,6 +50,7 @@ ec_status ec_results_read_file(ec_result *out, size_t *n_out, const ec_study *st
  */
 
 typedef enum ec_loop_step {
+    EC_LOOP_SCORING,    /* `text` says how far it is */
     EC_LOOP_SCORED,     /* `text` says what was done */
     EC_LOOP_ASKED,      /* the candidate is ours; `text` is the reason */
     EC_LOOP_RESUMED,    /* or was begun before; `text` says how far it is */
@@ -128,6 +129,7 @@ typedef struct ec_loop_plan {
     char *folder;                     /* of the attempt, from the folder of the study */
     double hours_spent, budget_hours; /* INFINITY: no limit */
     size_t n_finetuned, n_finetunes;  /* SIZE_MAX: no limit */
+    char score[200];                  /* what would be scored before; "" nothing */
     char why[512];                    /* the reason of the question, or of stopping */
 } ec_loop_plan;
 
@@ -135,10 +137,6 @@ typedef struct ec_loop_plan {
 ec_status ec_study_run_plan(ec_loop_plan *out, ec_study *study, const ec_loop_options *options,
                             ec_error *err);
 void ec_loop_plan_release(ec_loop_plan *plan);
-
-/* The folder of a candidate in runs/, for messages; owned, free(). NULL: out of
- * memory. */
-char *ec_loop_folder(const ec_study *study, size_t candidate);
 
 #ifdef __cplusplus
 }

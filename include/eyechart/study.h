@@ -138,6 +138,8 @@ typedef struct ec_ask_options {
     const ec_policy *policy; /* NULL: the study's */
     const uint64_t *seed;    /* NULL: the study's; the draw depends on seed and number of questions so far */
     const char *a, *c; /* columns in the places of A and C, as in ec_study_snapshot_choose; NULL: none */
+    const bool *exclude; /* [n_candidates] true: not to be asked for, as if somebody trained it; NULL: none */
+    bool peek;           /* answers without recording the questions: the next call answers the same */
 } ec_ask_options;
 
 /* Next candidates for this worker. Pending questions of the worker come first (repeated = true); more

@@ -5,11 +5,16 @@
 
 #include "cli/output.h"
 #include "cli/study.h"
+#include "eyechart/loop.h"
 
-enum { O_STUDY, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
+enum { O_STUDY, O_RESULTS, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
+    [O_RESULTS] = {.name = "results",
+                   .argument = "FILE",
+                   .type = VALUE_FILE,
+                   .help = "a results JSON of lmms-eval; results on the command line win over it"},
     [O_HOURS] = {.name = "hours",
                  .argument = "HOURS",
                  .type = VALUE_NUMBER,
@@ -36,6 +41,7 @@ static const operand OPERANDS[] = {
      .help = "what was finetuned, whether it was asked for or not"},
     {.name = "BENCHMARK=VALUE",
      .type = VALUE_TEXT,
+     .optional = true,
      .repeatable = true,
      .help = "a result, in the units of the benchmark"},
     {0},
@@ -45,6 +51,8 @@ static const example EXAMPLES[] = {
     {"eyechart tell mystudy/ CLIP@336 mme=1502.7 mmbench=64.26", "two results of one finetuning"},
     {"eyechart tell mystudy/ CLIP@336 mme=1500.2 --source 'second run'",
      "a correction; the value before stays in the history (study show --history)"},
+    {"eyechart tell mystudy/ SigLIP --results logs/siglip/results.json",
+     "what lmms-eval found; docs/formats.md says which metric belongs to which benchmark"},
     {"eyechart tell mystudy/ SigLIP mme=1425 --hours 380 --source logs/siglip.json",
      "with what it cost, and where the number is from"},
     {0},
@@ -109,13 +117,31 @@ static int values_before(double *before, ec_study *study, size_t candidate,
     return EXIT_DONE;
 }
 
+/* Results of the file for benchmarks that have none among the first *n. */
+static int add_file(ec_result *results, size_t *n, const ec_study *study, const char *file) {
+    ec_result *found = allocate(ec_study_n_benchmarks(study), sizeof *found);
+    size_t n_found;
+    ec_error err;
+    const ec_status status = ec_results_read_file(found, &n_found, study, file, &err);
+    const size_t n_typed = *n;
+    for (size_t k = 0; status == EC_OK && k < n_found; k++) {
+        size_t i = 0;
+        while (i < n_typed && results[i].benchmark != found[k].benchmark) i++;
+        if (i == n_typed) results[(*n)++] = found[k];
+    }
+    free(found);
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
+}
+
 static int record(ec_study *study, size_t candidate, const ec_result *results, size_t n,
                   double *before, const arguments *args) {
     const option_value *v = args->values;
     const int status = values_before(before, study, candidate, results, n);
     if (status != EXIT_DONE) return status;
-    const ec_tell_options options = {
-        .hours = v[O_HOURS].number, .worker = v[O_WORKER].text, .source = v[O_SOURCE].text};
+    const ec_tell_options options = {.hours = v[O_HOURS].number,
+                                     .worker = v[O_WORKER].text,
+                                     .source =
+                                         v[O_SOURCE].given ? v[O_SOURCE].text : v[O_RESULTS].text};
     ec_error err;
     if (ec_study_tell(study, candidate, results, n, &options, &err) != EC_OK)
         return report_error(&err);
@@ -130,13 +156,17 @@ static int record(ec_study *study, size_t candidate, const ec_result *results, s
 }
 
 static int tell(ec_study *study, const arguments *args) {
-    size_t candidate;
+    const char *file = args->values[O_RESULTS].text;
+    size_t candidate, n = args->n_operands - 1;
+    if (n == 0 && file == NULL)
+        return usage_error(args->command, "needs a BENCHMARK=VALUE, or --results FILE");
     int status = study_find_candidate(&candidate, study, args->operands[0]);
-    const size_t n = args->n_operands - 1;
-    ec_result *results = allocate(n, sizeof *results);
-    double *before = allocate(n, sizeof *before);
+    const size_t room = n + ec_study_n_benchmarks(study);
+    ec_result *results = allocate(room, sizeof *results);
+    double *before = allocate(room, sizeof *before);
     for (size_t i = 0; i < n && status == EXIT_DONE; i++)
         status = parse_result(&results[i], study, args->command, args->operands[i + 1]);
+    if (status == EXIT_DONE && file != NULL) status = add_file(results, &n, study, file);
     if (status == EXIT_DONE) status = record(study, candidate, results, n, before, args);
     free(results);
     free(before);

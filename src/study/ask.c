@@ -28,7 +28,8 @@ typedef struct {
     const char *a, *c; /* columns in the places of A and C */
     int64_t event;
     ec_numbers numbers;
-    bool *pending; /* [n_candidates] */
+    const bool *exclude; /* [n_candidates], may be NULL */
+    bool *pending;       /* [n_candidates]; those excluded count as well */
     ec_question *out;
     size_t n_out;
     ec_error *err;
@@ -68,9 +69,12 @@ static ec_status read_pending(asking *q) {
         const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 1));
         if (i == sheet->n_candidates) continue; /* no longer declared */
         q->pending[i] = true;
-        if (strcmp(ec_column_text(row, 2), q->worker) == 0) repeat_question(q, i, row);
+        const bool excluded = q->exclude != NULL && q->exclude[i];
+        if (!excluded && strcmp(ec_column_text(row, 2), q->worker) == 0) repeat_question(q, i, row);
     }
     sqlite3_finalize(row);
+    for (size_t i = 0; q->exclude != NULL && i < sheet->n_candidates; i++)
+        q->pending[i] = q->pending[i] || q->exclude[i];
     return status;
 }
 
@@ -246,6 +250,7 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                     3600.0 * (o.lease_hours > 0.0 ? o.lease_hours : study->declared.lease_hours),
                 .policy = o.policy != NULL ? *o.policy : study->declared.policy,
                 .seed = o.seed != NULL ? *o.seed : study->declared.seed,
+                .exclude = o.exclude,
                 .a = o.a,
                 .c = o.c,
                 .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),
@@ -255,7 +260,11 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
     status = ec_study_begin_change(&q.event, study, "ask", q.worker, NULL, err);
     if (status == EC_OK) {
         q.now = ec_study_now(); /* after the wait for the lock */
-        status = ec_database_end(&study->db, ask_all(&q), err);
+        status = ask_all(&q);
+        if (status == EC_OK && o.peek)
+            ec_database_end(&study->db, EC_ERR_INTERRUPTED, NULL); /* takes it all back */
+        else
+            status = ec_database_end(&study->db, status, err);
     }
     free(q.pending);
     if (status == EC_OK) *n_out = q.n_out;

@@ -15,6 +15,7 @@
 #include "base/number.h"
 #include "eyechart/spelling.h"
 #include "study/names.h"
+#include "study/results.h"
 #include "study/yaml_check.h"
 
 /* ---- schema ------------------------------------------------------------------------------- */
@@ -49,8 +50,8 @@ typedef struct {
 } yaml_scores;
 
 typedef struct {
-    char *train, *evaluate, *train_timeout_hours, *evaluate_timeout_hours, *retries, *budget,
-        *finetunes, *gpus;
+    char *train, *evaluate, *results, *train_timeout_hours, *evaluate_timeout_hours, *retries,
+        *budget, *finetunes, *gpus;
 } yaml_run;
 
 typedef struct {
@@ -141,6 +142,7 @@ static const cyaml_schema_field_t scores_fields[] = {
 static const cyaml_schema_field_t run_fields[] = {
     OPTIONAL("train", yaml_run, train),
     OPTIONAL("evaluate", yaml_run, evaluate),
+    OPTIONAL("results", yaml_run, results),
     OPTIONAL("train_timeout_hours", yaml_run, train_timeout_hours),
     OPTIONAL("evaluate_timeout_hours", yaml_run, evaluate_timeout_hours),
     OPTIONAL("retries", yaml_run, retries),
@@ -312,6 +314,9 @@ static ec_status read_benchmark(ec_declaration *out, size_t b, const yaml_benchm
     if (status == EC_OK) status = read_number(&to->weight, p, "weight", from->weight, NOT_NEGATIVE);
     if (status == EC_OK) status = read_copy(&out->words[b].images, p, from->images);
     if (status == EC_OK) status = read_copy(&out->words[b].result, p, from->result);
+    if (status == EC_OK && out->words[b].result != NULL &&
+        ec_result_key_fault(from->result) != NULL)
+        return fail_in(p, "result", from->result, ec_result_key_fault(from->result));
     if (status != EC_OK || from->range == NULL) return status;
     status = read_number(&to->low, p, "range", from->range[0], ANY);
     if (status == EC_OK) status = read_number(&to->high, p, "range", from->range[1], ANY);
@@ -430,6 +435,7 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
     if (from == NULL) return EC_OK;
     ec_status status = read_copy(&to->train, p, from->train);
     if (status == EC_OK) status = read_copy(&to->evaluate, p, from->evaluate);
+    if (status == EC_OK) status = read_copy(&to->results, p, from->results);
     if (status == EC_OK)
         status = read_number(&to->train_timeout_hours, p, "train_timeout_hours",
                              from->train_timeout_hours, POSITIVE);
@@ -518,6 +524,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     free(scores->images);
     free(declaration->run.train);
     free(declaration->run.evaluate);
+    free(declaration->run.results);
     free(declaration->origins);
     free(declaration->words);
     ec_sheet_release(&declaration->sheet);

@@ -18,7 +18,7 @@ typedef struct ec_origin {
 /* What is declared of a benchmark beside ec_benchmark; as written, NULL: not given. */
 typedef struct ec_benchmark_words {
     char *images; /* for A */
-    char *result; /* which metric of which task of an evaluation's results is this benchmark's */
+    char *result; /* TASK.METRIC or TASK.METRIC * FACTOR of lmms-eval's results that is it */
 } ec_benchmark_words;
 
 /* Keys `data` and `scores`. Paths as written: relative ones begin at the study's folder. */
@@ -38,6 +38,7 @@ typedef struct ec_score_declaration {
 /* Key `run`: the commands of the loop. */
 typedef struct ec_run_declaration {
     char *train, *evaluate; /* for the shell, with {candidate}, {out}, …; NULL: none */
+    char *results;          /* file that `evaluate` leaves its results in, likewise; NULL: none */
     double train_timeout_hours, evaluate_timeout_hours; /* INFINITY: no limit */
     double budget;    /* GPU-hours of the whole study; INFINITY: no limit */
     double gpus;      /* that one finetuning keeps busy: hours of the clock to GPU-hours */

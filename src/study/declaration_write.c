@@ -164,14 +164,15 @@ static void write_limit(ec_text *out, const char *key, double value, double usua
 
 static void write_run(ec_text *out, const ec_run_declaration *run) {
     const ec_run_declaration usual = ec_declaration_default().run;
-    if (run->train == NULL && run->evaluate == NULL && run->retries == usual.retries &&
-        run->train_timeout_hours == usual.train_timeout_hours &&
+    if (run->train == NULL && run->evaluate == NULL && run->results == NULL &&
+        run->retries == usual.retries && run->train_timeout_hours == usual.train_timeout_hours &&
         run->evaluate_timeout_hours == usual.evaluate_timeout_hours &&
         run->budget == usual.budget && run->finetunes == usual.finetunes && run->gpus == usual.gpus)
         return;
     ec_text_add(out, "\nrun:\n");
     write_line(out, "  ", "train", run->train);
     write_line(out, "  ", "evaluate", run->evaluate);
+    write_line(out, "  ", "results", run->results);
     write_limit(out, "train_timeout_hours", run->train_timeout_hours, usual.train_timeout_hours);
     write_limit(out, "evaluate_timeout_hours", run->evaluate_timeout_hours,
                 usual.evaluate_timeout_hours);

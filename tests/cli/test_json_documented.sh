@@ -57,6 +57,10 @@ fields 0 ask s
 fields 0 tell s DiT MME=900
 fields 0 tell s DiT MME=901
 fields 3 fit empty
+run 0 study new loop --import nothing.csv
+sed -i '1i run: {train: "[ {candidate} != DiT ]", evaluate: echo MME=900}' loop/study.yaml
+fields 0 run loop --dry-run
+fields 4 run loop
 fields 0 "study show" s --history
 fields 0 simulate paper-2024 --policy prior
 fields 0 reproduce
@@ -69,7 +73,7 @@ fields 0 align -r "clip=$SOURCE_DIR/tests/parity/clip-f32:square,$toys/clip.bin"
     -i toys=toys.txt --per-image
 
 for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
-    simulate reproduce report align; do
+    run simulate reproduce report align; do
     check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
     while read -r path; do
         check "docs/cli.md documents '$path' of $command, which no run printed" \

@@ -268,7 +268,8 @@ static const char SCORES[] =
     "         references: [CLIP, 'a: b']}\n"
     "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
     "      evaluate_timeout_hours: 2, retries: 3, budget: 400, finetunes: 5, gpus: 8}\n"
-    "benchmarks:\n  - {name: MME, images: mme.jsonl, result: 'mme,none'}\n  - name: POPE\n"
+    "benchmarks:\n  - {name: MME, images: mme.jsonl, result: 'mme.mme_acc,none * 100'}\n  - name: "
+    "POPE\n"
     "candidates:\n  - {name: CLIP, encoder: w/clip, connector: c/mm_projector.bin}\n"
     "  - {name: 'a: b', encoder: 'w/clip@224+/abs/dino:squash'}\n";
 
@@ -286,7 +287,7 @@ static void assert_scores(const ec_declaration *d) {
     assert_true(d->run.train_timeout_hours == 0.5 && d->run.evaluate_timeout_hours == 2.0);
     assert_true(d->run.retries == 3 && d->run.budget == 400.0 && d->run.gpus == 8.0);
     assert_string_equal(d->words[0].images, "mme.jsonl");
-    assert_string_equal(d->words[0].result, "mme,none");
+    assert_string_equal(d->words[0].result, "mme.mme_acc,none * 100");
     assert_true(d->words[1].images == NULL && d->run.finetunes == 5);
     assert_string_equal(d->origins[0].connector, "c/mm_projector.bin");
     assert_string_equal(d->origins[1].encoder, "w/clip@224+/abs/dino:squash");

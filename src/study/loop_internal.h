@@ -1,0 +1,95 @@
+/* loop_internal.h - what the files of the loop share: loop.c (the loop), loop_pick.c (which
+ * candidate next), loop_work.c (training and evaluating one) */
+#ifndef EC_STUDY_LOOP_INTERNAL_H
+#define EC_STUDY_LOOP_INTERNAL_H
+
+#include "eyechart/loop.h"
+#include "study/loop_command.h"
+#include "study/loop_files.h"
+#include "study/results.h"
+#include "study/study_internal.h"
+
+#define EC_NO_CANDIDATE ((size_t)-1)
+
+typedef struct ec_loop {
+    ec_study *study;
+    const ec_run_declaration *run;
+    const char *worker;
+    double budget_hours;      /* INFINITY: no limit */
+    size_t n_finetunes;       /* SIZE_MAX: no limit */
+    char *root, *runs;        /* absolute: the folder of the study, and of what the loop keeps */
+    char *benchmarks, *tasks; /* for the placeholders */
+    ec_loop_watcher watcher;
+    void *context;
+    bool stopped; /* the watcher said so */
+    ec_loop_summary sum;
+    ec_error *err;
+} ec_loop;
+
+/* Fills in the event what the loop knows, and calls the watcher. */
+void ec_loop_say(ec_loop *l, ec_loop_event event);
+/* An event with only a candidate, an attempt and words. */
+void ec_loop_tell(ec_loop *l, ec_loop_step step, size_t candidate, size_t attempt,
+                  const char *format, ...) EC_PRINTF(5, 6);
+
+/* The folder of a candidate in runs/; owned. */
+ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate);
+
+/* ---- which candidate next ------------------------------------------------------------------- */
+
+/* What all runs of the study have done so far, by the files in runs/. */
+typedef struct ec_survey {
+    size_t n_begun;  /* candidates begun and not given up: what a budget of finetunes counts */
+    size_t n_told;   /* of these, with results in study.db */
+    size_t n_failed; /* given up */
+    size_t n_active; /* in the hands of other processes */
+    double hours;    /* GPU-hours, by the clock */
+    bool *taken;     /* [n_candidates] begun or given up: not to be asked for */
+    size_t resume;   /* begun by a process that is gone; EC_NO_CANDIDATE: none */
+    bool resume_trained;
+} ec_survey;
+
+ec_status ec_loop_survey(ec_survey *out, ec_loop *l);
+void ec_survey_release(ec_survey *survey);
+
+/* A candidate in our hands: locked, leased, and begun. */
+typedef struct ec_loop_job {
+    size_t candidate;
+    int lock;
+    char *folder;
+    ec_run_state state;
+    bool resumed;
+    char reason[512];
+} ec_loop_job;
+void ec_loop_job_release(ec_loop_job *job);
+
+typedef enum ec_pick { EC_PICK_JOB, EC_PICK_WAIT, EC_PICK_STOP } ec_pick;
+
+/* The next candidate for this process; *job is filled with EC_PICK_JOB alone. With EC_PICK_STOP
+ * l->sum.stop and .why say why. */
+ec_status ec_loop_pick(ec_pick *out, ec_loop_job *job, ec_loop *l);
+
+/* The same decision, looked at only: nothing is locked, leased or begun; job->lock stays -1. */
+ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l);
+
+/* Begins again with all that was given up. */
+ec_status ec_loop_retry_failed(ec_loop *l);
+
+/* Keeps the question of the candidate with this worker for another lease. */
+void ec_loop_renew(ec_loop *l, size_t candidate);
+/* Ends it without an answer. */
+ec_status ec_loop_drop(ec_loop *l, size_t candidate);
+
+/* ---- one candidate -------------------------------------------------------------------------- */
+
+/* Trains, evaluates and tells, with retries; *told is false when the candidate was given up. */
+ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job);
+
+/* The command line of an attempt; `evaluate` or else training. Owned. */
+ec_status ec_loop_command_line(char **out, const ec_loop *l, size_t candidate, const char *folder,
+                               size_t attempt, bool evaluate);
+
+/* Refuses commands that are missing or have a wrong placeholder. */
+ec_status ec_loop_check_commands(const ec_loop *l);
+
+#endif

@@ -1,0 +1,345 @@
+/* loop_pick.c - which candidate a process takes next
+ *
+ * One lock, runs/.lock, is held while choosing; so several processes see the same budget. First
+ * comes what a process that is gone has begun, those that are trained before those that are not,
+ * then what ec_study_ask says. A candidate is in the hands of a process as long as that holds the
+ * candidate's own lock, which dies with it.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/loop_internal.h"
+
+static ec_status no_memory(const ec_loop *l) {
+    return ec_fail(l->err, EC_ERR_NOMEM, "%s: out of memory", l->study->path);
+}
+
+/* ---- questions in study.db ------------------------------------------------------------------ */
+
+typedef enum { NOBODY, THIS_WORKER, OTHER_WORKER } holder;
+
+/* Who has a pending question about each candidate, and which have results. */
+typedef struct {
+    unsigned char *holder; /* [n_candidates] */
+    ec_numbers numbers;
+} answers;
+
+static void release_answers(answers *a) {
+    free(a->holder);
+    ec_numbers_release(&a->numbers);
+}
+
+static ec_status read_holders(answers *a, ec_loop *l) {
+    ec_study *study = l->study;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(
+        &row, &study->db, l->err,
+        "SELECT candidate, worker FROM question WHERE state = 'pending' AND expires > ?", "d",
+        ec_study_now());
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, l->err)) == EC_OK && more) {
+        const size_t i = ec_sheet_find_candidate(&study->declared.sheet, ec_column_text(row, 0));
+        if (i < ec_study_n_candidates(study))
+            a->holder[i] =
+                strcmp(ec_column_text(row, 1), l->worker) == 0 ? THIS_WORKER : OTHER_WORKER;
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+static ec_status read_answers(answers *a, ec_loop *l) {
+    *a = (answers){.holder = calloc(ec_study_n_candidates(l->study) + 1, 1)};
+    if (a->holder == NULL) return no_memory(l);
+    ec_status status = read_holders(a, l);
+    if (status == EC_OK) status = ec_study_read_all(&a->numbers, l->study, l->err);
+    return status;
+}
+
+/* Told, by a run or by hand: it has results, and nobody is asked for more. */
+static bool is_told(const answers *a, const ec_study *study, size_t i) {
+    return a->holder[i] == NOBODY && ec_numbers_observed(&a->numbers, ec_study_n_candidates(study),
+                                                         ec_study_n_benchmarks(study), i);
+}
+
+/* Leases candidate i to this worker, whose question it may be already; *ours is false when another
+ * worker has it. */
+static ec_status claim(bool *ours, ec_loop *l, size_t i) {
+    ec_study *study = l->study;
+    const char *name = study->candidates[i].name;
+    const double now = ec_study_now(), until = now + 3600.0 * study->declared.lease_hours;
+    int64_t event;
+    sqlite3_stmt *row;
+    ec_status status = ec_study_begin_change(&event, study, "run", l->worker, NULL, l->err);
+    if (status != EC_OK) return status;
+    status = ec_database_run(&study->db, l->err,
+                             "UPDATE question SET state = 'expired' WHERE state = 'pending' AND "
+                             "expires <= ?",
+                             "d", now);
+    if (status == EC_OK)
+        status = ec_database_prepare(
+            &row, &study->db, l->err,
+            "SELECT worker FROM question WHERE state = 'pending' AND candidate = ?", "t", name);
+    bool found = false;
+    if (status == EC_OK) {
+        status = ec_database_step(&found, &study->db, row, l->err);
+        *ours = status == EC_OK && (!found || strcmp(ec_column_text(row, 0), l->worker) == 0);
+        sqlite3_finalize(row);
+    }
+    if (status == EC_OK && *ours && found)
+        status = ec_database_run(&study->db, l->err,
+                                 "UPDATE question SET expires = ? WHERE state = 'pending' AND "
+                                 "candidate = ?",
+                                 "dt", until, name);
+    else if (status == EC_OK && *ours)
+        status = ec_database_run(
+            &study->db, l->err,
+            "INSERT INTO question (event, candidate, worker, expires, state, reason) VALUES (?, ?, "
+            "?, ?, 'pending', 'begun before')",
+            "ittd", event, name, l->worker, until);
+    return ec_database_end(&study->db, status, l->err);
+}
+
+void ec_loop_renew(ec_loop *l, size_t candidate) {
+    ec_study *study = l->study;
+    ec_database_run(&study->db, NULL,
+                    "UPDATE question SET expires = ? WHERE state = 'pending' AND candidate = ? AND "
+                    "worker = ?",
+                    "dtt", ec_study_now() + 3600.0 * study->declared.lease_hours,
+                    study->candidates[candidate].name, l->worker);
+}
+
+ec_status ec_loop_drop(ec_loop *l, size_t candidate) {
+    ec_study *study = l->study;
+    return ec_database_run(&study->db, l->err,
+                           "UPDATE question SET state = 'expired' WHERE state = 'pending' AND "
+                           "candidate = ? AND worker = ?",
+                           "tt", study->candidates[candidate].name, l->worker);
+}
+
+/* ---- survey --------------------------------------------------------------------------------- */
+
+void ec_survey_release(ec_survey *survey) {
+    free(survey->taken);
+    *survey = (ec_survey){0};
+}
+
+/* Those that are trained first: they lack the cheap part alone. Then in the order of study.yaml. */
+static void offer_to_resume(ec_survey *s, size_t i, bool trained) {
+    if (s->resume != EC_NO_CANDIDATE && s->resume_trained >= trained &&
+        (s->resume_trained > trained || s->resume < i))
+        return;
+    s->resume = i;
+    s->resume_trained = trained;
+}
+
+static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, size_t i,
+                                  const char *folder) {
+    ec_run_state state;
+    const ec_status status = ec_run_state_read(&state, folder, l->err);
+    if (status != EC_OK) return status;
+    s->hours += state.seconds * l->run->gpus / 3600.0;
+    if (i == EC_NO_CANDIDATE || state.n == 0) return EC_OK;
+    s->taken[i] = true;
+    if (state.gave_up) {
+        s->n_failed++;
+        return EC_OK;
+    }
+    s->n_begun++;
+    if (is_told(a, l->study, i))
+        s->n_told++;
+    else if (ec_run_is_locked(folder))
+        s->n_active++;
+    else if (a->holder[i] != OTHER_WORKER)
+        offer_to_resume(s, i, state.trained);
+    return EC_OK;
+}
+
+static ec_status survey_entry(ec_survey *s, ec_loop *l, const answers *a, const char *entry) {
+    char *name = ec_run_folder_candidate(entry);
+    if (name == NULL) return EC_OK; /* ".", "lock" is a file, what others put there */
+    const ec_sheet *sheet = &l->study->declared.sheet;
+    size_t i = ec_sheet_find_candidate(sheet, name);
+    if (i == sheet->n_candidates)
+        i = EC_NO_CANDIDATE; /* renamed: its hours are spent all the same */
+    ec_text folder = {0};
+    ec_text_format(&folder, "%s/%s", l->runs, entry);
+    const ec_status status =
+        folder.failed ? no_memory(l) : survey_candidate(s, l, a, i, folder.data);
+    ec_text_release(&folder);
+    free(name);
+    return status;
+}
+
+ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
+    *out = (ec_survey){.resume = EC_NO_CANDIDATE,
+                       .taken = calloc(ec_study_n_candidates(l->study) + 1, sizeof *out->taken)};
+    if (out->taken == NULL) return no_memory(l);
+    answers a;
+    ec_status status = read_answers(&a, l);
+    DIR *entries = status == EC_OK ? opendir(l->runs) : NULL;
+    if (status == EC_OK && entries == NULL && errno != ENOENT)
+        status = ec_fail(l->err, EC_ERR_IO, "%s: cannot list: %s", l->runs, strerror(errno));
+    for (const struct dirent *e;
+         status == EC_OK && entries != NULL && (e = readdir(entries)) != NULL;)
+        if (e->d_type != DT_REG) status = survey_entry(out, l, &a, e->d_name);
+    if (entries != NULL) closedir(entries);
+    release_answers(&a);
+    l->sum.n_finetuned = out->n_told;
+    l->sum.n_failed = out->n_failed;
+    l->sum.hours_spent = out->hours;
+    return status;
+}
+
+/* ---- choosing ------------------------------------------------------------------------------- */
+
+void ec_loop_job_release(ec_loop_job *job) {
+    ec_run_unlock(job->lock);
+    free(job->folder);
+    *job = (ec_loop_job){.lock = -1};
+}
+
+static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) EC_PRINTF(3, 4);
+static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) {
+    va_list args;
+    va_start(args, format);
+    l->sum.stop = why;
+    vsnprintf(l->sum.why, sizeof l->sum.why, format, args);
+    va_end(args);
+}
+
+/* Whether a budget keeps us from beginning another candidate; says so. */
+static bool is_used(ec_loop *l, const ec_survey *s) {
+    if (s->n_begun >= l->n_finetunes)
+        stop(l, EC_LOOP_BUDGET_FINETUNES, "the budget of %zu finetunes is used: %zu done",
+             l->n_finetunes, s->n_told);
+    else if (s->hours >= l->budget_hours)
+        stop(l, EC_LOOP_BUDGET_HOURS, "the budget of %g GPU-hours is used: %.4g spent",
+             l->budget_hours, s->hours);
+    else
+        return false;
+    return true;
+}
+
+/* Candidates whose declared cost does not fit the hours that are left are not asked for. Those of
+ * unknown cost are: what they take is known afterwards. */
+static size_t leave_out_the_dear(ec_survey *s, const ec_loop *l) {
+    size_t n = 0;
+    for (size_t i = 0; i < ec_study_n_candidates(l->study); i++) {
+        if (s->taken[i] || !(l->study->candidates[i].cost > l->budget_hours - s->hours)) continue;
+        s->taken[i] = true;
+        n++;
+    }
+    return n;
+}
+
+static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, bool peek) {
+    const size_t n_dear = leave_out_the_dear(s, l);
+    const ec_ask_options options = {.worker = l->worker, .exclude = s->taken, .peek = peek};
+    ec_question question;
+    size_t n;
+    ec_error why = {0};
+    const ec_status status = ec_study_ask(&question, &n, l->study, &options, &why);
+    if (status == EC_OK) {
+        *out = EC_PICK_JOB;
+        job->candidate = question.candidate;
+        snprintf(job->reason, sizeof job->reason, "%s", question.reason);
+        return EC_OK;
+    }
+    if (status != EC_ERR_NOT_FOUND) return ec_fail(l->err, status, "%s", why.message);
+    *out = s->n_active > 0 ? EC_PICK_WAIT : EC_PICK_STOP;
+    if (n_dear > 0)
+        stop(l, EC_LOOP_BUDGET_HOURS,
+             "candidates left: %zu, none of which fits what is left of %g GPU-hours (%.4g spent)",
+             n_dear, l->budget_hours, s->hours);
+    else
+        stop(l, EC_LOOP_ALL_DONE, "nothing is left to finetune: %zu done, %zu failed, of %zu",
+             s->n_told, s->n_failed, ec_study_n_candidates(l->study));
+    return EC_OK;
+}
+
+static ec_status decide(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, bool peek) {
+    if (s->resume != EC_NO_CANDIDATE && (s->resume_trained || s->hours < l->budget_hours)) {
+        *out = EC_PICK_JOB;
+        job->candidate = s->resume;
+        job->resumed = true;
+        snprintf(job->reason, sizeof job->reason, "%s before, not %s",
+                 s->resume_trained ? "trained" : "begun", s->resume_trained ? "told" : "finished");
+        return EC_OK;
+    }
+    if (!is_used(l, s)) return ask(out, job, l, s, peek);
+    *out = s->n_active > 0 ? EC_PICK_WAIT : EC_PICK_STOP;
+    return EC_OK;
+}
+
+/* Locks, leases and begins what was decided on. Another process cannot, since we hold the lock of
+ * them all; but a command that was left behind may hold it still: then we wait. */
+static ec_status take(ec_pick *out, ec_loop_job *job, ec_loop *l) {
+    ec_status status = ec_run_lock(&job->lock, job->folder, false, l->err);
+    if (status == EC_OK && job->lock < 0) *out = EC_PICK_WAIT;
+    if (status != EC_OK || job->lock < 0) return status;
+    bool ours = true;
+    if (job->resumed) status = claim(&ours, l, job->candidate);
+    if (status == EC_OK && !ours) *out = EC_PICK_WAIT; /* asked for just now */
+    if (status == EC_OK && ours) status = ec_run_state_read(&job->state, job->folder, l->err);
+    if (status == EC_OK && ours && job->state.n == 0)
+        status = ec_run_begin_attempt(&job->state, job->folder, l->err);
+    return status;
+}
+
+static ec_status choose(ec_pick *out, ec_loop_job *job, ec_loop *l, bool peek) {
+    *out = EC_PICK_STOP;
+    *job = (ec_loop_job){.lock = -1};
+    ec_survey survey;
+    ec_status status = ec_loop_survey(&survey, l);
+    if (status == EC_OK) status = decide(out, job, l, &survey, peek);
+    ec_survey_release(&survey);
+    if (status == EC_OK && *out == EC_PICK_JOB)
+        status = ec_loop_folder_of(&job->folder, l, job->candidate);
+    if (status == EC_OK && *out == EC_PICK_JOB)
+        status = peek ? ec_run_state_read(&job->state, job->folder, l->err) : take(out, job, l);
+    if (status != EC_OK || *out != EC_PICK_JOB) ec_loop_job_release(job);
+    return status;
+}
+
+ec_status ec_loop_pick(ec_pick *out, ec_loop_job *job, ec_loop *l) {
+    int lock;
+    ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
+    if (status != EC_OK) return status;
+    status = choose(out, job, l, false);
+    ec_run_unlock(lock);
+    return status;
+}
+
+ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l) {
+    return choose(out, job, l, true);
+}
+
+/* ---- what was given up ---------------------------------------------------------------------- */
+
+static ec_status retry(ec_loop *l, size_t i) {
+    char *folder;
+    ec_run_state state;
+    ec_status status = ec_loop_folder_of(&folder, l, i);
+    if (status != EC_OK) return status;
+    status = ec_run_state_read(&state, folder, l->err);
+    if (status == EC_OK && state.gave_up) {
+        status = ec_run_begin_anew(folder, l->err);
+        if (status == EC_OK) ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before; begun again");
+    }
+    free(folder);
+    return status;
+}
+
+ec_status ec_loop_retry_failed(ec_loop *l) {
+    int lock;
+    ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
+    for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++)
+        status = retry(l, i);
+    ec_run_unlock(lock);
+    return status;
+}

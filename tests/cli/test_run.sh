@@ -1,0 +1,377 @@
+#!/bin/bash
+# The whole loop with a scripted trainer: from nothing to a report; failures, time limits, kill -9,
+# Ctrl-C, several processes on one study.
+. "${0%/*}/common.sh" "$@"
+need jq flock
+
+# make_study NAME [LINE...]: four candidates, two benchmarks, the lines under run:
+make_study() {
+    local folder=$1
+    shift
+    mkdir -p "$folder"
+    {
+        echo "run:"
+        printf '  %s\n' 'train: sh train.sh {candidate} {out}' 'evaluate: sh evaluate.sh {candidate} {out}' "$@"
+        echo "benchmarks: [{name: MME}, {name: MMBench, range: [0, 100]}]"
+        echo "candidates:"
+        echo "  - {name: \"it's a name\", A: .9, C: 10}"
+        echo "  - {name: b/c, A: .5, C: 24}"
+        echo "  - {name: d, A: .3, C: 5}"
+        echo "  - {name: e, A: .7, C: 15}"
+    } >"$folder/study.yaml"
+    # Each training leaves a line in the file "trained", so that none happens twice unseen.
+    cat >"$folder/train.sh" <<'SH'
+echo "$1" >>trained
+echo "training $1"
+echo model >"$2/model"
+SH
+    cat >"$folder/evaluate.sh" <<'SH'
+echo "$1" >>evaluated
+[ -f "$2/model" ] || exit 9
+echo "evaluating" >&2
+echo "MME=1$(printf %s "$1" | wc -c)"
+echo "mmbench=$(printf %s "$1" | wc -c)"
+SH
+}
+
+# times N FILE: the file has so many lines
+times() {
+    n_checks=$((n_checks + 1))
+    [[ $(cat "$2" 2>/dev/null | wc -l) -eq $1 ]] || fail "$ran: $2 has $(cat "$2" | wc -l) lines, expected $1: $(tr '\n' ' ' <"$2")"
+}
+
+# until_there FILE: waits for the file, half a minute at most
+until_there() {
+    local i
+    for ((i = 0; i < 300; i++)); do
+        [[ -e $1 ]] && return
+        sleep 0.1
+    done
+    fail "no $1 after 30 s"
+}
+
+# --- the whole loop ---------------------------------------------------------------------------
+
+make_study s 'finetunes: 3' 'gpus: 4'
+run 0 run s --dry-run
+prints "train     sh train.sh"
+prints "0 finetuned of 3"
+first=$(head -1 out)
+first=${first%, attempt 1}
+check "a dry run makes nothing" test ! -e s/runs
+run 0 run s --dry-run --json
+json '.candidate == $first and .attempt == 1 and (.train | startswith("sh train.sh ")) and .finetunes == 3' --arg first "$first"
+
+run 0 run s
+prints "3 finetuned"
+prints "report: s/report.html"
+check "the report is there" grep -q Vega s/report.html
+says "$first is next"
+check "the dry run had said which is first" test "$(head -1 s/trained)" = "$first"
+times 3 s/trained
+check "the logs are kept" grep -rq "training it's a name" "s/runs/it's a name/1/train.log"
+check "a name is one folder" test -s s/runs/b%2Fc/1/evaluate.out
+run 0 study show s --history --json
+json '[.history[] | select(.benchmark == "MME")] | length == 3'
+json '.history | all(.worker == "run" and (.source | test("^runs/.*/1/evaluate.out$")))'
+run 0 study export s --format json
+json '[.candidates[] | select(.hours > 0)] | length == 3'
+
+# Again: nothing to do, and the same ranking.
+run 0 run s --json
+json '.stop == "finetunes" and .told == [] and .n_finetuned == 3 and (.ranking | length) == 4 and .hours_spent > 0'
+times 3 s/trained
+run 0 run s --finetunes 10 --no-report --json
+json '.stop == "done" and (.told | length) == 1 and .n_finetuned == 4 and .report == null'
+times 4 s/trained
+run 0 run s --dry-run
+prints "nothing to finetune: the budget of 3 finetunes is used: 4 done"
+
+# Hours are those of the clock times gpus; a budget of hours ends the loop too.
+make_study hours 'gpus: 3600'
+echo 'sleep .3' >>hours/train.sh
+run 0 run hours --budget 0.5 --json
+json '.stop == "hours" and (.told | length) as $n | $n == 2 and (.told[0].hours | . >= 0.3 and . < 30)'
+
+# A candidate that costs more than what is left is not begun.
+make_study dear
+sed -i 's/C: 24}/C: 24, cost: 50}/; s/C: 15}/C: 15, cost: 60}/' dear/study.yaml
+run 0 run dear --budget 20 --json
+json '.stop == "hours" and ([.told[].name] | sort) == ["d", "it'\''s a name"] and (.why | test("candidates left: 2"))'
+
+# --- failures ---------------------------------------------------------------------------------
+
+# The first training of e fails once; the retry is attempt 2.
+make_study retry 'retries: 1'
+cat >>retry/train.sh <<'SH'
+[ "$1" != e ] || [ -e e.failed ] || { touch e.failed; echo "no GPU"; exit 3; }
+SH
+run 0 run retry
+says "e, attempt 1 failed: the training exited with status 3; its log ends with 'no GPU'"
+check "the retry is another attempt" test -s retry/runs/e/2/train.log
+times 5 retry/trained
+times 4 retry/evaluated
+
+# An evaluation that fails is repeated without training again.
+make_study reevaluate 'retries: 1'
+sed -i '2i [ "$1" != e ] || [ -e e.failed ] || { touch e.failed; echo broken >\&2; exit 1; }' reevaluate/evaluate.sh
+run 0 run reevaluate
+says "the evaluation exited with status 1; its log ends with 'broken'"
+times 4 reevaluate/trained
+times 5 reevaluate/evaluated
+
+# After its retries a candidate is left out, the others go on, and --retry-failed brings it back.
+make_study gone 'retries: 1'
+echo '[ "$1" != e ] || [ -e well ] || exit 7' >>gone/train.sh
+run 4 run gone --json
+json '.stop == "done" and (.told | length) == 3 and .given_up == [.given_up[0]] and .given_up[0].name == "e" and
+      .given_up[0].attempts == 2 and (.given_up[0].why | test("status 7")) and .n_failed == 1'
+times 5 gone/trained
+run 0 run gone
+says "left out because they failed before: 1;"
+times 5 gone/trained
+touch gone/well
+run 0 run gone --retry-failed --json
+json '[.told[] | [.name, .attempt]] == [["e", 3]] and .n_failed == 0'
+times 6 gone/trained
+
+# Three in a row: it is the command.
+make_study broken
+echo 'exit 1' >>broken/train.sh
+run 4 run broken --json
+json '.stop == "failing" and (.given_up | length) == 3'
+times 3 broken/trained
+
+# A command that takes too long is stopped, with what it started.
+make_study slow 'train_timeout_hours: 0.0001'
+echo '[ "$1" != e ] || { sleep 300 & echo $! >sleeper; wait; }' >>slow/train.sh
+run 4 run slow
+says "e: training was stopped at its time limit"
+check "what it started is gone" bash -c '! kill -0 "$(cat slow/sleeper)" 2>/dev/null'
+check "the others are done" test -e slow/runs/d/1/evaluate.end
+
+# --- results ----------------------------------------------------------------------------------
+
+# A misspelt benchmark is an error that names the right one. Once corrected, nothing is run again.
+make_study spelling
+sed -i 's/MME=/MNE=/' spelling/evaluate.sh
+run 4 run spelling
+says "no benchmark 'MNE'; did you mean 'MME'?"
+times 3 spelling/trained
+sed -i 's/MNE=/MME=/' spelling/evaluate.sh
+run 0 run spelling --retry-failed
+says "did you mean 'MME'?" # of the evaluation before, which is read first
+times 4 spelling/trained
+times 7 spelling/evaluated
+make_study later
+sed -i 's/^echo "MME=/echo "POPE=/' later/evaluate.sh
+run 4 run later
+sed -i 's/{name: MME}/{name: MME}, {name: POPE}/' later/study.yaml
+run 0 run later --retry-failed
+times 4 later/trained
+times 4 later/evaluated
+
+# Outside its range, or nothing at all.
+make_study range
+sed -i 's/^echo "mmbench=.*/echo mmbench=101/' range/evaluate.sh
+run 4 run range --finetunes 1
+says "101 is outside the range [0, 100]"
+make_study nothing
+sed -i '/^echo "/d' nothing/evaluate.sh
+run 4 run nothing --finetunes 1
+says "no line BENCHMARK=VALUE"
+make_study some
+sed -i '/mmbench=/d' some/evaluate.sh
+run 0 run some --finetunes 1
+says "the evaluation has no result for MMBench"
+
+# A results file of lmms-eval, named on standard output or declared.
+cat >results.json <<'JSON'
+{"results": {"mme": {"alias": "mme", "mme_perception_score,none": 1502.5, "mme_perception_score_stderr,none": "N/A"},
+             "mmbench_en_dev": {"gpt_eval_score,none": 64.25, "acc_stderr,none": NaN}}}
+JSON
+make_study named
+cp results.json named/
+echo 'cp results.json "$2/r.json"; echo "$2/r.json"' >named/evaluate.sh
+run 0 run named --finetunes 1
+says "MMBench 64.25"
+make_study declared 'results: "{attempt}/*_results.json"'
+cp results.json declared/
+echo 'cp results.json "$EYECHART_ATTEMPT/20240101_results.json"' >declared/evaluate.sh
+run 0 run declared --finetunes 1
+says "MME 1502.5"
+make_study missing 'results: "{out}/results.json"'
+run 4 run missing --finetunes 1
+says "the evaluation left no "
+make_study stale 'results: results.json'
+cp results.json stale/
+touch -d '1 hour ago' stale/results.json
+run 4 run stale --finetunes 1
+says "results.json is older than the evaluation"
+
+# The same file by hand.
+make_study hand
+run 0 tell hand e --results results.json
+prints "MMBench 64.25"
+run 0 tell hand d --results results.json mme=3 --json
+json '[.recorded[] | [.benchmark, .value]] | sort == [["MMBench", 64.25], ["MME", 3]]'
+run 0 study show hand --history --json
+json '.history[0].source == "results.json"'
+echo '{"results": {"gqa": {"exact_match,none": 0.5}}}' >other.json
+run 3 tell hand e --results other.json
+says "it has the tasks gqa"
+head -c 100 results.json >cut.json
+run 3 tell hand e --results cut.json
+says "not JSON"
+run 3 tell hand e --results nowhere.json
+run 2 tell hand e
+says "--results"
+
+# --- what is wrong with the commands is said before anything is asked -------------------------
+
+make_study quotes
+sed -i 's/train: .*/train: "sh train.sh \\"{candidate}\\" {out}"/' quotes/study.yaml
+run 3 run quotes
+says "{candidate} stands inside quotes"
+sed -i 's/train: .*/train: sh train.sh {candidat} {out}/' quotes/study.yaml
+run 3 run quotes
+says "did you mean {candidate}?"
+sed -i '/train: /d' quotes/study.yaml
+run 3 run quotes
+says "add 'train: COMMAND' under 'run:'"
+run 0 study show quotes --json
+json 'all(.candidates[]; .pending == false)'
+run 3 run paper-2024
+says "built in"
+
+# --- killed, interrupted ----------------------------------------------------------------------
+
+# hold SCRIPT: while the file "hold" is there the command announces itself in "held" and waits
+hold() {
+    echo 'while [ -e hold ]; do echo $$ >held.tmp; mv held.tmp held; sleep .1; done' >>"$1"
+}
+
+# start STUDY ARGUMENT...: runs in the background, until its command waits
+start() {
+    local study=$1
+    shift
+    touch "$study/hold"
+    "$EYECHART" run "$study" "$@" >"$study/bg.out" 2>"$study/bg.err" </dev/null &
+    background=$!
+    until_there "$study/held"
+}
+
+# gone PID: within half a minute
+gone() {
+    local i
+    for ((i = 0; i < 300; i++)); do
+        kill -0 "$1" 2>/dev/null || return 0
+        sleep 0.1
+    done
+    return 1
+}
+
+# released FOLDER: waits until nobody is at work there, not even to end what was left behind
+released() {
+    flock -w 30 "$1/.lock" true || fail "$1 is still locked"
+}
+
+# kill -9 in the middle of a training: the command goes too, and the next run begins attempt 2.
+make_study killed 'finetunes: 2'
+hold killed/train.sh
+start killed
+kill -9 "$background"
+wait "$background" 2>/dev/null
+check "the training dies with the run" gone "$(cat killed/held)"
+rm killed/hold
+which=$(cat killed/trained)
+released "killed/runs/${which//\//%2F}"
+run 0 run killed --dry-run
+prints "$which, attempt 2 (begun before)"
+run 0 run killed
+says "$which goes on: begun before"
+times 3 killed/trained
+check "the killed one first" test "$(sed -n 2p killed/trained)" = "$which"
+check "its end is known" grep -q "^stopped" "killed/runs/${which//\//%2F}/1/train.end"
+
+# kill -9 in the middle of an evaluation: what is trained is not trained again.
+make_study evaluating 'finetunes: 2'
+hold evaluating/evaluate.sh
+start evaluating
+kill -9 "$background"
+wait "$background" 2>/dev/null
+check "the evaluation dies with the run" gone "$(cat evaluating/held)"
+rm evaluating/hold
+which=$(cat evaluating/trained)
+released "evaluating/runs/${which//\//%2F}"
+run 0 run evaluating --dry-run
+prints "train     (done)"
+run 0 run evaluating
+times 2 evaluating/trained
+times 3 evaluating/evaluated
+
+# Ctrl-C, and SIGTERM of a batch system: the command is told, the status is 130, the lease stays.
+for signal in INT TERM; do
+    make_study "stop$signal" 'finetunes: 1'
+    echo 'trap "echo told >told; exit 1" TERM' >"stop$signal/first.sh"
+    cat "stop$signal/train.sh" >>"stop$signal/first.sh"
+    mv "stop$signal/first.sh" "stop$signal/train.sh"
+    hold "stop$signal/train.sh"
+    start "stop$signal"
+    kill -s $signal "$background"
+    wait "$background"
+    check "status 130 after SIG$signal" test $? -eq 130
+    check "the command was told" test -e "stop$signal/told"
+    check "it says how to go on" grep -q "goes on" "stop$signal/bg.err"
+    check "nothing on standard output" test ! -s "stop$signal/bg.out"
+    rm "stop$signal/hold"
+    run 0 run "stop$signal" --json
+    json '.told | length == 1 and .[0].attempt == 2'
+    times 2 "stop$signal/trained"
+done
+
+# --- several at once --------------------------------------------------------------------------
+
+# Four processes share four candidates, and each ends with the complete ranking.
+make_study shared
+echo 'sleep .5' >>shared/train.sh
+for i in 1 2 3 4; do
+    "$EYECHART" run shared --json --no-report >shared/out.$i 2>shared/err.$i </dev/null &
+    pids[i]=$!
+done
+for i in 1 2 3 4; do
+    wait "${pids[i]}"
+    check "process $i ends well" test $? -eq 0
+    check "process $i sees all" jq -e '.n_finetuned == 4' "shared/out.$i"
+done
+times 4 shared/trained
+check "none is trained twice" test "$(sort -u shared/trained | wc -l)" -eq 4
+check "each is told once" test "$(jq -s '[.[].told[].name] | (length == 4) and (unique | length == 4)' shared/out.?)" = true
+
+# The budget is the study's, not each process's.
+make_study budget 'finetunes: 2'
+echo 'sleep .5' >>budget/train.sh
+for i in 1 2 3; do
+    "$EYECHART" run budget --worker "w$i" --no-report >/dev/null 2>&1 </dev/null &
+    pids[i]=$!
+done
+for i in 1 2 3; do wait "${pids[i]}"; done
+times 2 budget/trained
+
+# A process that waits takes over from one that is killed.
+make_study over 'finetunes: 1'
+hold over/train.sh
+start over
+"$EYECHART" run over --json --no-report >over/out 2>over/err </dev/null &
+other=$!
+sleep 0.5
+rm over/hold over/held
+touch over/hold
+kill -9 "$background"
+wait "$background" 2>/dev/null
+until_there over/held
+rm over/hold
+wait "$other"
+check "the one that waited ends well" test $? -eq 0
+check "and trained" jq -e '.told | length == 1 and .[0].attempt == 2' over/out
+finish

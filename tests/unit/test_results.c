@@ -1,0 +1,529 @@
+/* The promises of study/results.h and of loop_command.h: what an evaluation may say, and what a
+ * command becomes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <stdlib.h>
+
+#include "folder.h"
+#include "study/loop_command.h"
+#include "study/loop_files.h"
+#include "study/results.h"
+
+static const char study_yaml[] =
+    "benchmarks:\n"
+    "  - {name: MMBench}\n  - {name: MME}\n  - {name: OKVQA}\n  - {name: SEED-Bench}\n"
+    "  - {name: MMMU}\n  - {name: TextVQA}\n  - {name: VizWiz}\n  - {name: ScienceQA}\n"
+    "  - {name: POPE, result: 'pope.pope_accuracy * 100'}\n"
+    "  - {name: my score, result: 'mmmu_val.mmmu_acc'}\n"
+    "  - {name: free}\n"
+    "candidates: []\n";
+enum { MMBENCH, MME, OKVQA, SEED, MMMU, TEXTVQA, VIZWIZ, SCIENCEQA, POPE, MY_SCORE, FREE, N };
+
+typedef struct {
+    ec_declaration declared;
+    ec_result items[N];
+    ec_results results;
+    ec_error err;
+} fixture;
+
+static int set_up(void **state) {
+    fixture *f = calloc(1, sizeof *f);
+    f->results.items = f->items;
+    *state = f;
+    const ec_status status =
+        ec_declaration_read(&f->declared, "study.yaml", study_yaml, sizeof study_yaml - 1, &f->err);
+    if (status != EC_OK) print_error("%s\n", f->err.message);
+    return status == EC_OK ? 0 : -1;
+}
+
+static int tear_down(void **state) {
+    fixture *f = *state;
+    ec_declaration_release(&f->declared);
+    free(f);
+    return 0;
+}
+
+static ec_status read_lines(fixture *f, const char *text) {
+    f->results.n = 0;
+    return ec_results_read_lines(&f->results, &f->declared, "out", text, strlen(text), NULL,
+                                 &f->err);
+}
+
+static ec_status read_json(fixture *f, const char *text) {
+    f->results.n = 0;
+    return ec_results_read_json(&f->results, &f->declared, "r.json", text, strlen(text), &f->err);
+}
+
+/* Fails unless exactly these were found, in any order. */
+static void assert_found(const fixture *f, const ec_result *expected, size_t n) {
+    assert_int_equal(f->results.n, n);
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < n && f->items[k].benchmark != expected[i].benchmark) k++;
+        assert_true(k < n);
+        if (f->items[k].value != expected[i].value)
+            fail_msg("benchmark %zu: %.17g, expected %.17g", expected[i].benchmark,
+                     f->items[k].value, expected[i].value);
+    }
+}
+#define ASSERT_FOUND(f, ...)                                                                       \
+    assert_found(f, (const ec_result[]){__VA_ARGS__},                                              \
+                 sizeof((const ec_result[]){__VA_ARGS__}) / sizeof(ec_result))
+
+static void assert_says(const fixture *f, const char *words) {
+    if (strstr(f->err.message, words) == NULL) fail_msg("no '%s' in '%s'", words, f->err.message);
+}
+
+/* ---- lines ---------------------------------------------------------------------------------- */
+
+static void lines_are_results_where_they_say_so(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_lines(f, "loading model\nMME=1502.7\n  mmbench = 64.26 \r\n"
+                                   "accuracy: 3, step=12\nfoo=bar\n\n=3\nMME\nokvqa=5.3e1"),
+                     EC_OK);
+    ASSERT_FOUND(f, {MME, 1502.7}, {MMBENCH, 64.26}, {OKVQA, 53.0});
+}
+
+static void the_last_value_of_a_benchmark_wins(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_lines(f, "MME=1\nmme=2\nMMBench=9\nMME=3\n"), EC_OK);
+    ASSERT_FOUND(f, {MME, 3.0}, {MMBENCH, 9.0});
+}
+
+/* A bar that rewrites its line on a terminal ends it with a carriage return. */
+static void a_carriage_return_ends_a_line(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_lines(f, "10 %\r100 %\rMME=7\rdone\n"), EC_OK);
+    ASSERT_FOUND(f, {MME, 7.0});
+}
+
+static void a_name_with_blanks_is_a_name(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_lines(f, "my score=3\n"), EC_OK);
+    ASSERT_FOUND(f, {MY_SCORE, 3.0});
+}
+
+/* A result that would be lost is an error; what is clearly none is not. */
+static void an_unknown_benchmark_is_named_with_its_line_and_the_nearest(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_lines(f, "MME=1\nTextVQ=3\n"), EC_ERR_FORMAT);
+    assert_says(f, "out:2: no benchmark 'TextVQ'; did you mean 'TextVQA'?");
+    assert_int_equal(read_lines(f, "batch_size=16\n"), EC_ERR_FORMAT);
+    assert_says(f, "print what is no result differently");
+    assert_int_equal(read_lines(f, "TextVQ=nan\n"), EC_ERR_FORMAT);
+    assert_int_equal(read_lines(f, "step 3: loss=0.3\nlr: x=4\n(a=3\n"), EC_OK);
+    assert_int_equal(f->results.n, 0);
+}
+
+static void a_value_that_is_no_number_is_an_error(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_lines(f, "MME=abc\n"), EC_ERR_FORMAT);
+    assert_says(f, "out:1: MME: 'abc' is not a number");
+    assert_int_equal(read_lines(f, "\nMME=nan\n"), EC_ERR_FORMAT);
+    assert_says(f, "out:2: MME: 'nan' is not a finite number");
+    assert_int_equal(read_lines(f, "MME=\n"), EC_ERR_FORMAT);
+}
+
+static void zero_bytes_and_endless_lines_are_no_results(void **state) {
+    fixture *f = *state;
+    static const char bytes[] = "MM\0E=1\nMME=2\0\nMMBench=5\n";
+    f->results.n = 0;
+    assert_int_equal(ec_results_read_lines(&f->results, &f->declared, "out", bytes,
+                                           sizeof bytes - 1, NULL, &f->err),
+                     EC_OK);
+    ASSERT_FOUND(f, {MMBENCH, 5.0});
+    char *endless = malloc(EC_RESULTS_MAX_LINE_BYTES + 20);
+    memset(endless, ' ', EC_RESULTS_MAX_LINE_BYTES + 20);
+    memcpy(endless + EC_RESULTS_MAX_LINE_BYTES + 10, "MME=1\n\n", 8);
+    assert_int_equal(read_lines(f, endless), EC_OK);
+    assert_int_equal(f->results.n, 0);
+    free(endless);
+}
+
+static void a_line_may_name_a_results_file(void **state) {
+    fixture *f = *state;
+    char folder[FOLDER_SIZE], text[3 * FOLDER_SIZE];
+    folder_make(folder);
+    folder_write(folder_join(folder, "r.json"), "{\"results\": {\"mmmu_val\": {\"mmmu_acc,none\": "
+                                                "0.352}}}");
+    snprintf(text, sizeof text, "MME=3\nno/such.json\nr.json\n");
+    f->results.n = 0;
+    assert_int_equal(ec_results_read_lines(&f->results, &f->declared, "out", text, strlen(text),
+                                           folder, &f->err),
+                     EC_OK);
+    ASSERT_FOUND(f, {MME, 3.0}, {MMMU, 100.0 * .352}, {MY_SCORE, 100.0 * .352});
+    snprintf(text, sizeof text, "%s/r.json", folder);
+    assert_int_equal(read_lines(f, text), EC_OK);
+    assert_int_equal(f->results.n, 2);
+    folder_remove(folder);
+}
+
+/* ---- results files -------------------------------------------------------------------------- */
+
+/* Tasks, metrics and units as lmms-eval has them, for the eight benchmarks of the paper. */
+static void the_papers_benchmarks_are_found_by_name(void **state) {
+    fixture *f = *state;
+    assert_int_equal(
+        read_json(f, "{\"results\": {"
+                     "\"mmbench_en_dev\": {\"gpt_eval_score,none\": 64.25, \"alias\": \"x\","
+                     "  \"gpt_eval_score_stderr,none\": \"N/A\", \"submission,none\": null},"
+                     "\"mme\": {\"mme_cognition_score,none\": 300.0,"
+                     "  \"mme_percetion_score,none\": 1502.5},"
+                     "\"ok_vqa\": {\" \": \" \", \"alias\": \"ok_vqa\"},"
+                     "\"ok_vqa_val2014\": {\"exact_match,none\": 0.5,"
+                     "  \"exact_match_stderr,none\": 0.007},"
+                     "\"seedbench\": {\"seed_image,none\": 0.75, \"seed_all,none\": 0.6},"
+                     "\"mmmu_val\": {\"mmmu_acc,none\": 0.25},"
+                     "\"textvqa_val\": {\"exact_match,none\": 0.125},"
+                     "\"vizwiz_vqa_val\": {\"exact_match,none\": 0.375},"
+                     "\"scienceqa_img\": {\"exact_match,none\": 0.625},"
+                     "\"pope\": {\"pope_accuracy,none\": 0.875}},"
+                     "\"configs\": {\"mme\": [1, {}]}}"),
+        EC_OK);
+    ASSERT_FOUND(f, {MMBENCH, 64.25}, {MME, 1502.5}, {OKVQA, 50.0}, {SEED, 75.0}, {MMMU, 25.0},
+                 {TEXTVQA, 12.5}, {VIZWIZ, 37.5}, {SCIENCEQA, 62.5}, {POPE, 87.5},
+                 {MY_SCORE, 25.0});
+}
+
+static void the_metric_may_be_under_another_filter_or_none(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_json(f, "{\"results\": {\"mme\": {\"mme_perception_score\": 1}}}"),
+                     EC_OK);
+    ASSERT_FOUND(f, {MME, 1.0});
+    assert_int_equal(read_json(f, "{\"results\": {\"pope\": {\"pope_accuracy,flexible\": 0.5}}}"),
+                     EC_OK);
+    ASSERT_FOUND(f, {POPE, 50.0});
+    assert_int_equal(read_json(f, "{\"results\": {\"pope\": {\"pope_accuracy,a\": 0.5, "
+                                  "\"pope_accuracy,none\": 0.25, \"pope_accuracy,z\": 1}}}"),
+                     EC_OK);
+    ASSERT_FOUND(f, {POPE, 25.0});
+    assert_int_equal(
+        read_json(
+            f, "{\"results\": {\"pope\": {\"pope_accuracy,a\": 0.5, \"pope_accuracy,b\": 0.25}}}"),
+        EC_ERR_FORMAT);
+    assert_says(f, "several filters");
+}
+
+static void python_writes_what_json_does_not_know(void **state) {
+    fixture *f = *state;
+    assert_int_equal(read_json(f,
+                               "{\"results\": {\"mme\": {\"a\": NaN, \"b\": -Infinity, "
+                               "\"NaN \\\" NaN\": Infinity, \"mme_perception_score,none\": -1}}}"),
+                     EC_OK);
+    ASSERT_FOUND(f, {MME, -1.0});
+    assert_int_equal(read_json(f, "{\"results\": {\"mme\": {\"mme_perception_score,none\": NaN}}}"),
+                     EC_ERR_FORMAT);
+    assert_says(f, "r.json: results of 'mme': 'mme_perception_score' is not a finite number");
+}
+
+static void a_file_that_is_no_results_file_is_refused(void **state) {
+    fixture *f = *state;
+    static const struct {
+        const char *text, *words;
+    } cases[] = {
+        {"", "not JSON"},
+        {"{\"results\": ", "r.json:1: not JSON"},
+        {"[]", "not a results file of lmms-eval"},
+        {"3", "not a results file"},
+        {"{\"result\": {}}", "not a results file"},
+        {"{\"results\": []}", "not a results file"},
+        {"{\"results\": {\"mme\": 3}}", "results of 'mme' are not an object"},
+        {"{\"results\": {}}", "none of the study's benchmarks; it has the tasks (none)"},
+        {"{\"results\": {\"gqa\": {\"exact_match,none\": 0.5}}}", "it has the tasks gqa"},
+        {"{\"results\": {\"mme\": {\"mme_perception_score,none\": \"12\"}}}",
+         "not a finite number"},
+        {"{\"results\": {\"mme\": {\"mme_perception_score,none\": 1e999}}}", "not JSON"},
+        {"{\"results\": {\"mme\": {}, \"mme\": {}}}", "duplicate"},
+        {"{\"results\": {\"pope\": {\"pope_f1,none\": 1}}}",
+         "'pope' has no 'pope_accuracy', which 'result:' in study.yaml names; it has pope_f1,none"},
+        {"{\"results\": {\"mm\\u0000e\": {}}}", "not JSON"},
+        {"{\"results\": {\"\xff\": {}}}", "not JSON"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        assert_int_equal(read_json(f, cases[i].text), EC_ERR_FORMAT);
+        assert_int_equal(f->results.n, 0);
+        assert_says(f, cases[i].words);
+    }
+}
+
+/* jansson limits its depth; this would be a stack overflow without. */
+static void deep_nesting_is_refused(void **state) {
+    fixture *f = *state;
+    enum { DEPTH = 200000 };
+    char *deep = malloc(DEPTH + 1);
+    memset(deep, '[', DEPTH);
+    deep[DEPTH] = '\0';
+    assert_int_equal(read_json(f, deep), EC_ERR_FORMAT);
+    free(deep);
+}
+
+static void a_key_of_a_result_is_checked(void **state) {
+    (void)state;
+    static const char *const wrong[] = {"",    "mme",       ".a",      "a.",         "a b.c",
+                                        "a.*", "a.b * x",   "a.b *",   "a.b * 0",    "a.b * nan",
+                                        "*3",  "a.b c * 3", "a.b*1*2", "a.b * 1e999"};
+    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
+        if (ec_result_key_fault(wrong[i]) == NULL) fail_msg("'%s' is taken", wrong[i]);
+    assert_null(ec_result_key_fault("a.b"));
+    assert_null(ec_result_key_fault("mmmu_pro_4.2.acc,none*-.5"));
+}
+
+static void tasks_are_those_that_lmms_eval_knows(void **state) {
+    const fixture *f = *state;
+    ec_text text = {0};
+    for (size_t b = 0; b < N; b++) {
+        ec_results_add_task(&text, &f->declared, b);
+        ec_text_add(&text, " ");
+    }
+    assert_string_equal(text.data,
+                        "mmbench_en_dev mme ok_vqa seedbench mmmu_val textvqa_val vizwiz_vqa_val "
+                        "scienceqa_img pope mmmu_val free ");
+    ec_text_release(&text);
+}
+
+/* ---- commands ------------------------------------------------------------------------------- */
+
+static const char *const values[EC_PLACES] = {[EC_PLACE_CANDIDATE] = "it's; rm -rf $HOME",
+                                              [EC_PLACE_OUT] = "/a/b-c/out",
+                                              [EC_PLACE_ATTEMPT] = "/a/*/1",
+                                              [EC_PLACE_STUDY] = "/a",
+                                              [EC_PLACE_BENCHMARKS] = "MME,my score",
+                                              [EC_PLACE_TASKS] = "mme,x"};
+
+static ec_status fill(ec_text *to, const char *command, ec_error *err) {
+    *to = (ec_text){0};
+    return ec_command_fill(to, command, values, "train", err);
+}
+
+static void assert_filled(const char *command, const char *expected) {
+    ec_text text;
+    ec_error err;
+    if (fill(&text, command, &err) != EC_OK) fail_msg("%s: %s", command, err.message);
+    assert_string_equal(text.data == NULL ? "" : text.data, expected);
+    ec_text_release(&text);
+}
+
+static void assert_unfilled(const char *command, const char *words) {
+    ec_text text;
+    ec_error err;
+    assert_int_equal(fill(&text, command, &err), EC_ERR_ARG);
+    if (strstr(err.message, words) == NULL) fail_msg("no '%s' in '%s'", words, err.message);
+    ec_text_release(&text);
+}
+
+static void a_placeholder_becomes_one_word_of_the_shell(void **state) {
+    (void)state;
+    assert_filled("t {candidate} {out}", "t 'it'\\''s; rm -rf $HOME' /a/b-c/out");
+    assert_filled("--model={out}/x {benchmarks}", "--model=/a/b-c/out/x 'MME,my score'");
+    assert_filled("X=$(basename {attempt})", "X=$(basename '/a/*/1')");
+    assert_filled("a 'b' \"c\" {tasks}", "a 'b' \"c\" mme,x");
+    assert_filled("it\\'s {tasks}", "it\\'s mme,x");
+    assert_filled("", "");
+}
+
+static void what_is_no_placeholder_is_left_to_the_shell(void **state) {
+    (void)state;
+    assert_filled("${out} $out {a,b} {} { true; } awk '{print}' {foo}",
+                  "${out} $out {a,b} {} { true; } awk '{print}' {foo}");
+    assert_filled("true # don't {out}\necho {tasks}", "true # don't {out}\necho mme,x");
+    assert_filled("a#b {tasks}", "a#b mme,x");
+}
+
+static void a_placeholder_inside_quotes_is_refused(void **state) {
+    (void)state;
+    assert_unfilled("echo \"{candidate}\"", "{candidate} stands inside quotes");
+    assert_unfilled("echo '{out}'", "\"$EYECHART_OUT\"");
+    assert_unfilled("echo \"$(basename {out})\"", "inside quotes");
+    assert_unfilled("echo `basename {out}`", "inside quotes");
+    assert_unfilled("echo \"a\\\"{out}\"", "inside quotes");
+}
+
+static void a_slip_is_told_and_so_is_what_is_not_declared(void **state) {
+    (void)state;
+    assert_unfilled("t {candidat}", "there is no {candidat}; did you mean {candidate}?");
+    assert_unfilled("t {encoder}", "candidate 'it's; rm -rf $HOME' declares no encoder");
+}
+
+/* Whatever is in a value, the shell sees it as one word. */
+static void the_shell_agrees(void **state) {
+    (void)state;
+    static const char *const nasty[] = {
+        "a b", "'",      "\"",  "\\",   "$(date)", "`date`", "-n",  "a\nb",  "*",
+        "~",   "a;b",    "#x",  "A=B",  "''",      "\\'\"",  "!$!", "{out}", "\xc3\xa9 \xff",
+        "",    "a&&b|c", "<x>", "$HOME"};
+    for (size_t i = 0; i < sizeof nasty / sizeof *nasty; i++) {
+        const char *only[EC_PLACES] = {[EC_PLACE_CANDIDATE] = nasty[i]};
+        ec_text text = {0};
+        assert_int_equal(
+            ec_command_fill(&text, "printf '<%s>' {candidate} x{candidate}y", only, "train", NULL),
+            EC_OK);
+        FILE *out = popen(text.data, "r");
+        char seen[256] = "", expected[256];
+        assert_non_null(out);
+        fread(seen, 1, sizeof seen - 1, out);
+        assert_int_equal(pclose(out), 0);
+        snprintf(expected, sizeof expected, "<%s><x%sy>", nasty[i], nasty[i]);
+        assert_string_equal(seen, expected);
+        ec_text_release(&text);
+    }
+}
+
+static void a_pattern_has_values_that_match_themselves_alone(void **state) {
+    (void)state;
+    ec_text text = {0};
+    assert_int_equal(ec_command_fill_pattern(&text, "{attempt}/*_results.json", values, NULL),
+                     EC_OK);
+    assert_string_equal(text.data, "/a/\\*/1/*_results.json");
+    ec_text_release(&text);
+    ec_error err;
+    assert_int_equal(ec_command_fill_pattern(&text, "{atempt}/x", values, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "did you mean {attempt}?"));
+    ec_text_release(&text);
+}
+
+static void the_environment_has_the_values_too(void **state) {
+    (void)state;
+    char **environment = ec_command_environment(values);
+    assert_string_equal(environment[0], "EYECHART_CANDIDATE=it's; rm -rf $HOME");
+    assert_string_equal(environment[5], "EYECHART_TASKS=mme,x");
+    assert_null(environment[6]); /* no encoder, no connector */
+    ec_command_environment_free(environment);
+}
+
+/* ---- folders -------------------------------------------------------------------------------- */
+
+static void every_name_is_a_folder_and_comes_back(void **state) {
+    (void)state;
+    static const char *const names[][2] = {
+        {"CLIP@336", "CLIP@336"}, {"a/b", "a%2Fb"}, {"..", "%2E."}, {".", "%2E"},
+        {"50%", "50%25"},         {"%2F", "%252F"}, {"a.b", "a.b"}, {"lock", "lock"},
+        {"\xc3\xa9", "\xc3\xa9"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ec_text folder = {0};
+        ec_run_folder_name(&folder, names[i][0]);
+        assert_string_equal(folder.data, names[i][1]);
+        char *back = ec_run_folder_candidate(folder.data);
+        assert_string_equal(back, names[i][0]);
+        free(back);
+        ec_text_release(&folder);
+    }
+    static const char *const others[] = {".", "..", ".lock", "a%", "a%2", "a%2f", "%41", "a%00b"};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        assert_null(ec_run_folder_candidate(others[i]));
+}
+
+/* ---- states --------------------------------------------------------------------------------- */
+
+static void write_end(const char *folder, const char *name, const char *text) {
+    folder_write(folder_join(folder, name), text);
+}
+
+static ec_run_state state_of(const char *folder) {
+    ec_run_state s;
+    ec_error err;
+    if (ec_run_state_read(&s, folder, &err) != EC_OK) fail_msg("%s", err.message);
+    return s;
+}
+
+/* From nothing, through a failure, an interruption and a kill, to an evaluation. */
+static void the_files_say_how_far_a_candidate_is(void **state) {
+    (void)state;
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
+    ec_run_state s = state_of(folder_join(folder, "none"));
+    assert_int_equal(s.n, 0);
+
+    s = state_of(folder);
+    assert_int_equal(ec_run_begin_attempt(&s, folder, NULL), EC_OK);
+    s = state_of(folder);
+    assert_true(s.n == 1 && s.can_train && s.can_evaluate && !s.trained && s.n_failed == 0);
+
+    folder_write(folder_join(folder, "1/train.log"), "");
+    s = state_of(folder); /* killed, nobody saw the end */
+    assert_true(s.n == 1 && !s.can_train && !s.trained && s.n_failed == 0);
+    write_end(folder, "1/train.end", "exited 3 1000 2000\n");
+    s = state_of(folder);
+    assert_true(s.n_failed == 1 && s.seconds == 2.0 && !s.trained);
+
+    mkdir(folder_join(folder, "2"), 0777);
+    folder_write(folder_join(folder, "2/train.log"), "");
+    write_end(folder, "2/train.end", "stopped 15 1000 500\n");
+    s = state_of(folder); /* interrupted: no failure, but time was spent */
+    assert_true(s.n == 2 && s.n_failed == 1 && s.seconds == 2.5 && !s.trained);
+
+    mkdir(folder_join(folder, "10"), 0777); /* by number, not by name */
+    folder_write(folder_join(folder, "10/train.log"), "");
+    write_end(folder, "10/train.end", "exited 0 1000 1000\n");
+    s = state_of(folder);
+    assert_true(s.n == 10 && s.trained && !s.can_train && s.can_evaluate && s.evaluated == 0);
+
+    folder_write(folder_join(folder, "10/evaluate.out"), "");
+    write_end(folder, "10/evaluate.end", "timed-out 15 1000 1000\n");
+    s = state_of(folder);
+    assert_true(s.trained && !s.can_evaluate && s.n_failed == 2 && s.evaluated == 0);
+
+    assert_int_equal(ec_run_give_up(folder, "why", NULL), EC_OK);
+    assert_true(state_of(folder).gave_up);
+    assert_int_equal(ec_run_begin_anew(folder, NULL), EC_OK);
+    s = state_of(folder); /* what failed before does not count, what it took does */
+    assert_true(!s.gave_up && s.n_failed == 0 && s.trained && s.seconds == 4.5);
+
+    assert_int_equal(ec_run_begin_attempt(&s, folder, NULL), EC_OK);
+    folder_write(folder_join(folder, "11/evaluate.out"), "");
+    write_end(folder, "11/evaluate.end", "exited 0 5000 1000\n");
+    s = state_of(folder);
+    assert_true(s.n == 11 && s.evaluated == 11 && s.evaluated_since == 5.0);
+    folder_remove(folder);
+}
+
+static void a_lock_is_held_by_one(void **state) {
+    (void)state;
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
+    int first, second;
+    assert_false(ec_run_is_locked(folder));
+    assert_int_equal(ec_run_lock(&first, folder, false, NULL), EC_OK);
+    assert_true(first >= 0 && ec_run_is_locked(folder));
+    assert_int_equal(ec_run_lock(&second, folder, false, NULL), EC_OK);
+    assert_int_equal(second, -1);
+    ec_run_unlock(first);
+    assert_false(ec_run_is_locked(folder));
+    folder_remove(folder);
+}
+
+int main(void) {
+#define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+    const struct CMUnitTest tests[] = {
+        WITH(lines_are_results_where_they_say_so),
+        WITH(the_last_value_of_a_benchmark_wins),
+        WITH(a_carriage_return_ends_a_line),
+        WITH(a_name_with_blanks_is_a_name),
+        WITH(an_unknown_benchmark_is_named_with_its_line_and_the_nearest),
+        WITH(a_value_that_is_no_number_is_an_error),
+        WITH(zero_bytes_and_endless_lines_are_no_results),
+        WITH(a_line_may_name_a_results_file),
+        WITH(the_papers_benchmarks_are_found_by_name),
+        WITH(the_metric_may_be_under_another_filter_or_none),
+        WITH(python_writes_what_json_does_not_know),
+        WITH(a_file_that_is_no_results_file_is_refused),
+        WITH(deep_nesting_is_refused),
+        WITH(tasks_are_those_that_lmms_eval_knows),
+        cmocka_unit_test(a_key_of_a_result_is_checked),
+        cmocka_unit_test(a_placeholder_becomes_one_word_of_the_shell),
+        cmocka_unit_test(what_is_no_placeholder_is_left_to_the_shell),
+        cmocka_unit_test(a_placeholder_inside_quotes_is_refused),
+        cmocka_unit_test(a_slip_is_told_and_so_is_what_is_not_declared),
+        cmocka_unit_test(the_shell_agrees),
+        cmocka_unit_test(a_pattern_has_values_that_match_themselves_alone),
+        cmocka_unit_test(the_environment_has_the_values_too),
+        cmocka_unit_test(every_name_is_a_folder_and_comes_back),
+        cmocka_unit_test(the_files_say_how_far_a_candidate_is),
+        cmocka_unit_test(a_lock_is_held_by_one),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
