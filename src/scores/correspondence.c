@@ -37,11 +37,21 @@ ec_status ec_correspondence_new(ec_correspondence **out, const char *isa, size_t
     if (c == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for comparing features");
     c->n_threads = n_threads;
     const ec_status status = ec_ctx_new(&c->ctx, isa, n_threads, err);
-    if (status == EC_OK)
-        *out = c;
-    else
+    if (status != EC_OK) {
         free(c);
-    return status;
+        return status;
+    }
+    c->kernels = ec_row_kernels_find(ec_ctx_backend_name(c->ctx));
+    *out = c;
+    return EC_OK;
+}
+
+const ec_row_kernels *ec_row_kernels_find(const char *backend) {
+#if defined(__x86_64__)
+    if (strcmp(backend, "portable") != 0) return &ec_row_kernels_avx2; /* AVX-512 has it as well */
+#endif
+    (void)backend;
+    return &ec_row_kernels_portable;
 }
 
 void ec_correspondence_free(ec_correspondence *c) {

@@ -23,6 +23,7 @@ typedef struct {
     const ec_keypoint_set *set;
     const ec_keypoint_category *category;
     const ec_similarity *members;
+    const ec_row_kernels *kernels;
     ec_c_protocol protocol;
     size_t grid;
     const step *steps;
@@ -151,24 +152,24 @@ static void judge_row(const judging *j, size_t pair_place, size_t k, float *sums
     const size_t patches = j->grid * j->grid, point = j->first_point[pair_place] + k;
     const size_t target = ec_category_place(j->category, pair->target);
     const float *level[EC_C_MAX_MEMBERS];
-    float highest = 0.0f;
+    size_t m = 0; /* where the row at hand is highest */
     for (size_t i = 0; i < j->n_steps; i++) {
         const step *s = &j->steps[i];
         if (s->is_added) {
             const float *row = j->members[s->member].rows + point * patches;
             if (s->depth == 0) {
                 level[0] = row;
-                if (s->is_read) highest = ec_row_highest(row, patches);
+                m = j->kernels->argmax(row, patches);
             } else {
                 float *sum = sums + (s->depth - 1u) * patches;
-                highest = ec_row_add(sum, level[s->depth - 1], row, patches);
+                m = j->kernels->add(sum, level[s->depth - 1], row, patches);
                 level[s->depth] = sum;
             }
         }
         if (!s->is_read) continue;
 
         double at[EC_C_READOUTS][2];
-        ec_row_read(at, level[s->depth], j->grid, highest, s->depth + 1u);
+        j->kernels->read(at, level[s->depth], j->grid, m, s->depth + 1u);
         const ec_c_frame *frame = &j->members[s->first_member].frames[target];
         ec_point_prediction predicted;
         for (int r = 0; r < EC_C_READOUTS; r++)
@@ -243,6 +244,7 @@ ec_status ec_correspondence_judge(ec_pair_result *results, ec_point_prediction *
     judging j = {.set = set,
                  .category = &set->categories[category],
                  .members = members,
+                 .kernels = c->kernels,
                  .protocol = protocol,
                  .grid = members[0].grid,
                  .steps = steps,
