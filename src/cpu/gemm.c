@@ -60,7 +60,7 @@ static size_t plan_cost(const gemm *g, size_t threads, size_t column_tasks, size
     const size_t rounds = ceil_div(column_tasks * row_tasks, threads);
     const size_t panels = ceil_div(g->n_panels, column_tasks);
     const size_t rows = ceil_div(g->n_tiles, row_tasks) * g->cpu->kernels->tile;
-    return (4 * rounds + (threads > 1)) * (4 * panels + 1) * (rows + 15);
+    return (4 * rounds + 2 * (threads > 1)) * (4 * panels + 1) * (rows + 15);
 }
 
 static void plan(gemm *g) {
@@ -70,7 +70,7 @@ static void plan(gemm *g) {
 
     /* A panel's block takes two thirds of the first cache: the rest is for the rows of x. */
     const size_t blocks = ceil_div(g->k, most(cpu->l1_bytes * 2 / 3 / (4 * panel) / 8 * 8, 8));
-    g->block_k = ceil_div(ceil_div(g->k, blocks), 4) * 4;
+    g->block_k = ceil_div(ceil_div(g->k, blocks), 8) * 8; /* the product's steps */
 
     /* Half of the second cache is for the panels' blocks of a task, so that a block of x is used
      * for many columns; an eighth is for the block of x, the rest for the sums, which grow with

@@ -14,7 +14,7 @@
 #include "cpu/kernels.h"
 #include "cpu/simd.h"
 
-enum { PANEL = TILE_VECTORS * LANES };
+enum { PANEL = TILE_VECTORS * LANES, STEPS = 8 };
 _Static_assert((int)PANEL <= (int)EC_CPU_MAX_PANEL, "buffers are sized for EC_CPU_MAX_PANEL");
 _Static_assert((int)LANES <= (int)EC_CPU_MAX_LANES, "buffers are sized for EC_CPU_MAX_LANES");
 _Static_assert(TILE_ROWS <= 12, "product() lists the heights of a tile");
@@ -98,8 +98,21 @@ static void scale_rows(float *out, const float *in, size_t stride, size_t m, siz
 
 /* ---- the product ---- */
 
+/* Column p of a times row p of the panel. */
+INLINE void tile_step(vf sum[TILE_ROWS][TILE_VECTORS], const float *const a3[4], size_t a_stride,
+                      const float *panel, size_t p, const size_t rows) {
+    vf b[TILE_VECTORS];
+    UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) b[v] = v_load(panel + p * PANEL + v * LANES);
+    UNROLL for (size_t r = 0; r < rows; r++) {
+        const vf x = v_set1(a3[r / 3][r % 3 * a_stride + p]);
+        UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) v_accumulate(&sum[r][v], x, b[v]);
+    }
+}
+
 /* `rows` is a constant wherever this is inlined. Three rows share a pointer: an address may have
- * one stride times 0, 1 or 2, and there are not registers for a pointer to each row. */
+ * one stride times 0, 1 or 2, and there are not registers for a pointer to each row. Eight steps at
+ * a time, and no instruction besides loads and multiply-adds in them: where the processor runs
+ * another thread on the same core, what limits the product is how many instructions it takes. */
 INLINE void tile(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
                  size_t k, const size_t rows, bool add) {
     vf sum[TILE_ROWS][TILE_VECTORS];
@@ -108,15 +121,12 @@ INLINE void tile(float *c, size_t c_stride, const float *a, size_t a_stride, con
     }
     const float *const a3[4] = {a, a + 3 * a_stride, a + 6 * a_stride, a + 9 * a_stride};
 
-    for (size_t p = 0; p < k; p++) {
-        vf b[TILE_VECTORS];
-        UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) b[v] =
-            v_load(panel + p * PANEL + v * LANES);
-        UNROLL for (size_t r = 0; r < rows; r++) {
-            const vf x = v_set1(a3[r / 3][r % 3 * a_stride + p]);
-            UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) sum[r][v] = v_fma(x, b[v], sum[r][v]);
-        }
+    size_t p = 0;
+    for (; p + STEPS <= k; p += STEPS) {
+        UNROLL for (size_t i = 0; i < STEPS; i++) tile_step(sum, a3, a_stride, panel, p + i, rows);
     }
+    for (; p < k; p++) tile_step(sum, a3, a_stride, panel, p, rows);
+
     UNROLL for (size_t r = 0; r < rows; r++) {
         UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) {
             float *to = c + r * c_stride + v * LANES;
@@ -354,7 +364,7 @@ static void swiglu(float *y, const float *x, size_t rows, size_t d) {
 /* ---- the peak ---- */
 
 static double fma_loop(size_t rounds) {
-    enum { CHAINS = TILE_ROWS * TILE_VECTORS, STEPS = 8 };
+    enum { CHAINS = TILE_ROWS * TILE_VECTORS };
     vf x[CHAINS];
     UNROLL for (size_t i = 0; i < TILE_ROWS; i++) {
         UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) x[i * TILE_VECTORS + v] =

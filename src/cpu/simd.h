@@ -170,6 +170,16 @@ INLINE float v_highest(vf v) {
 
 #endif
 
+/* *sum += a * b. The instruction is written out because compilers, free to choose among its three
+ * forms, copy registers between them in the unrolled product. */
+INLINE void v_accumulate(vf *sum, vf a, vf b) {
+#if LANES_HAVE_FMA
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(*sum) : "v"(a), "v"(b));
+#else
+    *sum = v_fma(a, b, *sum);
+#endif
+}
+
 /* ---- weights: f32, f16, bf16, at any address ---- */
 
 /* LANES halfwords to floats; a bf16 is the upper half of a float. */
