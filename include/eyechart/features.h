@@ -26,7 +26,8 @@ typedef enum ec_prepare_mode {
 typedef struct ec_feature_source {
     const char *folder;
     ec_prepare_mode prepare;
-    size_t size; /* input side in pixels; 0: the encoder's own */
+    size_t size;           /* input side in pixels; 0: the encoder's own */
+    bool horizontal_first; /* resize as Pillow up to 12.1 does; see ec_preparation */
 } ec_feature_source;
 
 /* ---- in memory: what scoring and training call ---- */
@@ -92,10 +93,12 @@ typedef bool (*ec_features_watcher)(void *context, const ec_features_progress *p
  *     out               [images, tokens, channels] .npy or .safetensors (tensor "features"), or a
  * folder out.json          manifest; in the folder, manifest.json. Format: docs/formats.md
  *     out.journal       while unfinished: what is done
+ *     out.lock          while a run writes: another one is refused (in the folder, lock)
  *
  * Errors: EC_ERR_ARG token grids that do not match (the message names sizes that do); anything
  * wrong with an encoder or, without skip_bad, an image; EC_ERR_EXISTS `out` belongs to another run
- * (restart forgets it), or an image changed since it was done; EC_ERR_INTERRUPTED the watcher said
+ * (restart forgets it, and removes its files from a folder), or a run that is writing it now, or an
+ * image changed since it was done; EC_ERR_INTERRUPTED the watcher said
  * stop; EC_ERR_IO. What was written stays and is continued by the same call. */
 ec_status ec_features_write(const char *out, const ec_feature_source *sources, size_t n_sources,
                             const char *const *images, size_t n_images,

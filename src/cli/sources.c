@@ -19,6 +19,38 @@ static bool is_model_folder(const char *path) {
     return n > 0 && (size_t)n < sizeof config && access(config, F_OK) == 0;
 }
 
+/* The mode called `name`; past the last one, where prepare_at() is NULL, when there is none. */
+static size_t mode_called(const char *name) {
+    size_t mode = 0;
+    while (prepare_at(mode) != NULL && strcmp(prepare_at(mode), name) != 0) mode++;
+    return mode;
+}
+
+/* Whether text[0..length) is a model folder, perhaps with @PIXELS and :PREPARATION. */
+static bool names_model(const char *text, size_t length) {
+    char path[4096];
+    if (length >= sizeof path) return false;
+    memcpy(path, text, length);
+    path[length] = '\0';
+    if (is_model_folder(path)) return true;
+    char *colon = strrchr(path, ':');
+    if (colon != NULL && prepare_at(mode_called(colon + 1)) != NULL) *colon = '\0';
+    if (is_model_folder(path)) return true;
+    char *at = strrchr(path, '@');
+    if (at == NULL || at[1 + strspn(at + 1, "0123456789")] != '\0') return false;
+    *at = '\0';
+    return is_model_folder(path);
+}
+
+/* The + that ends the first encoder of `text`, NULL: none. The longest beginning that names a model
+ * counts, since a folder's own name may have a +; without any, the first + is taken for the end. */
+static char *end_of_source(char *text) {
+    if (names_model(text, strlen(text))) return NULL;
+    for (size_t i = strlen(text); i-- > 0;)
+        if (text[i] == '+' && names_model(text, i)) return text + i;
+    return strchr(text, '+');
+}
+
 /* "folder@336:squash" into a source; cuts `text`. */
 static int parse_source(ec_feature_source *out, char *text, ec_feature_source otherwise,
                         const command *which) {
@@ -27,8 +59,7 @@ static int parse_source(ec_feature_source *out, char *text, ec_feature_source ot
     if (is_model_folder(text)) return EXIT_DONE;
     char *colon = strrchr(text, ':');
     if (colon != NULL) {
-        size_t mode = 0;
-        while (prepare_at(mode) != NULL && strcmp(prepare_at(mode), colon + 1) != 0) mode++;
+        const size_t mode = mode_called(colon + 1);
         if (prepare_at(mode) == NULL)
             return usage_error(which, "'%s': ':%s' is none of :native, :square, :squash, :pad",
                                text, colon + 1);
@@ -52,7 +83,7 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
                   const command *which) {
     *n = 0;
     for (char *part = text; part != NULL;) {
-        char *plus = is_model_folder(part) ? NULL : strchr(part, '+');
+        char *plus = end_of_source(part);
         if (plus != NULL) *plus = '\0';
         if (*n == MAX_SOURCES) return usage_error(which, "more than %d encoders", MAX_SOURCES);
         const int status = parse_source(&out[(*n)++], part, otherwise, which);

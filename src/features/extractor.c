@@ -34,22 +34,21 @@ static ec_status choose_preparation(ec_extractor *e, const ec_feature_source *so
     const size_t own = ec_encoder_describe(e->encoder).image_size;
     const size_t size = source->size > 0 ? source->size : own;
     const ec_preparation square = ec_preparation_square(size);
-    if (source->prepare == EC_PREPARE_SQUARE) {
-        e->preparation = square;
-        return EC_OK;
+    ec_preparation p = square;
+    if (source->prepare != EC_PREPARE_SQUARE) {
+        const ec_status status = ec_encoder_preparation(&p, e->encoder, err);
+        if (status != EC_OK) return status;
     }
-    ec_preparation p;
-    const ec_status status = ec_encoder_preparation(&p, e->encoder, err);
-    if (status != EC_OK) return status;
     if (source->prepare == EC_PREPARE_PAD) {
         p = ec_preparation_pad(size, &p);
     } else if (source->prepare == EC_PREPARE_SQUASH) {
         p.resize = square.resize;
         p.resize_width = p.resize_height = size;
         p.crop_width = p.crop_height = 0;
-    } else if (source->size > 0) {
+    } else if (source->prepare == EC_PREPARE_NATIVE && source->size > 0) {
         resize_preparation(&p, size);
     }
+    p.horizontal_first = source->horizontal_first;
     e->preparation = p;
     return EC_OK;
 }
@@ -108,8 +107,9 @@ const ec_preparation *ec_extractor_preparation(const ec_extractor *extractor) {
 static json_t *preparation_json(const ec_preparation *p) {
     static const char *const resize[] = {"none", "shortest-edge", "squash", "longest-edge"};
     static const char *const filter[] = {"nearest", "lanczos", "bilinear", "bicubic", "box"};
-    json_t *json = json_pack("{s:s, s:s, s:f, s:b}", "resize", resize[p->resize], "filter",
-                             filter[p->filter], "rescale", p->rescale, "normalise", p->normalise);
+    json_t *json = json_pack("{s:s, s:s, s:b, s:f, s:b}", "resize", resize[p->resize], "filter",
+                             filter[p->filter], "horizontal_first", p->horizontal_first, "rescale",
+                             p->rescale, "normalise", p->normalise);
     if (json == NULL) return NULL;
     if (p->resize == EC_RESIZE_SHORTEST_EDGE)
         json_object_set_new(json, "shortest_edge", json_integer((json_int_t)p->shortest_edge));

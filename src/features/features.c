@@ -10,6 +10,7 @@
  */
 #include "eyechart/features.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <inttypes.h>
 #include <jansson.h>
@@ -23,16 +24,12 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/lock.h"
 #include "base/text.h"
 #include "features/extractor.h"
 #include "features/loader.h"
 
-enum {
-    DEFAULT_BATCH = 8,
-    MAX_BATCH = 65536,
-    MAX_JOURNAL_BYTES = 1 << 30,
-    MAX_IMAGE_BYTES = 1 << 30
-};
+enum { DEFAULT_BATCH = 8, MAX_BATCH = 65536, MAX_JOURNAL_BYTES = 1 << 30 };
 
 /* What the journal says of an image. */
 typedef struct {
@@ -52,7 +49,8 @@ typedef struct {
 
     json_t *inputs; /* everything that decides the numbers */
     char fingerprint[EC_HASH_SIZE];
-    char *manifest_path, *journal_path;
+    char *manifest_path, *journal_path, *lock_path;
+    int lock;
 
     record *record; /* [n_images] */
     size_t n_recorded, n_bad;
@@ -166,7 +164,7 @@ static const char journal_head[] = "eyechart-features ";
 static void hash_file(char out[EC_HASH_SIZE], const char *path) {
     ec_text bytes = {0};
     out[0] = '\0';
-    if (ec_file_read(&bytes, path, MAX_IMAGE_BYTES, NULL) != EC_OK) return;
+    if (ec_loader_read(&bytes, path, NULL) != EC_OK) return;
     ec_hash_bytes(out, bytes.data, bytes.size_bytes);
     ec_text_release(&bytes);
 }
@@ -457,15 +455,58 @@ static ec_status open_output(job *j, ec_error *err) {
 }
 
 static ec_status name_files(job *j, ec_error *err) {
-    ec_text manifest = {0}, journal = {0};
+    ec_text manifest = {0}, journal = {0}, lock = {0};
     const bool folder = j->options->file_per_image;
     if (folder && mkdir(j->out, 0777) != 0 && errno != EEXIST)
         return ec_fail(err, EC_ERR_IO, "%s: cannot make the folder: %s", j->out, strerror(errno));
     ec_text_format(&manifest, "%s%s", j->out, folder ? "/manifest.json" : ".json");
     ec_text_format(&journal, "%s%s", j->out, folder ? "/journal" : ".journal");
+    ec_text_format(&lock, "%s%s", j->out, folder ? "/lock" : ".lock");
     j->manifest_path = manifest.data; /* the job owns them now */
     j->journal_path = journal.data;
-    return manifest.failed || journal.failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
+    j->lock_path = lock.data;
+    const bool failed = manifest.failed || journal.failed || lock.failed;
+    return failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
+}
+
+static ec_status lock_output(job *j, ec_error *err) {
+    const ec_status status = ec_lock_take(&j->lock, j->lock_path, err);
+    return status == EC_ERR_EXISTS
+               ? ec_fail(err, status,
+                         "%s: another run is writing it; wait for its end, or choose another "
+                         "output (for several runs at once, give each a part of the images)",
+                         j->out)
+               : status;
+}
+
+/* 000042-name.npy, or what a kill left of one. */
+static bool is_row_file(const char *name) {
+    static const char *const endings[] = {".npy", ".safetensors", ".npy.tmp", ".safetensors.tmp"};
+    const size_t digits = strspn(name, "0123456789"), length = strlen(name);
+    if (digits < 6 || name[digits] != '-') return false;
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        const size_t n = strlen(endings[i]);
+        if (length > n && strcmp(name + length - n, endings[i]) == 0) return true;
+    }
+    return false;
+}
+
+/* Before everything is computed anew: no file may stay of an image that is not listed any more.
+ * Only in a folder that is ours. */
+static ec_status remove_rows(const job *j, ec_error *err) {
+    if (access(j->manifest_path, F_OK) != 0 && access(j->journal_path, F_OK) != 0) return EC_OK;
+    DIR *folder = opendir(j->out);
+    if (folder == NULL)
+        return ec_fail(err, EC_ERR_IO, "%s: cannot list: %s", j->out, strerror(errno));
+    unlink(j->journal_path); /* or it would vouch for rows that are gone */
+    const struct dirent *entry;
+    ec_status status = EC_OK;
+    while (status == EC_OK && (entry = readdir(folder)) != NULL)
+        if (is_row_file(entry->d_name) && unlinkat(dirfd(folder), entry->d_name, 0) != 0)
+            status = ec_fail(err, EC_ERR_IO, "%s/%s: cannot remove: %s", j->out, entry->d_name,
+                             strerror(errno));
+    closedir(folder);
+    return status;
 }
 
 static ec_status run_job(job *j, ec_features_watcher see, void *context,
@@ -474,12 +515,15 @@ static ec_status run_job(job *j, ec_features_watcher see, void *context,
     ec_status status = open_towers(j, err);
     if (status == EC_OK) status = describe_inputs(j, err);
     if (status == EC_OK) status = name_files(j, err);
+    if (status == EC_OK) status = lock_output(j, err);
     if (status == EC_OK) status = take_up(j, &finished, err);
     if (status != EC_OK) return status;
     *progress = progress_of(j, j->n_recorded, 0);
     if (finished) return EC_OK;
 
     if ((status = allocate(j, err)) != EC_OK) return status;
+    if (j->options->restart && j->options->file_per_image) status = remove_rows(j, err);
+    if (status != EC_OK) return status;
     /* The journal first: an output without one would be taken for somebody else's after a kill. */
     if ((status = start_journal(j, err)) != EC_OK) return status;
     if (unlink(j->manifest_path) != 0 && errno != ENOENT) /* of what is now computed anew */
@@ -509,6 +553,7 @@ ec_status ec_features_write(const char *out, const ec_feature_source *sources, s
              .n_towers = n_sources,
              .n_images = n_images,
              .batch = options->batch > 0 ? options->batch : DEFAULT_BATCH,
+             .lock = -1,
              .tower = calloc(n_sources, sizeof *j.tower),
              .record = calloc(n_images, sizeof *j.record)};
     ec_features_progress progress = {.n_total = n_images, .images_per_s = NAN, .seconds_left = NAN};
@@ -519,6 +564,7 @@ ec_status ec_features_write(const char *out, const ec_feature_source *sources, s
 
     ec_array_writer_close(j.writer);
     if (j.journal != NULL) fclose(j.journal);
+    ec_lock_release(j.lock, j.lock_path);
     for (size_t i = 0; i < n_sources && j.tower != NULL; i++) ec_extractor_close(j.tower[i]);
     json_decref(j.inputs);
     free(j.tower);
@@ -527,5 +573,6 @@ ec_status ec_features_write(const char *out, const ec_feature_source *sources, s
     free(j.rows);
     free(j.manifest_path);
     free(j.journal_path);
+    free(j.lock_path);
     return status;
 }

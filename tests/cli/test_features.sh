@@ -25,8 +25,13 @@ run 3 features "$clip" "$images/nothing.png" --prepare square -o none.npy
 says "nothing.png"
 run 0 features "$clip+$dino@35" pictures --prepare square --dtype f16 --format safetensors -o both.safetensors --json
 json '.left_out == 0'
+cp -r "$clip" clip+tail
+run 0 features "clip+tail@35+$dino@35:square+clip+tail" pictures --prepare square -o plus.npy
+check "a + in a folder's name is part of it" test "$(jq '.encoders | length' plus.npy.json)" -eq 3
 run 3 features "$clip+$dino" pictures --prepare square -o both.npy
 says "@35"
+run 0 features "$clip" pictures --prepare square --horizontal-first -o rows.npy
+check "the manifest tells the order of the passes" jq -e '.encoders[0].preparation.horizontal_first' rows.npy.json
 run 3 features "$clip" pictures -o native.npy
 says "preprocessor_config.json"
 run 2 features "$clip" pictures --prepare square

@@ -82,8 +82,9 @@ static ec_features_options options_of_test(void) {
 static ec_status write_features(const char *out, const ec_features_options *options,
                                 ec_features_watcher see, void *context,
                                 ec_features_progress *progress, ec_error *err) {
-    const ec_feature_source sources[] = {{clip, EC_PREPARE_SQUARE, 0},
-                                         {dino, EC_PREPARE_SQUARE, 35}};
+    const ec_feature_source sources[] = {
+        {.folder = clip, .prepare = EC_PREPARE_SQUARE},
+        {.folder = dino, .prepare = EC_PREPARE_SQUARE, .size = 35}};
     return ec_features_write(out, sources, 2, images, N_IMAGES, options, see, context, progress,
                              err);
 }
@@ -126,8 +127,8 @@ static void a_combination_is_its_parts_side_by_side(void **state) {
     options.format = EC_ARRAY_SAFETENSORS;
     assert_int_equal(
         write_features(in_folder("both.safetensors"), &options, NULL, NULL, NULL, &err), EC_OK);
-    const ec_feature_source parts[2] = {{clip, EC_PREPARE_SQUARE, 0},
-                                        {dino, EC_PREPARE_SQUARE, 35}};
+    const ec_feature_source parts[2] = {{.folder = clip, .prepare = EC_PREPARE_SQUARE},
+                                        {.folder = dino, .prepare = EC_PREPARE_SQUARE, .size = 35}};
     ec_weights *both, *part[2];
     assert_int_equal(ec_weights_open(&both, in_folder("both.safetensors"), &err), EC_OK);
     const ec_tensor *all = ec_weights_find(both, "features"), *one[2];
@@ -400,7 +401,7 @@ static void names_that_are_not_utf8_are_refused(void **state) {
     snprintf(path, sizeof path, "%s/\xe9t\xe9.ppm", folder);
     write_image(path, 5);
     const char *const name = path;
-    const ec_feature_source source = {clip, EC_PREPARE_SQUARE, 0};
+    const ec_feature_source source = {.folder = clip, .prepare = EC_PREPARE_SQUARE};
     assert_int_equal(ec_features_write(in_folder("latin.npy"), &source, 1, &name, 1, &options, NULL,
                                        NULL, NULL, &err),
                      EC_ERR_ARG);
@@ -410,8 +411,8 @@ static void names_that_are_not_utf8_are_refused(void **state) {
 
 static void grids_that_do_not_match_are_refused_with_the_fix(void **state) {
     (void)state;
-    const ec_feature_source sources[] = {{clip, EC_PREPARE_SQUARE, 0},
-                                         {dino, EC_PREPARE_SQUARE, 0}};
+    const ec_feature_source sources[] = {{.folder = clip, .prepare = EC_PREPARE_SQUARE},
+                                         {.folder = dino, .prepare = EC_PREPARE_SQUARE}};
     const ec_features_options options = options_of_test();
     ec_error err;
     assert_int_equal(ec_features_write(in_folder("x.npy"), sources, 2, images, 1, &options, NULL,
@@ -419,6 +420,118 @@ static void grids_that_do_not_match_are_refused_with_the_fix(void **state) {
                      EC_ERR_ARG);
     assert_non_null(strstr(err.message, "dinov2-bin@35"));
     assert_int_not_equal(access(in_folder("x.npy"), F_OK), 0);
+}
+
+/* With file_per_image nothing may stay of images that are not listed any more, nor of a kill; what
+ * somebody else put there stays. */
+static void a_restart_removes_the_files_of_other_images(void **state) {
+    (void)state;
+    const char *out = in_folder("restarted");
+    const ec_feature_source source = {.folder = clip, .prepare = EC_PREPARE_SQUARE};
+    ec_features_options options = options_of_test();
+    options.file_per_image = true;
+    ec_error err;
+    assert_int_equal(
+        ec_features_write(out, &source, 1, images, 3, &options, NULL, NULL, NULL, &err), EC_OK);
+    assert_int_equal(ec_file_write(in_folder("restarted/000009-cut.npy.tmp"), "x", 1, &err), EC_OK);
+    assert_int_equal(ec_file_write(in_folder("restarted/2024-notes.npy"), "x", 1, &err), EC_OK);
+    options.restart = true;
+    assert_int_equal(
+        ec_features_write(out, &source, 1, images + 1, 1, &options, NULL, NULL, NULL, &err), EC_OK);
+    assert_int_equal(access(in_folder("restarted/000000-image-01.npy"), F_OK), 0);
+    assert_int_equal(access(in_folder("restarted/2024-notes.npy"), F_OK), 0);
+    assert_int_not_equal(access(in_folder("restarted/000000-image-00.npy"), F_OK), 0);
+    assert_int_not_equal(access(in_folder("restarted/000001-image-01.npy"), F_OK), 0);
+    assert_int_not_equal(access(in_folder("restarted/000009-cut.npy.tmp"), F_OK), 0);
+
+    /* A folder that no run of ours wrote is left as it is. */
+    assert_int_equal(mkdir(in_folder("album"), 0777), 0);
+    assert_int_equal(ec_file_write(in_folder("album/000001-sea.npy"), "x", 1, &err), EC_OK);
+    assert_int_equal(ec_features_write(in_folder("album"), &source, 1, images, 1, &options, NULL,
+                                       NULL, NULL, &err),
+                     EC_OK);
+    assert_int_equal(access(in_folder("album/000001-sea.npy"), F_OK), 0);
+}
+
+/* Two runs on one output would write each other's rows. */
+static bool second_run_is_refused(void *context, const ec_features_progress *progress,
+                                  const char *bad) {
+    (void)progress, (void)bad;
+    const char *out = context;
+    const ec_features_options options = options_of_test();
+    ec_error err;
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_ERR_EXISTS);
+    assert_non_null(strstr(err.message, out));
+    assert_non_null(strstr(err.message, "another run"));
+    return true;
+}
+
+static void a_second_run_on_the_same_output_is_refused(void **state) {
+    (void)state;
+    char out[128];
+    snprintf(out, sizeof out, "%s", in_folder("both-write.npy"));
+    const ec_features_options options = options_of_test();
+    ec_error err;
+    assert_int_equal(write_features(out, &options, second_run_is_refused, out, NULL, &err), EC_OK);
+    assert_undisturbed(out);
+    assert_int_not_equal(access(in_folder("both-write.npy.lock"), F_OK), 0);
+    /* What a kill leaves of the lock does not count. */
+    assert_int_equal(ec_file_write(in_folder("both-write.npy.lock"), "", 0, &err), EC_OK);
+    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+}
+
+static void an_image_named_dash_is_a_file(void **state) {
+    (void)state;
+    char before[512];
+    assert_non_null(getcwd(before, sizeof before));
+    assert_int_equal(chdir(folder), 0);
+    assert_int_equal(rename(images[2], "-"), 0);
+    const char *const name = "-";
+    const ec_feature_source source = {.folder = clip, .prepare = EC_PREPARE_SQUARE};
+    const ec_features_options options = options_of_test();
+    ec_error err;
+    const ec_status status =
+        ec_features_write("dash.npy", &source, 1, &name, 1, &options, NULL, NULL, NULL, &err);
+    assert_int_equal(rename("-", images[2]), 0);
+    assert_int_equal(chdir(before), 0);
+    assert_int_equal(status, EC_OK);
+}
+
+/* Both orders of the passes, as two generations of Pillow, and they are two different runs. */
+static void the_order_of_the_passes_is_part_of_a_run(void **state) {
+    (void)state;
+    const char *out = in_folder("tall.npy");
+    char path[128];
+    snprintf(path, sizeof path, "%s/tall.ppm", folder);
+    ec_text ppm = {0};
+    ec_rng rng;
+    ec_error err;
+    ec_rng_init(&rng, 3, 0);
+    ec_text_add(&ppm, "P5\n40 400\n255\n"); /* the height shrinks by far more than the width */
+    for (int i = 0; i < 40 * 400; i++) {
+        const unsigned char byte = (unsigned char)ec_rng_below(&rng, 256);
+        ec_text_add_bytes(&ppm, &byte, 1);
+    }
+    assert_int_equal(ec_file_write(path, ppm.data, ppm.size_bytes, &err), EC_OK);
+    ec_text_release(&ppm);
+    const char *const name = path;
+    ec_feature_source source = {.folder = clip, .prepare = EC_PREPARE_SQUARE};
+    const ec_features_options options = options_of_test();
+    assert_int_equal(ec_features_write(out, &source, 1, &name, 1, &options, NULL, NULL, NULL, &err),
+                     EC_OK);
+    source.horizontal_first = true;
+    assert_int_equal(ec_features_write(out, &source, 1, &name, 1, &options, NULL, NULL, NULL, &err),
+                     EC_ERR_EXISTS);
+    assert_int_equal(ec_features_write(in_folder("wide.npy"), &source, 1, &name, 1, &options, NULL,
+                                       NULL, NULL, &err),
+                     EC_OK);
+    ec_text a, b;
+    assert_int_equal(ec_file_read(&a, out, 1 << 26, &err), EC_OK);
+    assert_int_equal(ec_file_read(&b, in_folder("wide.npy"), 1 << 26, &err), EC_OK);
+    assert_int_equal(a.size_bytes, b.size_bytes);
+    assert_memory_not_equal(a.data, b.data, a.size_bytes);
+    ec_text_release(&a);
+    ec_text_release(&b);
 }
 
 int main(void) {
@@ -433,6 +546,10 @@ int main(void) {
         cmocka_unit_test(a_removed_array_is_computed_anew),
         cmocka_unit_test(a_file_in_the_place_of_the_manifest_is_kept),
         cmocka_unit_test(names_that_are_not_utf8_are_refused),
+        cmocka_unit_test(a_restart_removes_the_files_of_other_images),
+        cmocka_unit_test(a_second_run_on_the_same_output_is_refused),
+        cmocka_unit_test(an_image_named_dash_is_a_file),
+        cmocka_unit_test(the_order_of_the_passes_is_part_of_a_run),
         cmocka_unit_test(grids_that_do_not_match_are_refused_with_the_fix),
     };
     return cmocka_run_group_tests_name("features", tests, make_images, remove_images);
