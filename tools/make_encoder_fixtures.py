@@ -85,3 +85,7 @@ else:
           (56, 63), n=1)
     write("dinov2-registers-down", Dinov2WithRegistersModel(Dinov2WithRegistersConfig(**DINO, num_register_tokens=3)), whole,
           (21, 28))
+    # An epsilon that shows: with the usual ones, a wrong one is below the tolerance.
+    write("clip-epsilon", CLIPVisionModel(CLIPVisionConfig(hidden_size=24, intermediate_size=28, num_hidden_layers=2,
+                                                           num_attention_heads=3, image_size=21, patch_size=7,
+                                                           layer_norm_eps=0.03)), whole, (21, 21))

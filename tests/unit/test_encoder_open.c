@@ -182,6 +182,37 @@ static void a_config_that_makes_no_model_is_refused_by_its_key(void **state) {
     }
 }
 
+/* Hugging Face leaves defaults out of config.json, and a wrong one of these is too small for the
+ * parity test to see. */
+static void the_epsilon_is_the_familys_or_what_the_config_says(void **state) {
+    (void)state;
+    static const struct {
+        const char *fixture;
+        double epsilon;
+        const char *key, *becomes; /* the fixture's own epsilon, or a place to put one */
+    } cases[] = {{"clip-f32", 1e-5, "\"layer_norm_eps\"", "\"was\""},
+                 {"siglip-whole-f32", 1e-6, "\"patch_size\"", "\"patch_size\""},
+                 {"dinov2-plain", 1e-6, "\"layer_norm_eps\"", "\"was\""},
+                 {"vit-no-qkv-bias", 1e-12, "\"layer_norm_eps\"", "\"was\""}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        for (int given = 0; given < 2; given++) {
+            ec_error err;
+            ec_encoder *encoder;
+            char to[64];
+            snprintf(to, sizeof to, "%s%s", given ? "\"layer_norm_eps\": 0.25, " : "",
+                     cases[i].becomes);
+            ec_text config = changed(cases[i].fixture, "config.json", 0, cases[i].key, to);
+            ec_text weights = changed(cases[i].fixture, "model.safetensors", 0, NULL, NULL);
+            put("config.json", &config);
+            put("model.safetensors", &weights);
+            if (ec_encoder_open(&encoder, folder, NULL, &err) != EC_OK) fail_msg("%s", err.message);
+            const double found = ec_encoder_describe(encoder).layer_norm_eps;
+            ec_encoder_close(encoder);
+            if (found != (given ? 0.25 : cases[i].epsilon))
+                fail_msg("%s: epsilon %g", cases[i].fixture, found);
+        }
+}
+
 static void inputs_too_large_to_count_are_refused(void **state) {
     (void)state;
     char path[512];
@@ -209,6 +240,7 @@ int main(void) {
         cmocka_unit_test(a_wrong_shape_names_what_was_found_and_expected),
         cmocka_unit_test(weights_of_integers_are_refused),
         cmocka_unit_test(a_config_that_makes_no_model_is_refused_by_its_key),
+        cmocka_unit_test(the_epsilon_is_the_familys_or_what_the_config_says),
         cmocka_unit_test(inputs_too_large_to_count_are_refused),
     };
     return cmocka_run_group_tests_name("encoder open", tests, make_folder, remove_folder);

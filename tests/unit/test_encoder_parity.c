@@ -112,6 +112,7 @@ static void every_fixture_equals_transformers(void **state) {
                  {"dinov2-swiglu-bin-sharded", false},
                  {"vit-no-qkv-bias", false},
                  {"clip-resized", false},
+                 {"clip-epsilon", false},
                  {"dinov2-plain", true},
                  {"dinov2-registers-up", false},
                  {"dinov2-registers-down", false}};
