@@ -92,7 +92,8 @@ int main(int argc, char **argv) {
 
     ec_error err;
     ec_encoder *encoder;
-    const ec_encoder_options options = {.n_threads = threads};
+    /* The peers are of today: positions are interpolated by size, without the older + 0.1. */
+    const ec_encoder_options options = {.n_threads = threads, .interpolate_plain = true};
     check(ec_encoder_open(&encoder, folder, &options, &err), &err);
     ec_preparation preparation;
     size_t width, height, tokens, channels, grid_width, grid_height;

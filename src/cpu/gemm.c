@@ -28,6 +28,7 @@ typedef struct {
 
     size_t n_panels, column_tasks; /* panels of W, split evenly into tasks */
     size_t n_tiles, row_tasks;     /* tiles of rows of x, likewise */
+    size_t *edge, last_tasks; /* the panels of the last range of rows, split as plan_last() says */
     size_t block_k, block_tiles;
     size_t task_panels; /* at most */
 } gemm;
@@ -98,6 +99,22 @@ static void plan(gemm *g) {
     g->task_panels = ceil_div(g->n_panels, g->column_tasks);
 }
 
+/* Tasks of the last range of rows become smaller and smaller, so that threads finish together
+ * although one of them may be slower: other programs, a shared core. */
+static void plan_last(gemm *g) {
+    enum { LEAST_PANELS = 2 };
+    const size_t threads = ec_pool_size(g->cpu->pool);
+    size_t n = 0;
+    for (size_t done = 0; done < g->n_panels; n++) {
+        const size_t left = g->n_panels - done;
+        const size_t fair = threads == 1 ? left : most(left / (2 * threads), LEAST_PANELS);
+        g->edge[n] = done;
+        done += least(least(fair, left), g->task_panels);
+    }
+    g->edge[n] = g->n_panels;
+    g->last_tasks = n;
+}
+
 static size_t packed_floats(const gemm *g) {
     return g->task_panels * g->cpu->kernels->panel * g->k;
 }
@@ -149,9 +166,13 @@ static void parameters(const gemm *g, float *out, const ec_tensor *tensor, size_
 static void run_task(void *context, size_t i, size_t worker) {
     const gemm *g = context;
     const size_t panel = g->cpu->kernels->panel, tile = g->cpu->kernels->tile;
-    const size_t column = i % g->column_tasks, row = i / g->column_tasks;
-    const size_t first_panel = part(g->n_panels, column, g->column_tasks);
-    const size_t panels = part(g->n_panels, column + 1, g->column_tasks) - first_panel;
+    const size_t before = (g->row_tasks - 1) * g->column_tasks; /* tasks of the other rows */
+    const bool last = i >= before;
+    const size_t row = last ? g->row_tasks - 1 : i / g->column_tasks;
+    const size_t column = last ? i - before : i % g->column_tasks;
+    const size_t first_panel = last ? g->edge[column] : part(g->n_panels, column, g->column_tasks);
+    const size_t panels =
+        (last ? g->edge[column + 1] : part(g->n_panels, column + 1, g->column_tasks)) - first_panel;
     const size_t first_tile = part(g->n_tiles, row, g->row_tasks);
     const size_t tiles = part(g->n_tiles, row + 1, g->row_tasks) - first_tile;
     const size_t first = first_panel * panel, columns = least(panels * panel, g->n - first);
@@ -192,8 +213,11 @@ ec_status ec_cpu_linear(void *backend, float *y, const float *x, size_t m, size_
     if (m == 0 || g.n == 0) return EC_OK;
     assert(k > 0);
     plan(&g);
+    if (!ec_cpu_buffer_grow(&cpu->shared, (g.n_panels + 1) * sizeof *g.edge)) return EC_ERR_NOMEM;
+    g.edge = (size_t *)(void *)cpu->shared.data;
+    plan_last(&g);
     const size_t floats = packed_floats(&g) + sums_floats(&g) + 2 * task_columns(&g);
     if (!ec_cpu_reserve(cpu, floats * sizeof(float))) return EC_ERR_NOMEM;
-    ec_pool_run(cpu->pool, g.column_tasks * g.row_tasks, run_task, &g);
+    ec_pool_run(cpu->pool, (g.row_tasks - 1) * g.column_tasks + g.last_tasks, run_task, &g);
     return EC_OK;
 }
