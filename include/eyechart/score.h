@@ -80,14 +80,14 @@ typedef struct ec_score_part {
 typedef struct ec_score_plan {
     ec_score_part *parts; /* [n_parts] candidates with an encoder, in the order of study.yaml */
     size_t n_parts;
-    size_t n_encoders; /* different (weights, preparation) to run */
-    size_t n_images;   /* different images to read */
-    size_t n_pairs;    /* of keypoints */
-    size_t n_units, n_units_cached;
-    double n_passes;   /* images through encoders, still to do */
-    double flops;      /* of these passes, matching and cosines */
-    double seconds;    /* estimate; NaN when not calibrated */
-    double disk_bytes; /* that work/ and study.db may grow by */
+    size_t n_encoders;                  /* different (weights, preparation) to run */
+    size_t n_images;                    /* different images to read */
+    size_t n_pairs;                     /* of keypoints */
+    size_t n_results, n_results_cached; /* a category of a candidate, an image of a candidate */
+    double passes;                      /* images through encoders, still to do */
+    double flops;                       /* of these passes, matching and cosines */
+    double seconds;                     /* estimate; NaN when not calibrated */
+    double disk_bytes;                  /* that work/ and study.db may grow by */
     double disk_free_bytes;
     double memory_bytes; /* of the largest category in flight, beside one encoder */
 } ec_score_plan;
@@ -109,7 +109,7 @@ void ec_score_plan_free(ec_score_plan *plan);
 
 typedef struct ec_score_progress {
     char doing[200];                   /* "C, authors, CLIP@336, cat" */
-    size_t n_units, n_done;            /* units of work of this and other processes */
+    size_t n_results, n_done;          /* of this and other processes */
     size_t n_cached;                   /* of n_done: known before this process began */
     double passes_done, passes_left;   /* images through encoders, by this process and in all */
     double passes_per_s, seconds_left; /* NaN until known */
@@ -131,7 +131,8 @@ typedef struct ec_score_row {
 typedef struct ec_score_summary {
     ec_score_row *rows; /* [n_rows] */
     size_t n_rows, n_benchmarks, n_references;
-    size_t n_units, n_computed; /* units in all; computed by this process */
+    size_t n_results, n_cached; /* in all; known before this process began */
+    double passes;              /* images through encoders, by this process */
     size_t n_changed;           /* scores that differ from what study.db had */
     double seconds;
 } ec_score_summary;

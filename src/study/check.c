@@ -1,69 +1,18 @@
 /* check.c - everything about a study that would stop or weaken a ranking */
 #include <math.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "study/findings.h"
 #include "study/names.h"
 #include "study/study_internal.h"
 
-typedef struct {
-    ec_finding *list;
-    size_t n, capacity;
-    bool failed; /* out of memory */
-} findings;
-
-static void add(findings *f, ec_finding_level level, const char *format, ...) EC_PRINTF(3, 4);
-static void add(findings *f, ec_finding_level level, const char *format, ...) {
-    if (f->n == f->capacity) {
-        const size_t capacity = f->capacity > 0 ? 2 * f->capacity : 16;
-        ec_finding *list = realloc(f->list, capacity * sizeof *list);
-        f->failed = f->failed || list == NULL;
-        if (list == NULL) return;
-        f->list = list;
-        f->capacity = capacity;
-    }
-    ec_finding *finding = &f->list[f->n++];
-    finding->level = level;
-    va_list args;
-    va_start(args, format);
-    vsnprintf(finding->message, sizeof finding->message, format, args);
-    va_end(args);
-}
-
-/* ---- lists of names ----------------------------------------------------------------------- */
-
-enum { SHOWN = 5 }; /* names written out; of the others, how many */
-
-typedef struct {
-    char text[300];
-    size_t n;
-} name_list;
-
-static void append(name_list *list, const char *format, ...) EC_PRINTF(2, 3);
-static void append(name_list *list, const char *format, ...) {
-    const size_t length = strlen(list->text);
-    va_list args;
-    va_start(args, format);
-    vsnprintf(list->text + length, sizeof list->text - length, format, args);
-    va_end(args);
-}
-
-static void list_name(name_list *list, const char *name) {
-    if (list->n++ < SHOWN) append(list, "%s%.50s", list->n > 1 ? ", " : "", name);
-}
-
-static const char *end_list(name_list *list) {
-    if (list->n > SHOWN) append(list, " and %zu more", list->n - SHOWN);
-    return list->text;
-}
-
 /* Lists the candidates whose entry in `values` is missing. */
-static name_list missing(const ec_study *study, const double *values) {
-    name_list list = {0};
+static ec_name_list missing(const ec_study *study, const double *values) {
+    ec_name_list list = {0};
     for (size_t i = 0; i < ec_study_n_candidates(study); i++)
-        if (isnan(values[i])) list_name(&list, study->candidates[i].name);
+        if (isnan(values[i])) ec_name_list_add(&list, study->candidates[i].name);
     return list;
 }
 
@@ -99,7 +48,7 @@ static int by_value(const void *left, const void *right) {
 
 /* Says whether values look like numbers in two units, such as a fraction among percentages: those
  * above 0 fall apart into two groups. The smaller one is named. */
-static bool check_units(findings *f, const ec_study *study, const double *values,
+static bool check_units(ec_findings *f, const ec_study *study, const double *values,
                         const char *what) {
     static const double apart = 20.0; /* the paper's scores and results: up to 2.6 */
     const size_t n = ec_study_n_candidates(study);
@@ -114,39 +63,45 @@ static bool check_units(findings *f, const ec_study *study, const double *values
         if (e[k].value > apart * e[k - 1].value) cut = k;
     if (cut > 0) {
         const bool low = 2 * cut < m;
-        name_list odd = {0};
+        ec_name_list odd = {0};
         for (size_t k = low ? 0 : cut; k < (low ? cut : m); k++)
-            list_name(&odd, study->candidates[e[k].candidate].name);
-        add(f, EC_FINDING_WARNING,
+            ec_name_list_add(&odd, study->candidates[e[k].candidate].name);
+        ec_findings_add(
+            f, EC_FINDING_WARNING,
             "%.80s: %g or %s for %s, %g or %s for the others; are all in the same unit?", what,
-            e[low ? cut - 1 : cut].value, low ? "less" : "more", end_list(&odd),
+            e[low ? cut - 1 : cut].value, low ? "less" : "more", ec_name_list_end(&odd),
             e[low ? cut : cut - 1].value, low ? "more" : "less");
     }
     free(e);
     return cut > 0;
 }
 
-static void check_declared(findings *f, const ec_study *study) {
+static void check_declared(ec_findings *f, const ec_study *study) {
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     double weights = 0.0;
     for (size_t b = 0; b < m; b++) weights += ec_study_benchmark(study, b)->weight;
     if (n == 0)
-        add(f, EC_FINDING_ERROR,
+        ec_findings_add(
+            f, EC_FINDING_ERROR,
             "no candidates: there is nothing to rank; add some under 'candidates:' in study.yaml");
     else if (n < 3)
-        add(f, EC_FINDING_WARNING, "only %zu candidate%s: there is little to choose from", n,
-            n == 1 ? "" : "s");
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "only %zu candidate%s: there is little to choose from", n,
+                        n == 1 ? "" : "s");
     if (m == 0)
-        add(f, EC_FINDING_ERROR,
+        ec_findings_add(
+            f, EC_FINDING_ERROR,
             "no benchmarks: there is nothing to judge by; add some under 'benchmarks:' in "
             "study.yaml");
     else if (weights == 0.0)
-        add(f, EC_FINDING_WARNING,
+        ec_findings_add(
+            f, EC_FINDING_WARNING,
             "every benchmark has the weight 0: several together are ranked as if all had the "
             "same; set 'weight:'");
     if (!study->built_in && !study->db.writable)
-        add(f, EC_FINDING_NOTE, "%s cannot be written to: the study can be looked at, not added to",
-            study->db.path);
+        ec_findings_add(f, EC_FINDING_NOTE,
+                        "%s cannot be written to: the study can be looked at, not added to",
+                        study->db.path);
 }
 
 /* Do benchmarks b and d lack A for the same candidates? */
@@ -156,38 +111,44 @@ static bool same_missing(const double *a, size_t n, size_t b, size_t d) {
     return true;
 }
 
-static void check_alignment(findings *f, const ec_study *study, const ec_numbers *x) {
+static void check_alignment(ec_findings *f, const ec_study *study, const ec_numbers *x) {
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
-    name_list constant = {0};
+    ec_name_list constant = {0};
     for (size_t b = 0; b < m; b++) {
-        if (is_constant(x->a + b * n, n)) list_name(&constant, ec_study_benchmark(study, b)->name);
+        if (is_constant(x->a + b * n, n))
+            ec_name_list_add(&constant, ec_study_benchmark(study, b)->name);
         size_t first = 0;
         while (!same_missing(x->a, n, first, b)) first++;
         if (first < b) continue; /* said with that one */
-        name_list without = missing(study, x->a + b * n), of = {0};
+        ec_name_list without = missing(study, x->a + b * n), of = {0};
         for (size_t d = b; d < m; d++)
-            if (same_missing(x->a, n, b, d)) list_name(&of, ec_study_benchmark(study, d)->name);
+            if (same_missing(x->a, n, b, d))
+                ec_name_list_add(&of, ec_study_benchmark(study, d)->name);
         if (without.n > 0)
-            add(f, EC_FINDING_WARNING,
+            ec_findings_add(
+                f, EC_FINDING_WARNING,
                 "A for %s is missing for %zu of %zu candidates, which cannot be predicted there: "
                 "%s",
-                of.n == m ? "every benchmark" : end_list(&of), without.n, n, end_list(&without));
+                of.n == m ? "every benchmark" : ec_name_list_end(&of), without.n, n,
+                ec_name_list_end(&without));
     }
     if (constant.n > 0)
-        add(f, EC_FINDING_ERROR,
+        ec_findings_add(
+            f, EC_FINDING_ERROR,
             "A for %s is the same for every candidate: it cannot be normalised; check the scores",
-            constant.n == m ? "every benchmark" : end_list(&constant));
+            constant.n == m ? "every benchmark" : ec_name_list_end(&constant));
 }
 
-static void check_scores(findings *f, const ec_study *study, const ec_numbers *x) {
+static void check_scores(ec_findings *f, const ec_study *study, const ec_numbers *x) {
     const size_t n = ec_study_n_candidates(study);
-    name_list without = missing(study, x->c);
+    ec_name_list without = missing(study, x->c);
     if (without.n > 0)
-        add(f, EC_FINDING_WARNING,
-            "C is missing for %zu of %zu candidates, which cannot be predicted: %s", without.n, n,
-            end_list(&without));
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "C is missing for %zu of %zu candidates, which cannot be predicted: %s",
+                        without.n, n, ec_name_list_end(&without));
     if (is_constant(x->c, n))
-        add(f, EC_FINDING_ERROR,
+        ec_findings_add(
+            f, EC_FINDING_ERROR,
             "C is the same for every candidate: it cannot be normalised and the law has no use "
             "for it; check the scores");
 
@@ -201,60 +162,65 @@ static void check_scores(findings *f, const ec_study *study, const ec_numbers *x
     }
 }
 
-static void check_costs(findings *f, const ec_study *study, const ec_numbers *x) {
-    name_list without = missing(study, x->cost);
+static void check_costs(ec_findings *f, const ec_study *study, const ec_numbers *x) {
+    ec_name_list without = missing(study, x->cost);
     if (without.n > 0)
-        add(f, EC_FINDING_NOTE,
+        ec_findings_add(
+            f, EC_FINDING_NOTE,
             "cost is not declared for %zu of %zu candidates: GPU-hours still to spend are not "
             "known, and a budget leaves them out: %s",
-            without.n, ec_study_n_candidates(study), end_list(&without));
+            without.n, ec_study_n_candidates(study), ec_name_list_end(&without));
 }
 
-static void check_results(findings *f, const ec_study *study, const ec_numbers *x) {
+static void check_results(ec_findings *f, const ec_study *study, const ec_numbers *x) {
     enum { ENOUGH = 7 }; /* one more than the law has coefficients */
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     size_t n_few = 0;
-    name_list none = {0};
+    ec_name_list none = {0};
     for (size_t b = 0; b < m; b++) {
         const ec_benchmark *benchmark = ec_study_benchmark(study, b);
         const double *z = x->z + b * n;
         const size_t known = count_known(z, n);
-        if (known == 0) list_name(&none, benchmark->name);
+        if (known == 0) ec_name_list_add(&none, benchmark->name);
         n_few += known > 0 && known < ENOUGH;
         if (is_constant(z, n))
-            add(f, EC_FINDING_WARNING,
+            ec_findings_add(
+                f, EC_FINDING_WARNING,
                 "%.80s: all %zu results are the same: nothing can be learnt from them; check them",
                 benchmark->name, known);
         check_units(f, study, z, benchmark->name);
         char fault[EC_RANGE_TEXT_SIZE];
         for (size_t i = 0; i < n; i++)
             if (ec_benchmark_excludes(fault, benchmark, z[i]))
-                add(f, EC_FINDING_WARNING, "%.80s of '%.80s': %s; correct one of them",
-                    benchmark->name, study->candidates[i].name, fault);
+                ec_findings_add(f, EC_FINDING_WARNING, "%.80s of '%.80s': %s; correct one of them",
+                                benchmark->name, study->candidates[i].name, fault);
     }
     if (none.n == m && m > 0)
-        add(f, EC_FINDING_NOTE,
+        ec_findings_add(
+            f, EC_FINDING_NOTE,
             "no results yet: a ranking follows A and C alone; 'eyechart ask' says what to train");
     else if (none.n > 0)
-        add(f, EC_FINDING_NOTE, "no results yet for %s: ranked by A and C alone", end_list(&none));
+        ec_findings_add(f, EC_FINDING_NOTE, "no results yet for %s: ranked by A and C alone",
+                        ec_name_list_end(&none));
     if (n_few > 0)
-        add(f, EC_FINDING_NOTE,
+        ec_findings_add(
+            f, EC_FINDING_NOTE,
             "fewer than %d results for %zu of %zu benchmarks: 'fit' cannot validate the quadratic "
             "law there; 'rank' does not need that many",
             ENOUGH, n_few, m);
 }
 
-static void check_partial(findings *f, const ec_study *study, const ec_numbers *x) {
+static void check_partial(ec_findings *f, const ec_study *study, const ec_numbers *x) {
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
-    name_list partial = {0};
+    ec_name_list partial = {0};
     for (size_t i = 0; i < n; i++) {
         size_t known = 0;
         for (size_t b = 0; b < m; b++) known += !isnan(x->z[b * n + i]);
-        if (known > 0 && known < m) list_name(&partial, study->candidates[i].name);
+        if (known > 0 && known < m) ec_name_list_add(&partial, study->candidates[i].name);
     }
     if (partial.n > 0)
-        add(f, EC_FINDING_NOTE, "trained, but without results for every benchmark: %s",
-            end_list(&partial));
+        ec_findings_add(f, EC_FINDING_NOTE, "trained, but without results for every benchmark: %s",
+                        ec_name_list_end(&partial));
 }
 
 /* ---- the database ------------------------------------------------------------------------- */
@@ -274,14 +240,15 @@ static ec_status for_each_row(ec_study *study, const char *sql,
 
 typedef struct {
     const ec_sheet *sheet;
-    name_list list;
-    findings *f;
+    ec_name_list list;
+    ec_findings *f;
 } seeing;
 
 static void see_integrity(void *to, const char *text) {
     seeing *s = to;
     if (strcmp(text, "ok") != 0)
-        add(s->f, EC_FINDING_ERROR,
+        ec_findings_add(
+            s->f, EC_FINDING_ERROR,
             "study.db is damaged: %.200s; export what can be read, and restore the file from a "
             "copy",
             text);
@@ -290,24 +257,25 @@ static void see_integrity(void *to, const char *text) {
 static void see_candidate(void *to, const char *text) {
     seeing *s = to;
     if (ec_sheet_find_candidate(s->sheet, text) == s->sheet->n_candidates)
-        list_name(&s->list, text);
+        ec_name_list_add(&s->list, text);
 }
 
 static void see_benchmark(void *to, const char *text) {
     seeing *s = to;
     if (*text != '\0' && ec_sheet_find_benchmark(s->sheet, text) == s->sheet->n_benchmarks)
-        list_name(&s->list, text);
+        ec_name_list_add(&s->list, text);
 }
 
-static void add_undeclared(findings *f, const char *what, name_list *list) {
+static void add_undeclared(ec_findings *f, const char *what, ec_name_list *list) {
     if (list->n > 0)
-        add(f, EC_FINDING_WARNING,
+        ec_findings_add(
+            f, EC_FINDING_WARNING,
             "study.db knows %s that study.yaml does not declare: %s; what is known about them is "
             "kept and not used; was one renamed?",
-            what, end_list(list));
+            what, ec_name_list_end(list));
 }
 
-static ec_status check_database(findings *f, ec_study *study, ec_error *err) {
+static ec_status check_database(ec_findings *f, ec_study *study, ec_error *err) {
     seeing candidates = {.sheet = &study->declared.sheet, .f = f}, benchmarks = candidates;
     ec_status status =
         for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &candidates, err);
@@ -326,7 +294,7 @@ static ec_status check_database(findings *f, ec_study *study, ec_error *err) {
 }
 
 ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err) {
-    findings f = {0};
+    ec_findings f = {0};
     ec_numbers numbers;
     *out = NULL;
     *n_out = 0;
@@ -340,13 +308,5 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
         check_partial(&f, study, &numbers);
         ec_numbers_release(&numbers);
     }
-    if (status == EC_OK && f.failed)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    if (status != EC_OK) {
-        free(f.list);
-        return status;
-    }
-    *out = f.list;
-    *n_out = f.n;
-    return EC_OK;
+    return ec_findings_take(out, n_out, &f, status, study->path, err);
 }

@@ -69,7 +69,12 @@ static ec_status bind(ec_database *db, ec_error *err, sqlite3_stmt *statement, c
         else if (types[i - 1] == 'd')
             result =
                 sqlite3_bind_double(statement, i, va_arg(args, double)); /* SQLite makes NaN null */
-        else
+        else if (types[i - 1] == 'b') {
+            const void *bytes = va_arg(args, const void *);
+            const int64_t size_bytes = va_arg(args, int64_t);
+            result = sqlite3_bind_blob64(statement, i, bytes, (sqlite3_uint64)size_bytes,
+                                         SQLITE_TRANSIENT);
+        } else
             result = sqlite3_bind_int64(statement, i, va_arg(args, int64_t));
     }
     return result == SQLITE_OK ? EC_OK : ec_database_fail(db, err);
@@ -111,6 +116,16 @@ ec_status ec_database_rerun(ec_database *db, ec_error *err, sqlite3_stmt *statem
     if (status == EC_OK) status = ec_database_step(&row, db, statement, err);
     sqlite3_reset(statement);
     return status;
+}
+
+ec_status ec_database_find(bool *row, ec_database *db, ec_error *err, sqlite3_stmt *statement,
+                           const char *types, ...) {
+    *row = false;
+    va_list args;
+    va_start(args, types);
+    const ec_status status = bind(db, err, statement, types, args);
+    va_end(args);
+    return status == EC_OK ? ec_database_step(row, db, statement, err) : status;
 }
 
 ec_status ec_database_run(ec_database *db, ec_error *err, const char *sql, const char *types, ...) {

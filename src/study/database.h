@@ -52,7 +52,7 @@ ec_status ec_database_begin_write(ec_database *db, ec_error *err);
 ec_status ec_database_end(ec_database *db, ec_status status, ec_error *err);
 
 /* A prepared statement. Arguments follow `types`: 't' const char * (NULL: null), 'd' double (NaN:
- * null), 'i' int64_t. sqlite3_finalize() it. */
+ * null), 'i' int64_t, 'b' const void * and int64_t, its size. sqlite3_finalize() it. */
 ec_status ec_database_prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, const char *sql,
                               const char *types, ...);
 /* The next row; *row is false after the last. */
@@ -60,6 +60,9 @@ ec_status ec_database_step(bool *row, ec_database *db, sqlite3_stmt *statement, 
 /* Runs a statement that gives no rows, again and again: binds, steps, resets. */
 ec_status ec_database_rerun(ec_database *db, ec_error *err, sqlite3_stmt *statement,
                             const char *types, ...);
+/* The first row of a statement with these arguments; the caller reads its columns and resets it. */
+ec_status ec_database_find(bool *row, ec_database *db, ec_error *err, sqlite3_stmt *statement,
+                           const char *types, ...);
 /* Prepares, runs and finalizes a statement that gives no rows. */
 ec_status ec_database_run(ec_database *db, ec_error *err, const char *sql, const char *types, ...);
 /* The integer that a query gives first; 0 when it gives nothing. */

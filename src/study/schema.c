@@ -3,7 +3,8 @@
  * Candidates and benchmarks are stored by name: study.yaml may be reordered, and rows about a name
  * that is no longer declared stay. Scores, costs and observations are only ever added; the newest
  * row about a thing is the current one, the older ones are its history. A score of kind A with
- * benchmark '' is about every benchmark.
+ * benchmark '' is about every benchmark. Tables of step 3 are a memory: rows about what nobody asks
+ * for any more stay, and are found again should it come back.
  *
  * A released step is never edited. A change of the tables is a new step at the end, and its test.
  */
@@ -14,7 +15,7 @@ static const char *const steps[] = {
     "CREATE TABLE event ("
     "  id INTEGER PRIMARY KEY,"
     "  time TEXT NOT NULL,"    /* ISO 8601, UTC */
-    "  command TEXT NOT NULL," /* 'ask', 'tell', 'import' */
+    "  command TEXT NOT NULL," /* 'ask', 'tell', 'import', 'score' */
     "  version TEXT NOT NULL," /* of eyechart */
     "  worker TEXT,"
     "  source TEXT"
@@ -65,6 +66,44 @@ static const char *const steps[] = {
     "  se REAL"
     ") STRICT;"
     "CREATE INDEX extra_of ON extra (candidate, name, benchmark);",
+
+    /* 2 -> 3: what `score` computed, each under the hash of all that decides it */
+    "CREATE TABLE file ("      /* the content of a file when it was last read */
+    "  path TEXT PRIMARY KEY," /* absolute */
+    "  size_bytes INTEGER NOT NULL,"
+    "  mtime_ns INTEGER NOT NULL,"
+    "  inode INTEGER NOT NULL,"
+    "  hash TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE identity (" /* of an encoder or connector whose files looked like this */
+    "  signature TEXT PRIMARY KEY,"
+    "  facts TEXT NOT NULL"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE chosen (" /* images of a benchmark that A looks at */
+    "  benchmark TEXT NOT NULL,"
+    "  place INTEGER NOT NULL," /* from 0, in the order of choosing */
+    "  path TEXT NOT NULL,"
+    "  image TEXT NOT NULL," /* hash of the file */
+    "  PRIMARY KEY (benchmark, place)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE computation ("
+    "  id INTEGER PRIMARY KEY,"
+    "  key TEXT NOT NULL UNIQUE,"
+    "  kind TEXT NOT NULL CHECK (kind IN ('A', 'C')),"
+    "  description TEXT NOT NULL" /* in words, of whoever asked first */
+    ") STRICT;"
+    "CREATE TABLE correspondence ("
+    "  computation INTEGER NOT NULL REFERENCES computation (id),"
+    "  category TEXT NOT NULL," /* hash of its keypoints and images */
+    "  pairs BLOB NOT NULL,"    /* docs/formats.md */
+    "  PRIMARY KEY (computation, category)"
+    ") STRICT, WITHOUT ROWID;"
+    "CREATE TABLE alignment ("
+    "  computation INTEGER NOT NULL REFERENCES computation (id),"
+    "  image TEXT NOT NULL,"
+    "  value REAL NOT NULL,"
+    "  PRIMARY KEY (computation, image)"
+    ") STRICT, WITHOUT ROWID;",
 };
 
 const ec_migrations ec_study_migrations = {sizeof steps / sizeof steps[0], steps};

@@ -42,19 +42,24 @@ static ec_status list_candidates(ec_study *study, ec_error *err) {
 ec_status ec_study_load_declaration(ec_study *study, ec_error *err) {
     ec_text path = {0}, yaml = {0};
     ec_declaration declared = {0};
+    ec_origins origins = {0};
     ec_text_format(&path, "%s/study.yaml", study->path);
     ec_status status = path.failed ? no_memory(study, err) : EC_OK;
     if (status == EC_OK) status = ec_file_read(&yaml, path.data, EC_DECLARATION_MAX_BYTES, err);
     if (status == EC_OK)
         status = ec_declaration_read(&declared, path.data, yaml.data, yaml.size_bytes, err);
     ec_text_release(&path);
+    if (status == EC_OK) status = ec_origins_resolve(&origins, study->path, &declared, err);
     if (status != EC_OK) {
+        ec_declaration_release(&declared);
         ec_text_release(&yaml);
         return status;
     }
+    ec_origins_release(&study->origins);
     ec_declaration_release(&study->declared);
     ec_text_release(&study->yaml);
     study->declared = declared;
+    study->origins = origins;
     study->yaml = yaml;
     return list_candidates(study, err);
 }
@@ -105,9 +110,10 @@ static ec_status open_study(ec_study *study, const char *path, ec_error *err) {
     study->path = strdup(path);
     if (study->path == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
     study->declared = ec_declaration_default();
-    const ec_status status = ec_builtin_read(&study->declared.sheet, path, err);
+    ec_status status = ec_builtin_read(&study->declared.sheet, path, err);
     if (status == EC_ERR_NOT_FOUND) return open_folder(study, err);
     study->built_in = true;
+    if (status == EC_OK) status = ec_origins_resolve(&study->origins, path, &study->declared, err);
     return status == EC_OK ? list_candidates(study, err) : status;
 }
 
@@ -126,6 +132,7 @@ ec_status ec_study_open(ec_study **out, const char *path, ec_error *err) {
 void ec_study_close(ec_study *study) {
     if (study == NULL) return;
     ec_database_close(&study->db);
+    ec_origins_release(&study->origins);
     ec_declaration_release(&study->declared);
     ec_text_release(&study->yaml);
     free(study->candidates);

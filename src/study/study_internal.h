@@ -4,12 +4,14 @@
 
 #include "study/database.h"
 #include "study/declaration.h"
+#include "study/origins.h"
 
 #define EC_WORKER_MAX_BYTES 63 /* as in ec_observation */
 
 struct ec_study {
     char *path;               /* as the user typed it; the name when built in */
     ec_declaration declared;  /* study.yaml, or the whole of a built-in study */
+    ec_origins origins;       /* of `declared`, ready for use */
     char *name;               /* declared, else the folder's */
     ec_text yaml;             /* study.yaml as it was read */
     ec_candidate *candidates; /* [n_candidates], as the public header shows them */

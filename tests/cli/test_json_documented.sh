@@ -72,8 +72,15 @@ echo "$SOURCE_DIR/tests/images/png-rgb-8.png" >toys.txt
 fields 0 align -r "clip=$SOURCE_DIR/tests/parity/clip-f32:square,$toys/clip.bin" -c clip \
     -i toys=toys.txt --per-image
 
+. "$SOURCE_DIR/tests/cli/score_study.sh"
+make_study images
+fields 0 score images --plan
+fields 0 score images --plan --a
+fields 0 doctor images
+fields 0 score images
+
 for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
-    run simulate reproduce report align; do
+    run simulate reproduce report align score doctor; do
     check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
     while read -r path; do
         check "docs/cli.md documents '$path' of $command, which no run printed" \

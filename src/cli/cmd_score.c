@@ -1,0 +1,297 @@
+/* cmd_score.c - eyechart score: A and C of every candidate of a study, from images */
+#include <math.h>
+#include <stdlib.h>
+
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/study.h"
+#include "eyechart/score.h"
+
+enum { O_STUDY, O_A, O_C, O_CANDIDATE, O_PLAN, O_THREADS, O_JSON };
+
+static const option OPTIONS[] = {
+    [O_STUDY] = OPTION_STUDY,
+    [O_A] = {.name = "a", .help = "A alone"},
+    [O_C] = {.name = "c", .help = "C alone"},
+    [O_CANDIDATE] = {.name = "candidate",
+                     .argument = "NAME",
+                     .type = VALUE_TEXT,
+                     .repeatable = true,
+                     .help = "this candidate alone, and what it needs; all with an encoder when "
+                             "not given"},
+    [O_PLAN] = {.name = "plan",
+                .help = "say what would be computed, what is known already, and how long it takes "
+                        "(measured for up to three seconds); compute nothing"},
+    [O_THREADS] = {.name = "threads",
+                   .argument = "N",
+                   .type = VALUE_COUNT,
+                   .low = 1,
+                   .high = 1024,
+                   .help = "one per processor when not given; results do not depend on it"},
+    [O_JSON] = OPTION_JSON,
+    {0},
+};
+
+static const operand OPERANDS[] = {
+    {.name = "STUDY", .type = VALUE_STUDY, .help = "study folder"},
+    {0},
+};
+
+static const example EXAMPLES[] = {
+    {"eyechart score mystudy/ --plan", "what it would take"},
+    {"eyechart score mystudy/", "A and C of every candidate; again after Ctrl-C to go on"},
+    {"eyechart score mystudy/ --c --candidate CLIP@336", "C of one candidate"},
+    {"eyechart score mystudy/ & eyechart score mystudy/", "two processes share the work"},
+    {0},
+};
+
+static const exit_meaning EXITS[] = {
+    {EXIT_DATA, "something is missing or wrong; what was computed is kept, 'eyechart doctor' says "
+                "what to do"},
+    {EXIT_INTERRUPTED, "interrupted; the same command goes on where it was"},
+    {0},
+};
+
+/* ---- the plan ----------------------------------------------------------------------------- */
+
+static const char *size_text(char buffer[32], double bytes) {
+    if (isnan(bytes))
+        snprintf(buffer, 32, "unknown");
+    else if (bytes < 1e9)
+        snprintf(buffer, 32, "%.3g MB", bytes / 1e6);
+    else
+        snprintf(buffer, 32, "%.3g GB", bytes / 1e9);
+    return buffer;
+}
+
+static void part_cells(text_table *table, bool has, size_t n, size_t n_cached) {
+    if (has)
+        table_cell(table, "%zu", n - n_cached);
+    else
+        table_cell(table, "-");
+    if (has)
+        table_cell(table, "%zu", n_cached);
+    else
+        table_cell(table, "-");
+}
+
+static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
+    static const char *const headers[] = {"<candidate", "encoders", "C to do", "known",
+                                          "A to do",    "known",    "<"};
+    char duration[32], disk[32], left[32], memory[32];
+    text_table *table = table_new(7, headers);
+    for (size_t i = 0; i < plan->n_parts; i++) {
+        const ec_score_part *part = &plan->parts[i];
+        table_cell(table, "%s", ec_study_candidate(study, part->candidate)->name);
+        table_cell(table, "%zu", part->n_encoders);
+        part_cells(table, part->has_c, part->c_categories, part->c_cached);
+        part_cells(table, part->has_a, part->a_images, part->a_cached);
+        table_cell(table, "%s", part->note);
+    }
+    table_print(table);
+    printf("\nC in categories of keypoints under two protocols, A in images.\n");
+    printf("To do: %.0f passes of images through %zu encoder%s, %.3g TFLOP", plan->passes,
+           plan->n_encoders, plan->n_encoders == 1 ? "" : "s", plan->flops / 1e12);
+    if (!isnan(plan->seconds)) printf(", about %s", progress_duration(duration, plan->seconds));
+    printf("\n%zu of %zu results are known; %zu images, %zu pairs of keypoints\n",
+           plan->n_results_cached, plan->n_results, plan->n_images, plan->n_pairs);
+    printf("Disk: up to %s more, %s free. Memory: %s beside an encoder.\n",
+           size_text(disk, plan->disk_bytes), size_text(left, plan->disk_free_bytes),
+           size_text(memory, plan->memory_bytes));
+}
+
+static json_t *part_json(const ec_study *study, const ec_score_part *part) {
+    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "candidate",
+                     json_text(ec_study_candidate(study, part->candidate)->name), "encoders",
+                     (json_int_t)part->n_encoders, "correspondence",
+                     part->has_c
+                         ? json_pack("{s:I, s:I}", "categories", (json_int_t)part->c_categories,
+                                     "known", (json_int_t)part->c_cached)
+                         : json_null(),
+                     "alignment",
+                     part->has_a ? json_pack("{s:I, s:I}", "images", (json_int_t)part->a_images,
+                                             "known", (json_int_t)part->a_cached)
+                                 : json_null(),
+                     "note", *part->note != '\0' ? json_text(part->note) : json_null());
+}
+
+static void print_plan_json(const ec_study *study, const ec_score_plan *plan) {
+    json_t *parts = json_array();
+    for (size_t i = 0; i < plan->n_parts; i++)
+        json_array_append_new(parts, part_json(study, &plan->parts[i]));
+    json_t *all =
+        json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "study",
+                  json_text(ec_study_name(study)), "results", (json_int_t)plan->n_results, "known",
+                  (json_int_t)plan->n_results_cached, "passes", json_number(plan->passes), "flops",
+                  json_number(plan->flops), "seconds", json_number(plan->seconds), "encoders",
+                  (json_int_t)plan->n_encoders, "images", (json_int_t)plan->n_images, "pairs",
+                  (json_int_t)plan->n_pairs, "disk_bytes", json_number(plan->disk_bytes),
+                  "disk_free_bytes", json_number(plan->disk_free_bytes), "memory_bytes",
+                  json_number(plan->memory_bytes), "candidates", parts);
+    json_print(json_pack("{s:o}", "plan", all));
+}
+
+static int print_plan(ec_study *study, const ec_score_options *options, bool json) {
+    ec_score_plan *plan;
+    ec_error err;
+    if (ec_study_plan(&plan, study, options, &err) != EC_OK) return report_error(&err);
+    (json ? print_plan_json : print_plan_text)(study, plan);
+    ec_score_plan_free(plan);
+    return EXIT_DONE;
+}
+
+/* ---- the run ------------------------------------------------------------------------------ */
+
+static bool see(void *context, const ec_score_progress *p) {
+    progress *line = context;
+    char left[32];
+    if (p->waiting)
+        progress_line(line, false, "%zu of %zu results, %s", p->n_done, p->n_results, p->doing);
+    else if (isnan(p->seconds_left))
+        progress_line(line, false, "%zu of %zu results (%zu known before): %s", p->n_done,
+                      p->n_results, p->n_cached, p->doing);
+    else
+        progress_line(line, false,
+                      "%zu of %zu results (%zu known before), %.3g images/s, %s left: %s",
+                      p->n_done, p->n_results, p->n_cached, p->passes_per_s,
+                      progress_duration(left, p->seconds_left), p->doing);
+    return !progress_interrupted();
+}
+
+static void print_scores_text(const ec_study *study, const ec_score_summary *s) {
+    static const char *const headers[] = {"<candidate", "C authors", "+-", "C consistent",
+                                          "+-",         "A",         "+-", "<of"};
+    text_table *table = table_new(8, headers);
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const ec_score_row *row = &s->rows[i];
+        size_t n_shown = 0;
+        for (size_t b = 0; b < s->n_benchmarks || n_shown == 0; b++) {
+            const bool last = b >= s->n_benchmarks;
+            if (!last && isnan(row->a[b])) continue;
+            table_cell(table, "%s", ec_study_candidate(study, row->candidate)->name);
+            for (int p = 0; p < 2; p++) {
+                table_number(table, 2, row->c[p]);
+                table_number(table, 2, row->c_se[p]);
+            }
+            table_number(table, 4, last ? NAN : row->a[b]);
+            table_number(table, 4, last ? NAN : row->a_se[b]);
+            table_cell(table, "%s", last ? "" : ec_study_benchmark(study, b)->name);
+            n_shown++;
+        }
+    }
+    table_print(table);
+}
+
+static json_t *alignment_json(const ec_study *study, const ec_score_summary *s,
+                              const ec_score_row *row, size_t b) {
+    const ec_score_settings settings = ec_study_score_settings(study);
+    json_t *references = json_array();
+    for (size_t r = 0; r < s->n_references; r++)
+        json_array_append_new(
+            references,
+            json_pack("{s:o, s:o}", "reference",
+                      json_text(ec_study_candidate(study, settings.references[r])->name), "a",
+                      json_number(row->a_of[r * s->n_benchmarks + b])));
+    return json_pack("{s:o, s:o, s:o, s:o}", "benchmark",
+                     json_text(ec_study_benchmark(study, b)->name), "a", json_number(row->a[b]),
+                     "a_error", json_number(row->a_se[b]), "references", references);
+}
+
+static json_t *correspondence_json(const ec_score_row *row, int protocol) {
+    return json_pack("{s:o, s:o}", "c", json_number(row->c[protocol]), "c_error",
+                     json_number(row->c_se[protocol]));
+}
+
+static void print_scores_json(const ec_study *study, const ec_score_summary *s) {
+    json_t *rows = json_array();
+    for (size_t i = 0; i < s->n_rows; i++) {
+        const ec_score_row *row = &s->rows[i];
+        json_t *alignment = json_array();
+        for (size_t b = 0; b < s->n_benchmarks; b++)
+            if (!isnan(row->a[b]))
+                json_array_append_new(alignment, alignment_json(study, s, row, b));
+        json_array_append_new(rows,
+                              json_pack("{s:o, s:o, s:o, s:o}", "candidate",
+                                        json_text(ec_study_candidate(study, row->candidate)->name),
+                                        "authors", correspondence_json(row, 0), "consistent",
+                                        correspondence_json(row, 1), "alignment", alignment));
+    }
+    json_print(json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "study",
+                         json_text(ec_study_name(study)), "results", (json_int_t)s->n_results,
+                         "known_before", (json_int_t)s->n_cached, "changed_scores",
+                         (json_int_t)s->n_changed, "passes", json_number(s->passes), "seconds",
+                         json_number(s->seconds), "candidates", rows));
+}
+
+static int score(ec_study *study, const ec_score_options *options, bool json) {
+    ec_score_summary *summary;
+    ec_error err;
+    progress line;
+    char duration[32];
+    progress_start(&line);
+    const ec_status status = ec_study_score(&summary, study, options, see, &line, &err);
+    if (status == EC_OK)
+        progress_line(&line, true, "%zu results, %zu known before, in %s; %zu scores changed",
+                      summary->n_results, summary->n_cached,
+                      progress_duration(duration, summary->seconds), summary->n_changed);
+    progress_end(&line);
+    if (status == EC_ERR_INTERRUPTED) {
+        note("%s", err.message);
+        return EXIT_INTERRUPTED;
+    }
+    if (status != EC_OK) return report_error(&err);
+    (json ? print_scores_json : print_scores_text)(study, summary);
+    ec_score_summary_free(summary);
+    return EXIT_DONE;
+}
+
+static int find_candidates(size_t *out, const ec_study *study, const option_value *names) {
+    int status = EXIT_DONE;
+    for (size_t k = 0; status == EXIT_DONE && k < names->n_all; k++)
+        status = study_find_candidate(&out[k], study, names->all[k]);
+    return status;
+}
+
+static int run(const arguments *args) {
+    const option_value *v = args->values;
+    if (v[O_A].given && v[O_C].given)
+        return usage_error(args->command, "--a and --c leave nothing out; give one, or none");
+    ec_study *study;
+    int status = study_open(&study, args);
+    if (status != EXIT_DONE) return status;
+    size_t *candidates = allocate(v[O_CANDIDATE].n_all + 1, sizeof *candidates);
+    status = find_candidates(candidates, study, &v[O_CANDIDATE]);
+    const ec_score_options options = {
+        .only_a = v[O_A].given,
+        .only_c = v[O_C].given,
+        .candidates = candidates,
+        .n_candidates = v[O_CANDIDATE].n_all,
+        .n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
+        .calibrate = true,
+    };
+    if (status == EXIT_DONE)
+        status = (v[O_PLAN].given ? print_plan : score)(study, &options, v[O_JSON].given);
+    free(candidates);
+    ec_study_close(study);
+    return status;
+}
+
+const command CMD_SCORE = {
+    .name = "score",
+    .purpose = "compute A and C of every candidate, from images",
+    .about =
+        "Runs the encoders that study.yaml gives ('encoder:') over the images of the keypoints "
+        "('data:') for C and, with the connectors ('connector:'), over the images of the "
+        "benchmarks for A. docs/formats.md describes the keys, docs/models.md the scores.\n"
+        "What is computed is kept in study.db with the hash of all that decides it: a run that "
+        "was stopped, even by kill -9, goes on with the same command, and after a change of "
+        "weights, connectors, images or keypoints only what depends on them is computed anew. "
+        "Several processes may score one study at once.\n"
+        "C of joined encoders comes from the encoders by themselves. A score that study.yaml "
+        "declares is not computed.",
+    .options = OPTIONS,
+    .operands = OPERANDS,
+    .examples = EXAMPLES,
+    .exits = EXITS,
+    .run = run,
+};

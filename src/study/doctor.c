@@ -1,0 +1,285 @@
+/* doctor.c - what stops or weakens scoring, finding by finding
+ *
+ * The steps of a job (score_job.h) one by one, going on after those that fail.
+ */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "study/findings.h"
+#include "study/score_plan.h"
+
+typedef struct {
+    ec_study *study;
+    ec_job job;
+    ec_numbers numbers; /* all that is known */
+    ec_findings found;
+    size_t n_errors; /* of what `score` needs */
+} doctor;
+
+static void say_error(doctor *d, const ec_error *err) {
+    d->n_errors++;
+    ec_findings_add(&d->found, EC_FINDING_ERROR, "%s", err->message);
+}
+
+/* ---- what is declared --------------------------------------------------------------------- */
+
+static bool lacks_a(const doctor *d, size_t candidate) {
+    const size_t n = ec_study_n_candidates(d->study);
+    for (size_t b = 0; b < ec_study_n_benchmarks(d->study); b++)
+        if (isnan(d->numbers.a[b * n + candidate])) return true;
+    return false;
+}
+
+static bool has_encoder(const doctor *d, size_t candidate) {
+    size_t n;
+    ec_study_encoders(&n, d->study, candidate);
+    return n > 0;
+}
+
+static void check_candidates(doctor *d) {
+    ec_name_list no_encoder = {0}, no_connector = {0};
+    for (size_t i = 0; i < ec_study_n_candidates(d->study); i++) {
+        const char *name = ec_study_candidate(d->study, i)->name;
+        const bool scored = !lacks_a(d, i) && !isnan(d->numbers.c[i]);
+        if (!has_encoder(d, i) && !scored) ec_name_list_add(&no_encoder, name);
+        if (has_encoder(d, i) && ec_study_connector(d->study, i) == NULL && lacks_a(d, i))
+            ec_name_list_add(&no_connector, name);
+    }
+    if (no_encoder.n > 0)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "no encoder, so that missing scores cannot be computed: %s; give "
+                        "'encoder:', the folder of its weights, or declare or import the scores",
+                        ec_name_list_end(&no_encoder));
+    if (no_connector.n > 0)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "no connector, so that A cannot be computed: %s; give 'connector:', the "
+                        "file trained for it, or declare or import A",
+                        ec_name_list_end(&no_connector));
+}
+
+static bool any_encoder(const doctor *d) {
+    for (size_t i = 0; i < ec_study_n_candidates(d->study); i++)
+        if (has_encoder(d, i)) return true;
+    return false;
+}
+
+static void check_settings(doctor *d) {
+    const ec_score_settings s = ec_study_score_settings(d->study);
+    bool connectors = false, a_missing = false, c_missing = false;
+    ec_name_list no_images = {0};
+    for (size_t i = 0; i < ec_study_n_candidates(d->study); i++) {
+        connectors = connectors || ec_study_connector(d->study, i) != NULL;
+        a_missing = a_missing || lacks_a(d, i);
+        c_missing = c_missing || isnan(d->numbers.c[i]);
+    }
+    if (any_encoder(d) && c_missing && s.keypoints == NULL)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "no keypoints, so that C cannot be computed; give 'data: {keypoints: "
+                        "PATH}', the folder of SPair-71k or keypoints in our JSON form");
+    if (connectors && a_missing && s.n_references == 0)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "no references, so that A cannot be computed; give 'scores: {references: "
+                        "[…]}', candidates such as CLIP@224 and CLIP@336");
+    for (size_t b = 0; b < ec_study_n_benchmarks(d->study); b++)
+        if (ec_study_images(d->study, b) == NULL)
+            ec_name_list_add(&no_images, ec_study_benchmark(d->study, b)->name);
+    if (connectors && a_missing && no_images.n > 0)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "no images, so that A cannot be computed for %s; give 'images:', a folder "
+                        "or a list",
+                        ec_name_list_end(&no_images));
+}
+
+static void check_commands(doctor *d) {
+    const ec_run_declaration *run = &d->study->declared.run;
+    if ((run->train == NULL) == (run->evaluate == NULL)) return;
+    ec_findings_add(&d->found, EC_FINDING_ERROR,
+                    "'run:' has no '%s:': 'eyechart run' needs the commands for training and for "
+                    "evaluating",
+                    run->train == NULL ? "train" : "evaluate");
+}
+
+/* ---- files -------------------------------------------------------------------------------- */
+
+/* Encoders and connectors, and whether they fit. */
+static void check_weights(doctor *d) {
+    ec_error err;
+    const ec_score_settings s = ec_study_score_settings(d->study);
+    for (size_t r = 0; r < s.n_references; r++) d->job.reference_parts[r] = EC_NO_INDEX;
+    for (size_t i = 0; i < ec_study_n_candidates(d->study); i++) {
+        bool reference = false;
+        for (size_t r = 0; r < s.n_references; r++) reference = reference || s.references[r] == i;
+        if (!has_encoder(d, i) && !reference) continue;
+        if (ec_job_add_part(NULL, &d->job, i, has_encoder(d, i), &err) != EC_OK) say_error(d, &err);
+    }
+    for (size_t i = 0; i < d->job.n_parts; i++)
+        for (size_t r = 0; d->job.parts[i].wants_a && r < s.n_references; r++)
+            if (d->job.reference_parts[r] != EC_NO_INDEX &&
+                ec_job_check_reference(&d->job, &d->job.parts[i], r, &err) != EC_OK)
+                say_error(d, &err);
+}
+
+static bool any_wants(const doctor *d, bool a) {
+    for (size_t i = 0; i < d->job.n_parts; i++)
+        if (a ? d->job.parts[i].wants_a : d->job.parts[i].wants_c) return true;
+    return false;
+}
+
+static void say_missing(doctor *d, const char *what, ec_name_list *missing, size_t n) {
+    ec_error err;
+    if (missing->n == 0) return;
+    ec_fail(&err, EC_ERR_NOT_FOUND,
+            "%s: %zu of %zu images cannot be read: %s; put them back, or take them out there", what,
+            missing->n, n, ec_name_list_end(missing));
+    say_error(d, &err);
+}
+
+static void check_keypoints(doctor *d) {
+    ec_error err;
+    ec_name_list missing = {0};
+    if (!any_wants(d, false)) return;
+    if (ec_job_load_keypoints(&d->job, &err) != EC_OK) {
+        say_error(d, &err);
+        return;
+    }
+    const ec_keypoint_set *set = &d->job.set;
+    for (size_t i = 0; i < set->n_images; i++)
+        if (access(set->images[i].path, R_OK) != 0) ec_name_list_add(&missing, set->images[i].name);
+    say_missing(d, d->job.settings.keypoints, &missing, set->n_images);
+    for (size_t k = 0; missing.n == 0 && k < set->n_categories; k++)
+        if (ec_job_identify_category(&d->job, k, &err) != EC_OK) {
+            say_error(d, &err);
+            return;
+        }
+    if (set->n_empty_pairs > 0)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "%s: %zu of %zu pairs have no point in common and count for nothing",
+                        d->job.settings.keypoints, set->n_empty_pairs, set->n_pairs);
+}
+
+static void check_images(doctor *d, size_t benchmark) {
+    const ec_score_settings *s = &d->job.settings;
+    const char *name = ec_study_benchmark(d->study, benchmark)->name;
+    ec_image_set set;
+    ec_error err;
+    ec_name_list missing = {0};
+    ec_status status = ec_image_set_load(&set, ec_study_images(d->study, benchmark), &err);
+    const size_t n_all = set.n_items;
+    if (status == EC_OK)
+        status = ec_image_set_select(&set, s->longest ? EC_SELECT_LONGEST : EC_SELECT_RANDOM,
+                                     s->n_images, s->seed, &err);
+    if (status != EC_OK) {
+        ec_error_prefix(&err, status, "benchmark '%.80s'", name);
+        say_error(d, &err);
+    }
+    for (size_t i = 0; status == EC_OK && i < set.n_items; i++)
+        if (access(set.items[i].path, R_OK) != 0) ec_name_list_add(&missing, set.items[i].path);
+    say_missing(d, ec_study_images(d->study, benchmark), &missing, set.n_items);
+    if (status == EC_OK && n_all < s->n_images)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "benchmark '%.80s': %zu images, fewer than the %zu that 'scores: {images: "
+                        "…}' asks for; all are taken",
+                        name, n_all, s->n_images);
+    ec_image_set_release(&set);
+    if (status == EC_OK && missing.n == 0 && ec_job_load_images(&d->job, benchmark, &err) != EC_OK)
+        say_error(d, &err);
+}
+
+/* ---- what is computed --------------------------------------------------------------------- */
+
+/* Scores that do not come from what there is now. */
+static void check_stale(doctor *d) {
+    const size_t n = ec_study_n_candidates(d->study);
+    ec_name_list stale = {0};
+    for (size_t i = 0; i < d->job.n_parts; i++) {
+        const ec_job_part *part = &d->job.parts[i];
+        bool old = false;
+        for (size_t k = 0; part->wants_c && k < d->job.set.n_categories; k++)
+            old = old || (!isnan(d->numbers.c[part->candidate]) && !part->c_done[0][k]);
+        for (size_t b = 0; part->wants_a && b < ec_study_n_benchmarks(d->study); b++)
+            for (size_t k = 0; k < d->job.choices[b].n; k++)
+                old = old || (!isnan(d->numbers.a[b * n + part->candidate]) &&
+                              ec_job_wants_image(part, d->job.choices[b].images[k]));
+        if (old) ec_name_list_add(&stale, ec_job_name(&d->job, part));
+    }
+    if (stale.n > 0)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "scores in study.db that are not of the weights, images and settings as "
+                        "they are now: %s; 'eyechart score %.200s' computes them anew",
+                        ec_name_list_end(&stale), d->study->path);
+}
+
+static void check_disk(doctor *d) {
+    const double needed = ec_job_disk_needed(&d->job), left = ec_job_disk_free(&d->job);
+    ec_error err;
+    if (!(needed > left)) return;
+    ec_fail(&err, EC_ERR_IO,
+            "%s: scoring needs up to %.0f MB there, the disk has %.0f MB left; "
+            "free some space",
+            d->study->path, needed / 1e6, left / 1e6);
+    say_error(d, &err);
+}
+
+static ec_status check_results(doctor *d, ec_error *err) {
+    size_t n_results, n_done;
+    const ec_status status = ec_job_find_done(&d->job, err);
+    if (status != EC_OK) return status;
+    check_stale(d);
+    check_disk(d);
+    ec_job_count(&n_results, &n_done, &d->job);
+    if (n_done < n_results)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "%zu of %zu results are to be computed; 'eyechart score %.200s --plan' "
+                        "says how long it takes",
+                        n_results - n_done, n_results, d->study->path);
+    return EC_OK;
+}
+
+/* Of `study check`, what makes a ranking impossible; the rest is for that command to say. */
+static ec_status check_study(doctor *d, ec_error *err) {
+    ec_finding *list;
+    size_t n;
+    const ec_status status = ec_study_check(&list, &n, d->study, err);
+    if (status != EC_OK) return status;
+    for (size_t i = 0; i < n; i++)
+        if (list[i].level == EC_FINDING_ERROR)
+            ec_findings_add(&d->found, EC_FINDING_ERROR, "%s", list[i].message);
+    free(list);
+    return EC_OK;
+}
+
+static ec_status examine(doctor *d, ec_error *err) {
+    ec_status status = check_study(d, err);
+    if (status == EC_OK) status = ec_study_read_all(&d->numbers, d->study, err);
+    if (status != EC_OK) return status;
+    if (!ec_study_writable(d->study)) {
+        ec_fail(err, EC_ERR_IO,
+                "%s: cannot be written to, so that no result can be kept; make the folder and "
+                "study.db writable",
+                d->study->path);
+        say_error(d, err);
+    }
+    check_candidates(d);
+    check_settings(d);
+    check_commands(d);
+    check_weights(d);
+    check_keypoints(d);
+    for (size_t b = 0; any_wants(d, true) && b < ec_study_n_benchmarks(d->study); b++)
+        if (ec_study_images(d->study, b) != NULL) check_images(d, b);
+    return d->n_errors == 0 ? check_results(d, err) : EC_OK;
+}
+
+ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err) {
+    doctor d = {.study = study};
+    *out = NULL;
+    *n_out = 0;
+    ec_status status = ec_job_init(&d.job, study, NULL, err);
+    if (status == EC_OK) status = examine(&d, err);
+    if (status == EC_OK) status = ec_store_flush(&d.job.store, err);
+    ec_job_release(&d.job);
+    ec_numbers_release(&d.numbers);
+    return ec_findings_take(out, n_out, &d.found, status, study->path, err);
+}

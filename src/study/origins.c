@@ -1,0 +1,213 @@
+/* origins.c - see origins.h */
+#include "study/origins.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "study/study_internal.h"
+
+static ec_status no_memory(const char *folder, ec_error *err) {
+    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
+}
+
+/* `path` as it can be opened from here; owned. NULL: out of memory. */
+static char *from_folder(const char *folder, const char *path, size_t length) {
+    char *out = NULL;
+    const size_t n = strlen(folder);
+    const char *slash = n > 0 && folder[n - 1] == '/' ? "" : "/";
+    const int size = *path == '/' ? asprintf(&out, "%.*s", (int)length, path)
+                                  : asprintf(&out, "%s%s%.*s", folder, slash, (int)length, path);
+    return size >= 0 ? out : NULL;
+}
+
+static bool is_model_folder(const char *folder, const char *path, size_t length) {
+    char *model = from_folder(folder, path, length), *config = NULL;
+    const bool found = model != NULL && asprintf(&config, "%s/config.json", model) >= 0 &&
+                       access(config, F_OK) == 0;
+    free(model);
+    free(config);
+    return found;
+}
+
+/* ---- encoders ----------------------------------------------------------------------------- */
+
+static bool read_mode(ec_prepare_mode *out, const char *word, size_t length) {
+    static const char *const names[] = {"native", "square", "squash"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strlen(names[i]) == length && strncmp(word, names[i], length) == 0) {
+            *out = (ec_prepare_mode)i;
+            return true;
+        }
+    return false;
+}
+
+static bool read_size(size_t *out, const char *digits, size_t length) {
+    size_t size = 0;
+    for (size_t i = 0; i < length; i++) {
+        if (digits[i] < '0' || digits[i] > '9' || size > 100000) return false;
+        size = 10 * size + (size_t)(digits[i] - '0');
+    }
+    *out = size;
+    return size > 0 && size <= 100000;
+}
+
+/* The last `mark` within the first `length` bytes; NULL: none. */
+static const char *last_of(const char *text, size_t length, char mark) {
+    return memrchr(text, mark, length);
+}
+
+/* "folder@336:squash"; a folder whose own name has such an ending is taken as it is. */
+static ec_status read_source(ec_feature_source *out, const char *folder, const char *text,
+                             size_t length, const char *candidate, ec_error *err) {
+    *out = (ec_feature_source){.prepare = EC_PREPARE_NATIVE};
+    const char *colon = last_of(text, length, ':');
+    if (!is_model_folder(folder, text, length) && colon != NULL) {
+        const size_t n = length - (size_t)(colon + 1 - text);
+        if (!read_mode(&out->prepare, colon + 1, n))
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s/study.yaml: candidate '%.80s': encoder '%.*s': ':%.*s' is none of "
+                           ":native, :square, :squash",
+                           folder, candidate, (int)length, text, (int)n, colon + 1);
+        length = (size_t)(colon - text);
+    }
+    const char *at = last_of(text, length, '@');
+    if (!is_model_folder(folder, text, length) && at != NULL) {
+        const size_t n = length - (size_t)(at + 1 - text);
+        if (!read_size(&out->size, at + 1, n))
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s/study.yaml: candidate '%.80s': encoder '%.*s': '@%.*s' is not a "
+                           "size in pixels",
+                           folder, candidate, (int)length, text, (int)n, at + 1);
+        length = (size_t)(at - text);
+    }
+    if (length == 0)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s/study.yaml: candidate '%.80s': an encoder without a folder; expected "
+                       "FOLDER, FOLDER@336:squash, or several joined by +",
+                       folder, candidate);
+    out->folder = from_folder(folder, text, length);
+    return out->folder != NULL ? EC_OK : no_memory(folder, err);
+}
+
+/* "A+B", split at the + that stand between folders. */
+static ec_status read_sources(ec_candidate_origin *out, const char *folder, const char *text,
+                              const char *candidate, ec_error *err) {
+    out->sources = calloc(EC_MAX_ENCODERS, sizeof *out->sources);
+    if (out->sources == NULL) return no_memory(folder, err);
+    for (const char *part = text; part != NULL;) {
+        const char *plus = is_model_folder(folder, part, strlen(part)) ? NULL : strchr(part, '+');
+        const size_t length = plus != NULL ? (size_t)(plus - part) : strlen(part);
+        if (out->n_sources == EC_MAX_ENCODERS)
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s/study.yaml: candidate '%.80s': more than %d encoders", folder,
+                           candidate, EC_MAX_ENCODERS);
+        const ec_status status =
+            read_source(&out->sources[out->n_sources++], folder, part, length, candidate, err);
+        if (status != EC_OK) return status;
+        part = plus != NULL ? plus + 1 : NULL;
+    }
+    return EC_OK;
+}
+
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+/* Leaves *out NULL where nothing is declared. */
+static ec_status read_path(char **out, const char *folder, const char *path, ec_error *err) {
+    if (path == NULL) return EC_OK;
+    *out = from_folder(folder, path, strlen(path));
+    return *out != NULL ? EC_OK : no_memory(folder, err);
+}
+
+static ec_status read_candidates(ec_origins *out, const char *folder,
+                                 const ec_declaration *declared, ec_error *err) {
+    ec_status status = EC_OK;
+    for (size_t i = 0; status == EC_OK && i < declared->n_origins && i < out->n_candidates; i++) {
+        const ec_origin *from = &declared->origins[i];
+        ec_candidate_origin *to = &out->candidates[i];
+        status = read_path(&to->connector, folder, from->connector, err);
+        if (status == EC_OK && from->encoder != NULL)
+            status = read_sources(to, folder, from->encoder, declared->sheet.candidates[i], err);
+    }
+    return status;
+}
+
+static ec_status read_images(ec_origins *out, const char *folder, const ec_declaration *declared,
+                             ec_error *err) {
+    ec_status status = EC_OK;
+    for (size_t b = 0; status == EC_OK && b < out->n_benchmarks; b++) {
+        const char *own = b < declared->n_words ? declared->words[b].images : NULL;
+        status =
+            read_path(&out->images[b], folder, own != NULL ? own : declared->scores.images, err);
+    }
+    return status;
+}
+
+ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_declaration *declared,
+                             ec_error *err) {
+    const ec_score_declaration *s = &declared->scores;
+    *out = (ec_origins){.n_candidates = declared->sheet.n_candidates,
+                        .n_benchmarks = declared->sheet.n_benchmarks};
+    out->candidates = calloc(out->n_candidates + 1, sizeof *out->candidates);
+    out->images = calloc(out->n_benchmarks + 1, sizeof *out->images);
+    out->references = calloc(s->n_references + 1, sizeof *out->references);
+    ec_status status = out->candidates != NULL && out->images != NULL && out->references != NULL
+                           ? EC_OK
+                           : no_memory(folder, err);
+    if (status == EC_OK) status = read_path(&out->keypoints, folder, s->keypoints, err);
+    if (status == EC_OK) status = read_candidates(out, folder, declared, err);
+    if (status == EC_OK) status = read_images(out, folder, declared, err);
+    if (status != EC_OK) {
+        ec_origins_release(out);
+        return status;
+    }
+    for (size_t r = 0; r < s->n_references; r++)
+        out->references[r] = ec_sheet_find_candidate(&declared->sheet, s->references[r]);
+    out->settings = (ec_score_settings){.keypoints = out->keypoints,
+                                        .split = s->split,
+                                        .consistent = s->consistent,
+                                        .n_images = s->n_images,
+                                        .longest = s->longest,
+                                        .seed = s->seed,
+                                        .references = out->references,
+                                        .n_references = s->n_references,
+                                        .bf16_compat = s->bf16_compat};
+    return EC_OK;
+}
+
+void ec_origins_release(ec_origins *origins) {
+    for (size_t i = 0; origins->candidates != NULL && i < origins->n_candidates; i++) {
+        ec_candidate_origin *c = &origins->candidates[i];
+        for (size_t k = 0; k < c->n_sources; k++) free((char *)c->sources[k].folder);
+        free(c->sources);
+        free(c->connector);
+    }
+    for (size_t b = 0; origins->images != NULL && b < origins->n_benchmarks; b++)
+        free(origins->images[b]);
+    free(origins->candidates);
+    free(origins->images);
+    free(origins->keypoints);
+    free(origins->references);
+    *origins = (ec_origins){0};
+}
+
+/* ---- what the public header shows --------------------------------------------------------- */
+
+ec_score_settings ec_study_score_settings(const ec_study *study) {
+    return study->origins.settings;
+}
+
+const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, size_t candidate) {
+    const ec_candidate_origin *origin = &study->origins.candidates[candidate];
+    *n = origin->n_sources;
+    return origin->sources;
+}
+
+const char *ec_study_connector(const ec_study *study, size_t candidate) {
+    return study->origins.candidates[candidate].connector;
+}
+
+const char *ec_study_images(const ec_study *study, size_t benchmark) {
+    return study->origins.images[benchmark];
+}

@@ -1,0 +1,134 @@
+/* score_job.h - what there is to score: study.yaml brought together with the files it names and
+ * with what study.db knows already
+ *
+ * Built in steps, so that `doctor` can go on after a step that failed:
+ *
+ *     init -> one part a candidate -> keypoints -> images of each benchmark -> keys -> done
+ */
+#ifndef EC_STUDY_SCORE_JOB_H
+#define EC_STUDY_SCORE_JOB_H
+
+#include "eyechart/connector.h"
+#include "eyechart/image_set.h"
+#include "eyechart/matching.h"
+#include "eyechart/score.h"
+#include "study/score_store.h"
+#include "study/score_work.h"
+
+#define EC_NO_INDEX ((size_t)-1)
+
+/* An encoder with a preparation and a size, and what is known of it without opening it. */
+typedef struct ec_job_encoder {
+    ec_feature_source source;     /* folder borrowed from the study */
+    char signature[EC_HASH_SIZE]; /* of the files, when it was identified */
+    char identity[EC_HASH_SIZE];  /* of all that decides its features */
+    ec_extractor_info info;
+} ec_job_encoder;
+
+typedef struct ec_job_connector {
+    const char *path; /* borrowed from the study */
+    char signature[EC_HASH_SIZE], identity[EC_HASH_SIZE];
+    size_t n_inputs, n_outputs;
+    double flops; /* of a token */
+} ec_job_connector;
+
+/* One candidate, or a reference. */
+typedef struct ec_job_part {
+    size_t candidate;
+    bool selected;  /* to be scored; else only a reference */
+    char note[200]; /* why a score is left out; "" */
+
+    bool wants_c;
+    size_t n_members;
+    size_t *members[EC_C_PROTOCOLS]; /* encoders, by identity: the order of summing */
+    char c_key[EC_C_PROTOCOLS][EC_HASH_SIZE];
+    bool *c_done[EC_C_PROTOCOLS]; /* [n_categories] */
+
+    bool wants_a;
+    size_t *a_members; /* [n_members] encoders in the order of concatenation */
+    ec_job_connector connector;
+    char (*a_key)[EC_HASH_SIZE]; /* [n_references] */
+    bool *a_wanted;              /* [n_images] */
+    bool *a_done;                /* [n_images] with every reference */
+} ec_job_part;
+
+/* A different image of the benchmarks. */
+typedef struct ec_job_image {
+    char *path; /* where it was found first */
+    char hash[EC_HASH_SIZE];
+} ec_job_image;
+
+/* The images of one benchmark as they were chosen; one may be there twice. */
+typedef struct ec_job_choice {
+    size_t *images; /* [n], into job->images */
+    char **paths;   /* [n] */
+    size_t n;
+} ec_job_choice;
+
+typedef struct ec_job {
+    ec_study *study;
+    ec_score_settings settings;
+    ec_score_options options;
+    ec_store store;
+    ec_work work; /* named; entered by `score` alone */
+
+    ec_job_encoder *encoders;
+    size_t n_encoders;
+    ec_job_part *parts;
+    size_t n_parts;
+    size_t *reference_parts; /* [settings.n_references] */
+
+    bool has_keypoints;
+    ec_keypoint_set set;
+    char (*category_key)[EC_HASH_SIZE]; /* [set.n_categories] */
+
+    ec_job_choice *choices; /* [n_benchmarks] */
+    ec_job_image *images;
+    size_t n_images, images_capacity;
+} ec_job;
+
+/* Release also after a failure of any step. */
+ec_status ec_job_init(ec_job *job, ec_study *study, const ec_score_options *options, ec_error *err);
+void ec_job_release(ec_job *job);
+
+/* Is this candidate to be scored, by the options? */
+bool ec_job_selects(const ec_job *job, size_t candidate);
+
+/* Adds a candidate that has an encoder: identifies encoders and connector, checks that they fit.
+ * *index (may be NULL) is its place in job->parts. Errors name the candidate. */
+ec_status ec_job_add_part(size_t *index, ec_job *job, size_t candidate, bool selected,
+                          ec_error *err);
+/* Do the embeddings of part and reference have one width? Names both. */
+ec_status ec_job_check_reference(const ec_job *job, const ec_job_part *part, size_t reference,
+                                 ec_error *err);
+ec_status ec_job_load_keypoints(ec_job *job, ec_error *err);
+ec_status ec_job_identify_category(ec_job *job, size_t category, ec_error *err);
+ec_status ec_job_load_images(ec_job *job, size_t benchmark, ec_error *err);
+/* Keys of all parts, and which of their results study.db has. */
+ec_status ec_job_find_done(ec_job *job, ec_error *err);
+
+/* All steps, stopping at the first error. */
+ec_status ec_job_build(ec_job *job, ec_study *study, const ec_score_options *options,
+                       ec_error *err);
+
+/* Looks again for results of one category; of images from, from + 1, …, from + n - 1. */
+ec_status ec_job_refresh_category(ec_job *job, ec_c_protocol protocol, size_t category,
+                                  ec_error *err);
+ec_status ec_job_refresh_images(ec_job *job, size_t from, size_t n, ec_error *err);
+
+/* The key of the rows of an encoder, a unit of work. */
+void ec_job_rows_key(char key[EC_HASH_SIZE], const ec_job *job, size_t encoder,
+                     ec_c_protocol protocol, size_t category);
+/* Does any unfinished part of the category need this encoder: by itself, or in a combination? */
+bool ec_job_needs_alone(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
+bool ec_job_needs_rows(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
+
+/* EC_ERR_IO if files of an encoder, a connector, or images changed since they were identified. */
+ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err);
+ec_status ec_job_check_connector(const ec_job_connector *connector, ec_error *err);
+ec_status ec_job_check_category(ec_job *job, size_t category, ec_error *err);
+ec_status ec_job_check_image(ec_job *job, size_t image, ec_error *err);
+
+const char *ec_job_name(const ec_job *job, const ec_job_part *part);
+
+#endif

@@ -1,0 +1,27 @@
+/* score_plan.h - counting what a job has to do */
+#ifndef EC_STUDY_SCORE_PLAN_H
+#define EC_STUDY_SCORE_PLAN_H
+
+#include "study/score_job.h"
+
+typedef struct ec_job_cost {
+    double passes; /* images through encoders */
+    double flops;
+} ec_job_cost;
+
+/* Results wanted, and of them those that are there: a category of a candidate under a protocol, an
+ * image of a candidate. */
+void ec_job_count(size_t *n_results, size_t *n_done, const ec_job *job);
+/* What is left to do. EC_ERR_NOMEM. */
+ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err);
+
+/* Do the images of the category have to go through the encoder? */
+bool ec_job_needs_pass(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
+/* Is A of the part for the image still to be computed? */
+bool ec_job_wants_image(const ec_job_part *part, size_t image);
+
+/* What work/ and study.db may grow by, and what the disk has left; NaN where that is not known. */
+double ec_job_disk_needed(const ec_job *job);
+double ec_job_disk_free(const ec_job *job);
+
+#endif
