@@ -322,6 +322,16 @@ static ec_status put_row(writing *w, const ec_score_row *row) {
     return status;
 }
 
+/* From the study's folder, as in study.yaml, where the image lies in it. */
+static const char *from_study(const char *path, const char *folder) {
+    const size_t n = strlen(folder);
+    if (strncmp(path, folder, n) != 0 || (path[n] != '/' && (n == 0 || folder[n - 1] != '/')))
+        return path;
+    path += n;
+    while (*path == '/') path++;
+    return path;
+}
+
 /* The images that A was taken from; rows of a benchmark are replaced when the choice is another. */
 static ec_status put_choice(writing *w, size_t benchmark) {
     ec_job *job = w->run->job;
@@ -334,7 +344,8 @@ static ec_status put_choice(writing *w, size_t benchmark) {
     for (size_t k = 0; status == EC_OK && k < choice->n; k++)
         status = ec_database_run(
             db, w->err, "INSERT INTO chosen (benchmark, place, path, image) VALUES (?, ?, ?, ?)",
-            "titt", name, (int64_t)k, choice->paths[k], job->images[choice->images[k]].hash);
+            "titt", name, (int64_t)k, from_study(choice->paths[k], job->study->path),
+            job->images[choice->images[k]].hash);
     return status;
 }
 

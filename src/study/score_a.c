@@ -79,16 +79,16 @@ static bool chunk_is_done(const ec_job *job, size_t from) {
 typedef struct {
     ec_run *run;
     ec_error *err;
-    double per_candidate;
+    double passes; /* of the whole unit */
     size_t n_seen;
 } watching;
 
+/* The passes of the unit in equal parts: which of them a candidate shares is not told. */
 static bool see_candidates(void *context, size_t n_done, size_t n_total) {
-    (void)n_total;
     watching *w = context;
-    const size_t n_new = n_done - w->n_seen;
+    const double passes = w->passes * (double)(n_done - w->n_seen) / (double)n_total;
     w->n_seen = n_done;
-    return ec_run_advance(w->run, w->per_candidate * (double)n_new, w->err) == EC_OK;
+    return ec_run_advance(w->run, passes, w->err) == EC_OK;
 }
 
 static ec_status check_inputs(ec_run *run, const bool *wanted, size_t from, ec_error *err) {
@@ -153,7 +153,9 @@ static ec_status align_chunk(double *scores, ec_run *run, const bool *wanted, si
         pointers[i] = &images[i];
         if (status == EC_OK) status = decode_image(&images[i], run, from + i, err);
     }
-    watching watch = {.run = run, .err = err, .per_candidate = (double)n};
+    ec_job_cost cost = {0};
+    if (status == EC_OK) status = ec_job_measure_images(&cost, run->job, from, n, err);
+    watching watch = {.run = run, .err = err, .passes = cost.passes};
     if (status == EC_OK)
         status =
             ec_aligner_run(scores, run->aligner, pointers, n, wanted, see_candidates, &watch, err);

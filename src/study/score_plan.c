@@ -85,16 +85,22 @@ static void add_image(ec_job_cost *cost, bool *used, const ec_job *job, size_t i
     }
 }
 
-ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err) {
+ec_status ec_job_measure_images(ec_job_cost *cost, const ec_job *job, size_t from, size_t n,
+                                ec_error *err) {
     *cost = (ec_job_cost){0};
     bool *used = calloc(job->n_encoders + 1, sizeof *used);
     if (used == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    for (size_t image = from; image < from + n; image++) add_image(cost, used, job, image);
+    free(used);
+    return EC_OK;
+}
+
+ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err) {
+    const ec_status status = ec_job_measure_images(cost, job, 0, job->n_images, err);
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; k < job->set.n_categories; k++)
             add_category(cost, job, (ec_c_protocol)p, k);
-    for (size_t image = 0; image < job->n_images; image++) add_image(cost, used, job, image);
-    free(used);
-    return EC_OK;
+    return status;
 }
 
 /* ---- disk and memory ---------------------------------------------------------------------- */

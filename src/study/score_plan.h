@@ -15,6 +15,10 @@ void ec_job_count(size_t *n_results, size_t *n_done, const ec_job *job);
 /* What is left to do. EC_ERR_NOMEM. */
 ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err);
 
+/* The same of A for images from, from + 1, …, from + n - 1 alone. */
+ec_status ec_job_measure_images(ec_job_cost *cost, const ec_job *job, size_t from, size_t n,
+                                ec_error *err);
+
 /* Do the images of the category have to go through the encoder? */
 bool ec_job_needs_pass(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
 /* Is A of the part for the image still to be computed? */

@@ -1,0 +1,252 @@
+#!/bin/bash
+# What `score` computes, keeps and finds again: content of study.db above all.
+. "${0%/*}/common.sh" "$@"
+. "$SOURCE_DIR/tests/cli/score_study.sh"
+need jq sqlite3
+
+make_study fresh
+cp -a fresh s
+
+# ---- one run ---------------------------------------------------------------------------------
+
+run 0 score s --plan --json
+json '.plan.results == 54 and .plan.known == 0 and .plan.passes == 102 and .plan.pairs == 18'
+json '.plan.encoders == 9' # three encoders, prepared in three ways
+json '[.plan.candidates[] | select(.candidate == "c+d")][0] |
+    .alignment == null and .note == "A is left out: no connector" and .encoders == 2'
+check "a plan computes nothing" test "$(sqlite3 s/study.db 'SELECT count(*) FROM computation')" = 0
+run 0 score s --json
+json '.results == 54 and .known_before == 0 and (.passes - 102 | fabs < 1e-6)'
+json '[.candidates[].candidate] == ["clip", "dino", "siglip", "c+d"]'
+# A reference scored against itself is 1, and A is the mean over references.
+json '[.candidates[0].alignment[] | .references[0].a - 1 | fabs < 1e-6] | all'
+json '[.candidates[].alignment[] | .a - (.references[0].a + .references[1].a) / 2 | fabs < 1e-12] | all'
+json '[.candidates[] | .authors.c, .consistent.c | . >= 0 and . <= 100] | all'
+results s >expected
+check "54 results: 24 of C, 60 of A to two references" \
+    test "$(grep -c '^C|' expected) $(grep -c '^A|' expected)" = "24 60"
+check "nothing is left in work/" test -z "$(find s/work -type f ! -name running)"
+run 0 score s --json
+json '.known_before == 54 and .passes == 0 and .changed_scores == 0'
+check "a second run changes nothing" diff <(results s) expected
+run 0 rank s
+run 0 study check s
+
+# Threads and parts of a run make no difference.
+cp -a fresh parts
+run 0 score parts --c --candidate c+d --threads 1
+check "a combination alone: no result of its members" \
+    test "$(sqlite3 parts/study.db 'SELECT count(*) FROM computation')" = 2
+run 0 score parts --a --candidate siglip --threads 3
+run 0 score parts --candidate clip
+run 0 score parts
+check "in parts as in one go" diff <(results parts) expected
+
+# ---- what depends on what --------------------------------------------------------------------
+
+# todo STUDY: categories of C and images of A to do, by candidate
+todo() {
+    "$EYECHART" score "$1" --plan --json 2>err | jq -r '[.plan.candidates[] | "\(.candidate) " +
+        "\(.correspondence | if . then .categories - .known else "-" end) " +
+        "\(.alignment | if . then .images - .known else "-" end)"] | join(", ")'
+}
+# depends DESCRIPTION EXPECTED: what is to be done in `changed`, and that a run does it
+depends() {
+    local now
+    now=$(todo changed)
+    n_checks=$((n_checks + 1))
+    [[ $now == "$2" ]] || fail "$1: to do is '$now', expected '$2'; $(head -c 300 err)"
+    run 0 score changed
+    check "$1: then nothing is to do" test "$(todo changed | tr -d 'a-z,+ 0-')" = ""
+    rm -rf changed
+    cp -a s changed
+}
+cp -a s changed
+none="clip 0 0, dino 0 0, siglip 0 0, c+d 0 -"
+depends "nothing changed" "$none"
+find changed -type f -exec touch {} +
+depends "times changed" "$none"
+mv changed/encoders/siglip changed/encoders/other
+sed -i 's|encoders/siglip|encoders/other|' changed/study.yaml
+depends "a folder has another name" "$none"
+flip() { # one bit of the last weight
+    local size
+    size=$(stat -c %s "$1")
+    printf '\x3c' | dd of="$1" bs=1 seek=$((size - 1)) conv=notrunc status=none
+}
+flip changed/encoders/siglip/model.safetensors
+depends "weights of siglip" "clip 0 0, dino 0 0, siglip 6 10, c+d 0 -"
+flip changed/encoders/dino/model.safetensors
+depends "weights of a reference" "clip 0 10, dino 6 10, siglip 0 10, c+d 6 -"
+sed -i 's/0.48145466/0.5/' changed/encoders/siglip/preprocessor_config.json
+depends "the processor: not the authors' protocol, which squashes" \
+    "clip 0 0, dino 0 0, siglip 3 10, c+d 0 -"
+flip changed/connectors/siglip.safetensors
+depends "a connector" "clip 0 0, dino 0 0, siglip 0 10, c+d 0 -"
+picture changed/photos/2.ppm 30 30 5
+depends "an image of both benchmarks" "clip 0 1, dino 0 1, siglip 0 1, c+d 0 -"
+picture changed/points/dog1.ppm 44 43 5
+depends "an image with keypoints: its category" "clip 2 0, dino 2 0, siglip 2 0, c+d 2 -"
+sed -i 's/\[\s*33,/[32,/; s/^ *33,/32,/' changed/points/keypoints.json
+depends "a point that moved in every category" "clip 6 0, dino 6 0, siglip 6 0, c+d 6 -"
+sed -i 's/protocol: .*//; s/^scores:/scores:\n  protocol: consistent/' changed/study.yaml
+depends "which protocol counts" "$none"
+sed -i 's/^scores:/scores:\n  bf16_compat: true/' changed/study.yaml
+depends "roundings of A" "clip 0 10, dino 0 10, siglip 0 10, c+d 0 -"
+echo '{"image": "photos/4.ppm", "prompt": "another"}' >>changed/ocr.jsonl
+depends "an image list, of images that are known" "$none"
+sed -i 's/references: .*/references: [clip]/' changed/study.yaml
+depends "one reference less" "$none"
+sed -i 's|encoders/dino@35}|encoders/dino@35+encoders/siglip@50}|' changed/study.yaml
+depends "another member of a combination" "clip 0 0, dino 0 0, siglip 0 0, c+d 6 -"
+
+# What was left out of the list changes the score though no image is new.
+sed -i '$d' changed/ocr.jsonl
+run 0 score changed --json
+json '.passes == 0 and .changed_scores == 9' # A and its two parts, of three candidates
+cp -p s/ocr.jsonl changed/
+run 0 score changed --json
+json '.passes == 0 and .changed_scores == 9'
+rm -rf changed
+cp -a s changed
+sed -i 's/^scores:/scores:\n  protocol: consistent/' changed/study.yaml
+run 0 score changed --json
+json '.passes == 0 and .changed_scores == 4'
+run 0 study show changed --json
+run 0 study export changed --format json
+json '(.candidates[] | select(.name == "clip") | .C) != null'
+
+# A declared score is taken as it stands.
+sed -i 's/{name: clip,/{name: clip, C: 20, A: 0.5,/' changed/study.yaml
+run 0 score changed --plan --json
+json '.plan.candidates[0] | .correspondence == null and .alignment == null'
+
+# ---- several processes -----------------------------------------------------------------------
+
+for n in 2 4; do
+    rm -rf many && cp -a fresh many
+    for ((i = 0; i < n; i++)); do "$EYECHART" score many --json >many.$i 2>many.err.$i & done
+    for job in $(jobs -p); do
+        wait "$job"
+        check "one of $n processes ends well: $(tail -n 1 many.err.*)" test $? = 0
+    done
+    check "$n processes: the same content" diff <(results many) expected
+    check "$n processes: every result is complete" \
+        test "$(jq -s '[.[].results] | unique' many.[0-9] | jq -c .)" = "[54]"
+    check "$n processes: no pass twice" jq -es '[.[].passes] | add - 102 | fabs < 1e-6' many.[0-9]
+    rm -f many.*
+done
+
+# ---- kill -9, Ctrl-C -------------------------------------------------------------------------
+
+RANDOM=7
+n_kills=0
+while ((n_kills < 100)); do
+    rm -rf killed && cp -a fresh killed
+    while :; do
+        "$EYECHART" score killed >/dev/null 2>&1 &
+        job=$!
+        sleep "0.0$((RANDOM % 90 + 10))"
+        kill -9 $job 2>/dev/null
+        wait $job 2>/dev/null && break
+        n_kills=$((n_kills + 1))
+    done
+    run 0 score killed
+    results killed | cmp -s - expected || fail "after $n_kills kills: $(results killed | diff - expected | head -5)"
+    n_checks=$((n_checks + 1))
+    check "nothing is left in work/" test -z "$(find killed/work -type f ! -name running)"
+done
+
+status=0
+for ((i = 0; i < 50 && status != 130; i++)); do
+    rm -rf stopped && cp -a fresh stopped
+    "$EYECHART" score stopped >out 2>err &
+    job=$!
+    sleep "0.0$((RANDOM % 90 + 10))"
+    kill -INT $job 2>/dev/null
+    wait $job
+    status=$?
+done
+ran="Ctrl-C"
+check "Ctrl-C ends with 130" test $status = 130
+says "goes on where it was"
+run 0 score stopped
+check "after Ctrl-C as undisturbed" diff <(results stopped) expected
+
+# ---- what goes wrong -------------------------------------------------------------------------
+
+# wrong STATUS TEXT...: score of `changed` fails and says all of it
+wrong() {
+    local status=$1 text
+    shift
+    run "$status" score changed
+    for text; do says "$text"; done
+    silent
+    rm -rf changed
+    cp -a s changed
+}
+rm -rf changed
+cp -a s changed
+rm changed/photos/3.ppm
+wrong 3 "changed/photos/3.ppm: No such file" "put it back, or take it out there" "benchmark 'OCR'"
+rm changed/points/cat2.ppm
+wrong 3 "points/cat2.ppm: No such file" "an image of changed/points/keypoints.json"
+rm -r changed/encoders/dino
+wrong 3 "candidate 'dino': encoder changed/encoders/dino: no such folder"
+rm changed/connectors/clip.bin
+wrong 3 "candidate 'clip': connector changed/connectors/clip.bin: no such file"
+sed -i 's|siglip.safetensors|clip.bin|' changed/study.yaml
+wrong 3 "candidate 'siglip': connector changed/connectors/clip.bin takes 40 channels" "gives 36"
+sed -i 's|+encoders/dino@35}|+encoders/siglip}|' changed/study.yaml
+wrong 3 "candidate 'c+d'" "3 x 3" "5 x 5" "equal grids"
+sed -i 's|references: .*|references: [clip, c+d]|' changed/study.yaml
+wrong 3 "candidate 'c+d': a reference of A without 'connector:'"
+sed -i 's|+encoders/dino@35}|+encoders/clip}|' changed/study.yaml
+wrong 3 "candidate 'c+d'" "is there twice"
+sed -i 's|encoders/dino@35}|encoders/dino@big}|' changed/study.yaml
+wrong 3 "candidate 'c+d'" "'@big' is not a size in pixels"
+sed -i '/encoder:/d' changed/study.yaml
+sed -i 's|references: .*||; s|^candidates:|candidates: [{name: x}]|' changed/study.yaml
+wrong 3 "no candidate to score has an 'encoder:'"
+echo broken >changed/photos/3.ppm
+touch -d '2 hours ago' changed/photos/3.ppm
+wrong 3 "photos/3.ppm"
+run 2 score s --a --c
+run 3 score s --candidate nobody
+says "no candidate 'nobody'"
+run 3 score paper-2024
+says "is built in"
+
+# ---- doctor ----------------------------------------------------------------------------------
+
+rm -rf changed
+cp -a fresh changed
+run 0 doctor changed
+prints "54 of 54 results are to be computed"
+prints "no connector, so that A cannot be computed: c+d"
+run 0 doctor s --json
+json '.n_errors == 0 and ([.findings[].message | contains("to be computed")] | any | not)'
+flip changed/encoders/siglip/model.safetensors
+cp s/study.db changed/
+run 0 doctor changed
+prints "scores in study.db that are not of the weights, images and settings as they are now: siglip;"
+rm -r changed/encoders/dino changed/photos/3.ppm changed/points/cat2.ppm changed/connectors/clip.bin
+run 1 doctor changed
+prints "candidate 'clip': connector changed/connectors/clip.bin: no such file"
+prints "candidate 'dino': encoder changed/encoders/dino: no such folder"
+prints "candidate 'c+d': encoder changed/encoders/dino: no such folder"
+prints "1 of 12 images cannot be read: cat2"
+prints "1 of 5 images cannot be read: changed/photos/3.ppm"
+rm -rf changed
+cp -a fresh changed
+sed -i 's|+encoders/dino@35}|+encoders/siglip}|; s|siglip.safetensors|clip.bin|' changed/study.yaml
+sed -i '/keypoints:/d; s/^data:/run: {train: x}/' changed/study.yaml
+run 1 doctor changed --json
+json '[.findings[] | select(.level == "error") | .message | contains("takes 40 channels")] | any'
+json '[.findings[] | select(.level == "error") | .message | contains("has no '"'evaluate:'"'")] | any'
+json '[.findings[] | select(.level == "warning") | .message | contains("no keypoints")] | any'
+echo nonsense >changed/study.db
+run 3 doctor changed
+says "study.db"
+
+finish
