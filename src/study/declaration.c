@@ -541,9 +541,11 @@ ec_status ec_declaration_read(ec_declaration *out, const char *path, const char 
     if (status != EC_OK) goto done;
     const cyaml_err_t loaded = cyaml_load_data((const uint8_t *)bytes, size_bytes, &cyaml_config,
                                                &study_schema, (cyaml_data_t **)&study, NULL);
-    if (loaded != CYAML_OK || study == NULL)
-        status = ec_fail(err, loaded == CYAML_ERR_OOM ? EC_ERR_NOMEM : EC_ERR_FORMAT, "%s: %s",
-                         path, cyaml_strerror(loaded));
+    /* The text fits, as was checked: that libyaml cannot parse it now is for want of memory. */
+    if (loaded == CYAML_ERR_OOM || loaded == CYAML_ERR_LIBYAML_PARSER)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    else if (loaded != CYAML_OK || study == NULL)
+        status = ec_fail(err, EC_ERR_FORMAT, "%s: %s", path, cyaml_strerror(loaded));
     if (status == EC_OK) status = convert(out, study, lines, path, err);
 
 done:

@@ -164,6 +164,8 @@ ec_status ec_safetensors_read(ec_weights *weights, const ec_map *file, const cha
     json_error_t where;
     json_t *header = json_loadb((const char *)file->bytes + 8, (size_t)header_bytes,
                                 JSON_REJECT_DUPLICATES, &where);
+    if (header == NULL && where.text[0] == '\0') /* what jansson does not say */
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
     if (!json_is_object(header)) {
         json_decref(header);
         return ec_fail(err, EC_ERR_FORMAT, "%s: the header is not a JSON object: %s at byte %d",
