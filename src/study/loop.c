@@ -158,6 +158,7 @@ ec_status ec_study_run(ec_loop_summary *out, ec_study *study, const ec_loop_opti
     l.watcher = watcher;
     l.context = context;
     if (status == EC_OK && options->retry_failed) status = ec_loop_retry_failed(&l);
+    if (status == EC_OK && !options->no_score) status = ec_loop_score(&l, options->n_threads);
     if (status == EC_OK) status = turn(&l);
     if (l.runs != NULL) {
         ec_error unused;
@@ -205,8 +206,15 @@ ec_status ec_study_run_plan(ec_loop_plan *out, ec_study *study, const ec_loop_op
     ec_pick pick = EC_PICK_STOP;
     ec_loop_job job = {.lock = -1};
     *out = (ec_loop_plan){.candidate = EC_NO_CANDIDATE};
-    ec_status status = begin(&l, study, options != NULL ? options : &usual, err);
+    if (options == NULL) options = &usual;
+    ec_status status = begin(&l, study, options, err);
+    if (status == EC_OK && !options->no_score) status = ec_loop_score_plan(out->score, &l);
     if (status == EC_OK) status = ec_loop_peek(&pick, &job, &l);
+    if (status == EC_ERR_ARG && out->score[0] != '\0') { /* nothing to choose by before that */
+        snprintf(l.sum.why, sizeof l.sum.why,
+                 "scores come first; they decide which candidate is next");
+        status = EC_OK;
+    }
     if (status == EC_OK) {
         out->stops = pick != EC_PICK_JOB;
         out->hours_spent = l.sum.hours_spent;

@@ -35,6 +35,13 @@ void ec_loop_tell(ec_loop *l, ec_loop_step step, size_t candidate, size_t attemp
 /* The folder of a candidate in runs/; owned. */
 ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate);
 
+/* ---- scores ----------------------------------------------------------------------------------- */
+
+/* Computes A and C of the candidates that have encoders; does nothing where there is nothing to. */
+ec_status ec_loop_score(ec_loop *l, size_t n_threads);
+/* What that would do, in words; "" nothing. */
+ec_status ec_loop_score_plan(char text[200], ec_loop *l);
+
 /* ---- which candidate next ------------------------------------------------------------------- */
 
 /* What all runs of the study have done so far, by the files in runs/. */

@@ -94,6 +94,9 @@ void ec_job_release(ec_job *job);
 /* Is this candidate to be scored, by the options? */
 bool ec_job_selects(const ec_job *job, size_t candidate);
 
+/* Is there a score to compute by what study.yaml says, whether or not study.db has it already? */
+bool ec_job_has_wants(const ec_study *study);
+
 /* Adds a candidate that has an encoder: identifies encoders and connector, checks that they fit.
  * *index (may be NULL) is its place in job->parts. Errors name the candidate. */
 ec_status ec_job_add_part(size_t *index, ec_job *job, size_t candidate, bool selected,

@@ -173,6 +173,26 @@ says "goes on where it was"
 run 0 score stopped
 check "after Ctrl-C as undisturbed" diff <(results stopped) expected
 
+# ---- the loop begins with it -------------------------------------------------------------------
+
+rm -rf loop && cp -a fresh loop
+cat >>loop/study.yaml <<'END'
+run: {train: "mkdir -p {out}", evaluate: "echo VQA=1; echo OCR=2", finetunes: 1}
+END
+run 0 run loop --dry-run
+prints "54 of 54 results, 102 images through encoders"
+prints "scores come first"
+check "a dry run scores nothing" test "$(sqlite3 loop/study.db 'SELECT count(*) FROM computation')" = 0
+run 0 run loop
+says "scored: 54 results, 0 known before"
+check "scores by the loop are the scores" diff <(results loop) expected
+run 0 run loop --dry-run
+check "scored already" test "$(grep -c 'images through' out)" = 0
+rm -rf loop && cp -a fresh loop
+echo 'run: {train: "true", evaluate: "echo VQA=1"}' >>loop/study.yaml
+run 3 run loop --no-score
+says "no candidate has both A and C"
+
 # ---- what goes wrong -------------------------------------------------------------------------
 
 # wrong STATUS TEXT...: score of `changed` fails and says all of it
