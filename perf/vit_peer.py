@@ -116,6 +116,10 @@ def summary(dtype, batch, ours, peer):
         if "images_per_s" in run:
             runs.setdefault(run["engine"], []).append(run)
 
+    if "eyechart" not in runs or len(runs) < 2:
+        print("perf/vit: nothing to compare: eyechart or every peer did not run", file=sys.stderr)
+        return 1
+
     def median(engine, key):
         return statistics.median(run[key] for run in runs[engine])
 
