@@ -21,8 +21,7 @@
  * Any number of processes may score one study: they share the units, none is computed twice, and
  * each ends when all are done. (On one machine: file locks, which die with their process.)
  *
- * Sources: A: pipeline of arXiv:2408.16357, section 3.1 and the authors' code; C: section 3.2. The
- * definitions are in alignment.h and correspondence.h.
+ * Definitions, and their sources: alignment.h (A), correspondence.h (C).
  */
 #ifndef EYECHART_SCORE_H
 #define EYECHART_SCORE_H

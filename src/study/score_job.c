@@ -91,7 +91,9 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job *job, ec_error *err)
     free(facts);
     if (known) return EC_OK;
     status = open_and_identify(e, job, err);
-    return status == EC_OK && settled ? remember_encoder(e, job, err) : status;
+    if (status == EC_OK && settled) status = remember_encoder(e, job, err);
+    /* At once: reading the weights of many encoders takes long, and may be stopped. */
+    return status == EC_OK ? ec_store_flush(&job->store, err) : status;
 }
 
 static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
