@@ -42,8 +42,10 @@
  *
  * Source: Yang et al., "Law of Vision Representation in MLLMs", arXiv:2408.16357, and its code,
  * which is that of GeoAware-SC (Zhang et al., arXiv:2311.17034). Those look at all P^4
- * similarities, in bf16 for some encoders; here only rows of points, products in f32, softmax sums
- * in f64 where they cancel. A frame, a point and a threshold are f64.
+ * similarities, in bf16 for some encoders; here only rows of points, products in f32, sums of the
+ * softmax in f32 relative to the best patch (1e-4 pixels of 840). A frame, a point and a threshold
+ * are f64. The authors' keypoints are f32, which for whole pixels of images of SPair-71k's sizes
+ * gives the same patches on all their grids (14, 16, 24, 32).
  */
 #ifndef EYECHART_CORRESPONDENCE_H
 #define EYECHART_CORRESPONDENCE_H
