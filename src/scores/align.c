@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "base/parallel.h"
 #include "base/text.h"
 #include "connectors/mlp.h"
 #include "eyechart/alignment.h"
@@ -60,7 +61,8 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
     for (size_t i = 0; i < a->n_encoders; i++) {
         const encoder *e = &a->encoders[i];
         if (strcmp(e->folder, folder) == 0 && e->source.prepare == source->prepare &&
-            e->source.size == source->size) {
+            e->source.size == source->size &&
+            e->source.horizontal_first == source->horizontal_first) {
             free(folder);
             *out = i;
             return EC_OK;
@@ -280,39 +282,67 @@ static void features_used(ec_aligner *a, const member *m) {
     }
 }
 
-/* Embeddings of the chunk's images under a member, rows of length 1: owned by the caller. */
-static ec_status embed(float **out, chunk *k, member *m) {
-    ec_aligner *a = k->aligner;
-    const size_t n_rows = k->n_images * m->n_tokens, width = m->info.n_outputs;
-    float *beside = NULL;
-    *out = NULL;
+typedef struct {
+    float *rows; /* [n_images][n_tokens][width] */
+    size_t n_tokens, width;
+    bool bf16_compat;
+    ec_error *err; /* [n_images] */
+} normalising;
+
+static void normalise_image(void *context, size_t i) {
+    const normalising *n = context;
+    n->err[i].status = EC_OK;
+    ec_alignment_normalise(n->rows + i * n->n_tokens * n->width, n->n_tokens, n->width,
+                           n->bf16_compat, &n->err[i]);
+}
+
+static ec_status normalise(chunk *k, const member *m, float *rows) {
+    normalising n = {rows, m->n_tokens, m->info.n_outputs, k->aligner->options.bf16_compat,
+                     malloc(k->n_images * sizeof *n.err)};
+    if (n.err == NULL) return ec_fail(k->err, EC_ERR_NOMEM, "out of memory");
+    ec_parallel_for(k->n_images, k->aligner->options.encoder.n_threads, normalise_image, &n);
     ec_status status = EC_OK;
-    for (size_t i = 0; i < m->n_encoders && status == EC_OK; i++)
-        status = compute_features(k, &a->encoders[m->encoders[i]]);
-    if (status == EC_OK && m->n_encoders > 1) {
-        beside = new_floats(k->n_images, m->n_tokens, m->n_channels, k->err);
-        if (beside == NULL) status = EC_ERR_NOMEM;
-        for (size_t i = 0, at = 0; i < m->n_encoders && beside != NULL; i++) {
-            const encoder *e = &a->encoders[m->encoders[i]];
-            put_beside(beside, n_rows, m->n_channels, at, e->features, e->info.n_channels);
-            at += e->info.n_channels;
-        }
-    }
-    if (status == EC_OK) {
-        *out = new_floats(k->n_images, m->n_tokens, width, k->err);
-        status = *out == NULL ? EC_ERR_NOMEM
-                              : ec_connector_forward(
-                                    *out, m->connector,
-                                    beside != NULL ? beside : a->encoders[m->encoders[0]].features,
-                                    n_rows, k->err);
-    }
-    free(beside);
-    features_used(a, m);
     for (size_t i = 0; i < k->n_images && status == EC_OK; i++) {
-        status = ec_alignment_normalise(*out + i * m->n_tokens * width, m->n_tokens, width,
-                                        a->options.bf16_compat, k->err);
-        if (status != EC_OK) ec_error_prefix(k->err, status, "image %zu of the chunk", i + 1);
+        if ((status = n.err[i].status) == EC_OK) continue;
+        *k->err = n.err[i];
+        ec_error_prefix(k->err, status, "image %zu of the chunk", i + 1);
     }
+    free(n.err);
+    return status;
+}
+
+/* Features of a member, [n_images][n_tokens][n_channels]: an encoder's own, borrowed, or several
+ * copied side by side, which *owned then holds. NULL after a failure. */
+static const float *gather_features(float **owned, chunk *k, const member *m) {
+    ec_aligner *a = k->aligner;
+    *owned = NULL;
+    for (size_t i = 0; i < m->n_encoders; i++)
+        if (compute_features(k, &a->encoders[m->encoders[i]]) != EC_OK) return NULL;
+    if (m->n_encoders == 1) return a->encoders[m->encoders[0]].features;
+    *owned = new_floats(k->n_images, m->n_tokens, m->n_channels, k->err);
+    for (size_t i = 0, at = 0; i < m->n_encoders && *owned != NULL; i++) {
+        const encoder *e = &a->encoders[m->encoders[i]];
+        put_beside(*owned, k->n_images * m->n_tokens, m->n_channels, at, e->features,
+                   e->info.n_channels);
+        at += e->info.n_channels;
+    }
+    return *owned;
+}
+
+/* Embeddings of the chunk's images under a member, rows of length 1. The caller frees *out, also
+ * after a failure. */
+static ec_status embed(float **out, chunk *k, member *m) {
+    float *owned;
+    const float *features = gather_features(&owned, k, m);
+    *out =
+        features != NULL ? new_floats(k->n_images, m->n_tokens, m->info.n_outputs, k->err) : NULL;
+    ec_status status = *out != NULL ? EC_OK : k->err->status;
+    if (status == EC_OK)
+        status =
+            ec_connector_forward(*out, m->connector, features, k->n_images * m->n_tokens, k->err);
+    free(owned);
+    features_used(k->aligner, m);
+    if (status == EC_OK) status = normalise(k, m, *out);
     return status;
 }
 

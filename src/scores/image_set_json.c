@@ -36,16 +36,16 @@ static const json_t *value_of(const json_t *record, const char *const *keys, siz
 
 #define VALUE_OF(record, keys, key) value_of(record, keys, sizeof keys / sizeof *keys, key)
 
-/* Where in the text a record is: a line, or in a list within an object its number. */
+/* Where in the text a record is: a line, or (line 0) its number in a list within an object. */
 typedef struct {
     size_t line, number;
-    const char *list;
+    const char *list; /* its key */
 } place;
 
 static ec_status at_place(const image_set_reader *r, place where, ec_status status, ec_error *err) {
-    return where.line > 0
-               ? ec_error_prefix(err, status, "%s:%zu", r->file, where.line)
-               : ec_error_prefix(err, status, "%s: \"%s\"[%zu]", r->file, where.list, where.number);
+    if (where.line > 0) return ec_error_prefix(err, status, "%s:%zu", r->file, where.line);
+    const char *list = where.list != NULL ? where.list : "";
+    return ec_error_prefix(err, status, "%s: \"%s\"[%zu]", r->file, list, where.number);
 }
 
 /* The first thing a human says, without the mark of the image. */
