@@ -134,6 +134,15 @@ def main(out):
         t *= torch.logspace(-3, 3, n)[:, None]  # the score does not depend on lengths
         tensors |= {f"{i}.target": t, f"{i}.reference": r}
         rows.append([i, repr(float(score(t, r))), repr(score_bf16(t, r))])
+    # One token beside its like, so that every rounding of a product shows: without it the result is another.
+    while True:
+        t = torch.randn(1, 64)
+        r = t + 0.3 * torch.randn(1, 64)
+        a, b = (F.normalize(F.normalize(x.bfloat16(), dim=1), dim=1) for x in (t, r))
+        if score_bf16(t, r) != (a.float() @ b.float().T).bfloat16().item():
+            break
+    tensors |= {"3.target": t, "3.reference": r}
+    rows.append([3, repr(float(score(t, r))), repr(score_bf16(t, r))])
     save_file(tensors, os.path.join(out, "embeddings.safetensors"))
     write_csv(os.path.join(out, "embeddings.csv"), ["set", "score", "score_bf16"], rows)
 

@@ -1,0 +1,293 @@
+/* test_align.c - the A score from images: what is shared, left out, stopped, and what has which
+ * identity. That the numbers are right is for tests/cli/test_align.sh to say. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "eyechart/alignment.h"
+#include "folder.h"
+
+#define ALIGN EC_SOURCE_DIR "/tests/align/"
+#define PARITY EC_SOURCE_DIR "/tests/parity/"
+
+enum { N_IMAGES = 3, N_CANDIDATES = 4, N_REFERENCES = 2 };
+
+static const ec_feature_source clip = {.folder = PARITY "clip-f32", .prepare = EC_PREPARE_SQUARE},
+                               dino = {.folder = PARITY "dinov2-plain",
+                                       .prepare = EC_PREPARE_SQUARE},
+                               siglip = {.folder = PARITY "siglip-bf16-sharded",
+                                         .prepare = EC_PREPARE_SQUARE},
+                               vit = {.folder = PARITY "vit-no-qkv-bias",
+                                      .prepare = EC_PREPARE_SQUARE};
+static const ec_feature_source both[] = {
+    {.folder = PARITY "siglip-bf16-sharded", .prepare = EC_PREPARE_SQUARE},
+    {.folder = PARITY "../parity/vit-no-qkv-bias/",
+     .prepare = EC_PREPARE_SQUARE}, /* spelt otherwise, the same */
+};
+static const ec_align_member references[N_REFERENCES] = {
+    {"first", &clip, 1, ALIGN "clip.bin"}, {"second", &dino, 1, ALIGN "dinov2.safetensors"}};
+static const ec_align_member candidates[N_CANDIDATES] = {
+    {"both", both, 2, ALIGN "whole"},
+    {"siglip", &siglip, 1, ALIGN "siglip.safetensors"},
+    {"vit", &vit, 1, ALIGN "vit.bin"},
+    {"first", &clip, 1, ALIGN "clip.bin"}};
+
+static ec_aligner *open_aligner(const ec_align_member *c, size_t n, bool bf16) {
+    const ec_align_options options = {.tap = EC_TAP_DEFAULT, .bf16_compat = bf16, .encoder = {2}};
+    ec_aligner *a;
+    ec_error err;
+    if (ec_aligner_open(&a, references, N_REFERENCES, c, n, &options, &err) != EC_OK)
+        fail_msg("%s", err.message);
+    return a;
+}
+
+static ec_image image[N_IMAGES];
+static const ec_image *images[N_IMAGES] = {&image[0], &image[1], &image[2]};
+
+static int load_images(void **state) {
+    (void)state;
+    static const char *const names[] = {"png-rgb-8.png", "pnm-p3.ppm", "bmp-24.bmp"};
+    for (size_t i = 0; i < N_IMAGES; i++) {
+        char path[512];
+        snprintf(path, sizeof path, EC_SOURCE_DIR "/tests/images/%s", names[i]);
+        if (ec_image_load(&image[i], path, NULL) != EC_OK) return -1;
+    }
+    return 0;
+}
+
+static int release_images(void **state) {
+    (void)state;
+    for (size_t i = 0; i < N_IMAGES; i++) ec_image_release(&image[i]);
+    return 0;
+}
+
+typedef double scores[N_IMAGES][N_CANDIDATES][N_REFERENCES];
+
+static void run(scores out, ec_aligner *a, const bool *wanted) {
+    ec_error err;
+    if (ec_aligner_run(&out[0][0][0], a, images, N_IMAGES, wanted, NULL, NULL, &err) != EC_OK)
+        fail_msg("%s", err.message);
+}
+
+static void an_image_scores_the_same_in_any_chunk(void **state) {
+    (void)state;
+    ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
+    scores all;
+    run(all, a, NULL);
+    double one[N_CANDIDATES][N_REFERENCES];
+    for (size_t i = 0; i < N_IMAGES; i++) {
+        assert_int_equal(ec_aligner_run(&one[0][0], a, &images[i], 1, NULL, NULL, NULL, NULL),
+                         EC_OK);
+        assert_memory_equal(one, all[i], sizeof one);
+        assert_true(fabs(one[3][0] - 1.0) < 1e-6); /* the first reference, as a candidate */
+    }
+    assert_int_equal(ec_aligner_run(NULL, a, NULL, 0, NULL, NULL, NULL, NULL), EC_OK);
+    ec_aligner_close(a);
+}
+
+static void only_what_is_wanted_is_computed(void **state) {
+    (void)state;
+    ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
+    scores all, some;
+    run(all, a, NULL);
+    for (unsigned mask = 0; mask < 1u << N_CANDIDATES; mask++) {
+        bool wanted[N_CANDIDATES];
+        for (size_t c = 0; c < N_CANDIDATES; c++) wanted[c] = mask >> c & 1;
+        run(some, a, wanted);
+        for (size_t i = 0; i < N_IMAGES; i++)
+            for (size_t c = 0; c < N_CANDIDATES; c++)
+                for (size_t r = 0; r < N_REFERENCES; r++)
+                    assert_true(wanted[c] ? some[i][c][r] == all[i][c][r] : isnan(some[i][c][r]));
+    }
+    ec_aligner_close(a);
+}
+
+typedef struct {
+    size_t n_calls, stop_at, n_total;
+} stopping;
+
+static bool stop_at(void *context, size_t n_done, size_t n_total) {
+    stopping *s = context;
+    assert_int_equal(n_done, ++s->n_calls);
+    s->n_total = n_total;
+    return n_done != s->stop_at;
+}
+
+static void a_run_can_be_stopped_anywhere_and_repeated(void **state) {
+    (void)state;
+    ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
+    scores all, again;
+    ec_error err;
+    run(all, a, NULL);
+    for (size_t step = 1; step <= N_REFERENCES + N_CANDIDATES; step++) {
+        stopping s = {.stop_at = step};
+        assert_int_equal(
+            ec_aligner_run(&again[0][0][0], a, images, N_IMAGES, NULL, stop_at, &s, &err),
+            EC_ERR_INTERRUPTED);
+        assert_int_equal(s.n_calls, step);
+        assert_int_equal(s.n_total, N_REFERENCES + N_CANDIDATES);
+    }
+    run(again, a, NULL);
+    assert_memory_equal(all, again, sizeof all);
+    ec_aligner_close(a);
+}
+
+static void identity_of(char out[33], const ec_align_member *c, size_t n, size_t which, bool bf16) {
+    ec_aligner *a = open_aligner(c, n, bf16);
+    ec_error err;
+    assert_int_equal(ec_aligner_identity(out, a, which, &err), EC_OK);
+    ec_aligner_close(a);
+}
+
+/* What decides a candidate's numbers, and nothing else: not its name, not its company. */
+static void an_identity_is_that_of_the_numbers(void **state) {
+    (void)state;
+    char hash[33], other[33];
+    identity_of(hash, candidates, N_CANDIDATES, 1, false);
+    ec_align_member alone = candidates[1];
+    alone.name = "another name";
+    identity_of(other, &alone, 1, 0, false);
+    assert_string_equal(hash, other);
+
+    identity_of(other, &alone, 1, 0, true);
+    assert_string_not_equal(hash, other);
+    alone.connector = ALIGN "dinov2.safetensors"; /* has as many inputs */
+    identity_of(other, &alone, 1, 0, false);
+    assert_string_not_equal(hash, other);
+    identity_of(other, candidates, N_CANDIDATES, 0, false);
+    assert_string_not_equal(hash, other);
+
+    ec_feature_source older = siglip; /* beside the usual one: not the same encoder */
+    older.horizontal_first = true;
+    const ec_align_member pair[] = {candidates[1],
+                                    {"older", &older, 1, ALIGN "siglip.safetensors"}};
+    identity_of(other, pair, 2, 1, false);
+    assert_string_not_equal(hash, other);
+
+    ec_aligner *a;
+    ec_error err;
+    const ec_align_options options = {.tap = {.layer = -1}};
+    assert_int_equal(
+        ec_aligner_open(&a, references, N_REFERENCES, candidates, N_CANDIDATES, &options, &err),
+        EC_OK);
+    assert_int_equal(ec_aligner_identity(other, a, 1, &err), EC_OK);
+    assert_string_not_equal(hash, other);
+    ec_aligner_close(a);
+    const ec_align_options usual = {.tap = EC_TAP_DEFAULT};
+    assert_int_equal(ec_aligner_open(&a, references, 1, candidates, N_CANDIDATES, &usual, &err),
+                     EC_OK);
+    assert_int_equal(ec_aligner_identity(other, a, 1, &err), EC_OK);
+    assert_string_not_equal(hash, other);
+    ec_aligner_close(a);
+}
+
+static void members_are_described(void **state) {
+    (void)state;
+    ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
+    const ec_align_info c = ec_aligner_candidate(a, 0), s = ec_aligner_candidate(a, 1),
+                        v = ec_aligner_candidate(a, 2), r = ec_aligner_reference(a, 0);
+    assert_true(c.n_tokens == 9 && c.n_channels == 68 && c.width == 48);
+    assert_string_equal(c.connector_type, "mlp3x_gelu");
+    assert_true(r.n_tokens == 25 && r.n_channels == 40 && r.width == 48);
+    const double encoders = s.flops - 9 * 2.0 * (36 * 56 + 56 * 48) + v.flops - 9 * 2.0 * 32 * 48;
+    assert_true(fabs(c.flops - encoders - 9 * 2.0 * (68 * 40 + 40 * 44 + 44 * 48)) < 1e-6);
+    ec_aligner_close(a);
+}
+
+static void assert_refused(const ec_align_member *r, size_t n_references, const ec_align_member *c,
+                           ec_status status, const char *const *words) {
+    const ec_align_options options = {.tap = EC_TAP_DEFAULT};
+    ec_aligner *a;
+    ec_error err = {.message = "(none)"};
+    const ec_status got = ec_aligner_open(&a, r, n_references, c, 1, &options, &err);
+    assert_null(a);
+    for (size_t i = 0; words[i] != NULL; i++)
+        if (got != status || strstr(err.message, words[i]) == NULL)
+            fail_msg("status %d: %s; expected %d and '%s'", got, err.message, status, words[i]);
+}
+
+#define REFUSED(status, ...)                                                                       \
+    assert_refused(references, N_REFERENCES, &bad, status,                                         \
+                   (const char *const[]){"bad: ", __VA_ARGS__, NULL})
+
+static void what_does_not_fit_is_refused_by_name(void **state) {
+    (void)state;
+    const ec_feature_source grids[] = {clip, vit};
+    ec_align_member bad = {"bad", &clip, 1, ALIGN "siglip.safetensors"};
+    REFUSED(EC_ERR_FORMAT, "siglip.safetensors takes 36 channels", "the encoder gives 40");
+    bad = (ec_align_member){"bad", both, 2, ALIGN "vit.bin"};
+    REFUSED(EC_ERR_FORMAT, "vit.bin takes 32 channels", "the encoders together give 68");
+    bad = (ec_align_member){"bad", grids, 2, ALIGN "vit.bin"};
+    REFUSED(EC_ERR_ARG, "clip-f32 has 5 x 5 patches", "vit-no-qkv-bias 3 x 3", "@PIXELS");
+    bad = (ec_align_member){"bad", &clip, 1, ALIGN "none.bin"};
+    REFUSED(EC_ERR_NOT_FOUND, "none.bin");
+    bad = (ec_align_member){"bad", &clip, 0, ALIGN "clip.bin"};
+    REFUSED(EC_ERR_ARG, "no encoder");
+    const ec_feature_source missing = {.folder = PARITY "none", .prepare = EC_PREPARE_SQUARE};
+    bad = (ec_align_member){"bad", &missing, 1, ALIGN "clip.bin"};
+    REFUSED(EC_ERR_NOT_FOUND, "none");
+    assert_refused(references, 0, candidates, EC_ERR_ARG,
+                   (const char *const[]){"no reference", NULL});
+}
+
+/* A safetensors connector of one linear, all bytes the same. */
+static void write_linear(const char *path, size_t in, size_t out, unsigned char byte) {
+    char header[256];
+    const size_t weights = 4 * in * out, size = weights + 4 * out;
+    const int n =
+        snprintf(header, sizeof header,
+                 "{\"weight\":{\"dtype\":\"F32\",\"shape\":[%zu,%zu],\"data_offsets\":[0,%zu]},"
+                 "\"bias\":{\"dtype\":\"F32\",\"shape\":[%zu],\"data_offsets\":[%zu,%zu]}}",
+                 out, in, weights, out, weights, size);
+    unsigned char *bytes = calloc(1, 8 + (size_t)n + size);
+    bytes[0] = (unsigned char)n;
+    memcpy(bytes + 8, header, (size_t)n);
+    memset(bytes + 8 + n, byte, size);
+    folder_write_bytes(path, bytes, 8 + (size_t)n + size);
+    free(bytes);
+}
+
+static void connectors_that_cannot_be_compared_are_named(void **state) {
+    (void)state;
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
+    char narrow[2 * FOLDER_SIZE], nan[2 * FOLDER_SIZE];
+    snprintf(narrow, sizeof narrow, "%s/narrow.safetensors", folder);
+    snprintf(nan, sizeof nan, "%s/nan.safetensors", folder);
+    write_linear(narrow, 32, 47, 0);
+    write_linear(nan, 32, 48, 0xff);
+    ec_align_member bad = {"bad", &vit, 1, narrow};
+    REFUSED(EC_ERR_FORMAT, "gives 47 numbers", "that of first 48", "different language models");
+
+    bad.connector = nan;
+    ec_aligner *a = open_aligner(&bad, 1, false);
+    double out[N_IMAGES][N_REFERENCES];
+    ec_error err;
+    assert_int_equal(ec_aligner_run(&out[0][0], a, images, N_IMAGES, NULL, NULL, NULL, &err),
+                     EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "bad: image 1"));
+    assert_non_null(strstr(err.message, "not finite"));
+    ec_aligner_close(a);
+    folder_remove(folder);
+}
+
+int main(void) {
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_image_scores_the_same_in_any_chunk),
+        cmocka_unit_test(only_what_is_wanted_is_computed),
+        cmocka_unit_test(a_run_can_be_stopped_anywhere_and_repeated),
+        cmocka_unit_test(an_identity_is_that_of_the_numbers),
+        cmocka_unit_test(members_are_described),
+        cmocka_unit_test(what_does_not_fit_is_refused_by_name),
+        cmocka_unit_test(connectors_that_cannot_be_compared_are_named),
+    };
+    return cmocka_run_group_tests(tests, load_images, release_images);
+}
