@@ -59,6 +59,8 @@ prints "0 finetuned of 3"
 first=$(head -1 out)
 first=${first%, attempt 1}
 check "a dry run makes nothing" test ! -e s/runs
+run 0 study show s --json
+json 'all(.candidates[]; .pending == false)'
 run 0 run s --dry-run --json
 json '.candidate == $first and .attempt == 1 and (.train | startswith("sh train.sh ")) and .finetunes == 3' --arg first "$first"
 

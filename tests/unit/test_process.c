@@ -125,6 +125,7 @@ static void one_file_takes_both_streams_in_order(void **state) {
     const fixture *f = *state;
     ec_process_spec spec = spec_of(f, "echo 1; echo 2 >&2; echo 3");
     spec.log_path = spec.out_path;
+    folder_write(f->out, "of a run before, and longer\n");
     assert_int_equal(run(&spec).code, 0);
     assert_file(f->out, "1\n2\n3\n");
 }
@@ -134,8 +135,8 @@ static void the_environment_is_the_callers_with_ours_over_it(void **state) {
     const char *const environment[] = {"EC_TEST_ONE=a b; c", "EC_TEST_TWO=2", NULL};
     setenv("EC_TEST_TWO", "old", 1);
     setenv("EC_TEST_TWOFOLD", "kept", 1);
-    ec_process_spec spec = spec_of(
-        f, "echo \"$EC_TEST_ONE|$EC_TEST_TWO|$EC_TEST_TWOFOLD\"; env | grep -c ^EC_TEST_TWO=");
+    ec_process_spec spec = spec_of(f, "echo \"$EC_TEST_ONE|$EC_TEST_TWO|$EC_TEST_TWOFOLD\"; tr "
+                                      "'\\0' '\\n' </proc/$$/environ | grep -c ^EC_TEST_TWO=");
     spec.environment = environment;
     assert_int_equal(run(&spec).code, 0);
     assert_file(f->out, "a b; c|2|kept\n1\n");
@@ -182,9 +183,10 @@ static void a_command_inherits_no_files_of_ours(void **state) {
     const fixture *f = *state;
     const int leaked = open("/dev/null", O_RDONLY); /* without O_CLOEXEC, as in a library */
     const int far = fcntl(leaked, F_DUPFD, 200);
-    const ec_process_spec spec = spec_of(f, "ls /proc/$$/fd | tr '\\n' ' '");
+    const ec_process_spec spec = spec_of(
+        f, "for i in 3 4 5 6 7 8 9 100 101 200; do [ ! -e /proc/$$/fd/$i ] || echo $i; done");
     assert_int_equal(run(&spec).code, 0);
-    assert_file(f->out, "0 1 2 ");
+    assert_file(f->out, "");
     close(leaked);
     close(far);
 }
@@ -245,15 +247,13 @@ static void the_caller_can_stop_it(void **state) {
 
 /* ---- a caller who is gone ----------------------------------------------------------------- */
 
-/* kill -9 leaves nobody training, the end is written down, and the lock is held until then. */
-static void a_command_dies_with_its_caller(void **state) {
-    const fixture *f = *state;
+/* Runs `command` in a process that is killed once the file "pid" is there. Returns what "pid" says.
+ */
+static pid_t kill_caller(const fixture *f, const char *command) {
     const char *lock_path = folder_join(f->folder, "lock");
     const pid_t caller = fork();
     if (caller == 0) {
-        ec_process_spec spec =
-            spec_of(f, "trap 'sleep .3; exit 1' TERM; echo $$ >pid.tmp; mv pid.tmp pid; "
-                       "while :; do sleep .05; done");
+        ec_process_spec spec = spec_of(f, command);
         spec.lock_fd = open(lock_path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
         spec.grace_s = 20.0;
         ec_process_end end;
@@ -262,18 +262,66 @@ static void a_command_dies_with_its_caller(void **state) {
     }
     const char *pid_path = folder_join(f->folder, "pid");
     assert_true(appears(pid_path));
-    const pid_t command = pid_in(pid_path);
+    const pid_t pid = pid_in(pid_path);
     kill(caller, SIGKILL);
     assert_int_equal(waitpid(caller, NULL, 0), caller);
+    return pid;
+}
 
-    const int lock = open(lock_path, O_RDWR | O_CLOEXEC);
+/* Whether the lock becomes free within some seconds. */
+static bool is_released(const fixture *f) {
+    const int lock = open(folder_join(f->folder, "lock"), O_RDWR | O_CLOEXEC);
+    int held = -1;
+    for (int i = 0; i < 1000 && (held = flock(lock, LOCK_EX | LOCK_NB)) != 0; i++) usleep(10000);
+    close(lock);
+    return held == 0;
+}
+
+/* kill -9 leaves nobody training, the end is written down, and the lock is held until then. */
+static void a_command_dies_with_its_caller(void **state) {
+    const fixture *f = *state;
+    const pid_t command = kill_caller(f, "trap 'sleep .3; exit 1' TERM; echo $$ >pid.tmp; "
+                                         "mv pid.tmp pid; while :; do sleep .05; done");
+    const int lock = open(folder_join(f->folder, "lock"), O_RDWR | O_CLOEXEC);
     assert_int_not_equal(flock(lock, LOCK_EX | LOCK_NB), 0); /* it is still being ended */
-    assert_int_equal(flock(lock, LOCK_EX), 0);
+    close(lock);
+    assert_true(is_released(f));
     assert_true(dies(command));
     ec_process_end end;
     assert_int_equal(ec_process_end_read(&end, f->end, NULL), EC_OK); /* before the lock was free */
     assert_int_equal(end.how, EC_PROCESS_STOPPED);
+}
+
+/* Such as the helper of some logging service, which is no reason to wait. */
+static void who_left_the_group_does_not_keep_the_lock(void **state) {
+    const fixture *f = *state;
+    const pid_t left = kill_caller(f, "setsid sleep 100 & echo $! >pid.tmp; sleep .3; "
+                                      "mv pid.tmp pid; sleep 100");
+    assert_true(is_released(f));
+    kill(left, SIGKILL);
+}
+
+/* Where the keeper is killed as well nobody ends the command, and the lock says so. */
+static void the_lock_is_held_while_the_command_lives(void **state) {
+    const fixture *f = *state;
+    const pid_t command =
+        kill_caller(f, "kill -9 $PPID; echo $$ >pid.tmp; mv pid.tmp pid; exec sleep 100");
+    usleep(200000);
+    assert_true(is_alive(command));
+    const int lock = open(folder_join(f->folder, "lock"), O_RDWR | O_CLOEXEC);
+    assert_int_not_equal(flock(lock, LOCK_EX | LOCK_NB), 0);
     close(lock);
+    kill(command, SIGKILL);
+    assert_true(is_released(f));
+}
+
+static void a_keeper_that_is_killed_is_an_error(void **state) {
+    const fixture *f = *state;
+    ec_process_end end;
+    ec_error err;
+    const ec_process_spec spec = spec_of(f, "kill -9 $PPID");
+    assert_int_equal(ec_process_run(&end, &spec, NULL, NULL, &err), EC_ERR_IO);
+    assert_non_null(strstr(err.message, "was killed"));
 }
 
 /* ---- errors ------------------------------------------------------------------------------- */
@@ -334,6 +382,9 @@ int main(void) {
         TEST(who_hears_sigterm_has_the_grace_to_finish),
         TEST(the_caller_can_stop_it),
         TEST(a_command_dies_with_its_caller),
+        TEST(who_left_the_group_does_not_keep_the_lock),
+        TEST(the_lock_is_held_while_the_command_lives),
+        TEST(a_keeper_that_is_killed_is_an_error),
         TEST(what_cannot_be_made_is_named),
         TEST(an_end_that_is_none_is_refused),
     };
