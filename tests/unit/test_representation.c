@@ -191,6 +191,22 @@ static void unbiased_cka_of_unrelated_features_is_near_nothing(void **state) {
     free(y);
 }
 
+/* Of images equally near the one with the smaller index counts, whatever the others' lengths. With
+ * the larger one, 5 of 6 would be shared. */
+static void equally_near_images_count_by_their_index(void **state) {
+    (void)state;
+    enum { N = 6 };
+    /* The nearest of each: 1, 2, 1, 1, 5, 4. Lengths are powers of two, so ties are exact. */
+    static const float X[N][2] = {{1, 0}, {0, 1}, {0, 2}, {0, 4}, {-1, 0}, {-4, 0}};
+    /* 1, 0, 0, 0, 5, 4 */
+    static const float Y[N][2] = {{1, 1}, {1, 1}, {0, 8}, {1, 1}, {-1, 0}, {-1, 0.125f}};
+    double k[N * N], l[N * N], shared;
+    assert_int_equal(ec_gram(k, &X[0][0], N, 2, 1, NULL), EC_OK);
+    assert_int_equal(ec_gram(l, &Y[0][0], N, 2, 1, NULL), EC_OK);
+    assert_int_equal(ec_gram_mutual_knn(&shared, k, l, N, 1, NULL), EC_OK);
+    assert_near("shared", shared, 3.0 / 6.0, 1e-15);
+}
+
 /* One token ten times as long as the 15 others. */
 static void long_tokens_are_counted(void **state) {
     (void)state;
@@ -268,6 +284,7 @@ int main(void) {
         cmocka_unit_test(a_common_offset_changes_no_cka),
         cmocka_unit_test(rank_counts_equal_directions),
         cmocka_unit_test(unbiased_cka_of_unrelated_features_is_near_nothing),
+        cmocka_unit_test(equally_near_images_count_by_their_index),
         cmocka_unit_test(long_tokens_are_counted),
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(what_cannot_be_compared_is_told),
