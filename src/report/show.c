@@ -49,6 +49,16 @@ static double down(const place *p, double y) {
     return (double)p->top + p->scale_y * y;
 }
 
+/* The nearest point of the image. Where an image was padded, an encoder may find a point beside it:
+ * that is drawn at the edge, and not on the neighbour. */
+static double clamp_across(const place *p, double x) {
+    return fmin(fmax(across(p, x), (double)p->left), (double)(p->left + p->width));
+}
+
+static double clamp_down(const place *p, double y) {
+    return fmin(fmax(down(p, y), (double)p->top), (double)(p->top + p->height));
+}
+
 /* ---- layout ---- */
 
 static const size_t LABEL_HEIGHT = 2 * (EC_PICTURE_TEXT_HEIGHT + MARGIN_ROWS);
@@ -176,12 +186,13 @@ static void draw_line(ec_image *on, const place *places, const ec_show_point *p,
     const double *end = predicted ? p->predicted : p->target;
     const ec_colour colour = predicted ? (p->right ? GREEN : RED) : own;
     ec_picture_line(on, across(&places[0], p->source[0]), down(&places[0], p->source[1]),
-                    across(&places[1], end[0]), down(&places[1], end[1]), stroke, colour, 0.8);
+                    clamp_across(&places[1], end[0]), clamp_down(&places[1], end[1]), stroke,
+                    colour, 0.8);
 }
 
 static void draw_disc(ec_image *on, const place *at, const double *point, ec_colour colour,
                       double height) {
-    const double x = across(at, point[0]), y = down(at, point[1]);
+    const double x = clamp_across(at, point[0]), y = clamp_down(at, point[1]);
     ec_picture_disc(on, x, y, 0.03 * height, colour, 0.5);
     ec_picture_ring(on, x, y, 0.03 * height, 1.0, WHITE, 0.9);
     ec_picture_disc(on, x, y, 0.01 * height, colour, 1.0);

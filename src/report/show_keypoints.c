@@ -135,7 +135,7 @@ static ec_status write_words(ec_show_figure *f, const single *one, const ec_show
     ec_text caption = {0};
     size_t n_right = 0;
     for (size_t i = 0; i < pair->n_points; i++) n_right += points[i].right;
-    ec_text_format(&caption, "%s, %s to %s: ", pair->id, one->images[pair->source].name,
+    ec_text_format(&caption, "%s to %s: ", one->images[pair->source].name,
                    one->images[pair->target].name);
     if (encoder == NULL)
         ec_text_format(&caption, "%zu annotated points.", pair->n_points);

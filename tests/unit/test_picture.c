@@ -181,8 +181,8 @@ static void every_printable_letter_differs(void **state) {
 
 static void green_heat_covers_with_the_square(void **state) {
     (void)state;
-    const float heat[] = {0.0f, 0.5f, 1.0f, -3.0f, 7.0f};
-    ec_image image = canvas(5, 1, (ec_colour){200, 100, 40});
+    const float heat[] = {0.0f, 0.5f, 1.0f, -3.0f, 7.0f, NAN};
+    ec_image image = canvas(6, 1, (ec_colour){200, 100, 40});
     ec_picture_heat(&image, heat, EC_HEAT_GREEN);
     is(&image, 0, 0, (ec_colour){200, 100, 40});
     /* alpha .1125: 200 - 22.5, 100 + 17.44, 40 - 4.5 */
@@ -190,6 +190,7 @@ static void green_heat_covers_with_the_square(void **state) {
     is(&image, 2, 0, (ec_colour){110, 170, 22});
     is(&image, 3, 0, (ec_colour){200, 100, 40});
     is(&image, 4, 0, (ec_colour){110, 170, 22});
+    is(&image, 5, 0, (ec_colour){200, 100, 40});
     ec_image_release(&image);
 }
 
@@ -208,6 +209,10 @@ static void viridis_is_matplotlibs(void **state) {
             assert_true(fabs(image.rgb[c] - 0.45 * expected[i][c + 1]) < 1.6);
         ec_image_release(&image);
     }
+    ec_image image = canvas(1, 1, RED);
+    ec_picture_heat(&image, (float[]){NAN}, EC_HEAT_VIRIDIS); /* nothing there */
+    is(&image, 0, 0, RED);
+    ec_image_release(&image);
 }
 
 static void a_png_comes_back_as_it_was(void **state) {

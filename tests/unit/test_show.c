@@ -178,6 +178,25 @@ static void several_encoders_count_with_their_mean(void **state) {
     free(s0.features), free(t0.features), free(s1.features), free(t1.features);
 }
 
+/* A preparation that crops: the grid covers pixels 10 to 30 of 40. */
+static void what_an_encoder_does_not_see_has_no_similarity(void **state) {
+    (void)state;
+    const float features[] = {1, 0, 0, 1};
+    const ec_feature_map map = {features, 2, 1, 2, 0.1, -1.0, 0.05, 0.0};
+    ec_heat_map *heat;
+    ec_error err;
+    assert_int_equal(ec_heat_map_new(&heat, &map, &map, 1, 9.9, 10, &err), EC_ERR_ARG);
+    assert_null(heat);
+    assert_non_null(strstr(err.message, "cuts off"));
+    heat = heat_of(&map, &map, 1, 30.0, 10); /* on the edge */
+    assert_true(isnan(ec_heat_map_at(heat, 9.5, 10)));
+    assert_true(isnan(ec_heat_map_at(heat, 30.5, 10)));
+    const ec_heat_peak peak = ec_heat_map_peak(heat, 40, 20);
+    assert_int_equal(peak.x, 25); /* the first pixel past the last centre */
+    assert_true(peak.highest > 0.999 && peak.lowest < 0.001);
+    ec_heat_map_free(heat);
+}
+
 static void features_that_cannot_be_compared_are_refused(void **state) {
     (void)state;
     float features[8] = {1, 2, 3, 4, 5, 6, 7, 8};
@@ -282,6 +301,14 @@ static void right_is_green_and_wrong_is_red(void **state) {
     is_colour(&out, second + 200, top + 20, 206, 206, 206); /* the box: .7 white */
     ec_image_release(&out);
 
+    /* An encoder may look beside a padded image; that is not a place on the other image. */
+    const ec_show_point beside = {
+        .source = {50, 100}, .target = {150, 42}, .predicted = {-70, 100}, .right = false};
+    assert_int_equal(ec_show_pair(&out, &panel, &panel, &beside, 1, NULL, &options, NULL), EC_OK);
+    is_colour(&out, second + 1, top + 200, 255, 0, 0);
+    is_colour(&out, second - 2 * 70, top + 200 - 8, 90, 90, 90);
+    ec_image_release(&out);
+
     /* Without predictions, lines lead to where the points are annotated, in their colours. */
     const ec_show_point known = {
         .source = {50, 100}, .target = {150, 100}, .predicted = {NAN, NAN}};
@@ -345,6 +372,7 @@ int main(void) {
         cmocka_unit_test(a_point_is_found_again_in_its_own_image),
         cmocka_unit_test(one_hot_features_lead_to_their_patch),
         cmocka_unit_test(several_encoders_count_with_their_mean),
+        cmocka_unit_test(what_an_encoder_does_not_see_has_no_similarity),
         cmocka_unit_test(features_that_cannot_be_compared_are_refused),
         cmocka_unit_test(a_row_has_dots_and_heat_where_they_belong),
         cmocka_unit_test(a_row_that_would_be_too_wide_is_refused),
