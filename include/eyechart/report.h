@@ -4,7 +4,8 @@
  * security policy lets it use none. On it: the study in words, the ranking (over all benchmarks, a
  * group or one), the law of each benchmark over the plane of A and C, measured against left-out
  * predictions, R² in-sample and left out, what each policy would have achieved where all results
- * are known, summed performance (figure 5 of the paper), a profile of each candidate, provenance.
+ * are known, summed performance (figure 5 of the paper), a profile of each candidate, the
+ * PNG files of the folder `pictures` of the study, provenance.
  */
 #ifndef EYECHART_REPORT_H
 #define EYECHART_REPORT_H

@@ -23,6 +23,7 @@ extern const command
     CMD_ALIGN,
     CMD_CORRESPOND,
     CMD_FEATURES,
+    CMD_SHOW,
     CMD_INSPECT,
     CMD_VERSION,
     CMD_HELP;
@@ -47,6 +48,7 @@ const command *const COMMANDS[] = {
     &CMD_ALIGN,
     &CMD_CORRESPOND,
     &CMD_FEATURES,
+    &CMD_SHOW,
     &CMD_INSPECT,
     &CMD_VERSION,
     &CMD_HELP,

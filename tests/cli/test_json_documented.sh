@@ -73,11 +73,15 @@ fields 0 align -r "clip=$SOURCE_DIR/tests/parity/clip-f32:square,$toys/clip.bin"
     -i toys=toys.txt --per-image
 {
     echo '{"images": [{"id": "a", "file": "'"$SOURCE_DIR"'/tests/images/png-rgb-8.png", "width": W, "height": H,'
-    echo '"box": [0, 0, 9, 9], "points": {"0": [1, 1]}}], "pairs": [{"source": "a", "target": "a"}]}'
+    echo '"box": [0, 0, 9, 9], "points": {"0": [1, 1]}}], "pairs": [{"id": "a", "source": "a", "target": "a"}]}'
 } >points.json
 read -r width height < <(od -An -tu4 --endian=big -j16 -N8 "$SOURCE_DIR/tests/images/png-rgb-8.png")
 sed -i "s/W,/$width,/; s/H,/$height,/" points.json
 fields 0 correspond "$SOURCE_DIR/tests/correspond/clip" -k points.json
+photo=$SOURCE_DIR/tests/images/png-rgb-8.png
+fields 0 show "$SOURCE_DIR/tests/correspond/clip" --source "$photo" --at 1,2 --target "$photo" -o point.png
+fields 0 show "$SOURCE_DIR/tests/correspond/clip" --keypoints points.json --pair a -o pair.png
+fields 0 show --keypoints points.json --pair a -o pair.png
 
 . "$SOURCE_DIR/tests/cli/score_study.sh"
 make_study images
@@ -87,7 +91,7 @@ fields 0 doctor images
 fields 0 score images
 
 for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
-    run simulate reproduce report align score doctor correspond; do
+    run simulate reproduce report align score doctor correspond show; do
     check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
     while read -r path; do
         check "docs/cli.md documents '$path' of $command, which no run printed" \
