@@ -181,7 +181,11 @@ static void watch(const launch *l, pid_t command, int *status, bool *caller_gone
         } else if ((double)ran >= limit_ms) {
             how = EC_PROCESS_TIMED_OUT;
         }
-        if (how == EC_PROCESS_EXITED || reap(command, status, &ended)) continue;
+        if (how == EC_PROCESS_EXITED) continue;
+        if (reap(command, status, &ended)) { /* it ended by itself meanwhile: hours are not lost */
+            how = EC_PROCESS_EXITED;
+            continue;
+        }
         stop_group(command, status, &ended,
                    l->spec->grace_s > 0.0 ? l->spec->grace_s : EC_PROCESS_GRACE_S);
         break;
