@@ -5,11 +5,11 @@
  *        v
  *     C   one unit of work: (encoder, protocol, category of the keypoint set)
  *         features -> similarity rows -> right or wrong, for every pair; kept in study.db.
- *         Rows of encoders that are also members of a combination wait in STUDY/work/ until the
- *         combinations over their category are done: the similarity of concatenated features is the
- *         mean of the encoders' similarities, so a combination costs no pass of its own.
- *     A   one unit of work: 8 images
- *         features -> connector -> maximum cosine to each reference, for every image; kept
+ *         Rows of encoders that are also members of a combination wait in the study's folder `work`
+ * until the combinations over their category are done: the similarity of concatenated features is
+ * the mean of the encoders' similarities, so a combination costs no pass of its own. A   one unit
+ * of work: 8 images features -> connector -> maximum cosine to each reference, for every image;
+ * kept
  *        v
  *     the scores of the candidates, with standard errors, as rank, fit and ask read them
  *

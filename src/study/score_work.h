@@ -1,4 +1,5 @@
-/* score_work.h - STUDY/work/: who works on what, and similarity rows that wait for combinations
+/* score_work.h - the study's folder `work`: who works on what, and similarity rows that wait for
+ * combinations
  *
  *     running      locked, shared, by every process that scores the study
  *     KEY.lock     locked by the process that works on the unit KEY
@@ -20,7 +21,8 @@ typedef struct ec_work {
     int running; /* file descriptor; -1: not open */
 } ec_work;
 
-/* Names STUDY/work/ without entering it, to look for rows; free(work->folder). EC_ERR_NOMEM. */
+/* Names the study's folder `work` without entering it, to look for rows; free(work->folder).
+ * EC_ERR_NOMEM. */
 ec_status ec_work_name(ec_work *work, const char *study_folder, ec_error *err);
 /* Enters the folder that was named, made where it is missing. Errors: EC_ERR_IO, EC_ERR_NOMEM. */
 ec_status ec_work_enter(ec_work *work, ec_error *err);
