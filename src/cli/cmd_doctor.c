@@ -1,8 +1,5 @@
 /* cmd_doctor.c - eyechart doctor: what is missing for scoring and the loop, and what to do */
-#include <stdlib.h>
-
-#include "cli/output.h"
-#include "cli/study.h"
+#include "cli/findings.h"
 #include "eyechart/score.h"
 
 enum { O_STUDY, O_JSON };
@@ -26,52 +23,8 @@ static const exit_meaning EXITS[] = {
     {0},
 };
 
-static const char *level_name(ec_finding_level level) {
-    return level == EC_FINDING_ERROR ? "error" : level == EC_FINDING_WARNING ? "warning" : "note";
-}
-
-static size_t count_level(const ec_finding *findings, size_t n, ec_finding_level level) {
-    size_t count = 0;
-    for (size_t i = 0; i < n; i++) count += findings[i].level == level;
-    return count;
-}
-
-static void print_text(const ec_study *study, const ec_finding *findings, size_t n) {
-    for (size_t i = 0; i < n; i++)
-        printf("%s: %s\n", level_name(findings[i].level), findings[i].message);
-    const size_t n_errors = count_level(findings, n, EC_FINDING_ERROR);
-    const size_t n_warnings = count_level(findings, n, EC_FINDING_WARNING);
-    printf("%s: %zu error%s, %zu warning%s\n", ec_study_name(study), n_errors,
-           n_errors == 1 ? "" : "s", n_warnings, n_warnings == 1 ? "" : "s");
-}
-
-static void print_json(const ec_study *study, const ec_finding *findings, size_t n) {
-    json_t *array = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, json_pack("{s:s, s:o}", "level", level_name(findings[i].level),
-                                               "message", json_text(findings[i].message)));
-    json_print(json_pack("{s:o, s:I, s:I, s:o}", "study", json_text(ec_study_name(study)),
-                         "n_errors", (json_int_t)count_level(findings, n, EC_FINDING_ERROR),
-                         "n_warnings", (json_int_t)count_level(findings, n, EC_FINDING_WARNING),
-                         "findings", array));
-}
-
 static int run(const arguments *args) {
-    ec_study *study;
-    int status = study_open(&study, args);
-    if (status != EXIT_DONE) return status;
-    ec_finding *findings;
-    size_t n;
-    ec_error err;
-    if (ec_study_doctor(&findings, &n, study, &err) == EC_OK) {
-        (args->values[O_JSON].given ? print_json : print_text)(study, findings, n);
-        if (count_level(findings, n, EC_FINDING_ERROR) > 0) status = EXIT_NEGATIVE;
-        free(findings);
-    } else {
-        status = report_error(&err);
-    }
-    ec_study_close(study);
-    return status;
+    return findings_report(args, ec_study_doctor, args->values[O_JSON].given);
 }
 
 const command CMD_DOCTOR = {

@@ -48,14 +48,7 @@ static const option OPTIONS[] = {
                .type = VALUE_FILE,
                .help =
                    "file to write (a folder with --file-per-image); the manifest goes to OUT.json"},
-    [O_LAYER] = {.name = "layer",
-                 .argument = "LAYER",
-                 .type = VALUE_NUMBER,
-                 .low = -10000,
-                 .high = 10000,
-                 .fallback = "-2",
-                 .help = "hidden state, numbered as in transformers: -2 is the input of the last "
-                         "block, as LLaVA takes it"},
+    [O_LAYER] = OPTION_LAYER(HELP_LAYER ": -2 is the input of the last block, as LLaVA takes it"),
     [O_CLASS_TOKEN] = {.name = "class-token",
                        .help = "keep the class and register tokens, which come first"},
     [O_PREPARE] =
@@ -74,13 +67,7 @@ static const option OPTIONS[] = {
          .help = "resize rows before columns, as every Pillow up to 12.1, with which the encoders "
                  "of today were trained; else as Pillow 13, which differs for images far higher "
                  "than wide"},
-    [O_SIZE] = {.name = "size",
-                .argument = "PIXELS",
-                .type = VALUE_COUNT,
-                .low = 1,
-                .high = 100000,
-                .help = "input side of every encoder that does not give its own with @; the "
-                        "encoder's when not given"},
+    [O_SIZE] = OPTION_SIZE,
     [O_FORMAT] = {.name = "format",
                   .argument = "FORMAT",
                   .type = VALUE_CHOICE,
@@ -107,15 +94,8 @@ static const option OPTIONS[] = {
                  .high = 4096,
                  .fallback = "8",
                  .help = "images at a time; part of what makes a run the same"},
-    [O_THREADS] = {.name = "threads",
-                   .argument = "N",
-                   .type = VALUE_COUNT,
-                   .low = 1,
-                   .high = 1024,
-                   .help = "one per processor when not given; results do not depend on it"},
-    [O_POSITIONS] = {.name = "positions-by-size",
-                     .help = "interpolate the position embeddings of DINOv2 and ViT as "
-                             "transformers newer than 4.38 does"},
+    [O_THREADS] = OPTION_THREADS,
+    [O_POSITIONS] = OPTION_POSITIONS,
     [O_SKIP_BAD] = {.name = "skip-bad",
                     .help = "report images that cannot be read and leave them out; exit status 4"},
     [O_RESTART] = {.name = "restart", .help = "compute everything anew, whatever OUT holds"},

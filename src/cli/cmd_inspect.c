@@ -5,6 +5,7 @@
 
 #include "cli/options.h"
 #include "cli/output.h"
+#include "cli/sources.h"
 #include "eyechart/encoder.h"
 
 enum { O_SIZE, O_LAYER, O_FINITE, O_JSON };
@@ -16,13 +17,7 @@ static const option OPTIONS[] = {
                 .low = 1,
                 .high = 100000,
                 .help = "input side to compute for; the encoder's own when not given"},
-    [O_LAYER] = {.name = "layer",
-                 .argument = "LAYER",
-                 .type = VALUE_NUMBER,
-                 .low = -10000,
-                 .high = 10000,
-                 .fallback = "-2",
-                 .help = "hidden state to compute for, numbered as in transformers"},
+    [O_LAYER] = OPTION_LAYER("hidden state to compute for, numbered as in transformers"),
     [O_FINITE] = {.name = "check-weights",
                   .help = "read every weight and look for NaN and infinities"},
     [O_JSON] = OPTION_JSON,

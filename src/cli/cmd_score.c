@@ -22,12 +22,7 @@ static const option OPTIONS[] = {
     [O_PLAN] = {.name = "plan",
                 .help = "say what would be computed, what is known already, and how long it takes "
                         "(measured for up to three seconds); compute nothing"},
-    [O_THREADS] = {.name = "threads",
-                   .argument = "N",
-                   .type = VALUE_COUNT,
-                   .low = 1,
-                   .high = 1024,
-                   .help = "one per processor when not given; results do not depend on it"},
+    [O_THREADS] = OPTION_THREADS,
     [O_JSON] = OPTION_JSON,
     {0},
 };

@@ -93,6 +93,11 @@ const command *command_find(char *const *argv, size_t argc, size_t *n_words);
     }
 #define OPTION_JSON                                                                                \
     { .name = "json", .help = "print JSON, described field by field in docs/cli.md" }
+#define OPTION_THREADS                                                                             \
+    {                                                                                              \
+        .name = "threads", .argument = "N", .type = VALUE_COUNT, .low = 1, .high = 1024,           \
+        .help = "one per processor when not given; results do not depend on it"                    \
+    }
 #define OPERAND_STUDY_BUILT_IN                                                                     \
     {                                                                                              \
         .name = "STUDY", .type = VALUE_STUDY, .optional = true,                                    \

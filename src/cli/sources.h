@@ -26,4 +26,24 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
     "weight folder; several joined by + are put side by side on the channel axis; each may be "    \
     "followed by @PIXELS and :native, :square, :squash or :pad"
 
+/* How an encoder is run. */
+#define HELP_LAYER "hidden state, numbered as in transformers"
+#define OPTION_LAYER(what)                                                                         \
+    {                                                                                              \
+        .name = "layer", .argument = "LAYER", .type = VALUE_NUMBER, .low = -10000, .high = 10000,  \
+        .fallback = "-2", .help = what                                                             \
+    }
+#define OPTION_SIZE                                                                                \
+    {                                                                                              \
+        .name = "size", .argument = "PIXELS", .type = VALUE_COUNT, .low = 1, .high = 100000,       \
+        .help = "input side of every encoder that does not give its own with @; the encoder's "    \
+                "when not given"                                                                   \
+    }
+#define OPTION_POSITIONS                                                                           \
+    {                                                                                              \
+        .name = "positions-by-size",                                                               \
+        .help = "interpolate the position embeddings of DINOv2 and ViT as transformers newer "     \
+                "than 4.38 does"                                                                   \
+    }
+
 #endif
