@@ -21,10 +21,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
+#include "bench.h"
 #include "connectors/mlp.h"
-#include "cpu/peak.h"
 #include "eyechart/alignment.h"
 
 enum { MAX_ROUNDS = 101, TOKENS = 576, FEW = 256, WIDTH = 4096, CHANNELS = 1024 };
@@ -38,17 +37,6 @@ static const struct {
                [CANDIDATE] = {"candidate", 0},
                [CONNECTOR] = {"connector", 0},
                [MAX_COSINE_BF16] = {"max_cosine_bf16", 0}};
-
-static void stop(const char *why) {
-    fprintf(stderr, "align_bench: %s\n", why);
-    exit(2);
-}
-
-static double now(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 static void *need(void *memory) {
     if (memory == NULL) stop("no memory");
@@ -149,23 +137,6 @@ static void call(kind k, operands *o) {
     }
     ec_scratch_release(o->ctx, mark);
     if (status != EC_OK) stop(err.message);
-}
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, size_t n) {
-    qsort(v, n, sizeof *v, ascending);
-    return v[n / 2];
-}
-
-static double peak(const char *isa, size_t threads) {
-    double flops;
-    ec_error err;
-    if (ec_cpu_peak(&flops, isa, threads, 0.02, &err) != EC_OK) stop(err.message);
-    return flops;
 }
 
 /* Whether the goal is met. */

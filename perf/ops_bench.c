@@ -17,9 +17,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
-#include "cpu/peak.h"
+#include "bench.h"
 #include "ops/ops.h"
 
 enum { MAX_ROUNDS = 101, SETS = 4 };
@@ -60,17 +59,6 @@ static const bench benches[] = {
     {BLOCK, "block", 8, 577, 0, 0, EC_F16, EC_ACT_QUICK_GELU, 80},
     {BLOCK, "block", 8, 577, 0, 0, EC_BF16, EC_ACT_QUICK_GELU, 80},
 };
-
-static void stop(const char *why) {
-    fprintf(stderr, "ops_bench: %s\n", why);
-    exit(2);
-}
-
-static double now(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* ---- operands ---- */
 
@@ -198,23 +186,6 @@ static void call(ec_ctx *ctx, const bench *b, operands *o) {
 }
 
 /* ---- measuring ---- */
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *v, size_t n) {
-    qsort(v, n, sizeof *v, ascending);
-    return v[n / 2];
-}
-
-static double peak(const char *isa, size_t threads) {
-    double flops;
-    ec_error err;
-    if (ec_cpu_peak(&flops, isa, threads, 0.02, &err) != EC_OK) stop(err.message);
-    return flops;
-}
 
 /* Whether the goal is met. */
 static bool measure(ec_ctx *ctx, const bench *b, size_t threads, size_t rounds) {
