@@ -2,22 +2,42 @@
 #include "study/columns.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
+#include "base/hash.h"
 #include "eyechart/spelling.h"
 #include "study/study_internal.h"
 
+static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+                              "0123456789_-.:@+";
+
 const char *ec_column_name_fault(const char *name) {
-    static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-                                  "0123456789_-.:@+";
     if (*name == '\0') return "is empty";
     if (strlen(name) > EC_COLUMN_NAME_MAX_BYTES) return "is longer than 63 bytes";
     if (name[strspn(name, allowed)] != '\0')
         return "has more than letters, digits and the signs _ - . : @ +";
     if (strcasecmp(name, "A") == 0 || strcasecmp(name, "C") == 0) return "is A or C itself";
     return NULL;
+}
+
+void ec_column_name_about(char name[EC_COLUMN_NAME_MAX_BYTES + 1], const char *what,
+                          const char *candidate) {
+    enum { MARK_BYTES = 8 }; /* of the hash, behind a dot */
+    const size_t n = strlen(candidate), before = strlen(what) + 1;
+    const bool whole =
+        strspn(candidate, allowed) == n && before + n <= (size_t)EC_COLUMN_NAME_MAX_BYTES;
+    const size_t most = (size_t)EC_COLUMN_NAME_MAX_BYTES - before - (whole ? 0 : 1 + MARK_BYTES);
+    char hash[EC_HASH_SIZE];
+    snprintf(name, EC_COLUMN_NAME_MAX_BYTES + 1, "%s_%.*s", what, (int)most, candidate);
+    if (whole) return;
+    for (char *c = name; *c != '\0'; c++)
+        if (strchr(allowed, *c) == NULL) *c = '_';
+    ec_hash_bytes(hash, candidate, n);
+    const size_t at = strlen(name);
+    snprintf(name + at, EC_COLUMN_NAME_MAX_BYTES + 1 - at, ".%.*s", MARK_BYTES, hash);
 }
 
 /* ---- a list --------------------------------------------------------------------------------- */

@@ -13,6 +13,12 @@ struct ec_numbers; /* sheet.h */
 
 #define EC_COLUMN_NAME_MAX_BYTES 63
 
+/* The name of a column about a candidate: `what`, "_", and the candidate's name as far as the name
+ * of a column can say it. Where it cannot say all of it, a hash of the whole name is at the end, so
+ * that two candidates have two columns. `what` is a valid name of 1 to 32 bytes. */
+void ec_column_name_about(char name[EC_COLUMN_NAME_MAX_BYTES + 1], const char *what,
+                          const char *candidate);
+
 /* In the order in which they first came. Zero-initialise; release. */
 typedef struct ec_columns {
     ec_study_column *items; /* names and arrays owned */

@@ -289,15 +289,6 @@ static ec_status put_column(writing *w, const char *candidate, const char *name,
     return status;
 }
 
-/* "A_" and the reference's name, as far as the name of a column can say it. */
-static void name_column(char name[EC_COLUMN_NAME_MAX_BYTES + 1], const char *reference) {
-    snprintf(name, EC_COLUMN_NAME_MAX_BYTES + 1, "A_%s", reference);
-    for (char *c = name; *c != '\0'; c++) {
-        const char one[] = {*c, '\0'};
-        if (ec_column_name_fault(one) != NULL && strchr("acAC", *c) == NULL) *c = '_';
-    }
-}
-
 static ec_status put_row(writing *w, const ec_score_row *row) {
     const ec_job *job = w->run->job;
     const char *candidate = ec_study_candidate(job->study, row->candidate)->name;
@@ -315,7 +306,8 @@ static ec_status put_row(writing *w, const ec_score_row *row) {
             status = put_score(w, candidate, "A", benchmark, row->a[b], row->a_se[b]);
         for (size_t r = 0; status == EC_OK && r < job->settings.n_references; r++) {
             char name[EC_COLUMN_NAME_MAX_BYTES + 1];
-            name_column(name, ec_study_candidate(job->study, job->settings.references[r])->name);
+            ec_column_name_about(name, "A",
+                                 ec_study_candidate(job->study, job->settings.references[r])->name);
             status = put_column(w, candidate, name, benchmark, row->a_of[r * m + b], NAN);
         }
     }

@@ -38,173 +38,6 @@ bool ec_job_selects(const ec_job *job, size_t candidate) {
     return false;
 }
 
-/* ---- encoders ----------------------------------------------------------------------------- */
-
-static const char *const mode_names[] = {"native", "square", "squash", "pad"};
-
-/* What a signature of an encoder's folder is for. */
-static void describe_use(char use[64], const ec_feature_source *source) {
-    snprintf(use, 64, "encoder %s %zu layer -2", mode_names[source->prepare], source->size);
-}
-
-static bool read_facts(ec_job_encoder *e, const char *facts) {
-    ec_extractor_info *i = &e->info;
-    return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf", e->identity, &i->n_tokens,
-                  &i->n_channels, &i->grid_width, &i->grid_height, &i->input_width,
-                  &i->input_height, &i->flops) == 8 &&
-           strlen(e->identity) == EC_HASH_SIZE - 1;
-}
-
-static ec_status open_and_identify(ec_job_encoder *e, ec_job *job, ec_error *err) {
-    const ec_encoder_options options = {.n_threads = job->options.n_threads};
-    ec_extractor *extractor;
-    ec_status status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
-    if (status != EC_OK) return status;
-    status = ec_extractor_identity(e->identity, extractor, err);
-    e->info = ec_extractor_describe(extractor);
-    ec_extractor_close(extractor);
-    return status;
-}
-
-static ec_status remember_encoder(const ec_job_encoder *e, ec_job *job, ec_error *err) {
-    const ec_extractor_info *i = &e->info;
-    char facts[256];
-    snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g", e->identity, i->n_tokens,
-             i->n_channels, i->grid_width, i->grid_height, i->input_width, i->input_height,
-             i->flops);
-    return ec_store_remember(&job->store, e->signature, facts, err);
-}
-
-static ec_status identify_encoder(ec_job_encoder *e, ec_job *job, ec_error *err) {
-    char use[64], *facts;
-    bool settled;
-    describe_use(use, &e->source);
-    ec_status status = ec_store_signature(e->signature, &settled, e->source.folder, use, err);
-    if (status == EC_ERR_NOT_FOUND)
-        return ec_fail(err, status,
-                       "encoder %s: no such folder; put its weights there, or correct "
-                       "'encoder:' in study.yaml",
-                       e->source.folder);
-    if (status == EC_OK) status = ec_store_recall(&facts, &job->store, e->signature, err);
-    if (status != EC_OK) return status;
-    const bool known = facts != NULL && read_facts(e, facts);
-    free(facts);
-    if (known) return EC_OK;
-    status = open_and_identify(e, job, err);
-    if (status == EC_OK && settled) status = remember_encoder(e, job, err);
-    /* At once: reading the weights of many encoders takes long, and may be stopped. */
-    return status == EC_OK ? ec_store_flush(&job->store, err) : status;
-}
-
-static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
-    return x->prepare == y->prepare && x->size == y->size && strcmp(x->folder, y->folder) == 0;
-}
-
-/* The place of an encoder in job->encoders; what has one identity has one place. */
-static ec_status find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,
-                              ec_error *err) {
-    for (size_t e = 0; e < job->n_encoders; e++)
-        if (same_source(&job->encoders[e].source, source)) {
-            *index = e;
-            return EC_OK;
-        }
-    ec_job_encoder new = {.source = *source};
-    const ec_status status = identify_encoder(&new, job, err);
-    if (status != EC_OK) return status;
-    for (size_t e = 0; e < job->n_encoders; e++)
-        if (strcmp(job->encoders[e].identity, new.identity) == 0) {
-            *index = e;
-            return EC_OK;
-        }
-    ec_job_encoder *grown = realloc(job->encoders, (job->n_encoders + 1) * sizeof *grown);
-    if (grown == NULL) return no_memory(job, err);
-    job->encoders = grown;
-    *index = job->n_encoders++;
-    grown[*index] = new;
-    return EC_OK;
-}
-
-ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err) {
-    const ec_job_encoder *e = &job->encoders[encoder];
-    char use[64], now[EC_HASH_SIZE];
-    bool settled;
-    describe_use(use, &e->source);
-    const ec_status status = ec_store_signature(now, &settled, e->source.folder, use, err);
-    if (status != EC_OK || strcmp(now, e->signature) == 0) return status;
-    return ec_fail(err, EC_ERR_IO,
-                   "%s: changed while its features were computed; they were thrown away, run "
-                   "'eyechart score' again",
-                   e->source.folder);
-}
-
-/* ---- connectors --------------------------------------------------------------------------- */
-
-/* The index of a sharded model names files beside it: its folder is what must not change. */
-static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, const char *path,
-                                ec_error *err) {
-    const size_t n = strlen(path);
-    const char *slash = strrchr(path, '/');
-    if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
-        return ec_store_signature(signature, settled, path, "connector", err);
-    char *folder = strndup(path, (size_t)(slash - path) + 1);
-    if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
-    const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
-    free(folder);
-    return status;
-}
-
-static bool read_connector_facts(ec_job_connector *c, const char *facts) {
-    return sscanf(facts, "%32s %zu %zu %lf", c->identity, &c->n_inputs, &c->n_outputs, &c->flops) ==
-               4 &&
-           strlen(c->identity) == EC_HASH_SIZE - 1;
-}
-
-static ec_status open_connector(ec_job_connector *c, ec_error *err) {
-    ec_connector *connector;
-    ec_status status = ec_connector_open(&connector, c->path, NULL, err);
-    if (status != EC_OK) return status;
-    status = ec_connector_hash(c->identity, connector, err);
-    const ec_connector_info info = ec_connector_describe(connector);
-    c->n_inputs = info.n_inputs;
-    c->n_outputs = info.n_outputs;
-    c->flops = ec_connector_flops(connector);
-    ec_connector_close(connector);
-    return status;
-}
-
-static ec_status identify_connector(ec_job_connector *c, ec_job *job, ec_error *err) {
-    bool settled;
-    char *facts;
-    ec_status status = sign_connector(c->signature, &settled, c->path, err);
-    if (status == EC_ERR_NOT_FOUND)
-        return ec_fail(err, status,
-                       "connector %s: no such file; put it there, or correct 'connector:' in "
-                       "study.yaml",
-                       c->path);
-    if (status == EC_OK) status = ec_store_recall(&facts, &job->store, c->signature, err);
-    if (status != EC_OK) return status;
-    const bool known = facts != NULL && read_connector_facts(c, facts);
-    free(facts);
-    if (known) return EC_OK;
-    status = open_connector(c, err);
-    if (status != EC_OK || !settled) return status;
-    char text[160];
-    snprintf(text, sizeof text, "%s %zu %zu %.17g", c->identity, c->n_inputs, c->n_outputs,
-             c->flops);
-    return ec_store_remember(&job->store, c->signature, text, err);
-}
-
-ec_status ec_job_check_connector(const ec_job_connector *connector, ec_error *err) {
-    char now[EC_HASH_SIZE];
-    bool settled;
-    const ec_status status = sign_connector(now, &settled, connector->path, err);
-    if (status != EC_OK || strcmp(now, connector->signature) == 0) return status;
-    return ec_fail(err, EC_ERR_IO,
-                   "%s: changed while it was used; what it gave was thrown away, run 'eyechart "
-                   "score' again",
-                   connector->path);
-}
-
 /* ---- parts -------------------------------------------------------------------------------- */
 
 static bool a_is_declared(const ec_job *job, size_t candidate, size_t benchmark) {
@@ -288,7 +121,7 @@ static ec_status find_members(ec_job_part *part, ec_job *job, ec_c_protocol prot
     for (size_t k = 0; k < part->n_members; k++) {
         ec_feature_source source = sources[k];
         source.prepare = ec_matching_prepare(protocol);
-        const ec_status status = find_encoder(&members[k], job, &source, err);
+        const ec_status status = ec_job_find_encoder(&members[k], job, &source, err);
         if (status != EC_OK) return status;
     }
     sort_by_identity(members, part->n_members, job);
@@ -306,13 +139,13 @@ static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature
     if (part->a_members == NULL) return no_memory(job, err);
     size_t n_channels = 0;
     for (size_t k = 0; k < part->n_members; k++) {
-        const ec_status status = find_encoder(&part->a_members[k], job, &sources[k], err);
+        const ec_status status = ec_job_find_encoder(&part->a_members[k], job, &sources[k], err);
         if (status != EC_OK) return status;
         n_channels += job->encoders[part->a_members[k]].info.n_channels;
     }
     ec_status status = check_grids(job, part->a_members, part->n_members, err);
     part->connector.path = ec_study_connector(job->study, part->candidate);
-    if (status == EC_OK) status = identify_connector(&part->connector, job, err);
+    if (status == EC_OK) status = ec_job_identify_connector(&part->connector, job, err);
     if (status == EC_OK && part->connector.n_inputs != n_channels)
         return ec_fail(err, EC_ERR_FORMAT,
                        "connector %s takes %zu channels, its encoder%s %zu; it was trained for "
@@ -676,6 +509,7 @@ void ec_job_release(ec_job *job) {
     free(job->choices);
     free(job->images);
     free(job->parts);
+    for (size_t e = 0; e < job->n_encoders; e++) free(job->encoders[e].places);
     free(job->encoders);
     free(job->reference_parts);
     free(job->category_key);

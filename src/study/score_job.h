@@ -17,12 +17,19 @@
 
 #define EC_NO_INDEX ((size_t)-1)
 
-/* An encoder with a preparation and a size, and what is known of it without opening it. */
-typedef struct ec_job_encoder {
+/* A folder of weights, with a preparation and a size. */
+typedef struct ec_job_place {
     ec_feature_source source;     /* folder borrowed from the study */
     char signature[EC_HASH_SIZE]; /* of the files, when it was identified */
-    char identity[EC_HASH_SIZE];  /* of all that decides its features */
+} ec_job_place;
+
+/* An encoder with a preparation and a size, and what is known of it without opening it. */
+typedef struct ec_job_encoder {
+    ec_feature_source source;    /* of the first place */
+    char identity[EC_HASH_SIZE]; /* of all that decides its features */
     ec_extractor_info info;
+    ec_job_place *places; /* [n_places] all where it was found; any of them may be opened */
+    size_t n_places;
 } ec_job_encoder;
 
 typedef struct ec_job_connector {
@@ -96,6 +103,12 @@ bool ec_job_selects(const ec_job *job, size_t candidate);
 
 /* Is there a score to compute by what study.yaml says, whether or not study.db has it already? */
 bool ec_job_has_wants(const ec_study *study);
+
+/* The place of an encoder in job->encoders; what has one identity has one place. */
+ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,
+                              ec_error *err);
+/* Fills all but connector->path. */
+ec_status ec_job_identify_connector(ec_job_connector *connector, ec_job *job, ec_error *err);
 
 /* Adds a candidate that has an encoder: identifies encoders and connector, checks that they fit.
  * *index (may be NULL) is its place in job->parts. Errors name the candidate. */

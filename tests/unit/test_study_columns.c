@@ -268,6 +268,36 @@ static void ask_goes_by_the_columns_it_was_given(void **state) {
     assert_non_null(strstr(err.message, "did you mean 'up'?"));
 }
 
+/* ---- names ---------------------------------------------------------------------------------- */
+
+/* References whose names differ only in what a column's name cannot say have two columns. */
+static void columns_about_two_candidates_have_two_names(void **state) {
+    (void)state;
+    char name[EC_COLUMN_NAME_MAX_BYTES + 1], names[6][EC_COLUMN_NAME_MAX_BYTES + 1];
+    static const char long_name[] =
+        "a-name-of-a-candidate-that-is-much-longer-than-the-name-of-a-column-may-be";
+    ec_column_name_about(name, "A", "CLIP@336");
+    assert_string_equal(name, "A_CLIP@336");
+    char other[sizeof long_name];
+    memcpy(other, long_name, sizeof other);
+    other[sizeof other - 2] = 'f';
+    char exact[62];
+    memset(exact, 'x', 61);
+    exact[61] = '\0';
+    const char *const candidates[] = {"my clip", "my/clip", "my_clip",
+                                      long_name, other,     "\xc3\xa4\xc3\xb6"};
+    for (size_t i = 0; i < 6; i++) {
+        ec_column_name_about(names[i], "A", candidates[i]);
+        assert_null(ec_column_name_fault(names[i]));
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(names[i], names[k]);
+    }
+    assert_int_equal(strncmp(names[0], "A_my_clip.", 10), 0);
+    assert_string_equal(names[2], "A_my_clip");
+    assert_int_equal(strlen(names[3]), EC_COLUMN_NAME_MAX_BYTES);
+    ec_column_name_about(name, "A", exact); /* 63 bytes: it fits as it is */
+    assert_string_equal(name + 2, exact);
+}
+
 /* ---- written by the program ----------------------------------------------------------------- */
 
 static void a_value_is_written_when_it_is_new(void **state) {
@@ -299,6 +329,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_column_takes_the_place_of_a_or_c, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_take_a_place_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ask_goes_by_the_columns_it_was_given, set_up, tear_down),
+        cmocka_unit_test(columns_about_two_candidates_have_two_names),
         cmocka_unit_test_setup_teardown(a_value_is_written_when_it_is_new, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,204 @@
+/* score_identity.c - what the encoders and connectors of a job are, by their content
+ *
+ * Reading all weights of an encoder takes long, so what was found out is remembered under a
+ * signature of its files (score_store.h). Encoders of one identity are one, whatever folders they
+ * lie in; each of these folders is watched, since any of them may be the one that is opened.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "study/score_job.h"
+
+static ec_status no_memory(const ec_job *job, ec_error *err) {
+    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+}
+
+/* ---- encoders ----------------------------------------------------------------------------- */
+
+static const char *const mode_names[] = {"native", "square", "squash", "pad"};
+
+/* What a signature of an encoder's folder is for. */
+static void describe_use(char use[64], const ec_feature_source *source) {
+    snprintf(use, 64, "encoder %s %zu layer -2", mode_names[source->prepare], source->size);
+}
+
+static bool read_facts(ec_job_encoder *e, const char *facts) {
+    ec_extractor_info *i = &e->info;
+    return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf", e->identity, &i->n_tokens,
+                  &i->n_channels, &i->grid_width, &i->grid_height, &i->input_width,
+                  &i->input_height, &i->flops) == 8 &&
+           strlen(e->identity) == EC_HASH_SIZE - 1;
+}
+
+static ec_status open_and_identify(ec_job_encoder *e, ec_job *job, ec_error *err) {
+    const ec_encoder_options options = {.n_threads = job->options.n_threads};
+    ec_extractor *extractor;
+    ec_status status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
+    if (status != EC_OK) return status;
+    status = ec_extractor_identity(e->identity, extractor, err);
+    e->info = ec_extractor_describe(extractor);
+    ec_extractor_close(extractor);
+    return status;
+}
+
+static ec_status remember_encoder(const ec_job_encoder *e, const char *signature, ec_job *job,
+                                  ec_error *err) {
+    const ec_extractor_info *i = &e->info;
+    char facts[256];
+    snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g", e->identity, i->n_tokens,
+             i->n_channels, i->grid_width, i->grid_height, i->input_width, i->input_height,
+             i->flops);
+    return ec_store_remember(&job->store, signature, facts, err);
+}
+
+static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled,
+                              const ec_feature_source *source, ec_error *err) {
+    char use[64];
+    describe_use(use, source);
+    return ec_store_signature(signature, settled, source->folder, use, err);
+}
+
+/* Fills e->identity and e->info. */
+static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job *job,
+                                  ec_error *err) {
+    char *facts;
+    bool settled;
+    ec_status status = sign_encoder(place->signature, &settled, &place->source, err);
+    if (status == EC_ERR_NOT_FOUND)
+        return ec_fail(err, status,
+                       "encoder %s: no such folder; put its weights there, or correct "
+                       "'encoder:' in study.yaml",
+                       place->source.folder);
+    if (status == EC_OK) status = ec_store_recall(&facts, &job->store, place->signature, err);
+    if (status != EC_OK) return status;
+    const bool known = facts != NULL && read_facts(e, facts);
+    free(facts);
+    if (known) return EC_OK;
+    status = open_and_identify(e, job, err);
+    if (status == EC_OK && settled) status = remember_encoder(e, place->signature, job, err);
+    /* At once: reading the weights of many encoders takes long, and may be stopped. */
+    return status == EC_OK ? ec_store_flush(&job->store, err) : status;
+}
+
+static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
+    return x->prepare == y->prepare && x->size == y->size && strcmp(x->folder, y->folder) == 0;
+}
+
+static bool has_place(const ec_job_encoder *e, const ec_feature_source *source) {
+    for (size_t k = 0; k < e->n_places; k++)
+        if (same_source(&e->places[k].source, source)) return true;
+    return false;
+}
+
+static ec_status add_place(ec_job_encoder *e, const ec_job_place *place, const ec_job *job,
+                           ec_error *err) {
+    ec_job_place *grown = realloc(e->places, (e->n_places + 1) * sizeof *grown);
+    if (grown == NULL) return no_memory(job, err);
+    e->places = grown;
+    grown[e->n_places++] = *place;
+    return EC_OK;
+}
+
+ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,
+                              ec_error *err) {
+    for (*index = 0; *index < job->n_encoders; ++*index)
+        if (has_place(&job->encoders[*index], source)) return EC_OK;
+    ec_job_encoder new = {.source = *source};
+    ec_job_place place = {.source = *source};
+    const ec_status status = identify_encoder(&new, &place, job, err);
+    if (status != EC_OK) return status;
+    for (*index = 0; *index < job->n_encoders; ++*index)
+        if (strcmp(job->encoders[*index].identity, new.identity) == 0)
+            return add_place(&job->encoders[*index], &place, job, err);
+    ec_job_encoder *grown = realloc(job->encoders, (job->n_encoders + 1) * sizeof *grown);
+    if (grown == NULL) return no_memory(job, err);
+    job->encoders = grown;
+    grown[job->n_encoders++] = new;
+    return add_place(&grown[*index], &place, job, err);
+}
+
+ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err) {
+    const ec_job_encoder *e = &job->encoders[encoder];
+    for (size_t k = 0; k < e->n_places; k++) {
+        const ec_job_place *place = &e->places[k];
+        char now[EC_HASH_SIZE];
+        bool settled;
+        const ec_status status = sign_encoder(now, &settled, &place->source, err);
+        if (status != EC_OK) return status;
+        if (strcmp(now, place->signature) != 0)
+            return ec_fail(err, EC_ERR_IO,
+                           "%s: changed while its features were computed; they were thrown away, "
+                           "run 'eyechart score' again",
+                           place->source.folder);
+    }
+    return EC_OK;
+}
+
+/* ---- connectors --------------------------------------------------------------------------- */
+
+/* The index of a sharded model names files beside it: its folder is what must not change. */
+static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, const char *path,
+                                ec_error *err) {
+    const size_t n = strlen(path);
+    const char *slash = strrchr(path, '/');
+    if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
+        return ec_store_signature(signature, settled, path, "connector", err);
+    char *folder = strndup(path, (size_t)(slash - path) + 1);
+    if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
+    free(folder);
+    return status;
+}
+
+static bool read_connector_facts(ec_job_connector *c, const char *facts) {
+    return sscanf(facts, "%32s %zu %zu %lf", c->identity, &c->n_inputs, &c->n_outputs, &c->flops) ==
+               4 &&
+           strlen(c->identity) == EC_HASH_SIZE - 1;
+}
+
+static ec_status open_connector(ec_job_connector *c, ec_error *err) {
+    ec_connector *connector;
+    ec_status status = ec_connector_open(&connector, c->path, NULL, err);
+    if (status != EC_OK) return status;
+    status = ec_connector_hash(c->identity, connector, err);
+    const ec_connector_info info = ec_connector_describe(connector);
+    c->n_inputs = info.n_inputs;
+    c->n_outputs = info.n_outputs;
+    c->flops = ec_connector_flops(connector);
+    ec_connector_close(connector);
+    return status;
+}
+
+ec_status ec_job_identify_connector(ec_job_connector *c, ec_job *job, ec_error *err) {
+    bool settled;
+    char *facts;
+    ec_status status = sign_connector(c->signature, &settled, c->path, err);
+    if (status == EC_ERR_NOT_FOUND)
+        return ec_fail(err, status,
+                       "connector %s: no such file; put it there, or correct 'connector:' in "
+                       "study.yaml",
+                       c->path);
+    if (status == EC_OK) status = ec_store_recall(&facts, &job->store, c->signature, err);
+    if (status != EC_OK) return status;
+    const bool known = facts != NULL && read_connector_facts(c, facts);
+    free(facts);
+    if (known) return EC_OK;
+    status = open_connector(c, err);
+    if (status != EC_OK || !settled) return status;
+    char text[160];
+    snprintf(text, sizeof text, "%s %zu %zu %.17g", c->identity, c->n_inputs, c->n_outputs,
+             c->flops);
+    return ec_store_remember(&job->store, c->signature, text, err);
+}
+
+ec_status ec_job_check_connector(const ec_job_connector *connector, ec_error *err) {
+    char now[EC_HASH_SIZE];
+    bool settled;
+    const ec_status status = sign_connector(now, &settled, connector->path, err);
+    if (status != EC_OK || strcmp(now, connector->signature) == 0) return status;
+    return ec_fail(err, EC_ERR_IO,
+                   "%s: changed while it was used; what it gave was thrown away, run 'eyechart "
+                   "score' again",
+                   connector->path);
+}
