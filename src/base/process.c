@@ -350,13 +350,15 @@ ec_status ec_process_run(ec_process_end *out, const ec_process_spec *spec,
                             .code = a->code,
                             .started = (double)a->started_ms / 1000.0,
                             .seconds = (double)a->ran_ms / 1000.0};
-    if (!a->done)
+    if (!a->done) {
+        out->how = EC_PROCESS_LOST;
         status = ec_fail(err, EC_ERR_IO,
                          "the process that watches a command was killed; what became of the "
                          "command is not known: look whether it still runs");
-    else if (a->write_errno != 0)
+    } else if (a->write_errno != 0) {
         status = ec_fail(err, EC_ERR_IO, "%s: cannot write: %s", spec->end_path,
                          strerror(a->write_errno));
+    }
 
 done:
     release(&l);
@@ -410,6 +412,9 @@ void ec_process_end_words(char text[EC_PROCESS_WORDS_SIZE], const ec_process_end
         return;
     case EC_PROCESS_STOPPED:
         snprintf(text, size, "was stopped after %.6g s", end->seconds);
+        return;
+    case EC_PROCESS_LOST:
+        snprintf(text, size, "was lost sight of");
         return;
     }
 }

@@ -33,7 +33,7 @@ typedef struct ec_process_spec {
     const char *end_path; /* receives its end, through a rename; NULL: not kept */
     /* A descriptor under flock(); 0: none. The command has it as well, so that the lock is held for
      * as long as anybody is at work; the keeper of a caller who is gone releases it when the
-     * command is. */
+     * command is. Of a command that is lost the caller closes it and does not unlock. */
     int lock_fd;
     double timeout_s; /* 0: no limit */
     double grace_s;   /* from SIGTERM to SIGKILL; 0 means EC_PROCESS_GRACE_S */
@@ -43,7 +43,8 @@ typedef enum ec_process_how {
     EC_PROCESS_EXITED,    /* with `code` */
     EC_PROCESS_SIGNALLED, /* by signal number `code` */
     EC_PROCESS_TIMED_OUT, /* and was stopped for it */
-    EC_PROCESS_STOPPED    /* because the caller said so, or is gone */
+    EC_PROCESS_STOPPED,   /* because the caller said so, or is gone */
+    EC_PROCESS_LOST       /* the keeper was killed: the command may be running, unwatched */
 } ec_process_how;
 
 typedef struct ec_process_end {
@@ -59,7 +60,7 @@ typedef struct ec_process_end {
  *
  * A command that fails, or cannot be found by the shell, is EC_OK with its exit status.
  * Errors: EC_ERR_IO a file cannot be made, no process can be started, the end cannot be written, or
- * the keeper was killed; EC_ERR_NOMEM. */
+ * the keeper was killed (out->how is then EC_PROCESS_LOST); EC_ERR_NOMEM. */
 ec_status ec_process_run(ec_process_end *out, const ec_process_spec *spec,
                          bool (*go_on)(void *context), void *context, ec_error *err);
 

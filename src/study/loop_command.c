@@ -2,6 +2,7 @@
 #include "study/loop_command.h"
 
 #include <ctype.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,27 +37,51 @@ static void add_word(ec_text *to, const char *word) {
 
 /* ---- the command -------------------------------------------------------------------------- */
 
-/* Where in the command we are, as the shell sees it. */
-typedef enum { PLAIN, SINGLE, DOUBLE, BACKQUOTED, COMMENT } context;
+/* Where in the command we are, as the shell sees it. TANGLED lasts to the end: what quotes mean
+ * behind such a thing takes a whole shell to know. */
+typedef enum { PLAIN, SINGLE, DOUBLE, BACKQUOTED, COMMENT, TANGLED } context;
 
 typedef struct {
     const char *command, *key;
     const char *const *values;
     ec_text *to;
     ec_error *err;
+    context in;
+    bool word_begins;    /* here, so that '#' would be a comment */
+    const char *tangled; /* by what, in words */
 } filling;
 
+/* "${NAME}" has nothing in it that quotes could change; "${NAME:-word}" has. */
+static bool is_simple_expansion(const char *c) {
+    size_t n = 2;
+    while (isalnum((unsigned char)c[n]) || c[n] == '_') n++;
+    if (n == 2 && c[n] != '\0') n++; /* "${#}", "${?}" */
+    return c[n] == '}';
+}
+
+/* What begins at c and cannot be followed further; NULL: nothing. */
+static const char *tangle(context in, const char *c) {
+    if (in != PLAIN && in != DOUBLE) return NULL;
+    if (in == DOUBLE && *c == '`') return "a `command` inside quotes";
+    if (in == DOUBLE && c[0] == '$' && c[1] == '(') return "a $(command) inside quotes";
+    if (c[0] == '$' && c[1] == '{' && !is_simple_expansion(c))
+        return "a ${…} with more than a name";
+    if (in == PLAIN && c[0] == '$' && c[1] == '\'') return "a $'…', which shells read differently";
+    if (in == PLAIN && c[0] == '<' && c[1] == '<') return "a here-document ('<<')";
+    return NULL;
+}
+
 /* What follows a character outside quotes. */
-static context enter(const char *command, const char *c) {
-    switch (*c) {
+static context enter(char c, bool word_begins) {
+    switch (c) {
     case '\'':
         return SINGLE;
     case '"':
         return DOUBLE;
     case '`':
         return BACKQUOTED;
-    case '#': /* where a word could begin */
-        return c == command || strchr(" \t\n;&|()", c[-1]) != NULL ? COMMENT : PLAIN;
+    case '#':
+        return word_begins ? COMMENT : PLAIN;
     default:
         return PLAIN;
     }
@@ -89,13 +114,19 @@ static ec_placeholder find(const char *word, size_t n) {
     return (ec_placeholder)k;
 }
 
-static ec_status fill_one(const filling *f, ec_placeholder place, context in) {
+static ec_status fill_one(filling *f, ec_placeholder place) {
     const char *name = names[place];
     char variable[32];
     size_t n = 0;
     for (; name[n] != '\0'; n++) variable[n] = (char)toupper((unsigned char)name[n]);
     variable[n] = '\0';
-    if (in != PLAIN)
+    if (f->in == TANGLED)
+        return ec_fail(f->err, EC_ERR_ARG,
+                       "study.yaml: run: %s: {%s} comes after %s, where it is not known how to "
+                       "quote it; write \"$EYECHART_%s\" in its place, or put the command into a "
+                       "script",
+                       f->key, name, f->tangled, variable);
+    if (f->in != PLAIN)
         return ec_fail(f->err, EC_ERR_ARG,
                        "study.yaml: run: %s: {%s} stands inside quotes; write it without them, it "
                        "is quoted where needed, or use \"$EYECHART_%s\"",
@@ -106,6 +137,7 @@ static ec_status fill_one(const filling *f, ec_placeholder place, context in) {
                        "'%s:' to it",
                        f->key, name, f->values[EC_PLACE_CANDIDATE], name, name);
     add_word(f->to, f->values[place]);
+    f->word_begins = false;
     return EC_OK;
 }
 
@@ -120,33 +152,53 @@ static ec_status check_slip(const filling *f, const char *word, size_t n) {
                    f->key, typed, names[nearest]);
 }
 
-static ec_status fill(const filling *f) {
-    context in = PLAIN;
+/* Copies what stands at c, one character or an escaped one, and follows where that leads. Returns
+ * how much it was. */
+static size_t copy_one(filling *f, const char *c) {
+    const bool escaped =
+        *c == '\\' && c[1] != '\0' && (f->in == PLAIN || f->in == DOUBLE || f->in == BACKQUOTED);
+    const size_t taken = escaped ? 2 : 1;
+    const char *tangled = escaped ? NULL : tangle(f->in, c);
+    ec_text_add_bytes(f->to, c, taken);
+    if (tangled != NULL) {
+        f->tangled = tangled;
+        f->in = TANGLED;
+    } else if (!escaped) {
+        f->in = f->in == PLAIN ? enter(*c, f->word_begins) : leave(f->in, *c);
+        f->word_begins = strchr(" \t\n;&|()<>", *c) != NULL;
+    } else if (c[1] != '\n') { /* a line that goes on is one to the shell */
+        f->word_begins = false;
+    }
+    return taken;
+}
+
+static ec_status fill(filling *f) {
     for (const char *c = f->command; *c != '\0';) {
         const size_t n = brace_length(f->command, c);
         const ec_placeholder place = n > 0 ? find(c + 1, n - 2) : EC_PLACES;
-        if (place < EC_PLACES && in != COMMENT) {
-            const ec_status status = fill_one(f, place, in);
+        if (place < EC_PLACES && f->in != COMMENT) {
+            const ec_status status = fill_one(f, place);
             if (status != EC_OK) return status;
             c += n;
             continue;
         }
-        if (n > 0 && in == PLAIN) {
+        if (n > 0 && f->in == PLAIN) {
             const ec_status status = check_slip(f, c + 1, n - 2);
             if (status != EC_OK) return status;
         }
-        const bool escaped = *c == '\\' && (in == PLAIN || in == DOUBLE || in == BACKQUOTED);
-        const size_t taken = escaped && c[1] != '\0' ? 2 : 1;
-        if (taken == 1) in = in == PLAIN ? enter(f->command, c) : leave(in, *c);
-        ec_text_add_bytes(f->to, c, taken);
-        c += taken;
+        c += copy_one(f, c);
     }
     return EC_OK;
 }
 
 ec_status ec_command_fill(ec_text *to, const char *command, const char *const values[EC_PLACES],
                           const char *key, ec_error *err) {
-    const filling f = {command, key, values, to, err};
+    filling f = {.command = command,
+                 .key = key,
+                 .values = values,
+                 .to = to,
+                 .err = err,
+                 .word_begins = true};
     const ec_status status = fill(&f);
     if (status == EC_OK && to->failed) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     return status;
@@ -161,7 +213,8 @@ static void add_literal(ec_text *to, const char *value) {
 
 ec_status ec_command_fill_pattern(ec_text *to, const char *pattern,
                                   const char *const values[EC_PLACES], ec_error *err) {
-    const filling f = {pattern, "results", values, to, err};
+    const filling f = {
+        .command = pattern, .key = "results", .values = values, .to = to, .err = err};
     for (const char *c = pattern; *c != '\0';) {
         const size_t n = brace_length(pattern, c);
         const ec_placeholder place = n > 0 ? find(c + 1, n - 2) : EC_PLACES;

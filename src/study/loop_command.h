@@ -4,7 +4,9 @@
  *
  * A placeholder stands outside quotes and becomes one word of the shell, quoted where it needs to
  * be, whatever is in a name or a path. Inside quotes, where no quoting could be right, it is
- * refused; there the environment has the same values: "$EYECHART_OUT".
+ * refused; there the environment has the same values: "$EYECHART_OUT". So it is behind what would
+ * take a whole shell to follow: a command inside double quotes, "${NAME:-word}", $'…', a
+ * here-document.
  */
 #ifndef EC_STUDY_LOOP_COMMAND_H
 #define EC_STUDY_LOOP_COMMAND_H
@@ -25,8 +27,8 @@ typedef enum ec_placeholder {
 } ec_placeholder;
 
 /* Adds the command line. `key` is for messages: "train".
- * Errors: EC_ERR_ARG a placeholder inside quotes, one that is nearly the name of one, or one
- * without a value for this candidate; EC_ERR_NOMEM. */
+ * Errors: EC_ERR_ARG a placeholder inside quotes or behind what is not followed, one that is nearly
+ * the name of one, or one without a value for this candidate; EC_ERR_NOMEM. */
 ec_status ec_command_fill(ec_text *to, const char *command, const char *const values[EC_PLACES],
                           const char *key, ec_error *err);
 

@@ -255,6 +255,11 @@ void ec_run_unlock(int fd) {
     close(fd);
 }
 
+void ec_run_leave_lock(int *fd) {
+    if (*fd >= 0) close(*fd);
+    *fd = -1;
+}
+
 bool ec_run_is_locked(const char *folder) {
     char *path = path_in(folder, 0, ".lock");
     const int file = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;

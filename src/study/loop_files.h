@@ -42,6 +42,8 @@ ec_status ec_run_make_folder(const char *path, ec_error *err);
  * else holds it. Waits for it where `wait`. */
 ec_status ec_run_lock(int *fd, const char *folder, bool wait, ec_error *err);
 void ec_run_unlock(int fd);
+/* Lets go of it, and leaves it to the command that has the descriptor too, until that ends. */
+void ec_run_leave_lock(int *fd);
 /* Whether a process holds it; makes nothing. */
 bool ec_run_is_locked(const char *folder);
 

@@ -276,15 +276,28 @@ static ec_status decide(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s
     return EC_OK;
 }
 
+/* What the survey saw may be history: before the lock was ours, the process that had it may have
+ * told, or given up, and gone. */
+static ec_status is_settled(bool *settled, ec_loop *l, const ec_loop_job *job) {
+    answers a;
+    ec_status status = read_answers(&a, l);
+    *settled = status == EC_OK && is_told(&a, l->study, job->candidate);
+    release_answers(&a);
+    ec_run_state state;
+    if (status == EC_OK) status = ec_run_state_read(&state, job->folder, l->err);
+    *settled = *settled || (status == EC_OK && state.gave_up);
+    return status;
+}
+
 /* Locks, leases and begins what was decided on. Another process cannot, since we hold the lock of
  * them all; but a command that was left behind may hold it still: then we wait. */
 static ec_status take(ec_pick *out, ec_loop_job *job, ec_loop *l) {
     ec_status status = ec_run_lock(&job->lock, job->folder, false, l->err);
-    if (status == EC_OK && job->lock < 0) *out = EC_PICK_WAIT;
-    if (status != EC_OK || job->lock < 0) return status;
-    bool ours = true;
-    if (job->resumed) status = claim(&ours, l, job->candidate);
-    if (status == EC_OK && !ours) *out = EC_PICK_WAIT; /* asked for just now */
+    bool ours = job->lock >= 0, settled = false;
+    if (status == EC_OK && ours && job->resumed) status = is_settled(&settled, l, job);
+    ours = ours && !settled;
+    if (status == EC_OK && ours && job->resumed) status = claim(&ours, l, job->candidate);
+    if (status == EC_OK && !ours) *out = EC_PICK_WAIT; /* and look again */
     if (status == EC_OK && ours) status = ec_run_state_read(&job->state, job->folder, l->err);
     if (status == EC_OK && ours && job->state.n == 0)
         status = ec_run_begin_attempt(&job->state, job->folder, l->err);

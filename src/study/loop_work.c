@@ -260,6 +260,7 @@ static ec_status run_command(char *why, size_t why_size, ec_loop *l, ec_loop_job
     if (status != EC_OK) return status;
     status = name_streams(&s, l, job, evaluate);
     if (status == EC_OK) status = start(&end, l, job, &s, &p, evaluate);
+    if (end.how == EC_PROCESS_LOST) ec_run_leave_lock(&job->lock);
     if (status == EC_OK) {
         char words[EC_PROCESS_WORDS_SIZE], line[200];
         ec_process_end_words(words, &end);
