@@ -141,7 +141,7 @@ static const example EXAMPLES[] = {
 };
 
 static const exit_meaning EXITS[] = {
-    {EXIT_INTERRUPTED, "interrupted; nothing is kept ('score' in a study keeps what is done)"},
+    {EXIT_INTERRUPTED, "interrupted; no table is written ('score' in a study keeps what is done)"},
     {0},
 };
 
@@ -304,18 +304,27 @@ static int open_table(FILE **out, const option_value *value, const char *header)
     return *out != NULL ? EXIT_DONE : EXIT_DATA;
 }
 
-static int close_table(FILE *out, const option_value *value, int status) {
-    if (out == NULL) return status;
-    char *part = part_name(value->text);
+/* Closes the file; whether all of it was written. */
+static bool end_table(FILE *out, const option_value *value) {
+    if (out == NULL) return true;
     const bool written = !ferror(out);
-    const bool complete = fclose(out) == 0 && written;
-    if (status == EXIT_DONE && (!complete || rename(part, value->text) != 0)) {
-        note("%s: cannot write: %s", value->text, strerror(errno));
-        status = EXIT_DATA;
-    }
-    if (status != EXIT_DONE) remove(part);
+    if (fclose(out) == 0 && written) return true;
+    note("%s: cannot write: %s", value->text, strerror(errno));
+    return false;
+}
+
+static bool publish_table(const option_value *value) {
+    char *part = part_name(value->text);
+    const bool done = rename(part, value->text) == 0;
+    if (!done) note("%s: cannot write: %s", value->text, strerror(errno));
     free(part);
-    return status;
+    return done;
+}
+
+static void remove_part(const option_value *value) {
+    char *part = part_name(value->text);
+    remove(part);
+    free(part);
 }
 
 static int open_tables(job *j) {
@@ -326,6 +335,30 @@ static int open_tables(job *j) {
     const int status = open_table(&j->pairs, &j->args->values[O_PAIRS], pairs);
     return status == EXIT_DONE ? open_table(&j->points, &j->args->values[O_POINTS], points)
                                : status;
+}
+
+/* Ends the tables, which have their names from then on if all went well, and nothing is left of
+ * them if not. This is where a run counts as done: what interrupts it before gives
+ * EXIT_INTERRUPTED and no table, what comes later changes nothing. */
+static int close_tables(job *j, int status) {
+    const option_value *pairs = &j->args->values[O_PAIRS], *points = &j->args->values[O_POINTS];
+    const bool has_pairs = j->pairs != NULL, has_points = j->points != NULL;
+    const bool pairs_written = end_table(j->pairs, pairs),
+               points_written = end_table(j->points, points);
+    j->pairs = j->points = NULL;
+    if (status == EXIT_DONE && !(pairs_written && points_written)) status = EXIT_DATA;
+    if (status == EXIT_DONE && progress_interrupted()) {
+        note("interrupted at the end; nothing was kept");
+        status = EXIT_INTERRUPTED;
+    }
+    if (status == EXIT_DONE && has_pairs && !publish_table(pairs)) status = EXIT_DATA;
+    if (status == EXIT_DONE && has_points && !publish_table(points)) {
+        status = EXIT_DATA;
+        if (has_pairs) remove(pairs->text);
+    }
+    if (status != EXIT_DONE && has_pairs) remove_part(pairs);
+    if (status != EXIT_DONE && has_points) remove_part(points);
+    return status;
 }
 
 /* ---- the work ---- */
@@ -483,11 +516,10 @@ static int score(job *j) {
     if (ec_correspondence_new(&j->compare, NULL, n_threads_of(j->args), &err) != EC_OK)
         return report_error(&err);
     ec_status status = EC_OK;
-    progress_start(&j->line);
     for (size_t c = 0; c < j->set.n_categories && status == EC_OK; c++) {
         if (j->wanted[c]) status = score_category(j, c, &err);
     }
-    progress_end(&j->line);
+    progress_line_end(&j->line);
     if (status == EC_ERR_INTERRUPTED) {
         note("%s", err.message);
         return EXIT_INTERRUPTED;
@@ -654,8 +686,9 @@ static void print_legend(const job *j) {
     if (resampled) puts("* similarities brought to the finest grid of the combination");
 }
 
-/* Every combination in turn, so that the summaries of one are in memory. */
-static int print_results(const job *j) {
+/* Every combination in turn, so that the summaries of one are in memory. Nothing is printed before
+ * the tables have their names. */
+static int conclude(job *j) {
     const bool json = j->args->values[O_JSON].given;
     json_t *rows = json ? json_array() : NULL;
     text_table *table = json ? NULL : new_table(j);
@@ -667,9 +700,12 @@ static int print_results(const job *j) {
         if (status == EXIT_DONE && json) json_array_append_new(rows, row_json(j, r, summaries));
         if (status == EXIT_DONE && !json) table_row(table, j, r, summaries);
         for (size_t p = 0; p < EC_C_PROTOCOLS; p++) free(summaries[p].categories);
+        if (progress_interrupted()) break; /* which closing the tables finds, too */
     }
+    status = close_tables(j, status);
     if (status != EXIT_DONE) {
         json_decref(rows);
+        table_free(table);
         return status;
     }
     if (json) {
@@ -679,6 +715,16 @@ static int print_results(const job *j) {
         print_legend(j);
     }
     return EXIT_DONE;
+}
+
+/* The work with its tables, of which nothing may be left when Ctrl-C ends it. */
+static int score_and_conclude(job *j) {
+    progress_start(&j->line);
+    int status = open_tables(j);
+    if (status == EXIT_DONE) status = score(j);
+    status = status == EXIT_DONE ? conclude(j) : close_tables(j, status);
+    progress_end(&j->line);
+    return status;
 }
 
 static int run(const arguments *args) {
@@ -692,11 +738,7 @@ static int run(const arguments *args) {
     int status = combinations_parse(&j.all, args, otherwise, v[O_COMBINE].text);
     if (status == EXIT_DONE) status = load_keypoints(&j);
     if (status == EXIT_DONE) status = look_at_members(&j);
-    if (status == EXIT_DONE) status = open_tables(&j);
-    if (status == EXIT_DONE) status = score(&j);
-    if (status == EXIT_DONE) status = print_results(&j);
-    status = close_table(j.pairs, &v[O_PAIRS], status);
-    status = close_table(j.points, &v[O_POINTS], status);
+    if (status == EXIT_DONE) status = score_and_conclude(&j);
     ec_correspondence_free(j.compare);
     ec_keypoint_set_release(&j.set);
     combinations_release(&j.all);

@@ -136,6 +136,13 @@ static void print_cell(const text_table *table, const size_t *width, size_t j, c
     if (last) putchar('\n');
 }
 
+void table_free(text_table *table) {
+    if (table == NULL) return;
+    for (size_t i = 0; i < table->n_cells; i++) free(table->cells[i]);
+    free(table->cells);
+    free(table);
+}
+
 void table_print(text_table *table) {
     const size_t n = table->n_columns;
     size_t *width = allocate(n, sizeof *width);
@@ -147,13 +154,9 @@ void table_print(text_table *table) {
     }
     for (size_t j = 0; j < n; j++)
         print_cell(table, width, j, table->headers[j] + (table->headers[j][0] == '<'));
-    for (size_t i = 0; i < table->n_cells; i++) {
-        print_cell(table, width, i % n, table->cells[i]);
-        free(table->cells[i]);
-    }
-    free(table->cells);
-    free(table);
+    for (size_t i = 0; i < table->n_cells; i++) print_cell(table, width, i % n, table->cells[i]);
     free(width);
+    table_free(table);
 }
 
 int decimals_for(const double *values, size_t n) {

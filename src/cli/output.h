@@ -37,6 +37,8 @@ void table_cell(text_table *table, const char *format, ...) EC_PRINTF(2, 3);
 void table_number(text_table *table, int decimals, double value);
 /* Prints to standard output and frees. */
 void table_print(text_table *table);
+/* Frees a table that is not printed; NULL is none. */
+void table_free(text_table *table);
 
 /* How many decimals show a column of raw scores: more where the numbers are small. */
 int decimals_for(const double *values, size_t n);

@@ -2,34 +2,48 @@
 #include "cli/progress.h"
 
 #include <stdarg.h>
+#include <stdatomic.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <unistd.h>
 
-enum { SECONDS_BETWEEN_LINES = 30, DURATION_SIZE = 32 };
+enum { SECONDS_BETWEEN_LINES = 30, DURATION_SIZE = 32, ONE_INTERRUPT_MS = 500 };
 
-static volatile sig_atomic_t interrupted;
+static _Atomic int64_t interrupted_ms; /* on the monotonic clock; 0: not interrupted */
 
+/* `timeout --signal=INT` sends the signal to the process and then to its group, so the process
+ * gets it twice for one wish: only a later one means that somebody does not want to wait. */
 static void on_interrupt(int signal_number) {
-    (void)signal_number;
-    interrupted = 1;
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    const int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
+    int64_t first_ms = 0;
+    if (atomic_compare_exchange_strong(&interrupted_ms, &first_ms, now_ms) ||
+        now_ms - first_ms < ONE_INTERRUPT_MS)
+        return;
+    signal(signal_number, SIG_DFL);
+    raise(signal_number);
 }
 
 void progress_start(progress *p) {
     *p = (progress){.terminal = isatty(STDERR_FILENO)};
     clock_gettime(CLOCK_MONOTONIC, &p->start);
-    const struct sigaction action = {.sa_handler = on_interrupt,
-                                     .sa_flags = (int)(SA_RESETHAND | SA_RESTART)};
+    const struct sigaction action = {.sa_handler = on_interrupt, .sa_flags = SA_RESTART};
     sigaction(SIGINT, &action, &p->before);
 }
 
-void progress_end(progress *p) {
-    sigaction(SIGINT, &p->before, NULL);
+void progress_line_end(progress *p) {
     if (p->open) fputc('\n', stderr);
     p->open = false;
 }
 
+void progress_end(progress *p) {
+    sigaction(SIGINT, &p->before, NULL);
+    progress_line_end(p);
+}
+
 bool progress_interrupted(void) {
-    return interrupted;
+    return interrupted_ms != 0;
 }
 
 double progress_seconds(const progress *p) {

@@ -22,11 +22,14 @@ typedef struct progress {
     struct sigaction before;
 } progress;
 
-/* From here on the first Ctrl-C is noted, and a second ends the program. Calls that wait are
- * restarted: an image whose reading was interrupted is not a bad image. */
+/* From here on the first Ctrl-C is noted, and a second, half a second later or more, ends the
+ * program. Calls that wait are restarted: an image whose reading was interrupted is not a bad
+ * image. */
 void progress_start(progress *p);
 /* Ends the line and gives Ctrl-C back. */
 void progress_end(progress *p);
+/* Ends the line alone, for work that goes on in silence. */
+void progress_line_end(progress *p);
 bool progress_interrupted(void);
 
 double progress_seconds(const progress *p); /* since the start */

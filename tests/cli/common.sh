@@ -74,6 +74,34 @@ check() {
     "$@" >/dev/null || fail "$description"
 }
 
+# hold ARGUMENT...: runs eyechart in the background up to where it opens held.ppm, a pipe. It waits
+# there until `let_go FILE` gives it that file to read; `held_again` waits until it opens the pipe
+# once more. Its process is $held; its output is then in out and err.
+hold() {
+    [[ -p held.ppm ]] || mkfifo held.ppm
+    ran="eyechart $*"
+    "$EYECHART" "$@" >out 2>err </dev/null &
+    held=$!
+    # Opening waits for the other end; should eyechart end before, this is it.
+    { while kill -0 "$held"; do sleep 0.1; done; exec 8<>held.ppm; } 2>/dev/null &
+    exec 9>held.ppm
+}
+let_go() {
+    cat "$1" >&9
+    exec 9>&-
+}
+held_again() {
+    exec 9>held.ppm
+}
+# ended STATUS: the process that was held; it has a minute
+ended() {
+    timeout 60 tail --pid="$held" -s 0.05 -f /dev/null || kill -9 "$held"
+    wait "$held"
+    local status=$?
+    n_checks=$((n_checks + 1))
+    [[ $status -eq $1 ]] || fail "$ran: exit status $status, expected $1; $(head -c 500 err)"
+}
+
 finish() {
     echo "$n_checks checks, $n_failed failed"
     [[ $n_failed -eq 0 ]]

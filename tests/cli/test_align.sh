@@ -100,6 +100,16 @@ run 2 align -r "$first" -c "$siglip" -i toys=toys.txt -i toys=toys.txt
 says "called 'toys'"
 run 2 align -r "$first" -c "$siglip" -i toys.txt
 says "NAME=PATH"
+
+# Ctrl-C
+cp "$SOURCE_DIR/tests/images/pnm-p6.ppm" first.ppm
+printf 'first.ppm\nheld.ppm\n' >held.txt
+hold align -r "$first" -c "$siglip" -i toys=held.txt
+kill -INT "$held"
+let_go first.ppm
+ended 130
+says "nothing was kept"
+silent
 run 2 align "${all[@]}" --csv --json
 says "one of them"
 finish

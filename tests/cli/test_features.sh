@@ -38,6 +38,23 @@ run 2 features "$clip" pictures --prepare square
 says "-o OUT"
 run 2 features "$clip" --prepare square -o x.npy
 says "no images"
+
+# Ctrl-C, while the second of three images is read; then the same command.
+cp "$images"/pnm-p6.ppm first.ppm
+cp "$images"/pnm-p3.ppm last.ppm
+hold features "$clip" first.ppm held.ppm last.ppm --prepare square --batch 1 -o stopped.npy
+kill -INT "$held"
+let_go first.ppm
+ended 130
+says "the same command continues"
+silent
+check "a stopped run leaves no manifest" test ! -e stopped.npy.json
+rm held.ppm
+cp first.ppm held.ppm
+run 0 features "$clip" first.ppm held.ppm last.ppm --prepare square --batch 1 -o stopped.npy --json
+json '.from_before >= 1 and .images == 3'
+run 0 features "$clip" first.ppm held.ppm last.ppm --prepare square --batch 1 -o whole.npy
+check "as undisturbed" cmp stopped.npy whole.npy
 run 2 features "$clip@x" pictures -o x.npy
 says "not a size"
 finish
