@@ -67,7 +67,7 @@ enum { EC_C_ALPHAS = 3 };
 enum { EC_C_MAX_MEMBERS = 20 };
 
 /* Changes when the same features would give other results: part of the key of stored results. */
-#define EC_CORRESPONDENCE_VERSION 1
+#define EC_CORRESPONDENCE_VERSION 2
 
 /* "authors", "consistent". Static; NULL past the end. The same for "soft-argmax", "argmax". */
 const char *ec_c_protocol_name(size_t protocol);

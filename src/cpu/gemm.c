@@ -30,6 +30,7 @@ typedef struct {
     size_t n_tiles, row_tasks;     /* tiles of rows of x, likewise */
     size_t *edge, last_tasks; /* the panels of the last range of rows, split as plan_last() says */
     size_t block_k, block_tiles;
+    size_t piece;       /* wide sums: terms that are summed in f32; 0: all */
     size_t task_panels; /* at most */
 } gemm;
 
@@ -99,6 +100,15 @@ static void plan(gemm *g) {
     g->task_panels = ceil_div(g->n_panels, g->column_tasks);
 }
 
+/* Terms of a piece of a wide sum: the errors of the pieces fall with its length and those of adding
+ * them in f64 are nothing, but each piece costs its additions; sqrt(k) leaves half a unit in the
+ * last place of terms of equal size, whatever k. Whole steps of the product. */
+static size_t wide_piece(size_t k) {
+    size_t piece = 8;
+    while ((piece + 4) * (piece + 4) < k) piece += 8;
+    return piece;
+}
+
 /* Tasks of the last range of rows become smaller and smaller, so that threads finish together
  * although one of them may be slower: other programs, a shared core. */
 static void plan_last(gemm *g) {
@@ -123,8 +133,10 @@ static size_t task_columns(const gemm *g) {
     return g->task_panels * g->cpu->kernels->panel;
 }
 
+/* Of a block of rows; wide sums stand in f64 behind them. */
 static size_t sums_floats(const gemm *g) {
-    return g->block_tiles * g->cpu->kernels->tile * task_columns(g);
+    const size_t sums = g->block_tiles * g->cpu->kernels->tile * task_columns(g);
+    return g->piece > 0 ? 3 * sums : sums;
 }
 
 /* The packed panels of a task: block of k by block of k, panel by panel. */
@@ -155,6 +167,21 @@ static void multiply(const gemm *g, float *sums, const float *x, size_t rows, co
     }
 }
 
+/* The same by way of wide sums [rows][columns]. */
+static void multiply_wide(const gemm *g, float *sums, double *wide, const float *x, size_t rows,
+                          const float *packed, size_t panels) {
+    const size_t panel = g->cpu->kernels->panel;
+    for (size_t p = 0; p < g->k; p += g->block_k) {
+        const size_t block = least(g->block_k, g->k - p);
+        for (size_t j = 0; j < panels; j++) {
+            g->cpu->kernels->product_wide(wide + j * panel, panels * panel, x + p, g->k, packed,
+                                          block, rows, g->piece, p > 0);
+            packed += block * panel;
+        }
+    }
+    for (size_t i = 0; i < rows * panels * panel; i++) sums[i] = (float)wide[i];
+}
+
 /* n parameters from `first` on as f32, zeros after them to fill the panels; NULL gives zeros. */
 static void parameters(const gemm *g, float *out, const ec_tensor *tensor, size_t first, size_t n) {
     memset(out, 0, task_columns(g) * sizeof *out);
@@ -179,6 +206,7 @@ static void run_task(void *context, size_t i, size_t worker) {
 
     float *const packed = g->cpu->buffer[worker].data;
     float *const sums = packed + packed_floats(g);
+    double *const wide = (double *)(void *)(sums + sums_floats(g) / 3);
     float *const bias = sums + sums_floats(g);
     float *const scale = bias + task_columns(g);
     parameters(g, bias, g->epilogue.bias, first, columns);
@@ -189,7 +217,10 @@ static void run_task(void *context, size_t i, size_t worker) {
     for (size_t b = 0; b < blocks; b++) {
         const size_t from = (first_tile + part(tiles, b, blocks)) * tile;
         const size_t to = least((first_tile + part(tiles, b + 1, blocks)) * tile, g->m);
-        multiply(g, sums, g->x + from * g->k, to - from, packed, panels);
+        if (g->piece > 0)
+            multiply_wide(g, sums, wide, g->x + from * g->k, to - from, packed, panels);
+        else
+            multiply(g, sums, g->x + from * g->k, to - from, packed, panels);
         const size_t at = from * g->n + first;
         const float *residual = g->epilogue.residual;
         g->cpu->kernels->epilogue(g->y + at, residual != NULL ? residual + at : NULL, g->n, sums,
@@ -209,7 +240,8 @@ ec_status ec_cpu_linear(void *backend, float *y, const float *x, size_t m, size_
               .k = k,
               .w = w->data,
               .dtype = w->dtype,
-              .epilogue = *epilogue};
+              .epilogue = *epilogue,
+              .piece = epilogue->wide_sums ? wide_piece(k) : 0};
     if (m == 0 || g.n == 0) return EC_OK;
     assert(k > 0);
     plan(&g);

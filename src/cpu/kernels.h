@@ -36,6 +36,10 @@ typedef struct ec_cpu_kernels {
      * same bits, whatever m. */
     void (*product)(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
                     size_t k, size_t m, bool add);
+    /* The same with c in f64: the sum over k is cut into pieces of `piece` terms, each summed in
+     * f32 and then added. */
+    void (*product_wide)(double *c, size_t c_stride, const float *a, size_t a_stride,
+                         const float *panel, size_t k, size_t m, size_t piece, bool add);
 
     /* y [m][n] = residual + scale * act(c + bias); residual and scale may be NULL; bias and scale
      * have room for whole vectors past n. y and residual have the same stride. */

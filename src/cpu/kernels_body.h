@@ -163,6 +163,25 @@ static void product(float *c, size_t c_stride, const float *a, size_t a_stride, 
     }
 }
 
+/* A tile or two at a time, so that a piece's sums are read from the first cache. */
+static void product_wide(double *c, size_t c_stride, const float *a, size_t a_stride,
+                         const float *panel, size_t k, size_t m, size_t piece, bool add) {
+    float part[2 * TILE_ROWS][PANEL];
+    for (size_t rows; m > 0; m -= rows, a += rows * a_stride, c += rows * c_stride) {
+        rows = m < 2 * TILE_ROWS ? m : TILE_ROWS;
+        for (size_t p = 0; p < k; p += piece) {
+            product(part[0], PANEL, a + p, a_stride, panel + p * PANEL,
+                    k - p < piece ? k - p : piece, rows, false);
+            const bool first = p == 0 && !add;
+            for (size_t r = 0; r < rows; r++) {
+                double *to = c + r * c_stride;
+                for (size_t i = 0; i < PANEL; i++)
+                    to[i] = (first ? 0.0 : to[i]) + (double)part[r][i];
+            }
+        }
+    }
+}
+
 /* ---- activations and the epilogue ---- */
 
 INLINE vf act(vf x, ec_activation activation) {
@@ -395,6 +414,7 @@ const ec_cpu_kernels KERNELS = {
     .pack_columns = pack_columns,
     .scale_rows = scale_rows,
     .product = product,
+    .product_wide = product_wide,
     .epilogue = epilogue,
     .softmax_step = softmax_step,
     .softmax_finish = softmax_finish,

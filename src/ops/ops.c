@@ -62,6 +62,12 @@ ec_tensor ec_linear(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_activation 
     return y;
 }
 
+ec_tensor ec_linear_wide(ec_ctx *ctx, ec_tensor x, const ec_tensor *weight) {
+    ec_tensor y = scratch_like(ctx, &x, weight->shape[0]);
+    linear(ctx, &y, &x, weight, &(ec_epilogue){.wide_sums = true});
+    return y;
+}
+
 void ec_linear_add(ec_ctx *ctx, ec_tensor x, ec_tensor h, ec_linear_params p,
                    const ec_tensor *scale) {
     linear(ctx, &x, &h, p.weight,

@@ -36,6 +36,7 @@ typedef struct ec_epilogue {
     ec_activation activation;
     const ec_tensor *scale; /* [out], LayerScale; NULL: none */
     const float *residual;  /* [rows, out], may be the output itself; NULL: none */
+    bool wide_sums;         /* not what follows, but how to sum: see ec_linear_wide() */
 } ec_epilogue;
 
 /* One backend: a CPU instruction set, or a GPU. All pointers are set. An operation returns EC_OK or
@@ -110,6 +111,10 @@ typedef struct ec_norm_params {
 
 /* Results are scratch. x [.., k] keeps its leading dimensions. */
 ec_tensor ec_linear(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_activation activation);
+/* x W^T summed in pieces of about sqrt(k) terms in f32, and these in f64: as near to the exact
+ * product as its f32 result can hold, for a fifth more time. For numbers that a steep function is
+ * applied to afterwards. */
+ec_tensor ec_linear_wide(ec_ctx *ctx, ec_tensor x, const ec_tensor *weight);
 /* x [.., out] += scale * (h [.., k] W^T + bias), in place; scale NULL: 1. */
 void ec_linear_add(ec_ctx *ctx, ec_tensor x, ec_tensor h, ec_linear_params p,
                    const ec_tensor *scale);

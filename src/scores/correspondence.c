@@ -157,7 +157,7 @@ static void multiply(ec_ctx *ctx, const query *queries, size_t n, const float *t
     if (!ec_ctx_failed(ctx))
         for (size_t i = 0; i < n; i++)
             memcpy((float *)x.data + i * channels, queries[i].patch, channels * sizeof(float));
-    const ec_tensor y = ec_linear(ctx, x, (ec_linear_params){.weight = &w}, EC_ACT_NONE);
+    const ec_tensor y = ec_linear_wide(ctx, x, &w); /* exp(s / .02) will magnify its errors */
     if (!ec_ctx_failed(ctx))
         for (size_t i = 0; i < n; i++)
             memcpy(queries[i].row, (const float *)y.data + i * patches, patches * sizeof(float));
