@@ -6,7 +6,7 @@
 Features come from transformers on images that Pillow decodes and squashes, embeddings from torch.nn, and the score is
 written out below from its definition, so that nothing here is ours but the weights. What is written:
 
-    *.bin, *.safetensors, whole/   connectors as LLaVA and others save them
+    *.bin, *.safetensors, whole/, llava-hf/   connectors as LLaVA and others save them
     connectors.safetensors         NAME.in, NAME.out: what each gives
     embeddings.safetensors         N.target, N.reference: correlated random rows
     embeddings.csv                 the score of these, in float64 and with the authors' bfloat16 roundings
@@ -22,7 +22,8 @@ import torch.nn.functional as F
 from PIL import Image
 from safetensors.torch import load_file, save_file
 from torch import nn
-from transformers import AutoConfig, CLIPVisionModel, Dinov2Model, SiglipVisionModel, ViTModel
+from transformers import (AutoConfig, CLIPVisionConfig, CLIPVisionModel, Dinov2Model, LlamaConfig, LlavaConfig,
+                          LlavaForConditionalGeneration, SiglipVisionModel, ViTModel)
 
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..")
 WIDTH = 48
@@ -69,6 +70,22 @@ def write_connectors(out):
               "model.vision_tower.vision_tower.vision_model.embeddings.class_embedding": torch.randn(4)}
     keep("whole", mlp([68, 40, 44, WIDTH]), torch.float32, "model.mm_projector.", "whole/model.safetensors", save_file, others)
     return made
+
+
+def write_llava_hf(out):
+    """A whole model of transformers in several files, as llava-hf has them; returns its projector."""
+    vision = CLIPVisionConfig(hidden_size=40, intermediate_size=40, num_hidden_layers=1, num_attention_heads=2, image_size=14,
+                              patch_size=7)
+    text = LlamaConfig(hidden_size=WIDTH, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2, vocab_size=16)
+    model = LlavaForConditionalGeneration(LlavaConfig(vision_config=vision, text_config=text, image_token_index=15))
+    model = model.to(torch.float16).eval()
+    projector = model.model.multi_modal_projector
+    with torch.no_grad():
+        for p in projector.parameters():
+            p.copy_(torch.randn_like(p) * (0.3 if p.ndim < 2 else 2.0 / p.shape[1] ** 0.5))
+    model.save_pretrained(os.path.join(out, "llava-hf"), max_shard_size="10KB")
+    os.remove(os.path.join(out, "llava-hf", "generation_config.json"))
+    return nn.Sequential(projector.linear_1, projector.act, projector.linear_2).to(torch.float32)
 
 
 def features(name, size, image):
@@ -120,11 +137,18 @@ def main(out):
     torch.manual_seed(20240829)
     connectors = write_connectors(out)
     expected = {}
-    for name, module in connectors.items():
+
+    def keep(name, module):
         first = module if isinstance(module, nn.Linear) else module[0]
         x = torch.randn(5, first.in_features) * 2
         with torch.no_grad():
-            expected |= {name + ".in": x, name + ".out": module(x)}
+            expected.update({name + ".in": x, name + ".out": module(x)})
+
+    for name, module in connectors.items():
+        keep(name, module)
+    with torch.random.fork_rng():  # so that what follows stays as it is
+        torch.manual_seed(7)
+        keep("llava-hf", write_llava_hf(out))
     save_file(expected, os.path.join(out, "connectors.safetensors"))
 
     rows, tensors = [], {}

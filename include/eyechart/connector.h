@@ -33,13 +33,17 @@ typedef struct ec_connector_options {
 /* Opens a connector.
  *
  *   path   mm_projector.bin as LLaVA writes it (PyTorch's zip format), the same as safetensors, or
- *          the folder or index of a whole multimodal model, of which only the connector is looked
- *          at. In a folder without model weights, mm_projector.bin or mm_projector.safetensors.
- *   out    owned by the caller, ec_connector_close(); NULL on failure
+ *          the folder or index of a whole multimodal model (LLaVA's, or one of transformers, as
+ *          llava-hf has them), of which only the connector is looked at. In a folder without model
+ * weights, mm_projector.bin or mm_projector.safetensors. out    owned by the caller,
+ * ec_connector_close(); NULL on failure
  *
- * Tensors are told by what follows "mm_projector." in their name, or by their whole name where none
- * contains that: "weight" and "bias" for a single linear, "0.weight", "0.bias", "2.weight", ... for
- * an MLP, whose odd numbers are the GELUs. f32, f16 and bf16, [out, in] as PyTorch stores them.
+ * Tensors are told by what follows "mm_projector." or "multi_modal_projector." in their name, or by
+ * their whole name where none contains that: "weight" and "bias" for a single linear, "0.weight",
+ * "0.bias", "2.weight", ... for an MLP, whose odd numbers are the GELUs, or "linear_1.weight",
+ * "linear_1.bias", "linear_2.weight", ... as transformers names it; there, "projector_hidden_act"
+ * of a config.json beside the weights must be gelu. f32, f16 and bf16, [out, in] as PyTorch stores
+ * them.
  *
  * Errors name the file, the tensor, what was expected and what was found; the caller adds the
  * candidate. EC_ERR_NOT_FOUND: no such file, or no connector in it; EC_ERR_FORMAT; EC_ERR_IO;

@@ -61,6 +61,7 @@ ec_status ec_connector_open_on(ec_connector **out, const char *path, ec_ctx *ctx
                            : open_files(&c->files, &file, err);
     if (status == EC_OK) status = mlp_spec_read(&c->spec, c->files, file.data, err);
     if (status == EC_OK) status = mlp_weights_bind(&c->weights, &c->spec, c->files, file.data, err);
+    if (status == EC_OK) status = mlp_check_activation(file.data, c->files, err);
     ec_text_release(&file);
     if (status != EC_OK) {
         ec_connector_close(c);
@@ -104,7 +105,7 @@ ec_connector_info ec_connector_describe(const ec_connector *c) {
     };
     for (size_t i = 0; i < s->n_linears; i++)
         info.n_parameters += (s->width[i] + 1) * s->width[i + 1];
-    if (s->bare)
+    if (s->naming == MLP_BARE)
         snprintf(info.type, sizeof info.type, "linear");
     else
         snprintf(info.type, sizeof info.type, "mlp%zux_gelu", s->n_linears);

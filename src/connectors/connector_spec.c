@@ -1,10 +1,14 @@
 /* connector_spec.c - what a connector is, read from its tensors
  *
- *     weight, bias                              a single nn.Linear: "linear"
- *     0.weight, 0.bias, 2.weight, 2.bias, ...   nn.Sequential of linears with a GELU between two:
- *                                               "mlpNx_gelu"
+ *     mm_projector.            weight, bias      a single nn.Linear: "linear"
+ *                              0.weight, 0.bias, 2.weight, 2.bias, ...
+ *                                                nn.Sequential of linears with a GELU between two:
+ *                                                "mlpNx_gelu"
+ *     multi_modal_projector.   linear_1.weight, linear_1.bias, linear_2.weight, ...
+ *                                                the same as transformers names it
+ *                                                (LlavaMultiModalProjector)
  *
- * Anything else under mm_projector. is another kind of connector (resamplers, convolutions) and an
+ * Anything else under these is another kind of connector (resamplers, convolutions) and an
  * error: run as an MLP it would give numbers, and they would be wrong.
  */
 #include <stdio.h>
@@ -13,43 +17,59 @@
 
 #include "connectors/mlp.h"
 
-static const char PREFIX[] = "mm_projector.";
+static const char *const PREFIXES[] = {"mm_projector.", "multi_modal_projector."};
+enum { N_PREFIXES = sizeof PREFIXES / sizeof *PREFIXES };
 
-const char *mlp_key(const char *name, bool prefixed) {
-    if (!prefixed) return name;
-    const char *at = strstr(name, PREFIX);
-    return at != NULL ? at + strlen(PREFIX) : NULL;
+const char *mlp_prefix(const ec_weights *files) {
+    for (size_t i = 0; i < ec_weights_count(files); i++)
+        for (size_t k = 0; k < N_PREFIXES; k++)
+            if (strstr(ec_weights_name(files, i), PREFIXES[k]) != NULL) return PREFIXES[k];
+    return "";
 }
 
-bool mlp_is_prefixed(const ec_weights *files) {
-    for (size_t i = 0; i < ec_weights_count(files); i++)
-        if (strstr(ec_weights_name(files, i), PREFIX) != NULL) return true;
-    return false;
+const char *mlp_key(const char *name, const char *prefix) {
+    const char *at = strstr(name, prefix);
+    return at != NULL ? at + strlen(prefix) : NULL;
 }
 
 void mlp_key_of(char *out, size_t size, const mlp_spec *spec, size_t i, const char *parameter) {
-    if (spec->bare)
+    if (spec->naming == MLP_BARE)
         snprintf(out, size, "%s", parameter);
-    else
+    else if (spec->naming == MLP_MODULES)
         snprintf(out, size, "%zu.%s", 2 * i, parameter);
+    else
+        snprintf(out, size, "linear_%zu.%s", i + 1, parameter);
 }
 
-/* A key taken apart: "2.weight" is linear 1. */
+/* A key taken apart: "2.weight" and "linear_2.weight" are linear 1. */
 typedef struct {
-    bool bare, is_weight;
+    mlp_naming naming;
+    bool is_weight;
     size_t linear;
 } parsed_key;
 
-static bool parse_key(parsed_key *out, const char *key) {
+/* Digits without zeros before them and the dot after them; moves *at past it. */
+static bool parse_number(size_t *out, const char **at) {
     char *end;
-    *out = (parsed_key){.bare = key[0] < '0' || key[0] > '9'};
-    if (!out->bare) {
-        const unsigned long number = strtoul(key, &end, 10);
-        const size_t digits = (size_t)(end - key);
-        if (*end != '.' || (digits > 1 && key[0] == '0') || digits > 4 || number % 2 != 0)
-            return false;
-        out->linear = number / 2;
-        key = end + 1;
+    if (**at < '0' || **at > '9') return false;
+    *out = strtoul(*at, &end, 10);
+    const size_t digits = (size_t)(end - *at);
+    const bool good = *end == '.' && digits <= 4 && (digits == 1 || **at != '0');
+    *at = end + 1;
+    return good;
+}
+
+static bool parse_key(parsed_key *out, const char *key) {
+    static const char LINEAR[] = "linear_";
+    size_t number;
+    *out = (parsed_key){.naming = MLP_BARE};
+    if (strncmp(key, LINEAR, strlen(LINEAR)) == 0) {
+        key += strlen(LINEAR);
+        if (!parse_number(&number, &key) || number == 0) return false;
+        *out = (parsed_key){.naming = MLP_LINEAR_N, .linear = number - 1};
+    } else if (key[0] >= '0' && key[0] <= '9') {
+        if (!parse_number(&number, &key) || number % 2 != 0) return false;
+        *out = (parsed_key){.naming = MLP_MODULES, .linear = number / 2};
     }
     out->is_weight = strcmp(key, "weight") == 0;
     return out->is_weight || strcmp(key, "bias") == 0;
@@ -58,21 +78,24 @@ static bool parse_key(parsed_key *out, const char *key) {
 static ec_status refuse_key(const char *path, const char *name, ec_error *err) {
     return ec_fail(err, EC_ERR_FORMAT,
                    "%s: tensor '%.160s' has no place in a connector of type linear or mlpNx_gelu, "
-                   "which has weight and bias, or 0.weight, 0.bias, 2.weight, 2.bias and so on; "
-                   "other types are not supported",
+                   "which has weight and bias, or 0.weight, 0.bias, 2.weight, 2.bias and so on, or "
+                   "linear_1.weight, linear_1.bias, linear_2.weight and so on; other types are not "
+                   "supported",
                    path, name);
 }
 
 static ec_status no_connector(const ec_weights *files, const char *path, ec_error *err) {
     return ec_fail(err, EC_ERR_NOT_FOUND,
                    "%s: no connector among its %zu tensors%s%.160s; expected names with "
-                   "'mm_projector.' (0.weight, 0.bias, 2.weight, 2.bias, ...), or these without it",
+                   "'mm_projector.' (0.weight, 0.bias, 2.weight, 2.bias, ...) or "
+                   "'multi_modal_projector.' (linear_1.weight, linear_1.bias, ...), or these "
+                   "without it",
                    path, ec_weights_count(files),
                    ec_weights_count(files) > 0 ? ", the first is " : "",
                    ec_weights_count(files) > 0 ? ec_weights_name(files, 0) : "");
 }
 
-static ec_status no_weight(const mlp_spec *spec, size_t i, bool prefixed, const char *path,
+static ec_status no_weight(const mlp_spec *spec, size_t i, const char *prefix, const char *path,
                            const char *beside, ec_error *err) {
     char key[32], in[32] = "channels in";
     mlp_key_of(key, sizeof key, spec, i, "weight");
@@ -80,7 +103,7 @@ static ec_status no_weight(const mlp_spec *spec, size_t i, bool prefixed, const 
     return ec_fail(
         err, EC_ERR_FORMAT,
         "%s: tensor '%s%s' is missing; expected shape [channels out, %s], beside '%.160s'", path,
-        prefixed ? PREFIX : "", key, in, beside);
+        prefix, key, in, beside);
 }
 
 /* Counts the linears and notes the widths that the weights claim. */
@@ -89,7 +112,7 @@ static ec_status read_key(mlp_spec *spec, const parsed_key *key, const ec_tensor
     if (key->linear >= MLP_MAX_LINEARS)
         return ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': expected at most %d linear layers",
                        path, name, MLP_MAX_LINEARS);
-    spec->bare = key->bare;
+    spec->naming = key->naming;
     if (key->linear >= spec->n_linears) spec->n_linears = key->linear + 1;
     if (!key->is_weight) return EC_OK;
     if (tensor->n_dims != 2 || tensor->shape[0] == 0 || tensor->shape[1] == 0) {
@@ -105,11 +128,12 @@ static ec_status read_key(mlp_spec *spec, const parsed_key *key, const ec_tensor
 
 ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path, ec_error *err) {
     *out = (mlp_spec){0};
-    const bool prefixed = mlp_is_prefixed(files);
+    const char *const prefix = mlp_prefix(files);
+    const bool prefixed = prefix[0] != '\0';
     const char *first = NULL; /* the first tensor of the connector */
     bool all_parse = true;
     for (size_t i = 0; i < ec_weights_count(files); i++) {
-        const char *name = ec_weights_name(files, i), *key = mlp_key(name, prefixed);
+        const char *name = ec_weights_name(files, i), *key = mlp_key(name, prefix);
         parsed_key parsed;
         if (key == NULL) continue;
         if (!parse_key(&parsed, key)) {
@@ -117,7 +141,7 @@ ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path
             if (prefixed) return refuse_key(path, name, err);
             continue;
         }
-        if (first != NULL && parsed.bare != out->bare) return refuse_key(path, name, err);
+        if (first != NULL && parsed.naming != out->naming) return refuse_key(path, name, err);
         if (first == NULL) first = name;
         const ec_status status =
             read_key(out, &parsed, ec_weights_tensor(files, i), path, name, err);
@@ -126,6 +150,6 @@ ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path
     /* Without the prefix a file is a connector when it is nothing else as well. */
     if (first == NULL || !all_parse) return no_connector(files, path, err);
     for (size_t i = 0; i < out->n_linears; i++)
-        if (out->width[i + 1] == 0) return no_weight(out, i, prefixed, path, first, err);
+        if (out->width[i + 1] == 0) return no_weight(out, i, prefix, path, first, err);
     return EC_OK;
 }

@@ -10,13 +10,13 @@
 /* The tensor with this key; NULL and an error when there is none or more than one. */
 static const ec_tensor *find(const ec_weights *files, const char *key, const ec_tensor *wanted,
                              const char *path, ec_error *err) {
-    const bool prefixed = mlp_is_prefixed(files);
+    const char *const prefix = mlp_prefix(files);
     const ec_tensor *found = NULL;
     const char *found_name = NULL;
     char expected[128], shape[128];
     ec_tensor_shape_text(expected, sizeof expected, wanted);
     for (size_t i = 0; i < ec_weights_count(files); i++) {
-        const char *name = ec_weights_name(files, i), *this_key = mlp_key(name, prefixed);
+        const char *name = ec_weights_name(files, i), *this_key = mlp_key(name, prefix);
         if (this_key == NULL || strcmp(this_key, key) != 0) continue;
         if (found != NULL) {
             ec_fail(err, EC_ERR_FORMAT,
@@ -29,8 +29,8 @@ static const ec_tensor *find(const ec_weights *files, const char *key, const ec_
         found_name = name;
     }
     if (found == NULL) {
-        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s%s' is missing; expected shape %s", path,
-                prefixed ? "mm_projector." : "", key, expected);
+        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s%s' is missing; expected shape %s", path, prefix,
+                key, expected);
         return NULL;
     }
     if (found->n_dims != wanted->n_dims || found->shape[0] != wanted->shape[0] ||

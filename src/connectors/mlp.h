@@ -3,7 +3,8 @@
  *     names of tensors -> spec -> views of weights -> forward pass
  *
  * connector_spec.c reads how many layers there are from the names and their widths from the shapes,
- * since mm_projector.bin comes without a description; connector_weights.c holds every tensor
+ * since mm_projector.bin comes without a description (connector_config.c looks at that of a whole
+ * model, where there is one); connector_weights.c holds every tensor
  * against that; connector_forward.c is the model.
  */
 #ifndef EC_CONNECTORS_MLP_H
@@ -17,16 +18,24 @@
 
 enum { MLP_MAX_LINEARS = 32 };
 
+/* How a file numbers linear layers. */
+typedef enum mlp_naming {
+    MLP_BARE,     /* "weight": there is one */
+    MLP_MODULES,  /* "0.weight", "2.weight": modules of an nn.Sequential, of which GELUs are some */
+    MLP_LINEAR_N, /* "linear_1.weight", "linear_2.weight" */
+} mlp_naming;
+
 typedef struct mlp_spec {
-    bool bare; /* a single linear, without number in its names */
+    mlp_naming naming;
     size_t n_linears;
     size_t width[MLP_MAX_LINEARS + 1]; /* width[i] enters linear i, which gives width[i + 1] */
 } mlp_spec;
 
-/* Whether this is the name of a connector's tensor, and if so what follows "mm_projector." in it;
- * where no tensor's name contains that (prefixed is false) every name is its own. */
-const char *mlp_key(const char *name, bool prefixed);
-bool mlp_is_prefixed(const ec_weights *files);
+/* What connectors' tensors have in their names: "mm_projector.", "multi_modal_projector.", or ""
+ * where no tensor has either. */
+const char *mlp_prefix(const ec_weights *files);
+/* What follows the prefix in a name; NULL: this is no tensor of the connector. */
+const char *mlp_key(const char *name, const char *prefix);
 
 /* Reads the spec from names and shapes. `path` is for messages. */
 ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path, ec_error *err);
@@ -39,6 +48,10 @@ typedef struct mlp_weights {
 /* Finds every tensor the spec asks for, checks its shape and dtype. */
 ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, const ec_weights *files,
                            const char *path, ec_error *err);
+
+/* A model of Hugging Face says in its config.json, beside the weights, what stands between the
+ * layers: EC_ERR_FORMAT if that is not the exact GELU. */
+ec_status mlp_check_activation(const char *path, const ec_weights *files, ec_error *err);
 
 /* The key of linear i's weight or bias. */
 void mlp_key_of(char *out, size_t size, const mlp_spec *spec, size_t i, const char *parameter);

@@ -31,6 +31,7 @@ static const fixture fixtures[] = {
     {"siglip.safetensors", "mlp2x_gelu", 36, 37 * 56 + 57 * 48, EC_F16},
     {"vit.bin", "linear", 32, 33 * 48, EC_F32},
     {"whole", "mlp3x_gelu", 68, 69 * 40 + 41 * 44 + 45 * 48, EC_F32},
+    {"llava-hf", "mlp2x_gelu", 40, 41 * 48 + 49 * 48, EC_F16},
 };
 enum { N_FIXTURES = sizeof fixtures / sizeof *fixtures };
 
@@ -233,6 +234,38 @@ static void what_is_wrong_with_a_connector_is_said(void **state) {
                                   {"b.mm_projector.bias", "F32", "[2]", 8, 0}};
         REFUSED(EC_ERR_FORMAT, "a.mm_projector.weight", "b.mm_projector.weight", "one connector");
     }
+    { /* as transformers names them */
+        const stored tensors[] = {
+            {"model.multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 0},
+            {"model.multi_modal_projector.linear_1.bias", "F32", "[2]", 8, 0},
+            {"model.multi_modal_projector.linear_2.weight", "F32", "[2,2]", 16, 0}};
+        REFUSED(EC_ERR_FORMAT, "'multi_modal_projector.linear_2.bias' is missing", "[2]");
+    }
+    {
+        const stored tensors[] = {{"multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 0},
+                                  {"multi_modal_projector.linear_1.bias", "F32", "[2]", 8, 0},
+                                  {"multi_modal_projector.linear_2.weight", "F32", "[2,3]", 24, 0},
+                                  {"multi_modal_projector.linear_2.bias", "F32", "[2]", 8, 0}};
+        REFUSED(EC_ERR_FORMAT, "'multi_modal_projector.linear_2.weight'", "shape [2, 3]",
+                "expected [2, 2]");
+    }
+    { /* layers are counted from one */
+        const stored tensors[] = {{"multi_modal_projector.linear_0.weight", "F32", "[2,3]", 24, 0}};
+        REFUSED(EC_ERR_FORMAT, "'multi_modal_projector.linear_0.weight'", "has no place");
+    }
+    {
+        const stored tensors[] = {{"linear_1.weight", "F32", "[2,3]", 24, 0},
+                                  {"linear_1.bias", "F32", "[2]", 8, 0},
+                                  {"0.weight", "F32", "[2,3]", 24, 0}};
+        REFUSED(EC_ERR_FORMAT, "'linear_1.bias'", "has no place");
+    }
+    { /* of LLaVA-NeXT's relatives, with a norm before the layers */
+        const stored tensors[] = {
+            {"multi_modal_projector.projector_layernorm.weight", "F32", "[3]", 12, 0},
+            {"multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 0},
+            {"multi_modal_projector.linear_1.bias", "F32", "[2]", 8, 0}};
+        REFUSED(EC_ERR_FORMAT, "projector_layernorm.weight'", "has no place");
+    }
     { /* a file that is something else */
         const stored tensors[] = {{"embeddings.weight", "F32", "[2,3]", 24, 0},
                                   {"weight", "F32", "[2,3]", 24, 0}};
@@ -245,22 +278,59 @@ static void what_is_wrong_with_a_connector_is_said(void **state) {
     folder_remove(folder);
 }
 
+/* config.json beside a model's weights, given as a folder and as a file. */
+static void another_activation_is_refused(void **state) {
+    (void)state;
+    char folder[FOLDER_SIZE], path[2 * FOLDER_SIZE];
+    static const stored tensors[] = {
+        {"multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 0},
+        {"multi_modal_projector.linear_1.bias", "F32", "[2]", 8, 0}};
+    static const struct {
+        const char *config, *word;
+    } cases[] = {{"{\"projector_hidden_act\": \"gelu\"}", NULL},
+                 {"{}", NULL},
+                 {"{\"projector_hidden_act\": \"gelu_pytorch_tanh\"}", "gelu_pytorch_tanh"},
+                 {"{\"projector_hidden_act\": 3}", "not a string"},
+                 {"[]", "not a JSON object"},
+                 {"{", "config.json:1"}};
+    folder_make(folder);
+    snprintf(path, sizeof path, "%s/model.safetensors", folder);
+    write_safetensors(path, tensors, 2);
+    for (size_t i = 0; i < 2 * sizeof cases / sizeof *cases; i++) {
+        const char *const given = i % 2 == 0 ? folder : path, *const word = cases[i / 2].word;
+        folder_write(folder_join(folder, "config.json"), cases[i / 2].config);
+        ec_connector *c;
+        ec_error err;
+        if (word != NULL) {
+            assert_refused(given, EC_ERR_FORMAT, (const char *const[]){"config.json", word, NULL});
+        } else {
+            if (ec_connector_open(&c, given, NULL, &err) != EC_OK) fail_msg("%s", err.message);
+            ec_connector_close(c);
+        }
+    }
+    folder_remove(folder);
+}
+
 /* What a connector is decides its hash, not where it lies: prefix, file, order of tensors. */
 static void the_hash_is_that_of_the_layers(void **state) {
     (void)state;
-    char folder[FOLDER_SIZE], hash[3][33];
+    char folder[FOLDER_SIZE], hash[4][33];
     folder_make(folder);
     const stored plain[] = {{"weight", "F32", "[2,3]", 24, 7}, {"bias", "F32", "[2]", 8, 9}},
                  prefixed[] = {{"model.mm_projector.0.bias", "F32", "[2]", 8, 9},
                                {"model.mm_projector.0.weight", "F32", "[2,3]", 24, 7},
                                {"lm_head.weight", "F32", "[1]", 4, 1}},
+                 transformers[] = {{"multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 7},
+                                   {"multi_modal_projector.linear_1.bias", "F32", "[2]", 8, 9}},
                  other[] = {{"weight", "F32", "[2,3]", 24, 7}, {"bias", "F32", "[2]", 8, 8}};
     write_safetensors(folder_join(folder, "plain.safetensors"), plain, 2);
     write_safetensors(folder_join(folder, "mm_projector.safetensors"), prefixed, 3);
+    write_safetensors(folder_join(folder, "transformers.safetensors"), transformers, 2);
     write_safetensors(folder_join(folder, "other.safetensors"), other, 2);
     const char *const paths[] = {folder_join(folder, "plain.safetensors"), folder,
+                                 folder_join(folder, "transformers.safetensors"),
                                  folder_join(folder, "other.safetensors")};
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < 4; i++) {
         ec_connector *c;
         ec_error err;
         if (ec_connector_open(&c, paths[i], NULL, &err) != EC_OK) fail_msg("%s", err.message);
@@ -268,7 +338,8 @@ static void the_hash_is_that_of_the_layers(void **state) {
         ec_connector_close(c);
     }
     assert_string_equal(hash[0], hash[1]);
-    assert_string_not_equal(hash[0], hash[2]);
+    assert_string_equal(hash[0], hash[2]);
+    assert_string_not_equal(hash[0], hash[3]);
     folder_remove(folder);
 }
 
@@ -278,6 +349,7 @@ int main(void) {
         cmocka_unit_test(a_connector_says_what_it_is),
         cmocka_unit_test(a_token_is_the_same_in_any_company),
         cmocka_unit_test(what_is_wrong_with_a_connector_is_said),
+        cmocka_unit_test(another_activation_is_refused),
         cmocka_unit_test(the_hash_is_that_of_the_layers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
