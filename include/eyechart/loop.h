@@ -41,8 +41,9 @@ extern "C" {
  *
  *   out     [ec_study_n_benchmarks], n_out receives how many the file has, one at least
  *
- * Errors: EC_ERR_NOT_FOUND no such file; EC_ERR_FORMAT not such JSON, a value is no finite number,
- * or it has a result for none of the benchmarks; EC_ERR_IO; EC_ERR_NOMEM. */
+ * Errors: EC_ERR_NOT_FOUND no such file, it has a result for none of the benchmarks, or not the
+ * metric that study.yaml names; EC_ERR_FORMAT not such JSON, or a value is no finite number;
+ * EC_ERR_IO; EC_ERR_NOMEM. */
 ec_status ec_results_read_file(ec_result *out, size_t *n_out, const ec_study *study,
                                const char *file, ec_error *err);
 
@@ -85,7 +86,7 @@ typedef struct ec_loop_options {
     const char *worker;  /* NULL means "run" */
     double budget_hours; /* GPU-hours spent by all runs of this study; 0: as declared */
     size_t n_finetunes;  /* candidates finetuned by all runs of this study; 0: as declared */
-    bool retry_failed;   /* begin again with what was given up */
+    bool retry_failed;   /* begin again with what was given up, as far as the budget goes */
     bool no_score;       /* A and C as they are known */
     size_t n_threads;    /* for scoring; 0: one per processor */
 } ec_loop_options;
@@ -114,6 +115,7 @@ typedef struct ec_loop_summary {
  *
  * Candidates that failed are left out and counted; that is not an error.
  * Errors: EC_ERR_ARG no command is declared, a placeholder is wrong, or no candidate has scores;
+ * EC_ERR_FORMAT an evaluation names a benchmark that the study does not have;
  * EC_ERR_INTERRUPTED the watcher said so; EC_ERR_BUSY; EC_ERR_IO; EC_ERR_NOMEM. */
 ec_status ec_study_run(ec_loop_summary *out, ec_study *study, const ec_loop_options *options,
                        ec_loop_watcher watcher, void *context, ec_error *err);
@@ -122,6 +124,7 @@ ec_status ec_study_run(ec_loop_summary *out, ec_study *study, const ec_loop_opti
 typedef struct ec_loop_plan {
     bool stops;       /* at once; `why` says why */
     bool resumes;     /* the candidate was begun before */
+    bool is_example;  /* scores come first and decide; this is how the commands would look */
     size_t candidate; /* (size_t)-1: none */
     size_t attempt;
     char *train;                      /* command line; NULL: trained already */

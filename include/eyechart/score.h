@@ -55,6 +55,9 @@ const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, siz
 const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
 const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
 
+/* How many candidates lack an A or a C that ec_study_score() would compute. */
+size_t ec_study_n_unscored(const ec_study *study, const ec_table *table);
+
 /* ---- plan -------------------------------------------------------------------------------- */
 
 /* Zero-initialised means all. */

@@ -208,8 +208,17 @@ static bool has_chances(const ranking *r) {
     return false;
 }
 
+/* Nothing is known of the others, so that they stand behind in any order. */
+static bool has_place(const ec_ranked *row) {
+    return !isnan(row->measured) || !isnan(row->predicted) || !isnan(row->p_best);
+}
+
 /* What a ranking on next to nothing rests on. */
 static void print_basis(const ranking *r) {
+    if (r->table.n_candidates > 0 && !has_place(&r->rows[0])) {
+        puts("\nNo candidate has a result, nor both A and C: there is nothing to rank by.");
+        return;
+    }
     const bool is_law = r->options.model == EC_RANK_LAW;
     if (r->n_used >= 2 && (!is_law || has_chances(r))) return;
     const char *text =
@@ -260,7 +269,10 @@ static int value_decimals(const ranking *r) {
 
 static void print_row(text_table *table, const ranking *r, size_t place, int decimals) {
     const ec_ranked *row = &r->rows[place];
-    table_cell(table, "%zu", place + 1);
+    if (has_place(row))
+        table_cell(table, "%zu", place + 1);
+    else
+        table_cell(table, "-");
     table_cell(table, "%s", ec_study_candidate(r->study, row->candidate)->name);
     table_number(table, decimals, row->measured);
     table_number(table, decimals, row->predicted);
@@ -299,11 +311,15 @@ static void print_hours(const ranking *r) {
     const ec_study_snapshot *s = r->snapshot;
     const size_t n = r->table.n_candidates;
     if (r->hidden) return;
-    if (s->n_cost_unknown == n) {
+    if (s->n_cost_unknown == n && !(s->hours_failed > 0.0)) {
         printf("GPU-hours: not known; declare 'cost' in study.yaml or give --hours to tell.\n");
         return;
     }
-    printf("GPU-hours: %.6g spent on %zu finetuned", s->hours_spent, s->n_observed);
+    if (s->hours_failed > 0.0)
+        printf("GPU-hours: %.6g spent, %.6g on %zu finetuned and %.6g that led to no result",
+               s->hours_spent, s->hours_spent - s->hours_failed, s->n_observed, s->hours_failed);
+    else
+        printf("GPU-hours: %.6g spent on %zu finetuned", s->hours_spent, s->n_observed);
     if (s->n_observed < n)
         printf(", %.6g to spend on the other %zu", s->hours_left, n - s->n_observed);
     if (s->n_cost_unknown > 0) printf("; %zu of unknown cost not counted", s->n_cost_unknown);
@@ -314,9 +330,11 @@ static void print_text(const ranking *r) {
     print_title(r);
     print_basis(r);
     print_rows(r);
-    char text[512], mark[60] = "";
+    char text[700], mark[200] = "";
     if (has_chances(r))
-        snprintf(mark, sizeof mark, " * cannot be told from the first at %g %%.",
+        snprintf(mark, sizeof mark,
+                 " p(best): the chance that no other would measure better; a measured value counts "
+                 "as it is. * cannot be told from the first at %g %%.",
                  100.0 * r->options.level);
     snprintf(text, sizeof text,
              "%s Predictions and intervals are what a finetuning would measure.%s%s",
@@ -326,6 +344,8 @@ static void print_text(const ranking *r) {
              mark, r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
     print_wrapped(stdout, 0, text);
     print_hours(r);
+    fflush(stdout); /* before what goes to stderr */
+    if (!r->a->given && !r->c->given) study_suggest_score(r->study, &r->snapshot->table);
 }
 
 /* ---- for programs --------------------------------------------------------------------------- */
@@ -377,6 +397,7 @@ static void print_json(const ranking *r) {
     }
     if (all != NULL && !r->hidden) {
         json_object_set_new(all, "hours_spent", json_number(s->hours_spent));
+        json_object_set_new(all, "hours_failed", json_number(s->hours_failed));
         json_object_set_new(all, "hours_left", json_number(s->hours_left));
         json_object_set_new(all, "n_cost_unknown", json_integer((json_int_t)s->n_cost_unknown));
     }
@@ -457,9 +478,11 @@ const command CMD_RANK = {
     .about =
         "A finetuned candidate counts with what was measured, any other with the prediction of the "
         "model. The chance of being best, or among the best three, comes from joint samples of "
-        "what "
-        "all candidates would measure; * marks those that cannot be told from the first. It works "
-        "from no result on, and says then what it rests on.",
+        "what all candidates would measure, in which a measured value stays as it is: of two that "
+        "are measured the better one is the better one, by however little, and the interval beside "
+        "it says what the model would have expected. * marks those that cannot be told from the "
+        "first. It works from no result on, and says then what it rests on. A candidate with "
+        "neither a result nor both scores has no place.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

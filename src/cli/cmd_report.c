@@ -14,8 +14,10 @@ static const option OPTIONS[] = {
                   .letter = 'o',
                   .argument = "FILE",
                   .type = VALUE_FILE,
-                  .fallback = "report.html",
-                  .help = "where the page goes; a page that is there is replaced"},
+                  .help =
+                      "where the page goes, in place of a page that is there; STUDY/report.html "
+                      "when not given, as 'eyechart run' writes it, or report.html for a study "
+                      "that cannot be written to, such as a built-in one"},
     [O_MODEL] = OPTION_RANK_MODEL,
     [O_LAW_MODEL] = OPTION_LAW_MODEL,
     [O_RIDGE] = OPTION_RIDGE,
@@ -62,7 +64,8 @@ static int run(const arguments *args) {
                  .n_samples = v[O_SAMPLES].count,
                  .seed = v[O_SEED].count},
         .command = line};
-    const char *file = v[O_OUTPUT].text;
+    char *usual = study_report_path(study);
+    const char *file = v[O_OUTPUT].given ? v[O_OUTPUT].text : usual;
     ec_error err;
     const bool written = ec_report_write(study, file, &options, &err) == EC_OK;
     if (written && v[O_JSON].given) {
@@ -71,6 +74,7 @@ static int run(const arguments *args) {
     } else if (written) {
         puts(file);
     }
+    free(usual);
     free(line);
     ec_study_close(study);
     return written ? EXIT_DONE : report_error(&err);

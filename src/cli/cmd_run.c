@@ -50,7 +50,8 @@ static const option OPTIONS[] = {
                    .help =
                        "print the commands that would be run first; nothing is run or recorded"},
     [O_RETRY_FAILED] = {.name = "retry-failed",
-                        .help = "begin again with candidates that were given up"},
+                        .help = "begin again with candidates that were given up, as far as the "
+                                "budget goes; what is trained is only evaluated again"},
     [O_NO_SCORE] = {.name = "no-score", .help = "take A and C as they are known"},
     [O_NO_REPORT] = {.name = "no-report", .help = "do not write STUDY/report.html"},
     [O_THREADS] = {.name = "threads",
@@ -79,6 +80,7 @@ static const example EXAMPLES[] = {
 
 static const exit_meaning EXITS[] = {
     {EXIT_DONE, "the budget is used, or nothing is left to finetune"},
+    {EXIT_DATA, "the study or its files are bad, or an evaluation prints an unknown name"},
     {EXIT_AGAIN, "candidates failed and are left out; the others are done"},
     {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},
     {0},
@@ -223,11 +225,7 @@ static json_t *ranking_json(ec_study *study) {
 static int write_report(char **file, ec_study *study, const arguments *args) {
     *file = NULL;
     if (args->values[O_NO_REPORT].given) return EXIT_DONE;
-    const char *folder = ec_study_path(study);
-    const size_t length = strlen(folder), size = length + sizeof "/report.html";
-    char *path = allocate(size, 1);
-    snprintf(path, size, "%s%sreport.html", folder,
-             length > 0 && folder[length - 1] == '/' ? "" : "/");
+    char *path = study_report_path(study);
     const ec_report_options options = {.command = "eyechart run"};
     ec_error err;
     if (ec_report_write(study, path, &options, &err) == EC_OK) {
@@ -319,15 +317,22 @@ static void print_budget(const ec_loop_plan *plan) {
 }
 
 static void print_plan(const ec_study *study, const ec_loop_plan *plan) {
-    if (plan->score[0] != '\0') printf("score\n  %s\n", plan->score);
+    if (plan->score[0] != '\0') {
+        printf("score\n  %s\n  how long it takes: eyechart score ", plan->score);
+        print_shell_word(stdout, ec_study_path(study));
+        puts(" --plan\n");
+    }
     if (plan->stops) {
         printf("nothing to finetune: %s\n", plan->why);
         print_budget(plan);
         return;
     }
     printf("%s, attempt %zu%s\n", ec_study_candidate(study, plan->candidate)->name, plan->attempt,
-           plan->resumes ? " (begun before)" : "");
-    printf("  why       %s\n", plan->why);
+           plan->is_example ? " (an example)"
+           : plan->resumes  ? " (begun before)"
+                            : "");
+    printf("  why       %s%s\n", plan->why,
+           plan->score[0] != '\0' && !plan->is_example ? "; by the scores known now" : "");
     printf("  train     %s\n", plan->train != NULL ? plan->train : "(done)");
     printf("  evaluate  %s\n", plan->evaluate != NULL ? plan->evaluate : "(done)");
     printf("  logs      %s/%zu/\n", plan->folder, plan->attempt);
@@ -342,12 +347,13 @@ static json_t *text_or_null(const char *text) {
 static void print_plan_json(const ec_study *study, const ec_loop_plan *plan) {
     const bool finite = plan->n_finetunes != SIZE_MAX;
     json_print(json_pack(
-        "{s:o, s:o, s:o, s:I, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "study",
+        "{s:o, s:o, s:o, s:b, s:I, s:b, s:o, s:o, s:o, s:o, s:I, s:o, s:o, s:o}", "study",
         json_text(ec_study_name(study)), "score", json_text(plan->score), "candidate",
         plan->stops ? json_null() : json_text(ec_study_candidate(study, plan->candidate)->name),
-        "attempt", (json_int_t)plan->attempt, "resumes", plan->resumes, "why", json_text(plan->why),
-        "train", text_or_null(plan->train), "evaluate", text_or_null(plan->evaluate), "folder",
-        text_or_null(plan->folder), "n_finetuned", (json_int_t)plan->n_finetuned, "finetunes",
+        "is_example", plan->is_example, "attempt", (json_int_t)plan->attempt, "resumes",
+        plan->resumes, "why", json_text(plan->why), "train", text_or_null(plan->train), "evaluate",
+        text_or_null(plan->evaluate), "folder", text_or_null(plan->folder), "n_finetuned",
+        (json_int_t)plan->n_finetuned, "finetunes",
         finite ? json_integer((json_int_t)plan->n_finetunes) : json_null(), "hours_spent",
         json_number(plan->hours_spent), "budget", json_number(plan->budget_hours)));
 }

@@ -211,6 +211,8 @@ static void print_text(const view *v) {
     print_benchmarks(v);
     print_candidates(v);
     print_column_list(v);
+    fflush(stdout); /* before what goes to stderr */
+    study_suggest_score(v->study, &v->snapshot->table);
 }
 
 /* ---- for programs --------------------------------------------------------------------------- */
@@ -294,13 +296,13 @@ static void print_json(const view *v) {
         return;
     }
     json_print(json_pack(
-        "{s:o, s:o, s:b, s:s, s:I, s:I, s:o, s:o, s:I, s:o, s:o}", "study",
+        "{s:o, s:o, s:b, s:s, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:o}", "study",
         json_text(ec_study_name(v->study)), "path", json_text(ec_study_path(v->study)), "writable",
         ec_study_writable(v->study), "policy", ec_policy_name(ec_study_policy(v->study)), "seed",
         (json_int_t)ec_study_seed(v->study), "n_finetuned", (json_int_t)s->n_observed,
-        "hours_spent", json_number(s->hours_spent), "hours_left", json_number(s->hours_left),
-        "n_cost_unknown", (json_int_t)s->n_cost_unknown, "benchmarks", benchmarks_json(v),
-        "candidates", candidates_json(v)));
+        "hours_spent", json_number(s->hours_spent), "hours_failed", json_number(s->hours_failed),
+        "hours_left", json_number(s->hours_left), "n_cost_unknown", (json_int_t)s->n_cost_unknown,
+        "benchmarks", benchmarks_json(v), "candidates", candidates_json(v)));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */

@@ -221,7 +221,7 @@ int combinations_place(combinations *all, bool resample) {
     }
     all->n_rows = n_kept;
     if (n_dropped > 0)
-        note("%zu combinations of different grids are left out; --resample-grids takes them in",
+        note("combinations of different grids are left out: %zu; --resample-grids takes them in",
              n_dropped);
     return EXIT_DONE;
 }

@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "cli/output.h"
+#include "eyechart/score.h"
 
 #define DEFAULT_STUDY "paper-2024"
 
@@ -162,4 +163,20 @@ int selection_make(selection *out, const ec_study *study, const option_value *be
 void selection_release(selection *chosen) {
     free(chosen->index);
     *chosen = (selection){0};
+}
+
+char *study_report_path(const ec_study *study) {
+    const char *folder = ec_study_writable(study) ? ec_study_path(study) : "";
+    const size_t length = strlen(folder), size = length + sizeof "/report.html";
+    char *path = allocate(size, 1);
+    snprintf(path, size, "%s%sreport.html", folder,
+             length > 0 && folder[length - 1] != '/' ? "/" : "");
+    return path;
+}
+
+void study_suggest_score(const ec_study *study, const ec_table *table) {
+    const size_t n = ec_study_n_unscored(study, table);
+    if (n > 0)
+        note("A or C is missing for %zu of %zu candidates; 'eyechart score %s' computes it", n,
+             table->n_candidates, ec_study_path(study));
 }

@@ -23,6 +23,13 @@ int study_open_writable(ec_study **out, const arguments *args);
 int study_find_candidate(size_t *out, const ec_study *study, const char *typed);
 int study_find_benchmark(size_t *out, const ec_study *study, const char *typed);
 
+/* Where the report of a study goes unless said otherwise: STUDY/report.html, or report.html here
+ * where the study cannot be written to. Owned. */
+char *study_report_path(const ec_study *study);
+
+/* Says on stderr that 'eyechart score' computes what is missing of A and C, if it does. */
+void study_suggest_score(const ec_study *study, const ec_table *table);
+
 /* Benchmarks, in the order of the study. */
 typedef struct selection {
     size_t *index; /* [n], owned; selection_release() frees */

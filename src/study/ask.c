@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "eyechart/rng.h"
+#include "eyechart/score.h"
 #include "study/planning.h"
 #include "study/study_internal.h"
 
@@ -155,6 +156,14 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
     if (ec_study_n_benchmarks(q->study) == 0)
         return ec_fail(q->err, EC_ERR_ARG,
                        "%s: study.yaml declares no benchmarks; add some under 'benchmarks:'", path);
+    const size_t n = ec_study_n_candidates(q->study), m = ec_study_n_benchmarks(q->study);
+    const ec_table known = {
+        .n_candidates = n, .n_benchmarks = m, .a = q->numbers.a, .c = q->numbers.c};
+    if (plan->n == 0 && ec_study_n_unscored(q->study, &known) > 0)
+        return ec_fail(q->err, EC_ERR_ARG,
+                       "%s: no candidate has both A and C, which the policy '%s' needs; 'eyechart "
+                       "score %s' computes them",
+                       path, ec_policy_name(q->policy), path);
     if (plan->n == 0)
         return ec_fail(q->err, EC_ERR_ARG,
                        "%s: no candidate has both A and C, which the policy '%s' needs; import "

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "eyechart/score.h"
 #include "study/findings.h"
 #include "study/names.h"
 #include "study/study_internal.h"
@@ -152,6 +153,14 @@ static void check_scores(ec_findings *f, const ec_study *study, const ec_numbers
             "C is the same for every candidate: it cannot be normalised and the law has no use "
             "for it; check the scores");
 
+    const ec_table known = {
+        .n_candidates = n, .n_benchmarks = ec_study_n_benchmarks(study), .a = x->a, .c = x->c};
+    const size_t n_unscored = ec_study_n_unscored(study, &known);
+    if (n_unscored > 0)
+        ec_findings_add(f, EC_FINDING_NOTE,
+                        "'eyechart score %.200s' computes A or C that is missing, for %zu "
+                        "candidate%s",
+                        study->path, n_unscored, n_unscored == 1 ? "" : "s");
     check_units(f, study, x->c, "C");
     check_alignment(f, study, x);
     bool told = false; /* once: one A may stand for every benchmark */

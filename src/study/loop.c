@@ -144,7 +144,8 @@ static ec_status turn(ec_loop *l) {
 /* What the files say in the end, for the summary. */
 static ec_status sum_up(ec_loop *l) {
     ec_survey survey;
-    const ec_status status = ec_loop_survey(&survey, l);
+    ec_status status = ec_loop_survey(&survey, l);
+    if (status == EC_OK) status = ec_loop_record_hours(l, &survey);
     ec_survey_release(&survey);
     return status;
 }
@@ -199,6 +200,15 @@ static ec_status plan_job(ec_loop_plan *plan, const ec_loop *l, const ec_loop_jo
     return status;
 }
 
+/* Any candidate, to show the commands with: which one is first is not known before there are
+ * scores. */
+static ec_status take_example(ec_pick *pick, ec_loop_job *job, ec_loop *l) {
+    *pick = EC_PICK_JOB;
+    *job = (ec_loop_job){.lock = -1, .candidate = 0};
+    snprintf(job->reason, sizeof job->reason, "the scores decide which candidate is first");
+    return ec_loop_folder_of(&job->folder, l, job->candidate);
+}
+
 ec_status ec_study_run_plan(ec_loop_plan *out, ec_study *study, const ec_loop_options *options,
                             ec_error *err) {
     static const ec_loop_options usual = {0};
@@ -211,9 +221,8 @@ ec_status ec_study_run_plan(ec_loop_plan *out, ec_study *study, const ec_loop_op
     if (status == EC_OK && !options->no_score) status = ec_loop_score_plan(out->score, &l);
     if (status == EC_OK) status = ec_loop_peek(&pick, &job, &l);
     if (status == EC_ERR_ARG && out->score[0] != '\0') { /* nothing to choose by before that */
-        snprintf(l.sum.why, sizeof l.sum.why,
-                 "scores come first; they decide which candidate is next");
-        status = EC_OK;
+        out->is_example = true;
+        status = take_example(&pick, &job, &l);
     }
     if (status == EC_OK) {
         out->stops = pick != EC_PICK_JOB;

@@ -172,6 +172,9 @@ ec_status ec_run_state_read(ec_run_state *out, const char *folder, ec_error *err
     if (status == EC_OK) status = exists(&train_begun, folder, out->n, "train.log", err);
     if (status == EC_OK) status = exists(&evaluate_begun, folder, out->n, "evaluate.out", err);
     if (status == EC_OK) status = exists(&out->gave_up, folder, 0, "failed", err);
+    bool has_model = false; /* somebody may have made room on the disk */
+    if (status == EC_OK) status = exists(&has_model, folder, 0, "out", err);
+    out->trained = out->trained && has_model;
     out->can_train = !train_begun && !evaluate_begun;
     out->can_evaluate = !evaluate_begun;
     return status;

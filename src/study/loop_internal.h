@@ -35,7 +35,8 @@ void ec_loop_tell(ec_loop *l, ec_loop_step step, size_t candidate, size_t attemp
 /* The folder of a candidate in runs/; owned. */
 ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate);
 
-/* ---- scores ----------------------------------------------------------------------------------- */
+/* ---- scores -----------------------------------------------------------------------------------
+ */
 
 /* Computes A and C of the candidates that have encoders; does nothing where there is nothing to. */
 ec_status ec_loop_score(ec_loop *l, size_t n_threads);
@@ -46,18 +47,23 @@ ec_status ec_loop_score_plan(char text[200], ec_loop *l);
 
 /* What all runs of the study have done so far, by the files in runs/. */
 typedef struct ec_survey {
-    size_t n_begun;  /* candidates begun and not given up: what a budget of finetunes counts */
-    size_t n_told;   /* of these, with results in study.db */
-    size_t n_failed; /* given up */
-    size_t n_active; /* in the hands of other processes */
-    double hours;    /* GPU-hours, by the clock */
-    bool *taken;     /* [n_candidates] begun or given up: not to be asked for */
-    size_t resume;   /* begun by a process that is gone; EC_NO_CANDIDATE: none */
+    size_t n_begun;     /* candidates begun and not given up: what a budget of finetunes counts */
+    size_t n_told;      /* of these, with results in study.db */
+    size_t n_failed;    /* given up */
+    size_t n_active;    /* in the hands of other processes */
+    size_t n_idle;      /* in the hands of nobody, to be gone on with */
+    double hours;       /* GPU-hours, by the clock */
+    bool *taken;        /* [n_candidates] begun or given up: not to be asked for */
+    double *unrecorded; /* [n_candidates] hours without a result that study.db does not have; 0 */
+    size_t resume;      /* begun by a process that is gone; EC_NO_CANDIDATE: none */
     bool resume_trained;
 } ec_survey;
 
 ec_status ec_loop_survey(ec_survey *out, ec_loop *l);
 void ec_survey_release(ec_survey *survey);
+/* Writes to study.db the hours of candidates that have no result, so that what is spent is the same
+ * there as in the budget. */
+ec_status ec_loop_record_hours(ec_loop *l, const ec_survey *survey);
 
 /* A candidate in our hands: locked, leased, and begun. */
 typedef struct ec_loop_job {
@@ -79,7 +85,7 @@ ec_status ec_loop_pick(ec_pick *out, ec_loop_job *job, ec_loop *l);
 /* The same decision, looked at only: nothing is locked, leased or begun; job->lock stays -1. */
 ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l);
 
-/* Begins again with all that was given up. */
+/* Begins again with what was given up, as far as the budget goes. */
 ec_status ec_loop_retry_failed(ec_loop *l);
 
 /* Keeps the question of the candidate with this worker for another lease. */

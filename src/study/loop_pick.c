@@ -125,6 +125,7 @@ ec_status ec_loop_drop(ec_loop *l, size_t candidate) {
 
 void ec_survey_release(ec_survey *survey) {
     free(survey->taken);
+    free(survey->unrecorded);
     *survey = (ec_survey){0};
 }
 
@@ -142,9 +143,11 @@ static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, si
     ec_run_state state;
     const ec_status status = ec_run_state_read(&state, folder, l->err);
     if (status != EC_OK) return status;
-    s->hours += state.seconds * l->run->gpus / 3600.0;
+    const double hours = state.seconds * l->run->gpus / 3600.0;
+    s->hours += hours;
     if (i == EC_NO_CANDIDATE || state.n == 0) return EC_OK;
     s->taken[i] = true;
+    if (!is_told(a, l->study, i) && hours != a->numbers.hours[i]) s->unrecorded[i] = hours;
     if (state.gave_up) {
         s->n_failed++;
         return EC_OK;
@@ -154,8 +157,10 @@ static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, si
         s->n_told++;
     else if (ec_run_is_locked(folder))
         s->n_active++;
-    else if (a->holder[i] != OTHER_WORKER)
+    else if (a->holder[i] != OTHER_WORKER) {
+        s->n_idle++;
         offer_to_resume(s, i, state.trained);
+    }
     return EC_OK;
 }
 
@@ -176,9 +181,11 @@ static ec_status survey_entry(ec_survey *s, ec_loop *l, const answers *a, const 
 }
 
 ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
+    const size_t n = ec_study_n_candidates(l->study);
     *out = (ec_survey){.resume = EC_NO_CANDIDATE,
-                       .taken = calloc(ec_study_n_candidates(l->study) + 1, sizeof *out->taken)};
-    if (out->taken == NULL) return no_memory(l);
+                       .taken = calloc(n + 1, sizeof *out->taken),
+                       .unrecorded = calloc(n + 1, sizeof *out->unrecorded)};
+    if (out->taken == NULL || out->unrecorded == NULL) return no_memory(l);
     answers a;
     ec_status status = read_answers(&a, l);
     DIR *entries = status == EC_OK ? opendir(l->runs) : NULL;
@@ -193,6 +200,28 @@ ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
     l->sum.n_failed = out->n_failed;
     l->sum.hours_spent = out->hours;
     return status;
+}
+
+static ec_status write_hours(ec_loop *l, const ec_survey *s, int64_t event) {
+    ec_status status = EC_OK;
+    for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++)
+        if (s->unrecorded[i] > 0.0)
+            status = ec_database_run(
+                &l->study->db, l->err,
+                "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, 'recorded', ?)",
+                "itd", event, l->study->candidates[i].name, s->unrecorded[i]);
+    return status;
+}
+
+ec_status ec_loop_record_hours(ec_loop *l, const ec_survey *s) {
+    size_t n = 0;
+    for (size_t i = 0; i < ec_study_n_candidates(l->study); i++) n += s->unrecorded[i] > 0.0;
+    if (n == 0) return EC_OK;
+    int64_t event;
+    const ec_status status =
+        ec_study_begin_change(&event, l->study, "run", l->worker, NULL, l->err);
+    if (status != EC_OK) return status;
+    return ec_database_end(&l->study->db, write_hours(l, s, event), l->err);
 }
 
 /* ---- choosing ------------------------------------------------------------------------------- */
@@ -214,12 +243,15 @@ static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) {
 
 /* Whether a budget keeps us from beginning another candidate; says so. */
 static bool is_used(ec_loop *l, const ec_survey *s) {
+    char begun[100] = "";
+    if (s->n_idle > 0)
+        snprintf(begun, sizeof begun, "; begun and left for a larger budget: %zu", s->n_idle);
     if (s->n_begun >= l->n_finetunes)
-        stop(l, EC_LOOP_BUDGET_FINETUNES, "the budget of %zu finetunes is used: %zu done",
-             l->n_finetunes, s->n_told);
+        stop(l, EC_LOOP_BUDGET_FINETUNES, "the budget of %zu finetunes is used: %zu done%s",
+             l->n_finetunes, s->n_told, begun);
     else if (s->hours >= l->budget_hours)
-        stop(l, EC_LOOP_BUDGET_HOURS, "the budget of %g GPU-hours is used: %.4g spent",
-             l->budget_hours, s->hours);
+        stop(l, EC_LOOP_BUDGET_HOURS, "the budget of %g GPU-hours is used: %.4g spent%s",
+             l->budget_hours, s->hours, begun);
     else
         return false;
     return true;
@@ -262,8 +294,15 @@ static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, b
     return EC_OK;
 }
 
+/* What was begun is finished, as far as the budget goes: it may be smaller now than it was then. */
+static bool may_resume(const ec_loop *l, const ec_survey *s) {
+    if (s->resume == EC_NO_CANDIDATE) return false;
+    return s->resume_trained ||
+           (s->hours < l->budget_hours && s->n_told + s->n_active < l->n_finetunes);
+}
+
 static ec_status decide(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, bool peek) {
-    if (s->resume != EC_NO_CANDIDATE && (s->resume_trained || s->hours < l->budget_hours)) {
+    if (may_resume(l, s)) {
         *out = EC_PICK_JOB;
         job->candidate = s->resume;
         job->resumed = true;
@@ -309,6 +348,7 @@ static ec_status choose(ec_pick *out, ec_loop_job *job, ec_loop *l, bool peek) {
     *job = (ec_loop_job){.lock = -1};
     ec_survey survey;
     ec_status status = ec_loop_survey(&survey, l);
+    if (status == EC_OK && !peek) status = ec_loop_record_hours(l, &survey);
     if (status == EC_OK) status = decide(out, job, l, &survey, peek);
     ec_survey_release(&survey);
     if (status == EC_OK && *out == EC_PICK_JOB)
@@ -334,15 +374,22 @@ ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l) {
 
 /* ---- what was given up ---------------------------------------------------------------------- */
 
-static ec_status retry(ec_loop *l, size_t i) {
+/* `room` is how many more may be begun; those that are trained take none. */
+static ec_status retry(ec_loop *l, size_t i, size_t *room) {
     char *folder;
     ec_run_state state;
     ec_status status = ec_loop_folder_of(&folder, l, i);
     if (status != EC_OK) return status;
     status = ec_run_state_read(&state, folder, l->err);
-    if (status == EC_OK && state.gave_up) {
+    if (status == EC_OK && state.gave_up && !state.trained && *room == 0) {
+        ec_loop_tell(l, EC_LOOP_WARNING, i, 0,
+                     "failed before, and is not begun again: the budget is used");
+    } else if (status == EC_OK && state.gave_up) {
         status = ec_run_begin_anew(folder, l->err);
-        if (status == EC_OK) ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before; begun again");
+        if (!state.trained) --*room;
+        if (status == EC_OK)
+            ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before; begun again%s",
+                         state.trained ? " with the evaluation" : "");
     }
     free(folder);
     return status;
@@ -350,9 +397,15 @@ static ec_status retry(ec_loop *l, size_t i) {
 
 ec_status ec_loop_retry_failed(ec_loop *l) {
     int lock;
+    ec_survey survey = {0};
     ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
+    if (status == EC_OK) status = ec_loop_survey(&survey, l);
+    size_t room = survey.hours < l->budget_hours && survey.n_begun < l->n_finetunes
+                      ? l->n_finetunes - survey.n_begun
+                      : 0;
     for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++)
-        status = retry(l, i);
+        status = retry(l, i, &room);
+    ec_survey_release(&survey);
     ec_run_unlock(lock);
     return status;
 }

@@ -37,8 +37,10 @@ ec_status ec_loop_score_plan(char text[200], ec_loop *l) {
     const ec_status status = ec_study_plan(&plan, l->study, NULL, l->err);
     if (status != EC_OK) return status;
     if (plan->n_results > plan->n_results_cached)
-        snprintf(text, 200, "%zu of %zu results, %.0f images through encoders",
-                 plan->n_results - plan->n_results_cached, plan->n_results, plan->passes);
+        snprintf(text, 200,
+                 "A and C come first: to compute are %zu results, %zu are known; images through "
+                 "encoders: %.0f",
+                 plan->n_results - plan->n_results_cached, plan->n_results_cached, plan->passes);
     ec_score_plan_free(plan);
     return EC_OK;
 }

@@ -412,8 +412,10 @@ static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, c
     return EC_OK;
 }
 
-/* Reads and tells; what is wrong with the results themselves goes to `why`. */
-static ec_status read_and_tell(char *why, size_t why_size, ec_loop *l, ec_loop_job *job) {
+/* Reads and tells; what is wrong with the results themselves goes to `why`. *misnamed is true when
+ * it is a name, which would be wrong for every candidate. */
+static ec_status read_and_tell(bool *misnamed, char *why, size_t why_size, ec_loop *l,
+                               ec_loop_job *job) {
     ec_results results = {.items =
                               calloc(ec_study_n_benchmarks(l->study) + 1, sizeof *results.items)};
     char *source = NULL;
@@ -426,6 +428,7 @@ static ec_status read_and_tell(char *why, size_t why_size, ec_loop *l, ec_loop_j
     l->err = err;
     free(results.items);
     free(source);
+    *misnamed = status == EC_ERR_NOT_FOUND;
     if (status == EC_ERR_FORMAT || status == EC_ERR_NOT_FOUND || status == EC_ERR_ARG) {
         snprintf(why, why_size, "%s", error.message);
         return EC_OK;
@@ -467,21 +470,36 @@ static ec_status go_on(char *why, size_t why_size, ec_loop *l, ec_loop_job *job)
     return run_command(why, why_size, l, job, evaluate);
 }
 
+/* To go on with other candidates would only find the same name, one training after the other. The
+ * attempt is not held against the candidate, which stays trained. */
+static ec_status stop_for_name(ec_loop *l, const ec_loop_job *job, const char *why) {
+    const ec_status status = ec_run_begin_anew(job->folder, l->err);
+    if (status != EC_OK) return status;
+    return ec_fail(l->err, EC_ERR_FORMAT,
+                   "%s; correct the command or study.yaml, then 'eyechart run' goes on: what is "
+                   "trained is not trained again",
+                   why);
+}
+
 ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job) {
     char why[700] = "";
     size_t unreadable = 0; /* the last attempt whose results could not be read */
+    bool misnamed = false, evaluated = false;
     *told = false;
     for (;;) {
         ec_status status = ec_run_state_read(&job->state, job->folder, l->err);
         if (status != EC_OK) return status;
         if (job->state.evaluated > unreadable) {
-            status = read_and_tell(why, sizeof why, l, job);
+            status = read_and_tell(&misnamed, why, sizeof why, l, job);
             *told = status == EC_OK && why[0] == '\0';
             if (status != EC_OK || *told) return status;
             unreadable = job->state.evaluated;
+            if (misnamed && evaluated) return stop_for_name(l, job, why);
             ec_loop_tell(l, EC_LOOP_FAILED, job->candidate, unreadable, "%s", why);
         }
-        if (job->state.n_failed > l->run->retries) return give_up(l, job, why);
+        if (job->state.n_failed > l->run->retries && !misnamed) return give_up(l, job, why);
+        misnamed = false;
+        evaluated = job->state.trained;
         if (!l->stopped) status = go_on(why, sizeof why, l, job);
         if (status != EC_OK) return status;
         if (l->stopped)

@@ -1,6 +1,7 @@
 /* origins.c - see origins.h */
 #include "study/origins.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -210,4 +211,28 @@ const char *ec_study_connector(const ec_study *study, size_t candidate) {
 
 const char *ec_study_images(const ec_study *study, size_t benchmark) {
     return study->origins.images[benchmark];
+}
+
+static bool lacks_computable_c(const ec_study *study, const ec_table *table, size_t i) {
+    return isnan(table->c[i]) && ec_study_score_settings(study).keypoints != NULL;
+}
+
+static bool lacks_computable_a(const ec_study *study, const ec_table *table, size_t i) {
+    if (ec_study_connector(study, i) == NULL || ec_study_score_settings(study).n_references == 0)
+        return false;
+    for (size_t b = 0; b < table->n_benchmarks; b++)
+        if (isnan(table->a[b * table->n_candidates + i]) && ec_study_images(study, b) != NULL)
+            return true;
+    return false;
+}
+
+size_t ec_study_n_unscored(const ec_study *study, const ec_table *table) {
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_candidates; i++) {
+        size_t n_encoders;
+        ec_study_encoders(&n_encoders, study, i);
+        n += n_encoders > 0 &&
+             (lacks_computable_c(study, table, i) || lacks_computable_a(study, table, i));
+    }
+    return n;
 }

@@ -107,18 +107,25 @@ typedef struct {
     ec_error *err;
 } reader;
 
+/* A name in study.yaml or in the command is wrong, whatever the candidate. */
+static ec_status name_is_unknown(const reader *r) {
+    if (r->err != NULL) r->err->status = EC_ERR_NOT_FOUND;
+    return EC_ERR_NOT_FOUND;
+}
+
 static ec_status fail_unknown(const reader *r, const char *name) {
     const ec_sheet *sheet = &r->declared->sheet;
     const size_t nearest =
         ec_spelling_nearest(name, name_at, sheet->benchmark_names, sheet->n_benchmarks);
     if (nearest != EC_SPELLING_NONE)
-        return ec_sheet_fail(r->err, r->path, r->line,
-                             "no benchmark '%.80s'; did you mean '%.80s'?", name,
-                             sheet->benchmark_names[nearest]);
-    return ec_sheet_fail(r->err, r->path, r->line,
-                         "no benchmark '%.80s' in the study; print what is no result differently "
-                         "or to standard error",
-                         name);
+        ec_sheet_fail(r->err, r->path, r->line, "no benchmark '%.80s'; did you mean '%.80s'?", name,
+                      sheet->benchmark_names[nearest]);
+    else
+        ec_sheet_fail(r->err, r->path, r->line,
+                      "no benchmark '%.80s' in the study; print what is no result differently "
+                      "or to standard error",
+                      name);
+    return name_is_unknown(r);
 }
 
 /* Cuts blanks off both ends. */
@@ -309,12 +316,11 @@ static ec_status take_declared(const reader *r, const json_t *tasks, size_t b) {
                           isnan(key.scale) ? usual_scale(&key) : key.scale);
     ec_text keys = {0};
     list_keys(&keys, task);
-    const ec_status status =
-        ec_sheet_fail(r->err, r->path, 0,
-                      "'%.80s' has no '%.80s', which 'result:' in study.yaml names; it has %s",
-                      key.task, key.metric, keys.data == NULL ? "nothing" : keys.data);
+    ec_sheet_fail(r->err, r->path, 0,
+                  "'%.80s' has no '%.80s', which 'result:' in study.yaml names; it has %s",
+                  key.task, key.metric, keys.data == NULL ? "nothing" : keys.data);
     ec_text_release(&keys);
-    return status;
+    return name_is_unknown(r);
 }
 
 static ec_status take_known(const reader *r, const json_t *tasks, size_t b) {
@@ -333,13 +339,13 @@ static ec_status take_known(const reader *r, const json_t *tasks, size_t b) {
 static ec_status fail_nothing(const reader *r, const json_t *tasks) {
     ec_text keys = {0};
     list_keys(&keys, tasks);
-    const ec_status status = ec_sheet_fail(
+    ec_sheet_fail(
         r->err, r->path, 0,
         "has a result for none of the study's benchmarks; it has the tasks %s; say which belongs "
         "to a benchmark with 'result: TASK.METRIC' in study.yaml",
         keys.data == NULL ? "(none)" : keys.data);
     ec_text_release(&keys);
-    return status;
+    return name_is_unknown(r);
 }
 
 static ec_status read_root(const reader *r, const json_t *root) {

@@ -162,6 +162,9 @@ static void sum_hours(ec_study_snapshot *s, const ec_numbers *numbers) {
     for (size_t i = 0; i < n; i++) {
         const bool observed = ec_numbers_observed(numbers, n, s->table.n_benchmarks, i);
         const double hours = observed && !isnan(s->hours[i]) ? s->hours[i] : numbers->cost[i];
+        const double failed = observed || isnan(s->hours[i]) ? 0.0 : s->hours[i];
+        s->hours_spent += failed;
+        s->hours_failed += failed;
         s->n_observed += observed;
         if (isnan(hours))
             s->n_cost_unknown++;

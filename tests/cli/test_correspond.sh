@@ -60,7 +60,7 @@ prints "per point"
 
 # ---- combinations
 run 0 correspond "$clip" "$siglip" "$dino@112" -k set.json --combine all
-says "3 combinations of different grids are left out"
+says "combinations of different grids are left out: 3"
 prints "clip+dinov2@112"
 run 0 correspond "$clip" "$siglip" "$dino@112" -k set.json --combine all --resample-grids --json
 json '.rows | length == 7'

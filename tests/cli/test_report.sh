@@ -13,6 +13,11 @@ check "the page says how it was made" grep -q "eyechart report paper-2025 -o oth
 check "the page loads nothing from elsewhere" \
     bash -c '! grep -oE "(src|href)=\"?https?:[^ >]*" other.html | grep -v "^href" | grep .'
 
+# Of a study folder it goes where `run` writes it.
+run 0 study new own --import paper-2024
+run 0 report own/
+check "it is in the folder of the study" test "$(cat out)" = own/report.html -a -s own/report.html
+
 run 3 report -o missing/folder/report.html
 says "missing/folder/report.html"
 silent

@@ -92,6 +92,49 @@ run 0 run gone --retry-failed --json
 json '[.told[] | [.name, .attempt]] == [["e", 3]] and .n_failed == 0'
 times 6 gone/trained
 
+# Hours that led to no result are spent as well, for the budget and for the ranking.
+make_study lost 'gpus: 3600' 'finetunes: 3'
+echo '[ "$1" != b/c ] || { sleep .3; exit 7; }' >>lost/train.sh
+run 4 run lost --json --no-report
+json '.n_failed == 1 and .n_finetuned == 3'
+spent=$(jq .hours_spent out)
+run 0 rank lost --json
+json '(.hours_spent - $x | fabs) < 1e-9 and .hours_failed >= 0.3' --argjson x "$spent"
+run 0 rank lost
+prints "that led to no result"
+run 0 study show lost --json
+json '(.hours_spent - $x | fabs) < 1e-9' --argjson x "$spent"
+
+# What failed is not begun again beyond the budget, and it is said.
+times 4 lost/trained
+run 0 run lost --retry-failed
+says "b/c: failed before, and is not begun again: the budget is used"
+times 4 lost/trained
+sed -i '/exit 7/d' lost/train.sh
+run 0 run lost --retry-failed --finetunes 4
+times 5 lost/trained
+
+# What is begun and no longer fits the budget is left.
+make_study smaller
+echo 'exit 7' >>smaller/train.sh
+mkdir -p smaller/runs/d/1 smaller/runs/d/out smaller/runs/e/1
+echo "exited 0 1700000000000 1000" >smaller/runs/d/1/train.end
+touch smaller/runs/d/1/train.log smaller/runs/e/1/train.log
+echo model >smaller/runs/d/out/model
+run 0 run smaller --finetunes 1
+says "the budget of 1 finetunes is used: 1 done; begun and left for a larger budget: 1"
+check "nothing is trained" test ! -e smaller/trained
+
+# A model that was removed is trained again.
+make_study removed 'finetunes: 1'
+echo 'exit 7' >>removed/evaluate.sh
+run 4 run removed
+n=$(wc -l <removed/trained)
+sed -i '/exit 7/d' removed/evaluate.sh
+rm -r removed/runs/*/out
+run 0 run removed --retry-failed --finetunes 1
+times $((n + 1)) removed/trained
+
 # Three in a row: it is the command.
 make_study broken
 echo 'exit 1' >>broken/train.sh
@@ -112,19 +155,24 @@ check "the others are done" test -e slow/runs/d/1/evaluate.end
 # A misspelt benchmark is an error that names the right one. Once corrected, nothing is run again.
 make_study spelling
 sed -i 's/MME=/MNE=/' spelling/evaluate.sh
-run 4 run spelling
-says "no benchmark 'MNE'; did you mean 'MME'?"
-times 3 spelling/trained
+run 3 run spelling
+says "no benchmark 'MNE'; did you mean 'MME'?; correct the command or study.yaml"
+times 1 spelling/trained
+times 1 spelling/evaluated
+run 3 run spelling # it is evaluated again, and still wrong
+times 1 spelling/trained
+times 2 spelling/evaluated
 sed -i 's/MNE=/MME=/' spelling/evaluate.sh
-run 0 run spelling --retry-failed
+run 0 run spelling
 says "did you mean 'MME'?" # of the evaluation before, which is read first
 times 4 spelling/trained
-times 7 spelling/evaluated
+times 6 spelling/evaluated
 make_study later
 sed -i 's/^echo "MME=/echo "POPE=/' later/evaluate.sh
-run 4 run later
+run 3 run later
+times 1 later/trained
 sed -i 's/{name: MME}/{name: MME}, {name: POPE}/' later/study.yaml
-run 0 run later --retry-failed
+run 0 run later
 times 4 later/trained
 times 4 later/evaluated
 

@@ -55,7 +55,7 @@ fi
 keeper_of() {
     local pid=$1
     while [[ $pid -gt 1 && $(cat "/proc/$pid/comm") != ec-keeper ]]; do
-        pid=$(ps -o ppid= -p "$pid" | tr -d ' ')
+        pid=$(sed "s|.*) [A-Z] ||; s| .*||" "/proc/$pid/stat")
     done
     echo "$pid"
 }

@@ -111,11 +111,11 @@ static void a_name_with_blanks_is_a_name(void **state) {
 /* A result that would be lost is an error; what is clearly none is not. */
 static void an_unknown_benchmark_is_named_with_its_line_and_the_nearest(void **state) {
     fixture *f = *state;
-    assert_int_equal(read_lines(f, "MME=1\nTextVQ=3\n"), EC_ERR_FORMAT);
+    assert_int_equal(read_lines(f, "MME=1\nTextVQ=3\n"), EC_ERR_NOT_FOUND);
     assert_says(f, "out:2: no benchmark 'TextVQ'; did you mean 'TextVQA'?");
-    assert_int_equal(read_lines(f, "batch_size=16\n"), EC_ERR_FORMAT);
+    assert_int_equal(read_lines(f, "batch_size=16\n"), EC_ERR_NOT_FOUND);
     assert_says(f, "print what is no result differently");
-    assert_int_equal(read_lines(f, "TextVQ=nan\n"), EC_ERR_FORMAT);
+    assert_int_equal(read_lines(f, "TextVQ=nan\n"), EC_ERR_NOT_FOUND);
     assert_int_equal(read_lines(f, "step 3: loss=0.3\nlr: x=4\n(a=3\n"), EC_OK);
     assert_int_equal(f->results.n, 0);
 }
@@ -225,27 +225,32 @@ static void a_file_that_is_no_results_file_is_refused(void **state) {
     fixture *f = *state;
     static const struct {
         const char *text, *words;
+        ec_status status;
     } cases[] = {
-        {"", "not JSON"},
-        {"{\"results\": ", "r.json:1: not JSON"},
-        {"[]", "not a results file of lmms-eval"},
-        {"3", "not a results file"},
-        {"{\"result\": {}}", "not a results file"},
-        {"{\"results\": []}", "not a results file"},
-        {"{\"results\": {\"mme\": 3}}", "results of 'mme' are not an object"},
-        {"{\"results\": {}}", "none of the study's benchmarks; it has the tasks (none)"},
-        {"{\"results\": {\"gqa\": {\"exact_match,none\": 0.5}}}", "it has the tasks gqa"},
-        {"{\"results\": {\"mme\": {\"mme_perception_score,none\": \"12\"}}}",
-         "not a finite number"},
-        {"{\"results\": {\"mme\": {\"mme_perception_score,none\": 1e999}}}", "not JSON"},
-        {"{\"results\": {\"mme\": {}, \"mme\": {}}}", "duplicate"},
+        {"", "not JSON", EC_ERR_FORMAT},
+        {"{\"results\": ", "r.json:1: not JSON", EC_ERR_FORMAT},
+        {"[]", "not a results file of lmms-eval", EC_ERR_FORMAT},
+        {"3", "not a results file", EC_ERR_FORMAT},
+        {"{\"result\": {}}", "not a results file", EC_ERR_FORMAT},
+        {"{\"results\": []}", "not a results file", EC_ERR_FORMAT},
+        {"{\"results\": {\"mme\": 3}}", "results of 'mme' are not an object", EC_ERR_FORMAT},
+        {"{\"results\": {}}", "none of the study's benchmarks; it has the tasks (none)",
+         EC_ERR_NOT_FOUND},
+        {"{\"results\": {\"gqa\": {\"exact_match,none\": 0.5}}}", "it has the tasks gqa",
+         EC_ERR_NOT_FOUND},
+        {"{\"results\": {\"mme\": {\"mme_perception_score,none\": \"12\"}}}", "not a finite number",
+         EC_ERR_FORMAT},
+        {"{\"results\": {\"mme\": {\"mme_perception_score,none\": 1e999}}}", "not JSON",
+         EC_ERR_FORMAT},
+        {"{\"results\": {\"mme\": {}, \"mme\": {}}}", "duplicate", EC_ERR_FORMAT},
         {"{\"results\": {\"pope\": {\"pope_f1,none\": 1}}}",
-         "'pope' has no 'pope_accuracy', which 'result:' in study.yaml names; it has pope_f1,none"},
-        {"{\"results\": {\"mm\\u0000e\": {}}}", "not JSON"},
-        {"{\"results\": {\"\xff\": {}}}", "not JSON"},
+         "'pope' has no 'pope_accuracy', which 'result:' in study.yaml names; it has pope_f1,none",
+         EC_ERR_NOT_FOUND},
+        {"{\"results\": {\"mm\\u0000e\": {}}}", "not JSON", EC_ERR_FORMAT},
+        {"{\"results\": {\"\xff\": {}}}", "not JSON", EC_ERR_FORMAT},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(read_json(f, cases[i].text), EC_ERR_FORMAT);
+        assert_int_equal(read_json(f, cases[i].text), cases[i].status);
         assert_int_equal(f->results.n, 0);
         assert_says(f, cases[i].words);
     }
@@ -459,6 +464,8 @@ static void the_files_say_how_far_a_candidate_is(void **state) {
     mkdir(folder_join(folder, "10"), 0777); /* by number, not by name */
     folder_write(folder_join(folder, "10/train.log"), "");
     write_end(folder, "10/train.end", "exited 0 1000 1000\n");
+    assert_false(state_of(folder).trained); /* the model itself is gone */
+    mkdir(folder_join(folder, "out"), 0777);
     s = state_of(folder);
     assert_true(s.n == 10 && s.trained && !s.can_train && s.can_evaluate && s.evaluated == 0);
 
