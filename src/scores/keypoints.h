@@ -13,7 +13,7 @@
 #include "eyechart/keypoints.h"
 #include "scores/json_value.h"
 
-enum { EC_KEYPOINTS_MAX_SIDE = 65535 };
+enum { EC_KEYPOINTS_MAX_SIDE = 65535, EC_SPAIR_SLOTS = 30 };
 #define EC_KEYPOINTS_MAX_PAIRS ((size_t)1 << 20)
 #define EC_KEYPOINTS_MAX_COORDINATE 1e6
 
@@ -28,6 +28,13 @@ typedef struct ec_draft_image {
     double box[4];
 } ec_draft_image;
 
+/* What a pair's own file says of its points, where its images' files are what counts. */
+typedef struct ec_draft_claim {
+    size_t n;
+    int slots[EC_SPAIR_SLOTS];
+    double source[EC_SPAIR_SLOTS][2], target[EC_SPAIR_SLOTS][2];
+} ec_draft_claim;
+
 typedef struct ec_draft_pair {
     char *id, *category;
     size_t source, target; /* images of the draft */
@@ -35,6 +42,7 @@ typedef struct ec_draft_pair {
     bool has_points; /* its own; else those that both images have */
     size_t n_points;
     double (*source_points)[2], (*target_points)[2];
+    const ec_draft_claim *claim; /* NULL: none */
 } ec_draft_pair;
 
 typedef struct ec_keypoint_draft {
@@ -77,6 +85,13 @@ ec_status ec_spair_parse_pair(ec_keypoint_draft *draft, const char *id, const ch
                               size_t size_bytes, const char *file, ec_error *err);
 ec_status ec_spair_parse_image(ec_keypoint_draft *draft, size_t image, const char *bytes,
                                size_t size_bytes, const char *file, ec_error *err);
+
+/* What a pair says of its points, read with it and held against its images once they are read:
+ * keypoints_spair_check.c. `file` is the pair's. */
+ec_status ec_spair_read_claims(ec_draft_pair *pair, ec_keypoint_draft *draft, const json_t *root,
+                               const ec_json_place *p);
+ec_status ec_spair_check_claims(const ec_keypoint_draft *draft, const ec_draft_pair *pair,
+                                const char *file, ec_error *err);
 
 /* Ours: keypoints_json.c. */
 ec_status ec_keypoints_parse(ec_keypoint_draft *draft, const char *bytes, size_t size_bytes,

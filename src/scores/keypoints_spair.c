@@ -2,8 +2,11 @@
  *
  *     Layout/large/<split>.txt              names of pairs, one a line; optional
  *     PairAnnotation/<split>/<pair>.json    src_imname, trg_imname, category, src_imsize,
- * trg_imsize [w, h, ..], trg_bndbox [x1, y1, x2, y2] ImageAnnotation/<category>/<image less its
- * ending>.json kps {"0": [x, y] or null, .., "29": ..} JPEGImages/<category>/<image>
+ *                                           trg_imsize [w, h, ..], trg_bndbox [x1, y1, x2, y2],
+ *                                           kps_ids, src_kps, trg_kps (keypoints_spair_check.c)
+ *     ImageAnnotation/<category>/<image less its ending>.json
+ *                                           kps {"0": [x, y] or null, .., "29": ..}
+ *     JPEGImages/<category>/<image>
  *
  * Names out of these files become parts of paths, so a name that could lead elsewhere is refused.
  */
@@ -18,7 +21,6 @@
 
 #define MAX_FILE_BYTES ((size_t)1 << 20)
 #define MAX_LAYOUT_BYTES ((size_t)64 << 20)
-enum { N_SLOTS = 30 };
 
 static ec_status no_memory(const char *file, ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file);
@@ -108,6 +110,7 @@ static ec_status read_pair(ec_keypoint_draft *draft, const char *id, const json_
     if (status == EC_OK)
         status = ec_keypoint_read_box(pair.target_box, json_object_get(root, "trg_bndbox"),
                                       "trg_bndbox", p);
+    if (status == EC_OK) status = ec_spair_read_claims(&pair, draft, root, p);
     return status == EC_OK ? ec_keypoint_draft_pair(draft, &pair, p->err) : status;
 }
 
@@ -128,13 +131,13 @@ static ec_status read_points(ec_draft_image *image, ec_keypoint_draft *draft, co
     if (!json_is_object(root)) return ec_json_unexpected(p, NULL, root, "an object");
     ec_status status = ec_json_get_object(&kps, root, "kps", p);
     if (status != EC_OK) return status;
-    if (json_object_size(kps) != N_SLOTS)
+    if (json_object_size(kps) != EC_SPAIR_SLOTS)
         return ec_json_unexpected(p, "kps", kps, "the 30 keys \"0\" to \"29\"");
-    image->ids = ec_keypoint_draft_take(draft, N_SLOTS, sizeof *image->ids);
-    image->points = ec_keypoint_draft_take(draft, N_SLOTS, sizeof *image->points);
+    image->ids = ec_keypoint_draft_take(draft, EC_SPAIR_SLOTS, sizeof *image->ids);
+    image->points = ec_keypoint_draft_take(draft, EC_SPAIR_SLOTS, sizeof *image->points);
     if (image->ids == NULL || image->points == NULL) return no_memory(p->file, p->err);
     image->n_points = 0;
-    for (int slot = 0; slot < N_SLOTS && status == EC_OK; slot++) {
+    for (int slot = 0; slot < EC_SPAIR_SLOTS && status == EC_OK; slot++) {
         char key[8], full_key[16];
         snprintf(key, sizeof key, "%d", slot);
         snprintf(full_key, sizeof full_key, "kps.%d", slot);
@@ -197,6 +200,16 @@ static ec_status load_image(ec_keypoint_draft *draft, const char *folder, size_t
         ec_error_prefix(err, status, "%s names image '%.120s'", image->said_by, image->name);
     ec_text_release(&path);
     ec_text_release(&bytes);
+    return status;
+}
+
+static ec_status check_pair(const ec_keypoint_draft *draft, const char *folder, const char *split,
+                            const ec_draft_pair *pair, ec_error *err) {
+    ec_text path = {0};
+    ec_text_format(&path, "%s/PairAnnotation/%s/%s.json", folder, split, pair->id);
+    const ec_status status =
+        path.failed ? no_memory(folder, err) : ec_spair_check_claims(draft, pair, path.data, err);
+    ec_text_release(&path);
     return status;
 }
 
@@ -274,6 +287,8 @@ static ec_status load_split(ec_keypoint_draft *draft, const char *folder, const 
     }
     for (size_t i = 0; status == EC_OK && i < draft->n_images; i++)
         status = load_image(draft, folder, i, err);
+    for (size_t i = 0; status == EC_OK && i < draft->n_pairs; i++)
+        status = check_pair(draft, folder, split, &draft->pairs[i], err);
     return status;
 }
 

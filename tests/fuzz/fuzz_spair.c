@@ -11,6 +11,8 @@ static ec_status parse(ec_keypoint_draft *draft, const char *text, size_t size, 
     ec_status status = ec_spair_parse_pair(draft, "1-a-b:c", text, pair_size, "input", err);
     for (size_t i = 0; status == EC_OK && zero != NULL && i < draft->n_images; i++)
         status = ec_spair_parse_image(draft, i, zero + 1, size - pair_size - 1, "input", err);
+    for (size_t i = 0; status == EC_OK && zero != NULL && i < draft->n_pairs; i++)
+        status = ec_spair_check_claims(draft, &draft->pairs[i], "input", err);
     return status == EC_OK ? ec_keypoint_draft_finish(draft, "input", err) : status;
 }
 

@@ -112,6 +112,40 @@ static void layout_says_which_pairs(void **state) {
     folder_remove(folder);
 }
 
+/* PAIR_1, b to a, with these points. */
+static const char *claim(const char *ids, const char *source, const char *target) {
+    static char texts[12][600];
+    static size_t next;
+    char *text = texts[next++ % 12];
+    snprintf(text, sizeof texts[0], "%.*s, \"kps_ids\": %s, \"src_kps\": %s, \"trg_kps\": %s}",
+             (int)strlen(PAIR_1) - 1, PAIR_1, ids, source, target);
+    return text;
+}
+
+/* The points of a pair stand in its own file as well; in any order, as text or numbers. */
+static void what_a_pair_says_of_its_points_may_be_there(void **state) {
+    (void)state;
+    const char *const right[] = {
+        claim("[\"2\", \"10\"]", "[[5, 6], [7, 8]]", "[[1, 2], [3.5, 4]]"),
+        claim("[10, 2]", "[[7, 8], [5, 6]]", "[[4, 4], [1, 2]]"), /* 3.5, rounded */
+        "{\"kps_ids\": [\"29\"], \"src_imname\": \"b.jpg\", \"trg_imname\": \"a.jpg\","
+        " \"category\": \"cat\", \"src_imsize\": [500, 375, 3], \"trg_imsize\": [300, 400, 3],"
+        " \"trg_bndbox\": [10, 20, 110, 220]}"};
+    for (size_t i = 0; i < sizeof right / sizeof *right; i++) {
+        char folder[FOLDER_SIZE];
+        folder_make(folder);
+        make_spair(folder);
+        folder_write(folder_join(folder, "PairAnnotation/test/2-b-a:cat.json"), right[i]);
+        ec_keypoint_set set;
+        ec_error err = {0};
+        if (ec_keypoint_set_load(&set, folder, NULL, &err) != EC_OK) fail_msg("%s", err.message);
+        assert_int_equal(set.pairs[1].n_points, 2);
+        assert_true(set.pairs[1].target_points[1][0] == 3.5);
+        ec_keypoint_set_release(&set);
+        folder_remove(folder);
+    }
+}
+
 typedef struct {
     const char *file, *content, *message;
     ec_status status;
@@ -158,6 +192,31 @@ static void spair_errors_say_where_and_what(void **state) {
          " \"src_imsize\": [500, 375, 3], \"trg_imsize\": [300, 400, 3], \"trg_bndbox\": [5, 5, "
          "5, 5]}",
          "key 'trg_bndbox': expected [x1, y1, x2, y2] with x2 > x1 or y2 > y1, found [5,5,5,5]",
+         EC_ERR_FORMAT},
+        {pair, claim("[\"2\", \"10\"]", "[[5, 6], [7, 8]]", "[[1, 2], [3.5, 6]]"),
+         "2-b-a:cat.json: key 'trg_kps': slot 10 at [3.5, 6], but ImageAnnotation of image 'cat/a' "
+         "has it at [3.5, 4]",
+         EC_ERR_FORMAT},
+        {pair, claim("[\"2\", \"10\"]", "[[5, 4.9], [7, 8]]", "[[1, 2], [3.5, 4]]"),
+         "key 'src_kps': slot 2 at [5, 4.9], but ImageAnnotation of image 'cat/b' has it at [5, 6]",
+         EC_ERR_FORMAT},
+        {pair, claim("[\"2\"]", "[[5, 6]]", "[[1, 2]]"),
+         "2-b-a:cat.json: 'kps_ids' lacks slot 10, which ImageAnnotation has of both images, "
+         "'cat/b' "
+         "and 'cat/a'",
+         EC_ERR_FORMAT},
+        {pair, claim("[2, 10, 29]", "[[5, 6], [7, 8], [9, 9]]", "[[1, 2], [3.5, 4], [9, 9]]"),
+         "'kps_ids' has slot 29, but ImageAnnotation of image 'cat/a' has null there",
+         EC_ERR_FORMAT},
+        {pair, claim("[\"2\", \"30\"]", "[]", "[]"),
+         "key 'kps_ids': expected slots from \"0\" to \"29\", found \"30\"", EC_ERR_FORMAT},
+        {pair, claim("[\"2\", \"\"]", "[]", "[]"), "found \"\"", EC_ERR_FORMAT},
+        {pair, claim("[\"2x\"]", "[]", "[]"), "found \"2x\"", EC_ERR_FORMAT},
+        {pair, claim("{}", "[]", "[]"), "a list of at most 30 slots, found {}", EC_ERR_FORMAT},
+        {pair, claim("[2, 10]", "[[5, 6]]", "[]"),
+         "key 'src_kps': expected a point [x, y] for each of 'kps_ids', found [[5,6]]",
+         EC_ERR_FORMAT},
+        {pair, claim("[2]", "[[5, 6]]", "[[5]]"), "key 'trg_kps': expected points [x, y]",
          EC_ERR_FORMAT},
         {image, missing_slot, "key 'kps': expected the 30 keys \"0\" to \"29\"", EC_ERR_FORMAT},
         {image, bad_point,
@@ -405,6 +464,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(spair_is_read_by_name_with_the_points_both_images_have),
         cmocka_unit_test(layout_says_which_pairs),
+        cmocka_unit_test(what_a_pair_says_of_its_points_may_be_there),
         cmocka_unit_test(spair_errors_say_where_and_what),
         cmocka_unit_test(a_folder_that_is_not_spair_is_told_apart),
         cmocka_unit_test(own_form_is_read),
