@@ -24,12 +24,13 @@
 enum { MAX_ROUNDS = 101, SETS = 4 };
 enum { WIDTH = 1024, MLP = 4096, HEADS = 16 }; /* ViT-L */
 
-typedef enum { LINEAR, LINEAR_ADD, ATTENTION, LAYER_NORM, BLOCK } kind;
+typedef enum { LINEAR, LINEAR_ADD, ATTENTION, LAYER_NORM, BLOCK, CONV, PATCHES } kind;
 
 typedef struct {
     kind kind;
     const char *name;
-    size_t images, tokens, in, out; /* of every image; in and out of LINEAR and LINEAR_ADD */
+    size_t images, tokens, in, out; /* of every image; in and out of LINEAR and LINEAR_ADD;
+                                       tokens of CONV and PATCHES: the side of the image */
     ec_dtype dtype;
     ec_activation activation;
     double goal; /* percent of the peak; 0: none */
@@ -54,6 +55,11 @@ static const bench benches[] = {
     {ATTENTION, "attention", 1, 577, 0, 0, EC_F32, EC_ACT_NONE, 60},
     {ATTENTION, "attention", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 60},
     {LAYER_NORM, "layer_norm", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 0},
+    /* two of Stable Diffusion's, and the patch embedding of ViT-L/14 at 336 as a convolution */
+    {CONV, "conv3x3", 1, 128, 128, 128, EC_F32, EC_ACT_NONE, 0},
+    {CONV, "conv3x3", 1, 48, 640, 640, EC_F32, EC_ACT_NONE, 0},
+    {CONV, "conv3x3", 1, 48, 640, 640, EC_F16, EC_ACT_NONE, 0},
+    {PATCHES, "patches", 1, 336, 3, 1024, EC_F32, EC_ACT_NONE, 0},
     {BLOCK, "block", 1, 577, 0, 0, EC_F32, EC_ACT_QUICK_GELU, 0},
     {BLOCK, "block", 8, 577, 0, 0, EC_F32, EC_ACT_QUICK_GELU, 80},
     {BLOCK, "block", 8, 577, 0, 0, EC_F16, EC_ACT_QUICK_GELU, 80},
@@ -104,7 +110,30 @@ typedef struct {
     size_t calls;
 } operands;
 
+static size_t kernel_of(const bench *b) {
+    return b->kind == CONV ? 3 : 14;
+}
+
+static void prepare_conv(ec_ctx *ctx, const bench *b, operands *o) {
+    const size_t kernel = kernel_of(b), side = b->tokens;
+    *o = (operands){.vector = weights(EC_F32, 1, MLP)};
+    o->in = ec_scratch(ctx, 4, (size_t[]){b->images, side, side, b->in});
+    if (o->in.data == NULL) stop("no memory");
+    for (size_t i = 0; i < ec_tensor_count(&o->in); i++)
+        ((float *)o->in.data)[i] = (float)(next() >> 8) * 0x1p-23f - 1.0f;
+    for (int i = 0; i < SETS; i++) {
+        ec_tensor *w = &o->matrix[i][0];
+        *w = weights(b->dtype, b->out, b->in * kernel * kernel);
+        w->n_dims = 4;
+        memcpy(w->shape, (size_t[]){b->out, b->in, kernel, kernel}, 4 * sizeof(size_t));
+    }
+}
+
 static void prepare(ec_ctx *ctx, const bench *b, operands *o) {
+    if (b->kind == CONV || b->kind == PATCHES) {
+        prepare_conv(ctx, b, o);
+        return;
+    }
     *o = (operands){.vector = weights(EC_F32, 1, MLP)};
     const bool linear = b->kind == LINEAR || b->kind == LINEAR_ADD;
     o->in = activations(ctx, b, linear ? b->in : WIDTH);
@@ -137,6 +166,10 @@ static double operations(const bench *b) {
         return attention;
     case LAYER_NORM:
         return 7.0 * rows * WIDTH;
+    case CONV: /* multiplications with the zeros around are counted */
+        return 18.0 * (double)(b->images * b->tokens * b->tokens * b->in * b->out);
+    case PATCHES:
+        return 2.0 * (double)(b->images * b->tokens * b->tokens * b->in * b->out);
     case BLOCK:
         return attention + 2.0 * rows * WIDTH * (4.0 * WIDTH + 2.0 * MLP);
     default:
@@ -160,13 +193,19 @@ static void block(ec_ctx *ctx, const ec_tensor *matrix, ec_tensor x, const ec_te
 
 static void call(ec_ctx *ctx, const bench *b, operands *o) {
     const ec_tensor *matrix = o->matrix[o->calls++ % SETS];
-    const size_t out = b->kind == LINEAR || b->kind == LINEAR_ADD ? b->out : WIDTH;
+    const size_t out = b->out > 0 ? b->out : WIDTH;
     const ec_tensor bias = {.dtype = EC_F32, .n_dims = 1, .shape = {out}, .data = o->vector.data};
     const ec_linear_params linear = {matrix, &bias};
     const ec_mark mark = ec_scratch_mark(ctx);
     switch (b->kind) {
     case LINEAR:
         ec_linear(ctx, o->in, linear, b->activation);
+        break;
+    case CONV:
+        ec_conv2d(ctx, o->in, linear, (ec_conv_steps){1, 1, 1, 1, 1, 1}, b->activation);
+        break;
+    case PATCHES:
+        ec_conv2d(ctx, o->in, linear, (ec_conv_steps){14, 14, 0, 0, 0, 0}, b->activation);
         break;
     case LINEAR_ADD:
         ec_linear_add(ctx, o->out, o->in, linear, NULL);

@@ -32,7 +32,9 @@ typedef struct ec_encoder_options {
     bool interpolate_plain; /* position embeddings of DINOv2 and plain ViT for another grid: false
                                is the "+0.1" of transformers 4.38 and of upstream DINOv2, true is
                                by size alone, as newer transformers; others have one way only */
-    const char *isa; /* NULL: best of this CPU; "portable", "avx2", "avx512" forces one (tests) */
+    const char *isa; /* what computes. NULL: $EYECHART_ISA, or else the best of this CPU;
+                        "portable", "avx2", "avx512": own kernels; "onednn": products by oneDNN;
+                        "onednn-bf16": with operands rounded to bf16, which changes the numbers */
 } ec_encoder_options;
 
 /* Opens a folder with config.json, preprocessor_config.json (only needed for the native
@@ -47,6 +49,7 @@ typedef struct ec_encoder_info {
     size_t image_size, patch_size, width, mlp_width, n_blocks, n_heads, n_registers;
     bool has_class_token;
     char activation[32];
+    char math[8]; /* "f32", or "bf16" where operands of products are rounded to it */
     double layer_norm_eps;
     size_t n_parameters; /* of the vision tower */
     ec_dtype dtype;      /* of most weights */

@@ -136,29 +136,30 @@ ec_status ec_cpu_swiglu(void *backend, float *y, const float *x, size_t rows, si
 
 /* ---- life ---- */
 
-static void backend_free(void *backend) {
-    ec_cpu *cpu = backend;
-    if (cpu == NULL) return;
+#ifdef EC_ONEDNN
+#define WITH_ONEDNN "; onednn or onednn-bf16"
+#else
+#define WITH_ONEDNN "; onednn is not in this build, which found no oneDNN (Debian: libdnnl-dev)"
+#endif
+
+void ec_cpu_release(ec_cpu *cpu) {
     const size_t n = cpu->pool != NULL ? ec_pool_size(cpu->pool) : 0;
     ec_pool_free(cpu->pool);
     for (size_t i = 0; cpu->buffer != NULL && i < n; i++) free(cpu->buffer[i].data);
     free(cpu->buffer);
     free(cpu->shared.data);
-    free(cpu);
+    free(cpu->columns.data);
+    *cpu = (ec_cpu){0};
 }
 
-ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
-    *out = (ec_backend){0};
-    const ec_cpu_kernels *kernels = ec_cpu_kernels_find(isa);
-    if (kernels == NULL)
+ec_status ec_cpu_init(ec_cpu *cpu, const char *isa, size_t n_threads, ec_error *err) {
+    *cpu = (ec_cpu){.kernels = ec_cpu_kernels_find(isa)};
+    if (cpu->kernels == NULL)
         return ec_fail(
             err, EC_ERR_ARG,
             "instruction set '%.32s': this processor does not have it, or there is none of "
-            "this name; expected portable, avx2 or avx512 (or none, for the best there is: %s)",
-            isa, ec_cpu_kernels_find(NULL)->name);
-    ec_cpu *cpu = calloc(1, sizeof *cpu);
-    if (cpu == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
-    cpu->kernels = kernels;
+            "this name; expected portable, avx2 or avx512 (or none, for the best there is: %s)%s",
+            isa, ec_cpu_kernels_find(NULL)->name, WITH_ONEDNN);
     cpu->l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
     cpu->l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
     cpu->l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 4 << 20);
@@ -167,25 +168,63 @@ ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads,
         cpu->buffer = calloc(ec_pool_size(cpu->pool), sizeof *cpu->buffer);
         if (cpu->buffer == NULL) status = ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
     }
-    if (status != EC_OK) {
-        backend_free(cpu);
-        return status;
-    }
-    *out = (ec_backend){
-        .name = kernels->name,
+    if (status != EC_OK) ec_cpu_release(cpu);
+    return status;
+}
+
+static void backend_free(void *backend) {
+    if (backend != NULL) ec_cpu_release(backend);
+    free(backend);
+}
+
+ec_backend ec_cpu_table(void) {
+    return (ec_backend){
+        .math = "f32",
         .linear = ec_cpu_linear,
+        .conv2d = ec_cpu_conv2d,
         .attention = ec_cpu_attention,
         .layer_norm = ec_cpu_layer_norm,
         .swiglu = ec_cpu_swiglu,
         .free = backend_free,
-        .state = cpu,
     };
+}
+
+ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
+    *out = (ec_backend){0};
+#ifdef EC_ONEDNN
+    if (isa != NULL && (strcmp(isa, "onednn") == 0 || strcmp(isa, "onednn-bf16") == 0))
+        return ec_onednn_backend_new(out, isa, n_threads, err);
+#endif
+    ec_cpu *cpu = calloc(1, sizeof *cpu);
+    if (cpu == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
+    const ec_status status = ec_cpu_init(cpu, isa, n_threads, err);
+    if (status != EC_OK) {
+        free(cpu);
+        return status;
+    }
+    *out = ec_cpu_table();
+    out->name = cpu->kernels->name;
+    out->state = cpu;
+    return EC_OK;
+}
+
+/* What the user prefers to the best kernels, for every command. A mode with other numbers is not
+ * for a variable that may be forgotten: who wants it asks for it by name. */
+static ec_status preferred(const char **isa, ec_error *err) {
+    const char *wanted = getenv("EYECHART_ISA");
+    if (wanted == NULL || wanted[0] == '\0') return EC_OK;
+    if (strcmp(wanted, "onednn-bf16") == 0)
+        return ec_fail(err, EC_ERR_ARG,
+                       "EYECHART_ISA=onednn-bf16 changes the numbers, so no variable turns it on; "
+                       "'eyechart features --math bf16' does, and says so in what it writes");
+    *isa = wanted;
     return EC_OK;
 }
 
 ec_status ec_ctx_new(ec_ctx **out, const char *isa, size_t n_threads, ec_error *err) {
     *out = NULL;
     ec_backend backend;
-    const ec_status status = ec_cpu_backend_new(&backend, isa, n_threads, err);
+    ec_status status = isa == NULL ? preferred(&isa, err) : EC_OK;
+    if (status == EC_OK) status = ec_cpu_backend_new(&backend, isa, n_threads, err);
     return status == EC_OK ? ec_ctx_new_on(out, backend, err) : status;
 }

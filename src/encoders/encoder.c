@@ -99,6 +99,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
         .dtype = encoder->weights.patch_matrix.dtype,
     };
     snprintf(info.family, sizeof info.family, "%s", family[s->family]);
+    snprintf(info.math, sizeof info.math, "%s", ec_ctx_math(encoder->ctx));
     snprintf(info.activation, sizeof info.activation, "%s",
              s->swiglu ? "swiglu" : activation[s->activation]);
     for (size_t i = 0; i < ec_weights_count(encoder->files); i++) {

@@ -147,6 +147,12 @@ ec_status ec_extractor_json(json_t **out, ec_extractor *extractor, ec_error *err
                      (json_int_t)e->info.input_height, (json_int_t)e->info.input_width, "channels",
                      (json_int_t)e->info.n_channels, "positions_by_size", e->interpolate_plain,
                      "preparation", preparation_json(&e->preparation));
+    /* Absent where it is f32: what was computed before there was a choice keeps its identity. */
+    if (strcmp(info.math, "f32") != 0 &&
+        json_object_set_new(*out, "math", json_string(info.math)) != 0) {
+        json_decref(*out);
+        *out = NULL;
+    }
     return *out != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "out of memory");
 }
 

@@ -29,6 +29,10 @@ const char *ec_ctx_backend_name(const ec_ctx *ctx) {
     return ctx->backend.name;
 }
 
+const char *ec_ctx_math(const ec_ctx *ctx) {
+    return ctx->backend.math;
+}
+
 bool ec_ctx_failed(const ec_ctx *ctx) {
     return ctx->error.status != EC_OK;
 }

@@ -74,6 +74,33 @@ void ec_linear_add(ec_ctx *ctx, ec_tensor x, ec_tensor h, ec_linear_params p,
            &(ec_epilogue){.bias = p.bias, .scale = scale, .residual = x.data});
 }
 
+ec_tensor ec_conv2d(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_conv_steps steps,
+                    ec_activation activation) {
+    const ec_tensor *w = p.weight;
+    assert(x.n_dims == 4 && x.dtype == EC_F32 && w->n_dims == 4 && is_weight(w));
+    assert(w->shape[1] == x.shape[3] && is_vector(p.bias, w->shape[0]));
+    assert(steps.stride_y > 0 && steps.stride_x > 0);
+    ec_conv_shape s = {.n = x.shape[0],
+                       .height = x.shape[1],
+                       .width = x.shape[2],
+                       .in = x.shape[3],
+                       .out = w->shape[0],
+                       .kernel_y = w->shape[2],
+                       .kernel_x = w->shape[3],
+                       .steps = steps};
+    const size_t height = s.height + steps.top + steps.bottom;
+    const size_t width = s.width + steps.left + steps.right;
+    assert(s.kernel_y > 0 && s.kernel_y <= height && s.kernel_x > 0 && s.kernel_x <= width);
+    s.out_height = (height - s.kernel_y) / steps.stride_y + 1;
+    s.out_width = (width - s.kernel_x) / steps.stride_x + 1;
+    ec_tensor y = ec_scratch(ctx, 4, (size_t[]){s.n, s.out_height, s.out_width, s.out});
+    if (ec_ctx_failed(ctx)) return y;
+    const ec_epilogue epilogue = {.bias = p.bias, .activation = activation};
+    keep(ctx, ctx->backend.conv2d(ctx->backend.state, y.data, x.data, &s, w, &epilogue),
+         "convolution");
+    return y;
+}
+
 ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) {
     const size_t d = last_dim(&x);
     assert(p.weight != NULL && is_vector(p.weight, d));

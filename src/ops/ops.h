@@ -8,9 +8,9 @@
  * Results do not depend on the number of threads: work is split by output rows, sums run in a fixed
  * order.
  *
- * Room left on purpose: convolution, group norm, adaLN modulation, RoPE, RMSNorm, SwiGLU, cross
- * entropy and the backward passes join this table as their models arrive; a CUDA module fills the
- * same table without touching a model file.
+ * Room left on purpose: group norm, adaLN modulation, RoPE, RMSNorm, cross entropy and the backward
+ * passes join this table as their models arrive; a CUDA module fills the same table without
+ * touching a model file.
  */
 #ifndef EC_OPS_OPS_H
 #define EC_OPS_OPS_H
@@ -39,15 +39,38 @@ typedef struct ec_epilogue {
     bool wide_sums;         /* not what follows, but how to sum: see ec_linear_wide() */
 } ec_epilogue;
 
-/* One backend: a CPU instruction set, or a GPU. All pointers are set. An operation returns EC_OK or
- * EC_ERR_NOMEM; sizes of zero are allowed, except of the dimension that is summed over. */
+/* A 2-D convolution's steps, at least 1, and the zeros around the image, which may differ on each
+ * side (the downsampling of diffusion autoencoders pads below and on the right alone). No dilation,
+ * no groups. */
+typedef struct ec_conv_steps {
+    size_t stride_y, stride_x;
+    size_t top, left, bottom, right;
+} ec_conv_steps;
+
+/* A convolution's sizes. Channels last: x [n, height, width, in] -> y [n, out_height, out_width,
+ * out], W [out, in, kernel_y, kernel_x] as PyTorch stores it. */
+typedef struct ec_conv_shape {
+    size_t n, height, width, in, out, kernel_y, kernel_x, out_height, out_width;
+    ec_conv_steps steps;
+} ec_conv_shape;
+
+/* One backend: a CPU instruction set, a library, or a GPU. All pointers are set. An operation
+ * returns EC_OK or EC_ERR_NOMEM; sizes of zero are allowed, except of the dimension that is summed
+ * over. */
 typedef struct ec_backend {
-    const char *name; /* "portable", "avx2", "avx512", "cuda" */
+    const char *name; /* "portable", "avx2", "avx512", "onednn", "onednn-bf16", "cuda" */
+    const char *math; /* "f32", or "bf16": operands of linear and conv2d are rounded to it,
+                         but for wide sums */
 
     /* y [m, n] = epilogue(x [m, k] W^T), W [n, k] f32/f16/bf16 at any address (n is its first
      * dimension, k what remains: a convolution's weight that sees every pixel once is such a W). y
      * row stride is n. y must not overlap x. */
     ec_status (*linear)(void *backend, float *y, const float *x, size_t m, size_t k,
+                        const ec_tensor *w, const ec_epilogue *epilogue);
+
+    /* y = epilogue(W over x, padded with zeros), sizes and layouts as in ec_conv_shape; the
+     * residual is laid out as y. W f32/f16/bf16 at any address. y must not overlap x. */
+    ec_status (*conv2d)(void *backend, float *y, const float *x, const ec_conv_shape *shape,
                         const ec_tensor *w, const ec_epilogue *epilogue);
 
     /* softmax(q k^T * scale) v per head, streaming, without the [t, t] matrix.
@@ -74,8 +97,11 @@ typedef struct ec_ctx ec_ctx;
 
 /* A context: backend, arena, first error. One per thread that runs models.
  *
- *   isa        NULL: the best instruction set of this CPU; else "portable", "avx2", "avx512"
- *              (EC_ERR_ARG if there is none of this name or the CPU lacks it)
+ *   isa        "portable", "avx2", "avx512": own kernels; "onednn": products and convolutions by
+ *              oneDNN in f32; "onednn-bf16": with operands rounded to bf16 (EC_ERR_ARG if there is
+ *              none of this name, or the CPU or this build lacks it).
+ *              NULL: what $EYECHART_ISA names (not onednn-bf16, whose numbers differ), or else the
+ *              best own kernels of this CPU
  *   n_threads  0: one per processor; they live as long as the context
  *
  * Owned by the caller, ec_ctx_free(); NULL on failure. The CPU module, which lies above this one,
@@ -85,6 +111,7 @@ ec_status ec_ctx_new(ec_ctx **out, const char *isa, size_t n_threads, ec_error *
 ec_status ec_ctx_new_on(ec_ctx **out, ec_backend backend, ec_error *err);
 void ec_ctx_free(ec_ctx *ctx);
 const char *ec_ctx_backend_name(const ec_ctx *ctx);
+const char *ec_ctx_math(const ec_ctx *ctx); /* "f32" or "bf16"; see ec_backend */
 /* EC_OK, or the first failure since the last call, which it clears. */
 ec_status ec_ctx_status(ec_ctx *ctx, ec_error *err);
 /* Whether there is a failure that ec_ctx_status() would report. */
@@ -118,6 +145,10 @@ ec_tensor ec_linear_wide(ec_ctx *ctx, ec_tensor x, const ec_tensor *weight);
 /* x [.., out] += scale * (h [.., k] W^T + bias), in place; scale NULL: 1. */
 void ec_linear_add(ec_ctx *ctx, ec_tensor x, ec_tensor h, ec_linear_params p,
                    const ec_tensor *scale);
+/* x [n, h, w, in], weight [out, in, kernel_y, kernel_x] -> [n, h', w', out], where h' = (h + top +
+ * bottom - kernel_y)/stride_y + 1, rounded down; the kernel must fit into the padded image. */
+ec_tensor ec_conv2d(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_conv_steps steps,
+                    ec_activation activation);
 ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
 /* q, k, v [n, t, d] -> [n, t, d], scale 1/sqrt(d / heads). */
 ec_tensor ec_attention(ec_ctx *ctx, ec_tensor q, ec_tensor k, ec_tensor v, size_t heads);

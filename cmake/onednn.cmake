@@ -1,0 +1,40 @@
+# oneDNN, for src/cpu/onednn.c. Everything builds without it; `eyechart version` says whether it is there.
+# Debian's package names no pkg-config file, and its CMake file wants OpenCL's headers, which nothing
+# here uses.
+set(EC_ONEDNN AUTO CACHE STRING "Use oneDNN: AUTO (if it is there), ON or OFF")
+set(EC_PC_ONEDNN "")
+if(NOT EC_ONEDNN STREQUAL "OFF")
+  find_path(EC_ONEDNN_INCLUDE oneapi/dnnl/dnnl.h)
+  find_library(EC_ONEDNN_LIBRARY dnnl)
+  # The OpenMP that oneDNN brings along, to be told to use one thread.
+  find_library(EC_OPENMP_LIBRARY NAMES libgomp.so.1)
+  mark_as_advanced(EC_ONEDNN_INCLUDE EC_ONEDNN_LIBRARY EC_OPENMP_LIBRARY)
+  if(EC_ONEDNN_INCLUDE AND EC_ONEDNN_LIBRARY AND EC_OPENMP_LIBRARY)
+    include(CheckCSourceCompiles)
+    set(CMAKE_REQUIRED_INCLUDES ${EC_ONEDNN_INCLUDE})
+    set(CMAKE_REQUIRED_LIBRARIES ${EC_ONEDNN_LIBRARY} ${EC_OPENMP_LIBRARY})
+    check_c_source_compiles("
+      #include <oneapi/dnnl/dnnl.h>
+      #if DNNL_CPU_RUNTIME != DNNL_RUNTIME_OMP || DNNL_VERSION_MAJOR * 100 + DNNL_VERSION_MINOR < 206
+      #error only with OpenMP's threads, and from 2.6 on
+      #endif
+      extern void omp_set_num_threads(int);
+      int main(void) { omp_set_num_threads(1); return dnnl_version() == NULL; }" EC_ONEDNN_WORKS)
+  endif()
+  if(EC_ONEDNN_WORKS)
+    target_include_directories(eyechart_lib PRIVATE ${EC_ONEDNN_INCLUDE})
+    target_link_libraries(eyechart_lib PUBLIC ${EC_ONEDNN_LIBRARY} ${EC_OPENMP_LIBRARY})
+    target_compile_definitions(eyechart_lib PUBLIC EC_ONEDNN)
+    set(EC_PC_ONEDNN " ${EC_ONEDNN_LIBRARY} ${EC_OPENMP_LIBRARY}")
+  elseif(EC_ONEDNN STREQUAL "ON")
+    message(FATAL_ERROR "EC_ONEDNN is ON, but there is no oneDNN 2.6 or newer with OpenMP (Debian: libdnnl-dev)")
+  endif()
+endif()
+if(NOT EC_ONEDNN_WORKS OR EC_ONEDNN STREQUAL "OFF")
+  get_target_property(ec_sources eyechart_lib SOURCES)
+  list(FILTER ec_sources EXCLUDE REGEX "/src/cpu/onednn\\.c$")
+  set_target_properties(eyechart_lib PROPERTIES SOURCES "${ec_sources}")
+  message(STATUS "oneDNN: not used")
+else()
+  message(STATUS "oneDNN: ${EC_ONEDNN_LIBRARY}")
+endif()
