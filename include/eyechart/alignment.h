@@ -63,11 +63,22 @@ typedef struct ec_align_member {
     const char *connector; /* for ec_connector_open */
 } ec_align_member;
 
+/* Is shown the features of each encoder as they are computed, once a chunk: what else there is to
+ * know of them costs no pass of its own. Whatever it returns but EC_OK ends the run.
+ *
+ *   source     its folder is absolute, without links
+ *   features   [n_images][info->n_tokens][info->n_channels], borrowed for the call */
+typedef ec_status (*ec_align_looker)(void *context, const ec_feature_source *source,
+                                     const ec_extractor_info *info, const float *features,
+                                     size_t n_images, ec_error *err);
+
 /* Zero-initialised means the default, except tap (EC_TAP_DEFAULT). */
 typedef struct ec_align_options {
     ec_tap tap;
     bool bf16_compat;
     ec_encoder_options encoder; /* n_threads and isa hold for everything */
+    ec_align_looker look;       /* NULL: nobody looks */
+    void *look_context;
 } ec_align_options;
 
 /* Holds encoders and connectors open. An encoder that several members share, at the same size and

@@ -33,6 +33,8 @@
 extern "C" {
 #endif
 
+/* Part of the keys of kept results: changes when the same features would give other numbers. */
+#define EC_REPRESENTATION_VERSION 1
 #define EC_GRAM_MAX_IMAGES 8192 /* K has then 512 MiB */
 #define EC_GRAM_MAX_NEIGHBOURS 64
 #define EC_NEIGHBOURS 10 /* k of mutual_knn */
@@ -43,7 +45,8 @@ typedef enum ec_representation_column {
     EC_COLUMN_CKA,
     EC_COLUMN_CKA_UNBIASED,
     EC_COLUMN_MUTUAL_KNN,
-    EC_COLUMN_RANK,
+    EC_REPRESENTATION_BESIDE, /* those above compare with a reference */
+    EC_COLUMN_RANK = EC_REPRESENTATION_BESIDE,
     EC_COLUMN_NORM,
     EC_COLUMN_NORM_CV,
     EC_COLUMN_NORM_OUTLIERS,
@@ -68,6 +71,9 @@ typedef struct ec_token_norms {
  * EC_ERR_ARG for a value that is not finite, EC_ERR_NOMEM. */
 ec_status ec_pool_tokens(float *mean, ec_token_norms *norms, const float *features, size_t n_tokens,
                          size_t n_channels, ec_error *err);
+
+/* Columns norm, norm_cv and norm_outliers of n images. */
+void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n);
 
 /* K of n images: dot products of their mean tokens, scaled to mean diagonal 1.
  *

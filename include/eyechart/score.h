@@ -5,11 +5,15 @@
  *        v
  *     C   one unit of work: (encoder, protocol, category of the keypoint set)
  *         features -> similarity rows -> right or wrong, for every pair; kept in study.db.
- *         Rows of encoders that are also members of a combination wait in the study's folder `work`
- * until the combinations over their category are done: the similarity of concatenated features is
- * the mean of the encoders' similarities, so a combination costs no pass of its own. A   one unit
- * of work: 8 images features -> connector -> maximum cosine to each reference, for every image;
- * kept
+ *         Rows of encoders that are also members of a combination wait in the study's folder
+ *         `work` until the combinations over their category are done: the similarity of
+ *         concatenated features is the mean of the encoders' similarities, so a combination costs
+ *         no pass of its own.
+ *     A   one unit of work: 8 images
+ *         features -> connector -> maximum cosine to each reference, for every image; kept
+ *     measures, without labels   one unit of work: an encoder, then a candidate
+ *         features, of A where they are computed for it -> mean token of every image, kept
+ *         -> cka, mutual_knn, rank, norms (representation.h); a combination costs no pass
  *        v
  *     the scores of the candidates, with standard errors, as rank, fit and ask read them
  *
@@ -21,12 +25,13 @@
  * Any number of processes may score one study: they share the units, none is computed twice, and
  * each ends when all are done. (On one machine: file locks, which die with their process.)
  *
- * Definitions, and their sources: alignment.h (A), correspondence.h (C).
+ * Definitions, and their sources: alignment.h (A), correspondence.h (C), representation.h.
  */
 #ifndef EYECHART_SCORE_H
 #define EYECHART_SCORE_H
 
 #include "eyechart/features.h"
+#include "eyechart/representation.h"
 #include "eyechart/study.h"
 
 #ifdef __cplusplus
@@ -46,6 +51,9 @@ typedef struct ec_score_settings {
     uint64_t seed;            /* 42 unless declared */
     const size_t *references; /* [n_references] candidates that A compares with */
     size_t n_references;
+    const size_t *compare_with; /* [n_compare_with] candidates whose encoders the measures compare
+                                   with: the references unless declared */
+    size_t n_compare_with;
     bool bf16_compat;
 } ec_score_settings;
 
@@ -62,8 +70,8 @@ size_t ec_study_n_unscored(const ec_study *study, const ec_table *table);
 
 /* Zero-initialised means all. */
 typedef struct ec_score_options {
-    bool only_a, only_c;
-    const size_t *candidates; /* [n_candidates] these only, and what they need */
+    bool only_a, only_c, only_measures; /* at most one of them */
+    const size_t *candidates;           /* [n_candidates] these only, and what they need */
     size_t n_candidates;
     size_t n_threads; /* 0: one per processor; results do not depend on it */
     bool calibrate;   /* measure for up to about three seconds, for the estimate of time */
@@ -72,10 +80,11 @@ typedef struct ec_score_options {
 /* What one candidate needs. */
 typedef struct ec_score_part {
     size_t candidate;
-    size_t n_encoders;             /* 1, or the members of a combination */
-    size_t c_categories, c_cached; /* categories of both protocols; of them, known already */
-    size_t a_images, a_cached;     /* images of all benchmarks; of them, known already */
-    bool has_c, has_a;             /* false: cannot or need not be computed; `note` says why */
+    size_t n_encoders;                /* 1, or the members of a combination */
+    size_t c_categories, c_cached;    /* categories of both protocols; of them, known already */
+    size_t a_images, a_cached;        /* images of all benchmarks; of them, known already */
+    size_t measures, measures_cached; /* of its own, and beside each it is compared with */
+    bool has_c, has_a, has_measures;  /* false: cannot or need not be computed; `note` says why */
     char note[200];
 } ec_score_part;
 
@@ -128,11 +137,13 @@ typedef struct ec_score_row {
     double c[2], c_se[2]; /* percent; authors', consistent */
     double *a, *a_se;     /* [n_benchmarks] */
     double *a_of;         /* [n_references][n_benchmarks] A to one reference alone */
+    double measures[EC_REPRESENTATION_COLUMNS]; /* means over what they compare with */
+    double (*beside)[EC_REPRESENTATION_BESIDE]; /* [n_compare_with] with each alone */
 } ec_score_row;
 
 typedef struct ec_score_summary {
     ec_score_row *rows; /* [n_rows] */
-    size_t n_rows, n_benchmarks, n_references;
+    size_t n_rows, n_benchmarks, n_references, n_compare_with;
     size_t n_results, n_cached; /* in all; known before this process began */
     double passes;              /* images through encoders, by this process */
     size_t n_changed;           /* scores that differ from what study.db had */

@@ -7,12 +7,14 @@
 #include "cli/study.h"
 #include "eyechart/score.h"
 
-enum { O_STUDY, O_A, O_C, O_CANDIDATE, O_PLAN, O_THREADS, O_JSON };
+enum { O_STUDY, O_A, O_C, O_MEASURES, O_CANDIDATE, O_PLAN, O_THREADS, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
     [O_A] = {.name = "a", .help = "A alone"},
     [O_C] = {.name = "c", .help = "C alone"},
+    [O_MEASURES] = {.name = "measures",
+                    .help = "the numbers without labels alone: cka, mutual_knn, rank and others"},
     [O_CANDIDATE] = {.name = "candidate",
                      .argument = "NAME",
                      .type = VALUE_TEXT,
@@ -71,20 +73,24 @@ static void part_cells(text_table *table, bool has, size_t n, size_t n_cached) {
 }
 
 static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
-    static const char *const headers[] = {"<candidate", "encoders", "C to do", "known",
-                                          "A to do",    "known",    "<"};
+    static const char *const headers[] = {"<candidate",     "encoders", "C to do",
+                                          "known",          "A to do",  "known",
+                                          "measures to do", "known",    "<"};
     char duration[32], disk[32], left[32], memory[32];
-    text_table *table = table_new(7, headers);
+    text_table *table = table_new(9, headers);
     for (size_t i = 0; i < plan->n_parts; i++) {
         const ec_score_part *part = &plan->parts[i];
         table_cell(table, "%s", ec_study_candidate(study, part->candidate)->name);
         table_cell(table, "%zu", part->n_encoders);
         part_cells(table, part->has_c, part->c_categories, part->c_cached);
         part_cells(table, part->has_a, part->a_images, part->a_cached);
+        part_cells(table, part->has_measures, part->measures, part->measures_cached);
         table_cell(table, "%s", part->note);
     }
     table_print(table);
-    printf("\nC in categories of keypoints under two protocols, A in images.\n");
+    printf(
+        "\nC in categories of keypoints under two protocols, A in images, measures of its own and "
+        "beside\neach that it is compared with.\n");
     printf("To do: %.0f passes of images through %zu encoder%s, %.3g TFLOP", plan->passes,
            plan->n_encoders, plan->n_encoders == 1 ? "" : "s", plan->flops / 1e12);
     if (!isnan(plan->seconds)) printf(", about %s", progress_duration(duration, plan->seconds));
@@ -96,18 +102,22 @@ static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
 }
 
 static json_t *part_json(const ec_study *study, const ec_score_part *part) {
-    return json_pack("{s:o, s:I, s:o, s:o, s:o}", "candidate",
-                     json_text(ec_study_candidate(study, part->candidate)->name), "encoders",
-                     (json_int_t)part->n_encoders, "correspondence",
-                     part->has_c
-                         ? json_pack("{s:I, s:I}", "categories", (json_int_t)part->c_categories,
-                                     "known", (json_int_t)part->c_cached)
-                         : json_null(),
-                     "alignment",
-                     part->has_a ? json_pack("{s:I, s:I}", "images", (json_int_t)part->a_images,
-                                             "known", (json_int_t)part->a_cached)
-                                 : json_null(),
-                     "note", *part->note != '\0' ? json_text(part->note) : json_null());
+    return json_pack(
+        "{s:o, s:I, s:o, s:o, s:o, s:o}", "candidate",
+        json_text(ec_study_candidate(study, part->candidate)->name), "encoders",
+        (json_int_t)part->n_encoders, "correspondence",
+        part->has_c ? json_pack("{s:I, s:I}", "categories", (json_int_t)part->c_categories, "known",
+                                (json_int_t)part->c_cached)
+                    : json_null(),
+        "alignment",
+        part->has_a ? json_pack("{s:I, s:I}", "images", (json_int_t)part->a_images, "known",
+                                (json_int_t)part->a_cached)
+                    : json_null(),
+        "measures",
+        part->has_measures ? json_pack("{s:I, s:I}", "sets", (json_int_t)part->measures, "known",
+                                       (json_int_t)part->measures_cached)
+                           : json_null(),
+        "note", *part->note != '\0' ? json_text(part->note) : json_null());
 }
 
 static void print_plan_json(const ec_study *study, const ec_score_plan *plan) {
@@ -177,6 +187,53 @@ static void print_scores_text(const ec_study *study, const ec_score_summary *s) 
     table_print(table);
 }
 
+static bool any_measure(const ec_score_summary *s) {
+    for (size_t i = 0; i < s->n_rows; i++)
+        for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++)
+            if (!isnan(s->rows[i].measures[k])) return true;
+    return false;
+}
+
+static void print_measures_text(const ec_study *study, const ec_score_summary *s) {
+    const char *headers[1 + EC_REPRESENTATION_COLUMNS] = {"<candidate"};
+    if (!any_measure(s)) return;
+    printf("\nWithout labels, columns for 'eyechart rank --a-column' and '--c-column':\n");
+    for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++)
+        headers[1 + k] = ec_representation_column_name(k);
+    text_table *table = table_new(1 + EC_REPRESENTATION_COLUMNS, headers);
+    for (size_t i = 0; i < s->n_rows; i++) {
+        table_cell(table, "%s", ec_study_candidate(study, s->rows[i].candidate)->name);
+        for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++)
+            table_number(table, 4, s->rows[i].measures[k]);
+    }
+    table_print(table);
+}
+
+static void print_text(const ec_study *study, const ec_score_summary *s) {
+    print_scores_text(study, s);
+    print_measures_text(study, s);
+}
+
+static json_t *measures_json(const ec_study *study, const ec_score_summary *s,
+                             const ec_score_row *row) {
+    const ec_score_settings settings = ec_study_score_settings(study);
+    json_t *measures = json_object(), *references = json_array();
+    for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++)
+        json_object_set_new(measures, ec_representation_column_name(k),
+                            json_number(row->measures[k]));
+    for (size_t r = 0; r < s->n_compare_with; r++) {
+        json_t *one =
+            json_pack("{s:o}", "reference",
+                      json_text(ec_study_candidate(study, settings.compare_with[r])->name));
+        for (size_t k = 0; k < EC_REPRESENTATION_BESIDE; k++)
+            json_object_set_new(one, ec_representation_column_name(k),
+                                json_number(row->beside[r][k]));
+        json_array_append_new(references, one);
+    }
+    json_object_set_new(measures, "references", references);
+    return measures;
+}
+
 static json_t *alignment_json(const ec_study *study, const ec_score_summary *s,
                               const ec_score_row *row, size_t b) {
     const ec_score_settings settings = ec_study_score_settings(study);
@@ -205,11 +262,11 @@ static void print_scores_json(const ec_study *study, const ec_score_summary *s) 
         for (size_t b = 0; b < s->n_benchmarks; b++)
             if (!isnan(row->a[b]))
                 json_array_append_new(alignment, alignment_json(study, s, row, b));
-        json_array_append_new(rows,
-                              json_pack("{s:o, s:o, s:o, s:o}", "candidate",
-                                        json_text(ec_study_candidate(study, row->candidate)->name),
-                                        "authors", correspondence_json(row, 0), "consistent",
-                                        correspondence_json(row, 1), "alignment", alignment));
+        json_array_append_new(
+            rows, json_pack("{s:o, s:o, s:o, s:o, s:o}", "candidate",
+                            json_text(ec_study_candidate(study, row->candidate)->name), "authors",
+                            correspondence_json(row, 0), "consistent", correspondence_json(row, 1),
+                            "alignment", alignment, "measures", measures_json(study, s, row)));
     }
     json_print(json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "study",
                          json_text(ec_study_name(study)), "results", (json_int_t)s->n_results,
@@ -235,7 +292,7 @@ static int score(ec_study *study, const ec_score_options *options, bool json) {
         return EXIT_INTERRUPTED;
     }
     if (status != EC_OK) return report_error(&err);
-    (json ? print_scores_json : print_scores_text)(study, summary);
+    (json ? print_scores_json : print_text)(study, summary);
     ec_score_summary_free(summary);
     return EXIT_DONE;
 }
@@ -249,8 +306,9 @@ static int find_candidates(size_t *out, const ec_study *study, const option_valu
 
 static int run(const arguments *args) {
     const option_value *v = args->values;
-    if (v[O_A].given && v[O_C].given)
-        return usage_error(args->command, "--a and --c leave nothing out; give one, or none");
+    if (v[O_A].given + v[O_C].given + v[O_MEASURES].given > 1)
+        return usage_error(args->command,
+                           "--a, --c and --measures each leave out the others; give one, or none");
     ec_study *study;
     int status = study_open(&study, args);
     if (status != EXIT_DONE) return status;
@@ -259,6 +317,7 @@ static int run(const arguments *args) {
     const ec_score_options options = {
         .only_a = v[O_A].given,
         .only_c = v[O_C].given,
+        .only_measures = v[O_MEASURES].given,
         .candidates = candidates,
         .n_candidates = v[O_CANDIDATE].n_all,
         .n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
@@ -283,7 +342,10 @@ const command CMD_SCORE = {
         "weights, connectors, images or keypoints only what depends on them is computed anew. "
         "Several processes may score one study at once.\n"
         "C of joined encoders comes from the encoders by themselves. A score that study.yaml "
-        "declares is not computed.",
+        "declares is not computed.\n"
+        "Beside A and C it measures features without labels, on the images of A: how alike they "
+        "are to those of a reference (cka, mutual_knn), their effective rank, their norms. "
+        "'eyechart rank --c-column NAME' ranks by one of these columns.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -263,7 +263,11 @@ static ec_status compute_features(chunk *k, encoder *e) {
     if (e->features != NULL) return EC_OK;
     e->features = new_floats(k->n_images, e->info.n_tokens, e->info.n_channels, k->err);
     if (e->features == NULL) return EC_ERR_NOMEM;
-    return ec_extractor_run(e->features, e->extractor, k->images, k->n_images, k->err);
+    const ec_align_options *o = &k->aligner->options;
+    ec_status status = ec_extractor_run(e->features, e->extractor, k->images, k->n_images, k->err);
+    if (status == EC_OK && o->look != NULL)
+        status = o->look(o->look_context, &e->source, &e->info, e->features, k->n_images, k->err);
+    return status;
 }
 
 /* Columns [at, at + channels) of the rows of `out`. */

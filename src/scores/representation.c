@@ -292,23 +292,23 @@ ec_status ec_gram_mutual_knn(double *out, const double *k, const double *l, size
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-static void mean_norms(double *out, const ec_token_norms *norms, size_t n) {
+void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n) {
     double mean = 0.0, cv = 0.0, outliers = 0.0;
     for (size_t i = 0; i < n; i++) {
         mean += norms[i].mean;
         cv += norms[i].cv;
         outliers += norms[i].outliers;
     }
-    out[EC_COLUMN_NORM] = mean / (double)n;
-    out[EC_COLUMN_NORM_CV] = cv / (double)n;
-    out[EC_COLUMN_NORM_OUTLIERS] = outliers / (double)n;
+    out[0] = mean / (double)n;
+    out[1] = cv / (double)n;
+    out[2] = outliers / (double)n;
 }
 
 ec_status ec_representation(double out[EC_REPRESENTATION_COLUMNS], const double *k,
                             const double *reference, const ec_token_norms *norms, size_t n,
                             ec_error *err) {
     for (size_t i = 0; i < EC_REPRESENTATION_COLUMNS; i++) out[i] = NAN;
-    if (norms != NULL && n > 0) mean_norms(out, norms, n);
+    if (norms != NULL && n > 0) ec_mean_norms(&out[EC_COLUMN_NORM], norms, n);
     ec_status status = ec_gram_effective_rank(&out[EC_COLUMN_RANK], k, n, err);
     if (reference == NULL) return status;
     if (status == EC_OK) status = ec_gram_cka(&out[EC_COLUMN_CKA], k, reference, n, err);

@@ -45,8 +45,8 @@ typedef struct {
 
 typedef struct {
     char *protocol, *images, *select, *seed, *bf16_compat;
-    char **references;
-    uint32_t references_count;
+    char **references, **compare_with;
+    uint32_t references_count, compare_with_count;
 } yaml_scores;
 
 typedef struct {
@@ -135,6 +135,8 @@ static const cyaml_schema_field_t scores_fields[] = {
     OPTIONAL("seed", yaml_scores, seed),
     CYAML_FIELD_SEQUENCE("references", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_scores,
                          references, &word, 0, EC_MAX_REFERENCES),
+    CYAML_FIELD_SEQUENCE("compare_with", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_scores,
+                         compare_with, &word, 0, EC_MAX_REFERENCES),
     OPTIONAL("bf16_compat", yaml_scores, bf16_compat),
     CYAML_FIELD_END,
 };
@@ -387,30 +389,28 @@ static ec_status read_data(ec_score_declaration *to, const yaml_data *from, cons
     return status;
 }
 
-static ec_status read_references(ec_score_declaration *to, const yaml_scores *from,
-                                 const place *p) {
-    to->references = calloc((size_t)from->references_count + 1, sizeof *to->references);
-    if (to->references == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
-    for (uint32_t i = 0; i < from->references_count; i++) {
-        const char *name = from->references[i];
-        if (is_null(name))
-            return ec_sheet_fail(p->err, p->path, 0, "an entry of 'references' is empty");
-        const ec_status status = read_copy(&to->references[to->n_references++], p, name);
+/* A list of names of candidates. */
+static ec_status read_names(char ***out, size_t *n_out, char *const *from, uint32_t n,
+                            const char *key, const place *p) {
+    *out = calloc((size_t)n + 1, sizeof **out);
+    if (*out == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    for (uint32_t i = 0; i < n; i++) {
+        if (is_null(from[i]))
+            return ec_sheet_fail(p->err, p->path, 0, "an entry of '%s' is empty", key);
+        const ec_status status = read_copy(&(*out)[(*n_out)++], p, from[i]);
         if (status != EC_OK) return status;
     }
     return EC_OK;
 }
 
-/* A reference is a candidate; so read after them. */
-static ec_status check_references(const ec_declaration *declared, const place *p) {
-    const ec_score_declaration *s = &declared->scores;
-    for (size_t i = 0; i < s->n_references; i++) {
-        const char *name = s->references[i];
-        if (ec_sheet_find_candidate(&declared->sheet, name) == declared->sheet.n_candidates)
-            return fail_in(p, "reference", name, "is not one of the candidates");
+/* They are candidates, so read after these. */
+static ec_status check_names(const ec_declaration *declared, char *const *names, size_t n,
+                             const char *key, const place *p) {
+    for (size_t i = 0; i < n; i++) {
+        if (ec_sheet_find_candidate(&declared->sheet, names[i]) == declared->sheet.n_candidates)
+            return fail_in(p, key, names[i], "is not one of the candidates");
         for (size_t k = 0; k < i; k++)
-            if (strcmp(name, s->references[k]) == 0)
-                return fail_in(p, "reference", name, "is there twice");
+            if (strcmp(names[i], names[k]) == 0) return fail_in(p, key, names[i], "is there twice");
     }
     return EC_OK;
 }
@@ -428,7 +428,13 @@ static ec_status read_scores(ec_score_declaration *to, const yaml_scores *from, 
     if (status == EC_OK)
         status =
             read_either(&to->bf16_compat, p, "bf16_compat", from->bf16_compat, "false", "true");
-    return status == EC_OK ? read_references(to, from, p) : status;
+    if (status == EC_OK)
+        status = read_names(&to->references, &to->n_references, from->references,
+                            from->references_count, "references", p);
+    if (status == EC_OK)
+        status = read_names(&to->compare_with, &to->n_compare_with, from->compare_with,
+                            from->compare_with_count, "compare_with", p);
+    return status;
 }
 
 static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const place *p) {
@@ -489,7 +495,11 @@ static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_y
         status = read_candidate(out, i, &from->candidates[i], &p);
     }
     if (status == EC_OK) status = ec_sheet_index_candidates(sheet, path, err);
-    if (status == EC_OK) status = check_references(out, &whole);
+    const ec_score_declaration *s = &out->scores;
+    if (status == EC_OK)
+        status = check_names(out, s->references, s->n_references, "reference", &whole);
+    if (status == EC_OK)
+        status = check_names(out, s->compare_with, s->n_compare_with, "compare_with", &whole);
     if (status == EC_OK) status = ec_sheet_check_numbers(sheet, path, err);
     return status;
 }
@@ -518,7 +528,9 @@ void ec_declaration_release(ec_declaration *declaration) {
     }
     ec_score_declaration *scores = &declaration->scores;
     for (size_t i = 0; i < scores->n_references; i++) free(scores->references[i]);
+    for (size_t i = 0; i < scores->n_compare_with; i++) free(scores->compare_with[i]);
     free(scores->references);
+    free(scores->compare_with);
     free(scores->keypoints);
     free(scores->split);
     free(scores->images);

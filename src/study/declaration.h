@@ -32,6 +32,9 @@ typedef struct ec_score_declaration {
     uint64_t seed;     /* of the draw */
     char **references; /* [n_references] candidates that A compares with */
     size_t n_references;
+    char **compare_with; /* [n_compare_with] candidates that the measures compare with; none: the
+                            references */
+    size_t n_compare_with;
     bool bf16_compat;
 } ec_score_declaration;
 

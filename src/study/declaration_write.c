@@ -135,11 +135,20 @@ static void write_data(ec_text *out, const ec_score_declaration *s) {
     write_line(out, "  ", "images", s->images);
 }
 
+static void write_names(ec_text *out, const char *key, char *const *names, size_t n) {
+    if (n > 0) ec_text_format(out, "  %s:\n", key);
+    for (size_t i = 0; i < n; i++) {
+        ec_text_add(out, "    - ");
+        write_word(out, names[i]);
+        ec_text_add(out, "\n");
+    }
+}
+
 static void write_scores(ec_text *out, const ec_score_declaration *s) {
     const ec_score_declaration usual = ec_declaration_default().scores;
     if (s->consistent == usual.consistent && s->n_images == usual.n_images &&
         s->longest == usual.longest && s->seed == usual.seed &&
-        s->bf16_compat == usual.bf16_compat && s->n_references == 0)
+        s->bf16_compat == usual.bf16_compat && s->n_references == 0 && s->n_compare_with == 0)
         return;
     ec_text_format(out,
                    "\nscores:\n  protocol: %s\n  images: %zu\n  select: %s\n  seed: %llu\n"
@@ -147,12 +156,8 @@ static void write_scores(ec_text *out, const ec_score_declaration *s) {
                    s->consistent ? "consistent" : "authors", s->n_images,
                    s->longest ? "longest" : "random", (unsigned long long)s->seed,
                    s->bf16_compat ? "true" : "false");
-    if (s->n_references > 0) ec_text_add(out, "  references:\n");
-    for (size_t i = 0; i < s->n_references; i++) {
-        ec_text_add(out, "    - ");
-        write_word(out, s->references[i]);
-        ec_text_add(out, "\n");
-    }
+    write_names(out, "references", s->references, s->n_references);
+    write_names(out, "compare_with", s->compare_with, s->n_compare_with);
 }
 
 static void write_limit(ec_text *out, const char *key, double value, double usual) {

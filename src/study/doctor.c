@@ -120,6 +120,10 @@ static void check_weights(doctor *d) {
             if (d->job.reference_parts[r] != EC_NO_INDEX &&
                 ec_job_check_reference(&d->job, &d->job.parts[i], r, &err) != EC_OK)
                 say_error(d, &err);
+    /* Where a reference of A is at fault that was said already. */
+    if (d->n_errors == 0 && ec_job_any_measures(&d->job) &&
+        ec_job_find_compared(&d->job, &err) != EC_OK)
+        say_error(d, &err);
 }
 
 static bool any_wants(const doctor *d, bool a) {
@@ -140,7 +144,8 @@ static void say_missing(doctor *d, const char *what, ec_name_list *missing, size
 static void check_keypoints(doctor *d) {
     ec_error err;
     ec_name_list missing = {0};
-    if (!any_wants(d, false)) return;
+    const bool for_measures = ec_job_any_measures(&d->job) && !ec_job_has_images(d->study);
+    if (!any_wants(d, false) && !for_measures) return;
     if (ec_job_load_keypoints(&d->job, &err) != EC_OK) {
         say_error(d, &err);
         return;
@@ -267,7 +272,8 @@ static ec_status examine(doctor *d, ec_error *err) {
     check_commands(d);
     check_weights(d);
     check_keypoints(d);
-    for (size_t b = 0; any_wants(d, true) && b < ec_study_n_benchmarks(d->study); b++)
+    const bool images = any_wants(d, true) || ec_job_any_measures(&d->job);
+    for (size_t b = 0; images && b < ec_study_n_benchmarks(d->study); b++)
         if (ec_study_images(d->study, b) != NULL) check_images(d, b);
     return d->n_errors == 0 ? check_results(d, err) : EC_OK;
 }

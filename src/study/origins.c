@@ -153,7 +153,9 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
     out->candidates = calloc(out->n_candidates + 1, sizeof *out->candidates);
     out->images = calloc(out->n_benchmarks + 1, sizeof *out->images);
     out->references = calloc(s->n_references + 1, sizeof *out->references);
-    ec_status status = out->candidates != NULL && out->images != NULL && out->references != NULL
+    out->compare_with = calloc(s->n_references + s->n_compare_with + 1, sizeof *out->compare_with);
+    ec_status status = out->candidates != NULL && out->images != NULL && out->references != NULL &&
+                               out->compare_with != NULL
                            ? EC_OK
                            : no_memory(folder, err);
     if (status == EC_OK) status = read_path(&out->keypoints, folder, s->keypoints, err);
@@ -165,6 +167,11 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
     }
     for (size_t r = 0; r < s->n_references; r++)
         out->references[r] = ec_sheet_find_candidate(&declared->sheet, s->references[r]);
+    const bool own = s->n_compare_with > 0;
+    const size_t n_compare_with = own ? s->n_compare_with : s->n_references;
+    for (size_t r = 0; r < n_compare_with; r++)
+        out->compare_with[r] = own ? ec_sheet_find_candidate(&declared->sheet, s->compare_with[r])
+                                   : out->references[r];
     out->settings = (ec_score_settings){.keypoints = out->keypoints,
                                         .split = s->split,
                                         .consistent = s->consistent,
@@ -173,6 +180,8 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
                                         .seed = s->seed,
                                         .references = out->references,
                                         .n_references = s->n_references,
+                                        .compare_with = out->compare_with,
+                                        .n_compare_with = n_compare_with,
                                         .bf16_compat = s->bf16_compat};
     return EC_OK;
 }
@@ -190,6 +199,7 @@ void ec_origins_release(ec_origins *origins) {
     free(origins->images);
     free(origins->keypoints);
     free(origins->references);
+    free(origins->compare_with);
     *origins = (ec_origins){0};
 }
 

@@ -21,7 +21,7 @@ typedef struct ec_origins {
     char **images; /* [n_benchmarks], NULL: none */
     size_t n_benchmarks;
     char *keypoints;
-    size_t *references;
+    size_t *references, *compare_with;
 } ec_origins;
 
 /* `folder` is the study's, `declared` outlives *out. Errors name the candidate: EC_ERR_FORMAT an

@@ -3,8 +3,8 @@
  * Candidates and benchmarks are stored by name: study.yaml may be reordered, and rows about a name
  * that is no longer declared stay. Scores, costs and observations are only ever added; the newest
  * row about a thing is the current one, the older ones are its history. A score of kind A with
- * benchmark '' is about every benchmark. Tables of step 3 are a memory: rows about what nobody asks
- * for any more stay, and are found again should it come back.
+ * benchmark '' is about every benchmark. Tables of steps 3 and 4 are a memory: rows about what
+ * nobody asks for any more stay, and are found again should it come back.
  *
  * A released step is never edited. A change of the tables is a new step at the end, and its test.
  */
@@ -103,6 +103,23 @@ static const char *const steps[] = {
     "  image TEXT NOT NULL,"
     "  value REAL NOT NULL,"
     "  PRIMARY KEY (computation, image)"
+    ") STRICT, WITHOUT ROWID;",
+
+    /* 3 -> 4: numbers without labels */
+    "CREATE TABLE pooled ("    /* the tokens of an image under an encoder, in short */
+    "  encoder TEXT NOT NULL," /* hash of all that decides its features */
+    "  image TEXT NOT NULL,"   /* hash of the file */
+    "  norm REAL NOT NULL,"
+    "  norm_cv REAL NOT NULL,"
+    "  norm_outliers REAL NOT NULL,"
+    "  mean BLOB NOT NULL," /* float32, little-endian */
+    "  PRIMARY KEY (encoder, image)"
+    ") STRICT;"
+    "CREATE TABLE measure ("
+    "  key TEXT NOT NULL," /* hash of encoders, of those compared with, and of the images */
+    "  name TEXT NOT NULL,"
+    "  value REAL," /* null: these images cannot tell */
+    "  PRIMARY KEY (key, name)"
     ") STRICT, WITHOUT ROWID;",
 };
 

@@ -76,6 +76,11 @@ static ec_status work_round(ec_outcome *outcome, ec_run *run, ec_error *err) {
         worked = worked || *outcome == EC_WORKED;
         waits = waits || *outcome == EC_WAIT;
     }
+    if (status == EC_OK) {
+        status = ec_run_measures(outcome, run, err);
+        worked = worked || *outcome == EC_WORKED;
+        waits = waits || *outcome == EC_WAIT;
+    }
     *outcome = worked ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
     return status;
 }
@@ -92,6 +97,7 @@ static ec_status wait_for_others(ec_run *run, ec_error *err) {
         for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++)
             status = ec_job_refresh_category(job, (ec_c_protocol)p, k, err);
     if (status == EC_OK) status = ec_job_refresh_images(job, 0, job->n_images, err);
+    if (status == EC_OK) status = ec_job_refresh_all_measures(job, err);
     if (status == EC_OK) status = ec_run_recount(run, err);
     run->progress.waiting = false;
     return status;
@@ -108,6 +114,7 @@ static ec_status work(ec_run *run, ec_error *err) {
     }
     ec_run_close_category(run);
     ec_run_close_aligner(run);
+    ec_run_close_measures(run);
     ec_correspondence_free(run->matcher);
     run->matcher = NULL;
     return status;
@@ -218,8 +225,12 @@ static ec_status init_row(ec_score_row *row, const ec_job *job, const ec_job_par
     *row = (ec_score_row){.candidate = part->candidate,
                           .c = {NAN, NAN},
                           .c_se = {NAN, NAN},
-                          .a = malloc((n + 1) * sizeof *row->a)};
-    if (row->a == NULL) return no_memory(job, err);
+                          .a = malloc((n + 1) * sizeof *row->a),
+                          .beside = calloc(job->settings.n_compare_with + 1, sizeof *row->beside)};
+    if (row->a == NULL || row->beside == NULL) return no_memory(job, err);
+    for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++) row->measures[k] = NAN;
+    for (size_t r = 0; r < job->settings.n_compare_with; r++)
+        for (size_t k = 0; k < EC_REPRESENTATION_BESIDE; k++) row->beside[r][k] = NAN;
     for (size_t k = 0; k < n; k++) row->a[k] = NAN;
     row->a_se = row->a + m;
     row->a_of = row->a + 2 * m;
@@ -230,6 +241,7 @@ static ec_status compute_rows(ec_score_summary *out, ec_run *run, ec_error *err)
     ec_job *job = run->job;
     out->n_benchmarks = ec_study_n_benchmarks(job->study);
     out->n_references = job->settings.n_references;
+    out->n_compare_with = job->settings.n_compare_with;
     out->rows = calloc(job->n_parts + 1, sizeof *out->rows);
     if (out->rows == NULL) return no_memory(job, err);
     ec_status status = EC_OK;
@@ -241,6 +253,8 @@ static ec_status compute_rows(ec_score_summary *out, ec_run *run, ec_error *err)
         if (status == EC_OK && part->wants_c) status = score_c(row, run, part, err);
         for (size_t b = 0; status == EC_OK && part->wants_a && b < out->n_benchmarks; b++)
             status = score_a(row, run, part, b, err);
+        if (status == EC_OK && part->wants_measures)
+            status = ec_run_read_measures(row->measures, row->beside, job, part, err);
         if (status == EC_OK) status = ec_run_tell(run, err);
     }
     return status;
@@ -289,6 +303,25 @@ static ec_status put_column(writing *w, const char *candidate, const char *name,
     return status;
 }
 
+/* Compared with one, the mean over them says it all. */
+static ec_status put_measures(writing *w, const char *candidate, const ec_score_row *row) {
+    const ec_job *job = w->run->job;
+    const size_t n = job->settings.n_compare_with;
+    ec_status status = EC_OK;
+    for (size_t k = 0; status == EC_OK && k < EC_REPRESENTATION_COLUMNS; k++)
+        status =
+            put_column(w, candidate, ec_representation_column_name(k), "", row->measures[k], NAN);
+    for (size_t r = 0; n > 1 && r < n; r++)
+        for (size_t k = 0; status == EC_OK && k < EC_REPRESENTATION_BESIDE; k++) {
+            char name[EC_COLUMN_NAME_MAX_BYTES + 1];
+            ec_column_name_about(
+                name, ec_representation_column_name(k),
+                ec_study_candidate(job->study, job->settings.compare_with[r])->name);
+            status = put_column(w, candidate, name, "", row->beside[r][k], NAN);
+        }
+    return status;
+}
+
 static ec_status put_row(writing *w, const ec_score_row *row) {
     const ec_job *job = w->run->job;
     const char *candidate = ec_study_candidate(job->study, row->candidate)->name;
@@ -311,7 +344,7 @@ static ec_status put_row(writing *w, const ec_score_row *row) {
             status = put_column(w, candidate, name, benchmark, row->a_of[r * m + b], NAN);
         }
     }
-    return status;
+    return status == EC_OK ? put_measures(w, candidate, row) : status;
 }
 
 /* From the study's folder, as in study.yaml, where the image lies in it. */
@@ -371,7 +404,10 @@ static ec_status write_choices(ec_run *run, ec_error *err) {
 
 void ec_score_summary_free(ec_score_summary *summary) {
     if (summary == NULL) return;
-    for (size_t k = 0; k < summary->n_rows; k++) free(summary->rows[k].a);
+    for (size_t k = 0; k < summary->n_rows; k++) {
+        free(summary->rows[k].a);
+        free(summary->rows[k].beside);
+    }
     free(summary->rows);
     free(summary);
 }

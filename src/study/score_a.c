@@ -41,7 +41,9 @@ static ec_status open_aligner(ec_run *run, ec_error *err) {
     const size_t n_references = job->settings.n_references;
     const ec_align_options options = {.tap = EC_TAP_DEFAULT,
                                       .bf16_compat = job->settings.bf16_compat,
-                                      .encoder = {.n_threads = job->options.n_threads}};
+                                      .encoder = {.n_threads = job->options.n_threads},
+                                      .look = ec_job_any_measures(job) ? ec_run_look : NULL,
+                                      .look_context = run};
     ec_align_member *members = calloc(job->n_parts + 1, sizeof *members),
                     *references = calloc(n_references + 1, sizeof *references);
     run->aligner_parts = calloc(job->n_parts + 1, sizeof *run->aligner_parts);
@@ -130,15 +132,17 @@ static ec_status put_scores(ec_run *run, const double *scores, size_t from, ec_e
                                             job->images[image].hash, row[r], err);
             }
         }
+    if (status == EC_OK) status = ec_run_put_pools(run, err);
     status = ec_database_end(&job->study->db, status, err);
+    if (status == EC_OK) ec_run_mark_pools(run);
     return status == EC_OK ? ec_job_refresh_images(job, from, n, err) : status;
 }
 
-static ec_status decode_image(ec_image *out, ec_run *run, size_t image, ec_error *err) {
-    const ec_status status = ec_image_load(out, run->job->images[image].path, err);
+ec_status ec_run_decode_image(ec_image *out, const char *path, ec_error *err) {
+    const ec_status status = ec_image_load(out, path, err);
     if (status != EC_ERR_NOT_FOUND) return status;
     return ec_error_prefix(err, status,
-                           "an image that A needs is gone; put it back and run "
+                           "an image that is needed is gone; put it back and run "
                            "'eyechart score' again, it goes on where it was");
 }
 
@@ -151,7 +155,8 @@ static ec_status align_chunk(double *scores, ec_run *run, const bool *wanted, si
     ec_status status = EC_OK;
     for (size_t i = 0; i < n; i++) {
         pointers[i] = &images[i];
-        if (status == EC_OK) status = decode_image(&images[i], run, from + i, err);
+        if (status == EC_OK)
+            status = ec_run_decode_image(&images[i], run->job->images[from + i].path, err);
     }
     ec_job_cost cost = {0};
     if (status == EC_OK) status = ec_job_measure_images(&cost, run->job, from, n, err);
@@ -171,6 +176,7 @@ static ec_status work_on_chunk(ec_run *run, size_t from, ec_error *err) {
     ec_status status = run->aligner != NULL ? EC_OK : open_aligner(run, err);
     if (status != EC_OK) return status;
 
+    run->chunk_from = from;
     bool *wanted = calloc(run->n_aligner_parts + 1, sizeof *wanted);
     double *scores =
         calloc(n * run->n_aligner_parts * job->settings.n_references + 1, sizeof *scores);
@@ -184,6 +190,7 @@ static ec_status work_on_chunk(ec_run *run, size_t from, ec_error *err) {
     if (status == EC_OK) status = put_scores(run, scores, from, err);
     free(wanted);
     free(scores);
+    ec_run_forget_pools(run);
     return status == EC_OK ? ec_run_recount(run, err) : status;
 }
 

@@ -65,10 +65,14 @@ static void decide_wants(ec_job_part *part, const ec_job *job, bool selected) {
                        : declared_c                    ? "it is declared"
                                                        : NULL;
     part->selected = selected;
-    part->wants_a = selected && !job->options.only_c && no_a == NULL;
-    part->wants_c = selected && !job->options.only_a && no_c == NULL;
-    const bool say_a = selected && !job->options.only_c && no_a != NULL,
-               say_c = selected && !job->options.only_a && no_c != NULL;
+    const ec_score_options *o = &job->options;
+    const bool asks_a = selected && !o->only_c && !o->only_measures,
+               asks_c = selected && !o->only_a && !o->only_measures;
+    part->wants_a = asks_a && no_a == NULL;
+    part->wants_c = asks_c && no_c == NULL;
+    part->wants_measures = selected && !o->only_a && !o->only_c &&
+                           (ec_job_has_images(job->study) || job->settings.keypoints != NULL);
+    const bool say_a = asks_a && no_a != NULL, say_c = asks_c && no_c != NULL;
     snprintf(part->note, sizeof part->note, "%s%s%s%s%s", say_a ? "A is left out: " : "",
              say_a ? no_a : "", say_a && say_c ? "; " : "", say_c ? "C is left out: " : "",
              say_c ? no_c : "");
@@ -101,7 +105,7 @@ static ec_status check_grids(const ec_job *job, const size_t *members, size_t n,
     return EC_OK;
 }
 
-static void sort_by_identity(size_t *members, size_t n, const ec_job *job) {
+void ec_job_sort_members(size_t *members, size_t n, const ec_job *job) {
     for (size_t k = 1; k < n; k++) {
         const size_t member = members[k];
         size_t at = k;
@@ -124,7 +128,7 @@ static ec_status find_members(ec_job_part *part, ec_job *job, ec_c_protocol prot
         const ec_status status = ec_job_find_encoder(&members[k], job, &source, err);
         if (status != EC_OK) return status;
     }
-    sort_by_identity(members, part->n_members, job);
+    ec_job_sort_members(members, part->n_members, job);
     for (size_t k = 1; k < part->n_members; k++)
         if (members[k] == members[k - 1])
             return ec_fail(err, EC_ERR_ARG,
@@ -171,6 +175,8 @@ static ec_status fill_part(ec_job_part *part, ec_job *job, bool is_reference, ec
     if (part->wants_a || is_reference) status = find_a_members(part, job, sources, err);
     for (size_t p = 0; status == EC_OK && part->wants_c && p < EC_C_PROTOCOLS; p++)
         status = find_members(part, job, (ec_c_protocol)p, sources, err);
+    if (status == EC_OK && part->wants_measures)
+        status = ec_job_find_measured(&part->measured, &part->n_members, job, part->candidate, err);
     if (status == EC_OK && part->wants_c && n > EC_C_MAX_MEMBERS)
         status =
             ec_fail(err, EC_ERR_ARG, "%zu encoders joined; at most %d can be", n, EC_C_MAX_MEMBERS);
@@ -186,6 +192,9 @@ static void release_part(ec_job_part *part) {
     free(part->a_key);
     free(part->a_wanted);
     free(part->a_done);
+    free(part->measured);
+    free(part->measure_key);
+    free(part->measure_done);
     *part = (ec_job_part){0};
 }
 
@@ -195,11 +204,16 @@ static bool is_reference(const ec_job *job, size_t candidate) {
     return false;
 }
 
+/* … that this run needs. */
+static bool is_reference_of_a(const ec_job *job, size_t candidate) {
+    return is_reference(job, candidate) && !job->options.only_c && !job->options.only_measures;
+}
+
 ec_status ec_job_add_part(size_t *index, ec_job *job, size_t candidate, bool selected,
                           ec_error *err) {
     ec_job_part part = {.candidate = candidate};
     decide_wants(&part, job, selected);
-    const bool reference = is_reference(job, candidate) && !job->options.only_c;
+    const bool reference = is_reference_of_a(job, candidate);
     ec_status status = fill_part(&part, job, reference, err);
     ec_job_part *grown =
         status == EC_OK ? realloc(job->parts, (job->n_parts + 1) * sizeof *grown) : NULL;
@@ -442,7 +456,8 @@ ec_status ec_job_find_done(ec_job *job, ec_error *err) {
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++)
             status = ec_job_refresh_category(job, (ec_c_protocol)p, k, err);
-    return status == EC_OK ? ec_job_refresh_images(job, 0, job->n_images, err) : status;
+    if (status == EC_OK) status = ec_job_refresh_images(job, 0, job->n_images, err);
+    return status == EC_OK ? ec_job_find_measures(job, err) : status;
 }
 
 /* ---- units of C --------------------------------------------------------------------------- */
@@ -493,7 +508,9 @@ ec_status ec_job_init(ec_job *job, ec_study *study, const ec_score_options *opti
                        study->path);
     job->reference_parts = calloc(job->settings.n_references + 1, sizeof *job->reference_parts);
     job->choices = calloc(ec_study_n_benchmarks(study) + 1, sizeof *job->choices);
-    if (job->reference_parts == NULL || job->choices == NULL) return no_memory(job, err);
+    job->compared = calloc(job->settings.n_compare_with + 1, sizeof *job->compared);
+    if (job->reference_parts == NULL || job->choices == NULL || job->compared == NULL)
+        return no_memory(job, err);
     return ec_work_name(&job->work, study->path, err);
 }
 
@@ -509,6 +526,7 @@ void ec_job_release(ec_job *job) {
     free(job->choices);
     free(job->images);
     free(job->parts);
+    ec_job_release_measures(job);
     for (size_t e = 0; e < job->n_encoders; e++) free(job->encoders[e].places);
     free(job->encoders);
     free(job->reference_parts);
@@ -525,14 +543,14 @@ static ec_status add_parts(ec_job *job, ec_error *err) {
         size_t n_sources;
         ec_study_encoders(&n_sources, job->study, i);
         const bool selected = ec_job_selects(job, i) && n_sources > 0;
-        if (selected || (is_reference(job, i) && !job->options.only_c))
+        if (selected || is_reference_of_a(job, i))
             status = ec_job_add_part(NULL, job, i, selected, err);
     }
     for (size_t i = 0; i < job->n_parts; i++)
         for (size_t r = 0;
              status == EC_OK && job->parts[i].wants_a && r < job->settings.n_references; r++)
             status = ec_job_check_reference(job, &job->parts[i], r, err);
-    return status;
+    return status == EC_OK && ec_job_any_measures(job) ? ec_job_find_compared(job, err) : status;
 }
 
 static bool any_wants_a(const ec_job *job) {
@@ -555,7 +573,7 @@ static ec_status check_something(const ec_job *job, ec_error *err) {
                        "%s: no candidate to score has an 'encoder:' in study.yaml; give the folder "
                        "of its weights ('eyechart doctor %s' says what else is missing)",
                        job->study->path, job->study->path);
-    if (any_wants_a(job) || any_wants_c(job)) return EC_OK;
+    if (any_wants_a(job) || any_wants_c(job) || ec_job_any_measures(job)) return EC_OK;
     return ec_fail(err, EC_ERR_ARG,
                    "%s: nothing to score: %s; 'eyechart doctor %s' says what is missing",
                    job->study->path, job->parts[0].note, job->study->path);
@@ -564,11 +582,13 @@ static ec_status check_something(const ec_job *job, ec_error *err) {
 static ec_status build(ec_job *job, ec_error *err) {
     ec_status status = add_parts(job, err);
     if (status == EC_OK) status = check_something(job, err);
-    if (status == EC_OK && any_wants_c(job)) status = ec_job_load_keypoints(job, err);
+    const bool images = any_wants_a(job) || ec_job_any_measures(job),
+               keypoints =
+                   any_wants_c(job) || (ec_job_any_measures(job) && !ec_job_has_images(job->study));
+    if (status == EC_OK && keypoints) status = ec_job_load_keypoints(job, err);
     for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++)
         status = ec_job_identify_category(job, k, err);
-    for (size_t b = 0; status == EC_OK && any_wants_a(job) && b < ec_study_n_benchmarks(job->study);
-         b++)
+    for (size_t b = 0; status == EC_OK && images && b < ec_study_n_benchmarks(job->study); b++)
         if (ec_study_images(job->study, b) != NULL) status = ec_job_load_images(job, b, err);
     return status == EC_OK ? ec_job_find_done(job, err) : status;
 }

@@ -57,7 +57,25 @@ typedef struct ec_job_part {
     char (*a_key)[EC_HASH_SIZE]; /* [n_references] */
     bool *a_wanted;              /* [n_images] */
     bool *a_done;                /* [n_images] with every reference */
+
+    bool wants_measures;
+    size_t *measured; /* [n_members] encoders, by identity: the order of adding K */
+    char (*measure_key)[EC_HASH_SIZE]; /* [1 + n_compare_with]: of its own, and beside each */
+    bool *measure_done;
 } ec_job_part;
+
+/* Encoders that the measures compare with: those of a candidate. */
+typedef struct ec_job_compared {
+    size_t *members; /* [n_members] by identity */
+    size_t n_members;
+} ec_job_compared;
+
+/* An image that the measures are taken on. */
+typedef struct ec_job_sample {
+    const char *path; /* borrowed from the images, or the keypoints */
+    char hash[EC_HASH_SIZE];
+    size_t image; /* into job->images; EC_NO_INDEX: of the keypoints */
+} ec_job_sample;
 
 /* A different image of the benchmarks. */
 typedef struct ec_job_image {
@@ -92,6 +110,12 @@ typedef struct ec_job {
     ec_job_choice *choices; /* [n_benchmarks] */
     ec_job_image *images;
     size_t n_images, images_capacity;
+
+    ec_job_compared *compared; /* [settings.n_compare_with] */
+    ec_job_sample *sample;     /* [n_sample] different ones */
+    const char **sample_hashes;
+    size_t n_sample;
+    bool *pooled; /* [n_encoders][n_sample]: study.db has the mean token */
 } ec_job;
 
 /* Release also after a failure of any step. */
@@ -107,6 +131,8 @@ bool ec_job_has_wants(const ec_study *study);
 /* The place of an encoder in job->encoders; what has one identity has one place. */
 ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,
                               ec_error *err);
+/* Sorts by identity, the order in which sums are taken. */
+void ec_job_sort_members(size_t *members, size_t n, const ec_job *job);
 /* Fills all but connector->path. */
 ec_status ec_job_identify_connector(ec_job_connector *connector, ec_job *job, ec_error *err);
 
@@ -131,6 +157,35 @@ ec_status ec_job_build(ec_job *job, ec_study *study, const ec_score_options *opt
 ec_status ec_job_refresh_category(ec_job *job, ec_c_protocol protocol, size_t category,
                                   ec_error *err);
 ec_status ec_job_refresh_images(ec_job *job, size_t from, size_t n, ec_error *err);
+
+/* ---- measures (score_sample.c) ---- */
+
+bool ec_job_any_measures(const ec_job *job);
+/* Does a benchmark have images? Else the measures are taken on those of the keypoints. */
+bool ec_job_has_images(const ec_study *study);
+/* The encoders of a candidate, by identity; *members is owned. */
+ec_status ec_job_find_measured(size_t **members, size_t *n_members, ec_job *job, size_t candidate,
+                               ec_error *err);
+/* Those that the measures compare with, after the parts. Errors name the candidate. */
+ec_status ec_job_find_compared(ec_job *job, ec_error *err);
+/* Images and keys of the measures, and what study.db has of them; part of ec_job_find_done. */
+ec_status ec_job_find_measures(ec_job *job, ec_error *err);
+void ec_job_release_measures(ec_job *job);
+
+/* The names of the measures kept under part->measure_key[k]; NULL past the end. */
+const char *ec_measure_name(size_t k, size_t i);
+/* The key of the mean tokens of an encoder, a unit of work. */
+void ec_job_pooled_key(char key[EC_HASH_SIZE], const ec_job *job, size_t encoder);
+/* Look again for what others may have written. */
+ec_status ec_job_refresh_measures(ec_job *job, ec_job_part *part, ec_error *err);
+ec_status ec_job_refresh_pooled(ec_job *job, size_t encoder, ec_error *err);
+ec_status ec_job_refresh_all_measures(ec_job *job, ec_error *err);
+bool ec_job_has_measures(const ec_job *job, const ec_job_part *part); /* all of them */
+/* Does an unfinished part need the mean tokens of the encoder? */
+bool ec_job_needs_pooled(const ec_job *job, size_t encoder);
+/* Are the mean tokens of all these encoders there? */
+bool ec_job_is_pooled(const ec_job *job, const size_t *members, size_t n);
+ec_status ec_job_check_sample(ec_job *job, size_t index, ec_error *err);
 
 /* The key of the rows of an encoder, a unit of work. */
 void ec_job_rows_key(char key[EC_HASH_SIZE], const ec_job *job, size_t encoder,

@@ -27,6 +27,10 @@ void ec_job_count(size_t *n_results, size_t *n_done, const ec_job *job) {
             *n_results += part->a_wanted[image];
             *n_done += part->a_wanted[image] && part->a_done[image];
         }
+        for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++) {
+            ++*n_results;
+            *n_done += part->measure_done[k];
+        }
     }
 }
 
@@ -55,20 +59,34 @@ bool ec_job_wants_image(const ec_job_part *part, size_t image) {
     return part->wants_a && part->a_wanted[image] && !part->a_done[image];
 }
 
-/* Marks the encoders of a part, each to be run once for an image, and adds its connector. */
-static void mark_part(bool *used, ec_job_cost *cost, const ec_job *job, const ec_job_part *part) {
+/* Marks the encoders of a part, each to be run once for an image. */
+static void mark_part(bool *used, const ec_job_part *part) {
     for (size_t k = 0; k < part->n_members; k++) used[part->a_members[k]] = true;
-    cost->flops += part->connector.flops * (double)job->encoders[part->a_members[0]].info.n_tokens;
+}
+
+bool ec_job_mark_passes_of_a(bool *used, const ec_job *job, size_t image) {
+    bool any = false;
+    memset(used, 0, job->n_encoders * sizeof *used);
+    for (size_t i = 0; image != EC_NO_INDEX && i < job->n_parts; i++) {
+        if (!ec_job_wants_image(&job->parts[i], image)) continue;
+        any = true;
+        mark_part(used, &job->parts[i]);
+    }
+    for (size_t r = 0; any && r < job->settings.n_references; r++)
+        mark_part(used, &job->parts[job->reference_parts[r]]);
+    return any;
+}
+
+static double connector_flops(const ec_job *job, const ec_job_part *part) {
+    return part->connector.flops * (double)job->encoders[part->a_members[0]].info.n_tokens;
 }
 
 static void add_image(ec_job_cost *cost, bool *used, const ec_job *job, size_t image) {
-    bool any = false;
-    memset(used, 0, job->n_encoders * sizeof *used);
+    const bool any = ec_job_mark_passes_of_a(used, job, image);
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
         if (!ec_job_wants_image(part, image)) continue;
-        any = true;
-        mark_part(used, cost, job, part);
+        cost->flops += connector_flops(job, part);
         for (size_t r = 0; r < job->settings.n_references; r++) {
             const ec_job_part *to = &job->parts[job->reference_parts[r]];
             cost->flops += 2.0 * (double)job->encoders[part->a_members[0]].info.n_tokens *
@@ -77,12 +95,29 @@ static void add_image(ec_job_cost *cost, bool *used, const ec_job *job, size_t i
         }
     }
     for (size_t r = 0; any && r < job->settings.n_references; r++)
-        mark_part(used, cost, job, &job->parts[job->reference_parts[r]]);
+        cost->flops += connector_flops(job, &job->parts[job->reference_parts[r]]);
     for (size_t e = 0; e < job->n_encoders; e++) {
         if (!used[e]) continue;
         cost->passes += 1.0;
         cost->flops += job->encoders[e].info.flops;
     }
+}
+
+/* Mean tokens that units of A do not leave. */
+static ec_status add_measures(ec_job_cost *cost, const ec_job *job, ec_error *err) {
+    bool *used = calloc(2 * job->n_encoders + 1, sizeof *used), *needed = used + job->n_encoders;
+    if (used == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    for (size_t e = 0; e < job->n_encoders; e++) needed[e] = ec_job_needs_pooled(job, e);
+    for (size_t i = 0; i < job->n_sample; i++) {
+        ec_job_mark_passes_of_a(used, job, job->sample[i].image);
+        for (size_t e = 0; e < job->n_encoders; e++) {
+            if (!needed[e] || used[e] || job->pooled[e * job->n_sample + i]) continue;
+            cost->passes += 1.0;
+            cost->flops += job->encoders[e].info.flops;
+        }
+    }
+    free(used);
+    return EC_OK;
 }
 
 ec_status ec_job_measure_images(ec_job_cost *cost, const ec_job *job, size_t from, size_t n,
@@ -96,7 +131,8 @@ ec_status ec_job_measure_images(ec_job_cost *cost, const ec_job *job, size_t fro
 }
 
 ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err) {
-    const ec_status status = ec_job_measure_images(cost, job, 0, job->n_images, err);
+    ec_status status = ec_job_measure_images(cost, job, 0, job->n_images, err);
+    if (status == EC_OK) status = add_measures(cost, job, err);
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; k < job->set.n_categories; k++)
             add_category(cost, job, (ec_c_protocol)p, k);
@@ -135,12 +171,27 @@ static double database_bytes(const ec_job *job) {
         for (size_t image = 0; image < job->n_images; image++)
             if (ec_job_wants_image(part, image))
                 bytes += ROW_BYTES * (double)job->settings.n_references;
+        for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++)
+            if (!part->measure_done[k]) bytes += 4.0 * ROW_BYTES;
     }
+    for (size_t e = 0; e < job->n_encoders; e++)
+        for (size_t i = 0; ec_job_needs_pooled(job, e) && i < job->n_sample; i++)
+            if (!job->pooled[e * job->n_sample + i])
+                bytes += ROW_BYTES + 4.0 * (double)job->encoders[e].info.n_channels;
     return bytes;
 }
 
+/* K of a few encoders, or of many (score_m.c); those of a candidate and of what it is compared
+ * with, and these once more centred. */
+static double measures_bytes(const ec_job *job) {
+    const double matrix = 8.0 * (double)job->n_sample * (double)job->n_sample;
+    size_t n = 0;
+    for (size_t e = 0; e < job->n_encoders; e++) n += ec_job_needs_pooled(job, e);
+    return n > 0 ? fmin((double)n * matrix, 512.0 * 1024.0 * 1024.0) + 4.0 * matrix : 0.0;
+}
+
 static double memory_bytes(const ec_job *job) {
-    double most = 0.0;
+    double most = measures_bytes(job);
     for (size_t k = 0; k < job->set.n_categories; k++) {
         const ec_keypoint_category *c = &job->set.categories[k];
         double pixels = 0.0;
@@ -216,7 +267,7 @@ static bool needs_encoder(const ec_job *job, size_t encoder) {
         for (size_t k = 0; wants && k < part->n_members; k++)
             if (part->a_members[k] == encoder) return true;
     }
-    return false;
+    return ec_job_needs_pooled(job, encoder) && !ec_job_is_pooled(job, &encoder, 1);
 }
 
 /* Floating-point operations a second, over as many of the encoders as the time allows. */
@@ -242,7 +293,8 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
     ec_score_part out = {.candidate = part->candidate,
                          .n_encoders = part->n_members,
                          .has_c = part->wants_c,
-                         .has_a = part->wants_a};
+                         .has_a = part->wants_a,
+                         .has_measures = part->wants_measures};
     memcpy(out.note, part->note, sizeof out.note);
     for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; k < job->set.n_categories; k++) {
@@ -252,6 +304,10 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
     for (size_t image = 0; part->wants_a && image < job->n_images; image++) {
         out.a_images += part->a_wanted[image];
         out.a_cached += part->a_wanted[image] && part->a_done[image];
+    }
+    for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++) {
+        out.measures++;
+        out.measures_cached += part->measure_done[k];
     }
     return out;
 }

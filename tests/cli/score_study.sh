@@ -85,6 +85,8 @@ results() {
           FROM correspondence r JOIN computation k ON k.id = r.computation ORDER BY 2, 4;
         SELECT 'A', k.key, k.description, r.image, r.value
           FROM alignment r JOIN computation k ON k.id = r.computation ORDER BY 2, 4;
+        SELECT 'P', encoder, image, norm, norm_cv, norm_outliers, hex(mean) FROM pooled ORDER BY 2, 3;
+        SELECT 'M', key, name, value FROM measure ORDER BY 2, 3;
         SELECT 'chosen', benchmark, place, path, image FROM chosen ORDER BY 2, 3;
         SELECT 'score', candidate, kind, benchmark, value, se FROM score ORDER BY 2, 3, 4, 5, 6;
         SELECT 'column', candidate, name, benchmark, value, se FROM extra ORDER BY 2, 3, 4, 5, 6;

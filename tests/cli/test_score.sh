@@ -10,24 +10,29 @@ cp -a fresh s
 # ---- one run ---------------------------------------------------------------------------------
 
 run 0 score s --plan --json
-json '.plan.results == 54 and .plan.known == 0 and .plan.passes == 102 and .plan.pairs == 18'
+json '.plan.results == 66 and .plan.known == 0 and .plan.passes == 102 and .plan.pairs == 18'
 json '.plan.encoders == 9' # three encoders, prepared in three ways
 json '[.plan.candidates[] | select(.candidate == "c+d")][0] |
     .alignment == null and .note == "A is left out: no connector" and .encoders == 2'
 check "a plan computes nothing" test "$(sqlite3 s/study.db 'SELECT count(*) FROM computation')" = 0
 run 0 score s --json
-json '.results == 54 and .known_before == 0 and (.passes - 102 | fabs < 1e-6)'
+json '.results == 66 and .known_before == 0 and (.passes - 102 | fabs < 1e-6)'
 json '[.candidates[].candidate] == ["clip", "dino", "siglip", "c+d"]'
 # A reference scored against itself is 1, and A is the mean over references.
 json '[.candidates[0].alignment[] | .references[0].a - 1 | fabs < 1e-6] | all'
 json '[.candidates[].alignment[] | .a - (.references[0].a + .references[1].a) / 2 | fabs < 1e-12] | all'
 json '[.candidates[] | .authors.c, .consistent.c | . >= 0 and . <= 100] | all'
 results s >expected
-check "54 results: 24 of C, 60 of A to two references" \
-    test "$(grep -c '^C|' expected) $(grep -c '^A|' expected)" = "24 60"
+check "66 results: 24 of C, 60 of A to two references, 12 sets of measures, of 30 mean tokens" \
+    test "$(for kind in C A M P; do grep -c "^$kind|" expected; done | xargs)" = "24 60 40 30"
+# Beside itself it is 1; ten images have no ten neighbours; joined encoders have no norms.
+json '.candidates[0].measures | .references[0].cka - 1 | fabs < 1e-12'
+json '[.candidates[].measures | .cka - (.references[0].cka + .references[1].cka) / 2 | fabs < 1e-12] | all'
+json '[.candidates[].measures | .mutual_knn == null and .rank > 1 and .rank < 9 and .cka_unbiased < 1.000001] | all'
+json '[.candidates[].measures.norm != null] == [true, true, true, false]'
 check "nothing is left in work/" test -z "$(find s/work -type f ! -name running)"
 run 0 score s --json
-json '.known_before == 54 and .passes == 0 and .changed_scores == 0'
+json '.known_before == 66 and .passes == 0 and .changed_scores == 0'
 check "a second run changes nothing" diff <(results s) expected
 run 0 rank s
 run 0 study check s
@@ -37,6 +42,9 @@ cp -a fresh parts
 run 0 score parts --c --candidate c+d --threads 1
 check "a combination alone: no result of its members" \
     test "$(sqlite3 parts/study.db 'SELECT count(*) FROM computation')" = 2
+run 0 score parts --measures --candidate c+d --json
+json '.passes == 20 and .results == 3' # its two encoders, which are the references as well
+check "measures alone: nothing of A" test "$(sqlite3 parts/study.db 'SELECT count(*) FROM alignment')" = 0
 run 0 score parts --a --candidate siglip --threads 3
 run 0 score parts --candidate clip
 run 0 score parts
@@ -44,11 +52,12 @@ check "in parts as in one go" diff <(results parts) expected
 
 # ---- what depends on what --------------------------------------------------------------------
 
-# todo STUDY: categories of C and images of A to do, by candidate
+# todo STUDY: categories of C, images of A and sets of measures to do, by candidate
 todo() {
     "$EYECHART" score "$1" --plan --json 2>err | jq -r '[.plan.candidates[] | "\(.candidate) " +
         "\(.correspondence | if . then .categories - .known else "-" end) " +
-        "\(.alignment | if . then .images - .known else "-" end)"] | join(", ")'
+        "\(.alignment | if . then .images - .known else "-" end) " +
+        "\(.measures | if . then .sets - .known else "-" end)"] | join(", ")'
 }
 # depends DESCRIPTION EXPECTED: what is to be done in `changed`, and that a run does it
 depends() {
@@ -62,7 +71,7 @@ depends() {
     cp -a s changed
 }
 cp -a s changed
-none="clip 0 0, dino 0 0, siglip 0 0, c+d 0 -"
+none="clip 0 0 0, dino 0 0 0, siglip 0 0 0, c+d 0 - 0"
 depends "nothing changed" "$none"
 find changed -type f -exec touch {} +
 depends "times changed" "$none"
@@ -75,35 +84,57 @@ flip() { # one bit of the last weight
     printf '\x3c' | dd of="$1" bs=1 seek=$((size - 1)) conv=notrunc status=none
 }
 flip changed/encoders/siglip/model.safetensors
-depends "weights of siglip" "clip 0 0, dino 0 0, siglip 6 10, c+d 0 -"
+depends "weights of siglip" "clip 0 0 0, dino 0 0 0, siglip 6 10 3, c+d 0 - 0"
 flip changed/encoders/dino/model.safetensors
-depends "weights of a reference" "clip 0 10, dino 6 10, siglip 0 10, c+d 6 -"
+depends "weights of a reference" "clip 0 10 1, dino 6 10 3, siglip 0 10 1, c+d 6 - 3"
 sed -i 's/0.48145466/0.5/' changed/encoders/siglip/preprocessor_config.json
 depends "the processor: not the authors' protocol, which squashes" \
-    "clip 0 0, dino 0 0, siglip 3 10, c+d 0 -"
+    "clip 0 0 0, dino 0 0 0, siglip 3 10 3, c+d 0 - 0"
 flip changed/connectors/siglip.safetensors
-depends "a connector" "clip 0 0, dino 0 0, siglip 0 10, c+d 0 -"
+depends "a connector" "clip 0 0 0, dino 0 0 0, siglip 0 10 0, c+d 0 - 0"
 picture changed/photos/2.ppm 30 30 5
-depends "an image of both benchmarks" "clip 0 1, dino 0 1, siglip 0 1, c+d 0 -"
+depends "an image of both benchmarks" "clip 0 1 3, dino 0 1 3, siglip 0 1 3, c+d 0 - 3"
 picture changed/points/dog1.ppm 44 43 5
-depends "an image with keypoints: its category" "clip 2 0, dino 2 0, siglip 2 0, c+d 2 -"
+depends "an image with keypoints: its category" "clip 2 0 0, dino 2 0 0, siglip 2 0 0, c+d 2 - 0"
 sed -i 's/\[\s*33,/[32,/; s/^ *33,/32,/' changed/points/keypoints.json
-depends "a point that moved in every category" "clip 6 0, dino 6 0, siglip 6 0, c+d 6 -"
+depends "a point that moved in every category" "clip 6 0 0, dino 6 0 0, siglip 6 0 0, c+d 6 - 0"
 sed -i 's/protocol: .*//; s/^scores:/scores:\n  protocol: consistent/' changed/study.yaml
 depends "which protocol counts" "$none"
 sed -i 's/^scores:/scores:\n  bf16_compat: true/' changed/study.yaml
-depends "roundings of A" "clip 0 10, dino 0 10, siglip 0 10, c+d 0 -"
+depends "roundings of A" "clip 0 10 0, dino 0 10 0, siglip 0 10 0, c+d 0 - 0"
 echo '{"image": "photos/4.ppm", "prompt": "another"}' >>changed/ocr.jsonl
 depends "an image list, of images that are known" "$none"
 sed -i 's/references: .*/references: [clip]/' changed/study.yaml
 depends "one reference less" "$none"
 sed -i 's|encoders/dino@35}|encoders/dino@35+encoders/siglip@50}|' changed/study.yaml
-depends "another member of a combination" "clip 0 0, dino 0 0, siglip 0 0, c+d 6 -"
+depends "another member of a combination" "clip 0 0 0, dino 0 0 0, siglip 0 0 0, c+d 6 - 3"
+
+# A measure comes from mean tokens that are known: no pass where others are asked for.
+sed -i 's/references: .*/&\n  compare_with: [siglip, c+d]/' changed/study.yaml
+run 0 score changed --plan --json
+json '.plan.passes == 0 and ([.plan.candidates[].measures | .sets - .known] == [2, 2, 2, 2])'
+run 0 score changed --json
+json '.passes == 0 and .candidates[2].measures.references[0].cka - 1 < 1e-12'
+run 0 study show changed --json
+json '[.candidates[0].columns[].name] | contains(["cka", "cka_c+d", "cka_unbiased_siglip", "rank", "norm_cv"])'
+sed -i '/^  - {name: c+d/s/name: c+d/name: c+s/; s/clip+encoders.dino@35/clip@42+encoders\/siglip@60/; s/compare_with: .*/compare_with: [siglip]/' changed/study.yaml
+run 0 score changed --plan --measures --json
+json '.plan.passes == 20' # both at another size
+sed -i 's/compare_with: .*/compare_with: [nobody]/' changed/study.yaml
+run 3 score changed
+says "compare_with 'nobody' is not one of the candidates"
+cp s/study.yaml changed/
+sed -i '/references:/d; s/, images: [a-z.]*}/}/' changed/study.yaml
+run 0 score changed --measures --json
+json '.passes == 36 and .results == 4' # no images of benchmarks: those of the keypoints, 12 of each encoder
+json '.candidates[0].measures | .cka == null and .rank > 1'
+rm -rf changed
+cp -a s changed
 
 # What was left out of the list changes the score though no image is new.
 sed -i '$d' changed/ocr.jsonl
 run 0 score changed --json
-json '.passes == 0 and .changed_scores == 9' # A and its two parts, of three candidates
+json '.passes == 0 and .changed_scores == 9' # A and its two parts, of three candidates; the images are the same
 cp -p s/ocr.jsonl changed/
 run 0 score changed --json
 json '.passes == 0 and .changed_scores == 9'
@@ -132,7 +163,7 @@ for n in 2 4; do
     done
     check "$n processes: the same content" diff <(results many) expected
     check "$n processes: every result is complete" \
-        test "$(jq -s '[.[].results] | unique' many.[0-9] | jq -c .)" = "[54]"
+        test "$(jq -s '[.[].results] | unique' many.[0-9] | jq -c .)" = "[66]"
     check "$n processes: no pass twice" jq -es '[.[].passes] | add - 102 | fabs < 1e-6' many.[0-9]
     rm -f many.*
 done
@@ -183,11 +214,11 @@ cat >>loop/study.yaml <<'END'
 run: {train: "mkdir -p {out}", evaluate: "echo VQA=1; echo OCR=2", finetunes: 1}
 END
 run 0 run loop --dry-run
-prints "54 of 54 results, 102 images through encoders"
+prints "66 of 66 results, 102 images through encoders"
 prints "scores come first"
 check "a dry run scores nothing" test "$(sqlite3 loop/study.db 'SELECT count(*) FROM computation')" = 0
 run 0 run loop
-says "scored: 54 results, 0 known before"
+says "scored: 66 results, 0 known before"
 check "scores by the loop are the scores" diff <(results loop) expected
 run 0 run loop --dry-run
 check "scored already" test "$(grep -c 'images through' out)" = 0
@@ -235,17 +266,26 @@ echo broken >changed/photos/3.ppm
 touch -d '2 hours ago' changed/photos/3.ppm
 wrong 3 "photos/3.ppm"
 run 2 score s --a --c
+run 2 score s --c --measures
 run 3 score s --candidate nobody
 says "no candidate 'nobody'"
 run 3 score paper-2024
 says "is built in"
+
+# Mean tokens that somebody deleted are computed anew, and come out the same.
+sqlite3 changed/study.db "DELETE FROM pooled; DELETE FROM measure WHERE name = 'rank'"
+run 0 score changed --json
+json '.passes == 30 and .known_before == 62 and .changed_scores == 0'
+check "what was deleted is back" diff <(results changed) expected
+rm -rf changed
+cp -a s changed
 
 # ---- doctor ----------------------------------------------------------------------------------
 
 rm -rf changed
 cp -a fresh changed
 run 0 doctor changed
-prints "54 of 54 results are to be computed"
+prints "66 of 66 results are to be computed"
 prints "no connector, so that A cannot be computed: c+d"
 run 0 doctor s --json
 json '.n_errors == 0 and ([.findings[].message | contains("to be computed")] | any | not)'

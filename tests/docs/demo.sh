@@ -31,6 +31,15 @@ json '.candidates | all(.c > 0 and .c_se > 0 and (.a | length) == 2 and all(.a[]
 json '[.candidates[] | select(.results.Colours != null) | .hours] | length == 4 and all(. > 0)'
 # The reference is as near to itself as can be.
 json '[.candidates[] | select(.name == "CLIP@64").columns[] | select(.name == "A_CLIP@64").value] | length == 2 and all((. - 1 | fabs) < 1e-5)'
+# The measures are those of transformers and numpy (tools/measures_reference.py); the worst differs by 8.4e-7.
+run 0 study show toys --json
+jq -r '.candidates[] | .name as $c | .columns[] | "\($c),\(.name),\(.value)"' out |
+    awk -F, 'NR == FNR { if (FNR > 1) expected[$1 "," $2] = $3; next }
+        ($1 "," $2) in expected { n++; e = expected[$1 "," $2]; d = $3 - e; d = d < 0 ? -d : d
+            if (d > 1e-5 * (e > 1 ? e : 1)) print $0 ", expected " e }
+        END { if (n != 92) print n + 0 " of 92 measures" }' "$SOURCE_DIR/tests/golden/measures.csv" - >differ
+check "measures as the reference has them: $(head -n 3 differ)" test ! -s differ
+
 # Nothing is left to compute, and the budget of the loop is used.
 run 0 score toys
 says "0 scores changed"
