@@ -214,8 +214,8 @@ cat >>loop/study.yaml <<'END'
 run: {train: "mkdir -p {out}", evaluate: "echo VQA=1; echo OCR=2", finetunes: 1}
 END
 run 0 run loop --dry-run
-prints "66 of 66 results, 102 images through encoders"
-prints "scores come first"
+prints "to compute are 66 results, 0 are known; images through encoders: 102"
+prints "A and C come first"
 check "a dry run scores nothing" test "$(sqlite3 loop/study.db 'SELECT count(*) FROM computation')" = 0
 run 0 run loop
 says "scored: 66 results, 0 known before"
