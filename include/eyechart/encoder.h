@@ -32,9 +32,10 @@ typedef struct ec_encoder_options {
     bool interpolate_plain; /* position embeddings of DINOv2 and plain ViT for another grid: false
                                is the "+0.1" of transformers 4.38 and of upstream DINOv2, true is
                                by size alone, as newer transformers; others have one way only */
-    const char *isa; /* what computes. NULL: $EYECHART_ISA, or else the best of this CPU;
-                        "portable", "avx2", "avx512": own kernels; "onednn": products by oneDNN;
-                        "onednn-bf16": with operands rounded to bf16, which changes the numbers */
+    const char *isa;        /* what computes. NULL: $EYECHART_ISA, or else the best of this CPU;
+                               "portable", "avx2", "avx512": own kernels; "onednn": products by oneDNN;
+                               "onednn-bf16": with operands rounded to bf16, which changes the numbers */
+    ec_watch watch;         /* may stop the reading of all weights for their hash */
 } ec_encoder_options;
 
 /* Opens a folder with config.json, preprocessor_config.json (only needed for the native

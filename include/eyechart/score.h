@@ -75,6 +75,8 @@ typedef struct ec_score_options {
     size_t n_candidates;
     size_t n_threads; /* 0: one per processor; results do not depend on it */
     bool calibrate;   /* measure for up to about three seconds, for the estimate of time */
+    ec_watch watch;   /* may stop the reading of weights and images that comes before the work;
+                         ec_study_score() asks its watcher where there is none */
 } ec_score_options;
 
 /* What one candidate needs. */

@@ -9,6 +9,8 @@
 #ifndef EYECHART_STATUS_H
 #define EYECHART_STATUS_H
 
+#include <stdbool.h>
+
 #ifdef __cplusplus
 extern "C" {
 #endif
@@ -48,6 +50,16 @@ ec_status ec_fail(ec_error *err, ec_status status, const char *format, ...) EC_P
 /* Puts "prefix: " before the message already in *err; returns err's status. err may be NULL,
  * in which case `status` comes back. */
 ec_status ec_error_prefix(ec_error *err, ec_status status, const char *format, ...) EC_PRINTF(3, 4);
+
+/* Somebody to ask, now and then during long work, whether to go on; false stops it with
+ * EC_ERR_INTERRUPTED. goes_on may be NULL: nobody. */
+typedef struct ec_watch {
+    bool (*goes_on)(void *context);
+    void *context;
+} ec_watch;
+
+/* watch may be NULL, too. */
+bool ec_watch_goes_on(const ec_watch *watch);
 
 /* "eyechart 0.1.0"-style version of the library, for provenance. Static. */
 const char *ec_version(void);

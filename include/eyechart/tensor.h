@@ -79,8 +79,10 @@ const ec_tensor *ec_weights_tensor(const ec_weights *weights, size_t i);
 const ec_tensor *ec_weights_find(const ec_weights *weights, const char *name);
 
 /* XXH3-128 over names, dtypes, shapes and bytes of all tensors, independent of file format and
- * sharding: 32 hex digits and the terminator. Reads all bytes. */
-ec_status ec_weights_hash(char out[33], const ec_weights *weights, ec_error *err);
+ * sharding: 32 hex digits and the terminator. Reads all bytes, which takes as long as the disk
+ * does; `watch` (may be NULL) is asked every few megabytes: EC_ERR_INTERRUPTED. */
+ec_status ec_weights_hash(char out[33], const ec_weights *weights, const ec_watch *watch,
+                          ec_error *err);
 
 /* Looks for NaN and infinities: EC_ERR_FORMAT naming the first tensor and index. Reads all bytes.
  */

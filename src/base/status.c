@@ -28,4 +28,10 @@ ec_status ec_error_prefix(ec_error *err, ec_status status, const char *format, .
     return err->status;
 }
 
-const char *ec_version(void) { return EC_VERSION; }
+bool ec_watch_goes_on(const ec_watch *watch) {
+    return watch == NULL || watch->goes_on == NULL || watch->goes_on(watch->context);
+}
+
+const char *ec_version(void) {
+    return EC_VERSION;
+}

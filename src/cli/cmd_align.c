@@ -115,7 +115,7 @@ static const example EXAMPLES[] = {
 };
 
 static const exit_meaning EXITS[] = {
-    {EXIT_INTERRUPTED, "interrupted; nothing was kept"},
+    {EXIT_INTERRUPTED, "interrupted; nothing was kept ('score' in a study keeps what is done)"},
     {0},
 };
 
@@ -508,8 +508,8 @@ const command CMD_ALIGN = {
         "over tokens and images, and the mean over references (the paper's definition of 2024). "
         "Standard errors are over images.\n"
         "All candidates see the same images. Encoders that several candidates share are computed "
-        "once. 'score' does this for a whole study, keeps every result, and goes on where it "
-        "was.",
+        "once. A run that is interrupted keeps nothing. 'score' does this for a whole study, "
+        "keeps every result, and goes on where it was.",
     .options = OPTIONS,
     .examples = EXAMPLES,
     .exits = EXITS,

@@ -267,7 +267,8 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
         .skip_bad = v[O_SKIP_BAD].given,
         .restart = v[O_RESTART].given,
         .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
-                    .interpolate_plain = v[O_POSITIONS].given},
+                    .interpolate_plain = v[O_POSITIONS].given,
+                    .watch = progress_watch()},
     };
     ec_features_progress progress_now;
     ec_error err;

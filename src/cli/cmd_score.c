@@ -152,6 +152,8 @@ static bool see(void *context, const ec_score_progress *p) {
     char left[32];
     if (p->waiting)
         progress_line(line, false, "%zu of %zu results, %s", p->n_done, p->n_results, p->doing);
+    else if (p->n_results == 0) /* before it is known what there is to do */
+        progress_line(line, false, "%s", p->doing);
     else if (isnan(p->seconds_left))
         progress_line(line, false, "%zu of %zu results (%zu known before): %s", p->n_done,
                       p->n_results, p->n_cached, p->doing);

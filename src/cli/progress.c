@@ -46,6 +46,15 @@ bool progress_interrupted(void) {
     return interrupted_ms != 0;
 }
 
+static bool goes_on(void *context) {
+    (void)context;
+    return !progress_interrupted();
+}
+
+ec_watch progress_watch(void) {
+    return (ec_watch){.goes_on = goes_on};
+}
+
 double progress_seconds(const progress *p) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);

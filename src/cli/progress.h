@@ -31,6 +31,8 @@ void progress_end(progress *p);
 /* Ends the line alone, for work that goes on in silence. */
 void progress_line_end(progress *p);
 bool progress_interrupted(void);
+/* The same for what the library reads for long. */
+ec_watch progress_watch(void);
 
 double progress_seconds(const progress *p); /* since the start */
 /* Says how far the work is; `last` is always printed. */

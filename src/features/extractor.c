@@ -11,6 +11,7 @@ struct ec_extractor {
     ec_preparation preparation;
     ec_tap tap;
     bool interpolate_plain;
+    ec_watch watch;
     ec_extractor_info info;
     char weights_hash[EC_HASH_SIZE]; /* "" until it is asked for */
 };
@@ -78,6 +79,7 @@ ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source,
     if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     e->tap = tap;
     e->interpolate_plain = options->interpolate_plain;
+    e->watch = options->watch;
     const ec_status status = open_encoder(e, source, options, err);
     if (status == EC_OK)
         *out = e;
@@ -135,7 +137,7 @@ ec_status ec_extractor_json(json_t **out, ec_extractor *extractor, ec_error *err
     *out = NULL;
     if (e->weights_hash[0] == '\0') {
         const ec_status status =
-            ec_weights_hash(e->weights_hash, ec_encoder_weights(e->encoder), err);
+            ec_weights_hash(e->weights_hash, ec_encoder_weights(e->encoder), &e->watch, err);
         if (status != EC_OK) return status;
     }
     const ec_encoder_info info = ec_encoder_describe(e->encoder);

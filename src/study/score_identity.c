@@ -32,7 +32,8 @@ static bool read_facts(ec_job_encoder *e, const char *facts) {
 }
 
 static ec_status open_and_identify(ec_job_encoder *e, ec_job *job, ec_error *err) {
-    const ec_encoder_options options = {.n_threads = job->options.n_threads};
+    const ec_encoder_options options = {.n_threads = job->options.n_threads,
+                                        .watch = job->options.watch};
     ec_extractor *extractor;
     ec_status status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
     if (status != EC_OK) return status;

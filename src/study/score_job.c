@@ -283,7 +283,12 @@ static ec_status hash_category(char key[EC_HASH_SIZE], ec_job *job, size_t categ
     return status;
 }
 
+static ec_status stopped(const ec_job *job, ec_error *err) {
+    return ec_fail(err, EC_ERR_INTERRUPTED, "%s: stopped", job->study->path);
+}
+
 ec_status ec_job_identify_category(ec_job *job, size_t category, ec_error *err) {
+    if (!ec_watch_goes_on(&job->options.watch)) return stopped(job, err);
     return hash_category(job->category_key[category], job, category, err);
 }
 
@@ -330,6 +335,7 @@ static ec_status take_choice(ec_job *job, size_t benchmark, const ec_image_set *
     if (choice->images == NULL || choice->paths == NULL) return no_memory(job, err);
     for (size_t k = 0; k < set->n_items; k++) {
         const char *path = set->items[k].path;
+        if (!ec_watch_goes_on(&job->options.watch)) return stopped(job, err);
         const ec_status status = find_image(&choice->images[k], job, path, err);
         if (status != EC_OK)
             return blame_image(err, status, ec_study_images(job->study, benchmark));

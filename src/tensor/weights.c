@@ -300,11 +300,25 @@ const ec_tensor *ec_weights_find(const ec_weights *w, const char *name) {
 
 /* ---- contents ---- */
 
-ec_status ec_weights_hash(char out[33], const ec_weights *w, ec_error *err) {
+enum { HASHED_AT_ONCE = 4 << 20 };
+
+/* False: the watch says stop. */
+static bool add_bytes(XXH3_state_t *state, const unsigned char *bytes, size_t size_bytes,
+                      const ec_watch *watch) {
+    for (size_t at = 0; at < size_bytes; at += HASHED_AT_ONCE) {
+        const size_t left = size_bytes - at;
+        if (!ec_watch_goes_on(watch)) return false;
+        XXH3_128bits_update(state, bytes + at, left < HASHED_AT_ONCE ? left : HASHED_AT_ONCE);
+    }
+    return true;
+}
+
+ec_status ec_weights_hash(char out[33], const ec_weights *w, const ec_watch *watch, ec_error *err) {
     XXH3_state_t *state = XXH3_createState();
     if (state == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     XXH3_128bits_reset(state);
-    for (size_t i = 0; i < w->n_entries; i++) {
+    bool goes_on = true;
+    for (size_t i = 0; i < w->n_entries && goes_on; i++) {
         const entry *e = &w->entry[i];
         char shape[128];
         ec_tensor_shape_text(shape, sizeof shape, &e->tensor);
@@ -313,10 +327,11 @@ ec_status ec_weights_hash(char out[33], const ec_weights *w, ec_error *err) {
                             strlen(ec_dtype_name(e->tensor.dtype)) + 1);
         XXH3_128bits_update(state, shape, strlen(shape) + 1);
         const size_t size = ec_tensor_count(&e->tensor) * ec_dtype_size(e->tensor.dtype);
-        if (size > 0) XXH3_128bits_update(state, e->tensor.data, size);
+        goes_on = add_bytes(state, e->tensor.data, size, watch);
     }
     const XXH128_hash_t hash = XXH3_128bits_digest(state);
     XXH3_freeState(state);
+    if (!goes_on) return ec_fail(err, EC_ERR_INTERRUPTED, "stopped while the weights were read");
     snprintf(out, 33, "%016llx%016llx", (unsigned long long)hash.high64,
              (unsigned long long)hash.low64);
     return EC_OK;

@@ -10,7 +10,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ec_error err;
     char hash[33];
     if (ec_weights_read(&weights, data, size, "m.bin", &err) == EC_OK)
-        ec_weights_hash(hash, weights, &err);
+        ec_weights_hash(hash, weights, NULL, &err);
     ec_weights_close(weights);
     return 0;
 }

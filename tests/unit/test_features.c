@@ -270,6 +270,24 @@ static void killed_runs_end_with_the_same_bytes(void **state) {
     assert_undisturbed(out);
 }
 
+static bool ask_never(void *context) {
+    ++*(size_t *)context;
+    return false;
+}
+
+/* All weights are read before the first image; a stop is heard there, and nothing is begun. */
+static void reading_the_weights_can_be_stopped(void **state) {
+    (void)state;
+    ec_features_options options = options_of_test();
+    ec_error err;
+    size_t n_asked = 0;
+    options.encoder.watch = (ec_watch){ask_never, &n_asked};
+    assert_int_equal(write_features(in_folder("unread.npy"), &options, NULL, NULL, NULL, &err),
+                     EC_ERR_INTERRUPTED);
+    assert_int_equal(n_asked, 1);
+    assert_int_not_equal(access(in_folder("unread.npy"), F_OK), 0);
+}
+
 static void another_run_is_not_overwritten(void **state) {
     (void)state;
     const char *out = in_folder("mine.npy");
@@ -540,6 +558,7 @@ int main(void) {
         cmocka_unit_test(an_extractor_gives_what_the_files_hold),
         cmocka_unit_test(a_stopped_run_ends_with_the_same_bytes),
         cmocka_unit_test(killed_runs_end_with_the_same_bytes),
+        cmocka_unit_test(reading_the_weights_can_be_stopped),
         cmocka_unit_test(another_run_is_not_overwritten),
         cmocka_unit_test(a_changed_image_is_told),
         cmocka_unit_test(bad_images_stop_or_are_left_out),
