@@ -19,7 +19,10 @@ _Static_assert((int)PANEL <= (int)EC_CPU_MAX_PANEL, "buffers are sized for EC_CP
 _Static_assert((int)LANES <= (int)EC_CPU_MAX_LANES, "buffers are sized for EC_CPU_MAX_LANES");
 _Static_assert(TILE_ROWS <= 12, "product() lists the heights of a tile");
 
-#if defined(__clang__)
+/* Where every access is checked, unrolled code takes a compiler minutes. */
+#if defined(EC_SANITIZED)
+#define UNROLL
+#elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")
 #else
 #define UNROLL _Pragma("GCC unroll 16")
