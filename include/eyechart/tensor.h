@@ -39,12 +39,17 @@ size_t ec_dtype_size(ec_dtype dtype); /* bytes of one element */
 
 #define EC_MAX_DIMS 6
 
-/* A dense row-major array. Borrows its data. n_dims = 0 is a scalar of one element. */
+/* A row-major array. Borrows its data. n_dims = 0 is a scalar of one element.
+ *
+ *   stride   elements from one row of the last dimension to the next; 0: as many as it has, as in
+ *            everything that is read from a file. Results of operations alone have others.
+ */
 typedef struct ec_tensor {
     ec_dtype dtype;
     int n_dims;
     size_t shape[EC_MAX_DIMS];
     void *data;
+    size_t stride;
 } ec_tensor;
 
 /* Number of elements; the product is known to fit (readers check it). */

@@ -150,7 +150,9 @@ ec_status ec_connector_forward(float *out, ec_connector *c, const float *in, siz
                              .data = (float *)(in + at * n_inputs)}; /* only read */
         const ec_tensor e = mlp_forward(c->ctx, &c->spec, &c->weights, x);
         if (!ec_ctx_failed(c->ctx))
-            memcpy(out + at * n_outputs, e.data, some * n_outputs * sizeof *out);
+            for (size_t i = 0; i < some; i++)
+                memcpy(out + (at + i) * n_outputs, (const float *)e.data + i * ec_row_stride(&e),
+                       n_outputs * sizeof *out);
         ec_scratch_release(c->ctx, mark);
     }
     return ec_ctx_status(c->ctx, err);

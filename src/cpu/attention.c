@@ -23,14 +23,14 @@
 enum {
     QUERIES =
         48, /* of a block: a multiple of every tile; o and s of a block stay in the second cache */
-    KEYS = 224 /* of a block, at most (a multiple of every panel) */
+    KEYS = 304 /* of a block, at most (a multiple of every panel) */
 };
 
 typedef struct {
     const ec_cpu *cpu;
     float *out;
     const float *q, *k, *v;
-    size_t stride, t, heads, d;
+    size_t stride, out_stride, t, heads, d;
     float scale;
 
     size_t key_panels, d_panels; /* t and d in panels */
@@ -126,7 +126,7 @@ static void attend(const attention *a, float *scratch, const size_t at[PIECES], 
         for (size_t c = 0; c < a->d; c += panel, values += n * panel)
             kernels->product(o + c, padded_d(a), score, s_stride, values, n, m, true);
     }
-    kernels->softmax_finish(out, a->heads * a->d, o, padded_d(a), scratch + at[SUMS], m, a->d);
+    kernels->softmax_finish(out, a->out_stride, o, padded_d(a), scratch + at[SUMS], m, a->d);
 }
 
 static void run_task(void *context, size_t i, size_t worker) {
@@ -134,7 +134,7 @@ static void run_task(void *context, size_t i, size_t worker) {
     const size_t task = i % a->query_tasks, head = i / a->query_tasks % a->heads;
     const size_t image = i / a->query_tasks / a->heads;
     const size_t in = image * a->t * a->stride + head * a->d;
-    const size_t out = (image * a->t * a->heads + head) * a->d;
+    const size_t out = image * a->t * a->out_stride + head * a->d;
 
     size_t at[PIECES];
     layout(a, at);
@@ -144,14 +144,14 @@ static void run_task(void *context, size_t i, size_t worker) {
     const size_t end = part(a->query_blocks, task + 1, a->query_tasks);
     for (size_t b = part(a->query_blocks, task, a->query_tasks); b < end; b++) {
         const size_t row = b * QUERIES;
-        attend(a, scratch, at, a->out + out + row * a->heads * a->d, a->q + in + row * a->stride,
+        attend(a, scratch, at, a->out + out + row * a->out_stride, a->q + in + row * a->stride,
                least(QUERIES, a->t - row));
     }
 }
 
-ec_status ec_cpu_attention(void *backend, float *out, const float *q, const float *k,
-                           const float *v, size_t qkv_stride, size_t n, size_t t, size_t heads,
-                           size_t head_dim, float scale) {
+ec_status ec_cpu_attention(void *backend, float *out, size_t out_stride, const float *q,
+                           const float *k, const float *v, size_t qkv_stride, size_t n, size_t t,
+                           size_t heads, size_t head_dim, float scale) {
     ec_cpu *cpu = backend;
     if (n == 0 || t == 0 || heads == 0 || head_dim == 0) return EC_OK;
     const size_t panel = cpu->kernels->panel, threads = ec_pool_size(cpu->pool);
@@ -161,6 +161,7 @@ ec_status ec_cpu_attention(void *backend, float *out, const float *q, const floa
                    .k = k,
                    .v = v,
                    .stride = qkv_stride,
+                   .out_stride = out_stride,
                    .t = t,
                    .heads = heads,
                    .d = head_dim,

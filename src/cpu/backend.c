@@ -82,7 +82,7 @@ typedef struct {
     const ec_cpu *cpu;
     float *y;
     const float *x, *weight, *bias;
-    size_t rows, d, step;
+    size_t y_stride, x_stride, rows, d, step;
     float eps;
 } pass;
 
@@ -93,13 +93,14 @@ static size_t rows_of(const pass *p, size_t i) {
 static void norm_task(void *context, size_t i, size_t worker) {
     (void)worker;
     const pass *p = context;
-    const size_t at = i * p->step * p->d;
-    p->cpu->kernels->layer_norm(p->y + at, p->x + at, rows_of(p, i), p->d, p->weight, p->bias,
-                                p->eps);
+    const size_t row = i * p->step;
+    p->cpu->kernels->layer_norm(p->y + row * p->y_stride, p->y_stride, p->x + row * p->x_stride,
+                                p->x_stride, rows_of(p, i), p->d, p->weight, p->bias, p->eps);
 }
 
-ec_status ec_cpu_layer_norm(void *backend, float *y, const float *x, size_t rows, size_t d,
-                            const ec_tensor *weight, const ec_tensor *bias, float eps) {
+ec_status ec_cpu_layer_norm(void *backend, float *y, size_t y_stride, const float *x,
+                            size_t x_stride, size_t rows, size_t d, const ec_tensor *weight,
+                            const ec_tensor *bias, float eps) {
     ec_cpu *cpu = backend;
     if (rows == 0 || d == 0) return EC_OK;
     if (!ec_cpu_buffer_grow(&cpu->shared, 2 * d * sizeof(float))) return EC_ERR_NOMEM;
@@ -111,6 +112,8 @@ ec_status ec_cpu_layer_norm(void *backend, float *y, const float *x, size_t rows
               .x = x,
               .weight = w,
               .bias = b,
+              .y_stride = y_stride,
+              .x_stride = x_stride,
               .rows = rows,
               .d = d,
               .step = rows_per_task(d),
@@ -123,13 +126,22 @@ static void swiglu_task(void *context, size_t i, size_t worker) {
     (void)worker;
     const pass *p = context;
     const size_t row = i * p->step;
-    p->cpu->kernels->swiglu(p->y + row * p->d, p->x + 2 * row * p->d, rows_of(p, i), p->d);
+    p->cpu->kernels->swiglu(p->y + row * p->y_stride, p->y_stride, p->x + row * p->x_stride,
+                            p->x_stride, rows_of(p, i), p->d);
 }
 
-ec_status ec_cpu_swiglu(void *backend, float *y, const float *x, size_t rows, size_t d) {
+ec_status ec_cpu_swiglu(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
+                        size_t rows, size_t d) {
     ec_cpu *cpu = backend;
     if (rows == 0 || d == 0) return EC_OK;
-    pass p = {.cpu = cpu, .y = y, .x = x, .rows = rows, .d = d, .step = rows_per_task(d)};
+    pass p = {.cpu = cpu,
+              .y = y,
+              .x = x,
+              .y_stride = y_stride,
+              .x_stride = x_stride,
+              .rows = rows,
+              .d = d,
+              .step = rows_per_task(d)};
     ec_pool_run(cpu->pool, (rows + p.step - 1) / p.step, swiglu_task, &p);
     return EC_OK;
 }
@@ -180,6 +192,7 @@ static void backend_free(void *backend) {
 ec_backend ec_cpu_table(void) {
     return (ec_backend){
         .math = "f32",
+        .row_gap = 64 / sizeof(float), /* a cache line */
         .linear = ec_cpu_linear,
         .conv2d = ec_cpu_conv2d,
         .attention = ec_cpu_attention,

@@ -56,7 +56,7 @@ ec_status ec_cpu_conv2d_by(ec_cpu_linear_function *linear, ec_cpu *cpu, float *y
     const size_t rows = s->n * s->out_height * s->out_width;
     if (rows == 0 || s->out == 0) return EC_OK;
     assert(k > 0);
-    if (is_product(s)) return linear(cpu, y, x, rows, k, w, epilogue);
+    if (is_product(s)) return linear(cpu, y, s->out, x, k, rows, k, w, epilogue);
     const size_t block = BLOCK_FLOATS / k > 64 ? BLOCK_FLOATS / k : 64;
     const size_t most = rows < block ? rows : block;
     if (!ec_cpu_buffer_grow(&cpu->columns, most * k * sizeof(float))) return EC_ERR_NOMEM;
@@ -66,7 +66,8 @@ ec_status ec_cpu_conv2d_by(ec_cpu_linear_function *linear, ec_cpu *cpu, float *y
         ec_pool_run(cpu->pool, n, copy_window, &b);
         ec_epilogue part = *epilogue;
         if (part.residual != NULL) part.residual += b.first * s->out;
-        const ec_status status = linear(cpu, y + b.first * s->out, b.columns, n, k, w, &part);
+        const ec_status status =
+            linear(cpu, y + b.first * s->out, s->out, b.columns, k, n, k, w, &part);
         if (status != EC_OK) return status;
     }
     return EC_OK;

@@ -51,21 +51,24 @@ bool ec_cpu_reserve(ec_cpu *cpu, size_t size_bytes);
 bool ec_cpu_buffer_grow(ec_cpu_buffer *buffer, size_t size_bytes);
 
 /* The operations of ops.h. */
-ec_status ec_cpu_linear(void *backend, float *y, const float *x, size_t m, size_t k,
-                        const ec_tensor *w, const ec_epilogue *epilogue);
+ec_status ec_cpu_linear(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
+                        size_t m, size_t k, const ec_tensor *w, const ec_epilogue *epilogue);
 ec_status ec_cpu_conv2d(void *backend, float *y, const float *x, const ec_conv_shape *shape,
                         const ec_tensor *w, const ec_epilogue *epilogue);
 /* The same by another function for its products, as ec_backend.linear; it gets `cpu`. */
-typedef ec_status ec_cpu_linear_function(void *backend, float *y, const float *x, size_t m,
-                                         size_t k, const ec_tensor *w, const ec_epilogue *epilogue);
+typedef ec_status ec_cpu_linear_function(void *backend, float *y, size_t y_stride, const float *x,
+                                         size_t x_stride, size_t m, size_t k, const ec_tensor *w,
+                                         const ec_epilogue *epilogue);
 ec_status ec_cpu_conv2d_by(ec_cpu_linear_function *linear, ec_cpu *cpu, float *y, const float *x,
                            const ec_conv_shape *shape, const ec_tensor *w,
                            const ec_epilogue *epilogue);
-ec_status ec_cpu_attention(void *backend, float *out, const float *q, const float *k,
-                           const float *v, size_t qkv_stride, size_t n, size_t t, size_t heads,
-                           size_t head_dim, float scale);
-ec_status ec_cpu_layer_norm(void *backend, float *y, const float *x, size_t rows, size_t d,
-                            const ec_tensor *weight, const ec_tensor *bias, float eps);
-ec_status ec_cpu_swiglu(void *backend, float *y, const float *x, size_t rows, size_t d);
+ec_status ec_cpu_attention(void *backend, float *out, size_t out_stride, const float *q,
+                           const float *k, const float *v, size_t qkv_stride, size_t n, size_t t,
+                           size_t heads, size_t head_dim, float scale);
+ec_status ec_cpu_layer_norm(void *backend, float *y, size_t y_stride, const float *x,
+                            size_t x_stride, size_t rows, size_t d, const ec_tensor *weight,
+                            const ec_tensor *bias, float eps);
+ec_status ec_cpu_swiglu(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
+                        size_t rows, size_t d);
 
 #endif

@@ -21,7 +21,7 @@ typedef struct {
     const ec_cpu *cpu;
     float *y;
     const float *x;
-    size_t m, n, k;
+    size_t y_stride, x_stride, m, n, k;
     const unsigned char *w;
     ec_dtype dtype;
     ec_epilogue epilogue;
@@ -160,8 +160,8 @@ static void multiply(const gemm *g, float *sums, const float *x, size_t rows, co
     for (size_t p = 0; p < g->k; p += g->block_k) {
         const size_t block = least(g->block_k, g->k - p);
         for (size_t j = 0; j < panels; j++) {
-            g->cpu->kernels->product(sums + j * panel, panels * panel, x + p, g->k, packed, block,
-                                     rows, p > 0);
+            g->cpu->kernels->product(sums + j * panel, panels * panel, x + p, g->x_stride, packed,
+                                     block, rows, p > 0);
             packed += block * panel;
         }
     }
@@ -174,8 +174,8 @@ static void multiply_wide(const gemm *g, float *sums, double *wide, const float 
     for (size_t p = 0; p < g->k; p += g->block_k) {
         const size_t block = least(g->block_k, g->k - p);
         for (size_t j = 0; j < panels; j++) {
-            g->cpu->kernels->product_wide(wide + j * panel, panels * panel, x + p, g->k, packed,
-                                          block, rows, g->piece, p > 0);
+            g->cpu->kernels->product_wide(wide + j * panel, panels * panel, x + p, g->x_stride,
+                                          packed, block, rows, g->piece, p > 0);
             packed += block * panel;
         }
     }
@@ -218,23 +218,25 @@ static void run_task(void *context, size_t i, size_t worker) {
         const size_t from = (first_tile + part(tiles, b, blocks)) * tile;
         const size_t to = least((first_tile + part(tiles, b + 1, blocks)) * tile, g->m);
         if (g->piece > 0)
-            multiply_wide(g, sums, wide, g->x + from * g->k, to - from, packed, panels);
+            multiply_wide(g, sums, wide, g->x + from * g->x_stride, to - from, packed, panels);
         else
-            multiply(g, sums, g->x + from * g->k, to - from, packed, panels);
-        const size_t at = from * g->n + first;
+            multiply(g, sums, g->x + from * g->x_stride, to - from, packed, panels);
+        const size_t at = from * g->y_stride + first;
         const float *residual = g->epilogue.residual;
-        g->cpu->kernels->epilogue(g->y + at, residual != NULL ? residual + at : NULL, g->n, sums,
-                                  panels * panel, to - from, columns, bias,
+        g->cpu->kernels->epilogue(g->y + at, residual != NULL ? residual + at : NULL, g->y_stride,
+                                  sums, panels * panel, to - from, columns, bias,
                                   g->epilogue.scale != NULL ? scale : NULL, g->epilogue.activation);
     }
 }
 
-ec_status ec_cpu_linear(void *backend, float *y, const float *x, size_t m, size_t k,
-                        const ec_tensor *w, const ec_epilogue *epilogue) {
+ec_status ec_cpu_linear(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
+                        size_t m, size_t k, const ec_tensor *w, const ec_epilogue *epilogue) {
     ec_cpu *cpu = backend;
     gemm g = {.cpu = cpu,
               .y = y,
               .x = x,
+              .y_stride = y_stride,
+              .x_stride = x_stride,
               .m = m,
               .n = w->shape[0],
               .k = k,

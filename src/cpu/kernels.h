@@ -57,9 +57,10 @@ typedef struct ec_cpu_kernels {
                            const float *sum, size_t m, size_t d);
 
     /* See ops.h. Weight and bias as f32. */
-    void (*layer_norm)(float *y, const float *x, size_t rows, size_t d, const float *weight,
-                       const float *bias, float eps);
-    void (*swiglu)(float *y, const float *x, size_t rows, size_t d);
+    void (*layer_norm)(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                       size_t d, const float *weight, const float *bias, float eps);
+    void (*swiglu)(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                   size_t d);
 
     /* y [n] = act(x [n]); what epilogue does, by itself, for tests of its accuracy. */
     void (*activate)(float *y, const float *x, size_t n, ec_activation activation);

@@ -331,9 +331,9 @@ INLINE vf centred(const float *p, size_t n, vf mean) {
 /* Two passes, the second around the mean of the first, which it also corrects:
  *     delta = mean(x - mean),  var = mean((x - mean)^2) - delta^2,
  * so that a mean far larger than the deviation costs no accuracy. */
-static void layer_norm(float *y, const float *x, size_t rows, size_t d, const float *weight,
-                       const float *bias, float eps) {
-    for (size_t r = 0; r < rows; r++, x += d, y += d) {
+static void layer_norm(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                       size_t d, const float *weight, const float *bias, float eps) {
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
         sums sum = {{{0}}};
         size_t j = 0;
         for (; j + 4 * LANES <= d; j += 4 * LANES) {
@@ -371,8 +371,9 @@ static void layer_norm(float *y, const float *x, size_t rows, size_t d, const fl
     }
 }
 
-static void swiglu(float *y, const float *x, size_t rows, size_t d) {
-    for (size_t r = 0; r < rows; r++, x += 2 * d, y += d)
+static void swiglu(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
+                   size_t d) {
+    for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride)
         for (size_t j = 0; j < d; j += LANES) {
             const size_t n = d - j < LANES ? d - j : LANES;
             const vf g = v_x_sigmoid(load_upto(x + j, n), v_set1(1.0f)) * load_upto(x + d + j, n);

@@ -452,11 +452,13 @@ static call call_of(onednn *o, float *y, const float *x, const ec_conv_shape *s,
 
 /* ---- the operations ---- */
 
-static ec_status onednn_linear(void *backend, float *y, const float *x, size_t m, size_t k,
-                               const ec_tensor *w, const ec_epilogue *epilogue) {
+static ec_status onednn_linear(void *backend, float *y, size_t y_stride, const float *x,
+                               size_t x_stride, size_t m, size_t k, const ec_tensor *w,
+                               const ec_epilogue *epilogue) {
     onednn *o = backend;
     const size_t n = w->shape[0];
-    if (epilogue->wide_sums) return ec_cpu_linear(o, y, x, m, k, w, epilogue);
+    if (epilogue->wide_sums) return ec_cpu_linear(o, y, y_stride, x, x_stride, m, k, w, epilogue);
+    assert(x_stride == k && y_stride == n); /* this backend's row_gap is 0 */
     if (m == 0 || n == 0) return EC_OK;
     assert(k > 0);
     const ec_conv_shape s = {.n = 1,
@@ -471,7 +473,7 @@ static ec_status onednn_linear(void *backend, float *y, const float *x, size_t m
                              .steps = {.stride_y = 1, .stride_x = 1}};
     call c = call_of(o, y, x, &s, w, epilogue);
     if (prepare(&c, o->rounds)) return compute(&c);
-    return o->rounds ? EC_ERR_NOMEM : ec_cpu_linear(o, y, x, m, k, w, epilogue);
+    return o->rounds ? EC_ERR_NOMEM : ec_cpu_linear(o, y, n, x, k, m, k, w, epilogue);
 }
 
 static ec_status onednn_conv2d(void *backend, float *y, const float *x, const ec_conv_shape *s,
@@ -532,6 +534,7 @@ ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threa
     out->linear = onednn_linear;
     out->conv2d = onednn_conv2d;
     out->free = onednn_free;
+    out->row_gap = 0;
     onednn *o = out->state = calloc(1, sizeof *o);
     if (o == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
     o->rounds = strcmp(out->name, "onednn-bf16") == 0;

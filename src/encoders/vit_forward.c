@@ -57,8 +57,10 @@ static ec_tensor embed(ec_ctx *ctx, const vit_spec *spec, const vit_weights *w,
         }
         if (spec->registers > 0) ec_tensor_to_f32(to, w->registers, 0, spec->registers * d);
         to += spec->registers * d;
-        const float *from = (const float *)patches.data + i * grid * d;
-        for (size_t j = 0; j < grid * d; j++) to[j] = from[j] + position[j];
+        const size_t stride = ec_row_stride(&patches);
+        const float *from = (const float *)patches.data + i * grid * stride;
+        for (size_t g = 0; g < grid; g++, from += stride, to += d)
+            for (size_t j = 0; j < d; j++) to[j] = from[j] + position[g * d + j];
     }
     ec_scratch_release(ctx, mark);
     return x;
@@ -87,7 +89,7 @@ ec_tensor vit_forward(ec_ctx *ctx, const vit_spec *spec, const vit_weights *weig
                       const float *position, const float *images, size_t n, size_t height,
                       size_t width, size_t n_blocks, vit_watcher watcher) {
     ec_tensor x = embed(ctx, spec, weights, position, images, n, height, width);
-    if (spec->pre_norm) x = ec_layer_norm(ctx, x, weights->pre_norm, spec->eps);
+    if (spec->pre_norm) ec_layer_norm_of(ctx, x, weights->pre_norm, spec->eps);
     if (watcher.see != NULL && x.data != NULL) watcher.see(watcher.context, 0, &x);
     for (size_t i = 0; i < n_blocks; i++) {
         const ec_mark mark = ec_scratch_mark(ctx);

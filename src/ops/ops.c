@@ -31,11 +31,20 @@ static bool is_vector(const ec_tensor *v, size_t n) {
     return v == NULL || (is_weight(v) && count_of(v) == n);
 }
 
+size_t ec_row_stride(const ec_tensor *x) {
+    return x->stride > 0 ? x->stride : last_dim(x);
+}
+
 static ec_tensor scratch_like(ec_ctx *ctx, const ec_tensor *x, size_t last) {
+    enum { ALIKE = 256 }; /* 1 KB of floats */
     size_t shape[EC_MAX_DIMS];
     for (int i = 0; i < x->n_dims; i++) shape[i] = x->shape[i];
-    shape[x->n_dims - 1] = last;
-    return ec_scratch(ctx, x->n_dims, shape);
+    const size_t stride = last > 0 && last % ALIKE == 0 ? last + ctx->backend.row_gap : last;
+    shape[x->n_dims - 1] = stride;
+    ec_tensor y = ec_scratch(ctx, x->n_dims, shape);
+    y.shape[x->n_dims - 1] = last;
+    y.stride = stride;
+    return y;
 }
 
 static void keep(ec_ctx *ctx, ec_status status, const char *operation) {
@@ -52,7 +61,9 @@ static void linear(ec_ctx *ctx, ec_tensor *y, const ec_tensor *x, const ec_tenso
     assert(is_vector(epilogue->bias, n) && is_vector(epilogue->scale, n));
     assert(last_dim(y) == n && rows_of(y) == rows_of(x));
     if (ec_ctx_failed(ctx)) return;
-    keep(ctx, ctx->backend.linear(ctx->backend.state, y->data, x->data, rows_of(x), k, w, epilogue),
+    keep(ctx,
+         ctx->backend.linear(ctx->backend.state, y->data, ec_row_stride(y), x->data,
+                             ec_row_stride(x), rows_of(x), k, w, epilogue),
          "linear");
 }
 
@@ -79,7 +90,7 @@ ec_tensor ec_conv2d(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_conv_steps 
     const ec_tensor *w = p.weight;
     assert(x.n_dims == 4 && x.dtype == EC_F32 && w->n_dims == 4 && is_weight(w));
     assert(w->shape[1] == x.shape[3] && is_vector(p.bias, w->shape[0]));
-    assert(steps.stride_y > 0 && steps.stride_x > 0);
+    assert(steps.stride_y > 0 && steps.stride_x > 0 && ec_row_stride(&x) == last_dim(&x));
     ec_conv_shape s = {.n = x.shape[0],
                        .height = x.shape[1],
                        .width = x.shape[2],
@@ -101,17 +112,26 @@ ec_tensor ec_conv2d(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_conv_steps 
     return y;
 }
 
-ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) {
-    const size_t d = last_dim(&x);
+static void layer_norm(ec_ctx *ctx, const ec_tensor *y, const ec_tensor *x, ec_norm_params p,
+                       double eps) {
+    const size_t d = last_dim(x);
     assert(p.weight != NULL && is_vector(p.weight, d));
     assert(p.bias != NULL && is_vector(p.bias, d));
-    ec_tensor y = scratch_like(ctx, &x, d);
-    if (ec_ctx_failed(ctx)) return y;
+    if (ec_ctx_failed(ctx)) return;
     keep(ctx,
-         ctx->backend.layer_norm(ctx->backend.state, y.data, x.data, rows_of(&x), d, p.weight,
-                                 p.bias, (float)eps),
+         ctx->backend.layer_norm(ctx->backend.state, y->data, ec_row_stride(y), x->data,
+                                 ec_row_stride(x), rows_of(x), d, p.weight, p.bias, (float)eps),
          "layer norm");
+}
+
+ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) {
+    const ec_tensor y = scratch_like(ctx, &x, last_dim(&x));
+    layer_norm(ctx, &y, &x, p, eps);
     return y;
+}
+
+void ec_layer_norm_of(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) {
+    layer_norm(ctx, &x, &x, p, eps);
 }
 
 ec_tensor ec_attention(ec_ctx *ctx, ec_tensor q, ec_tensor k, ec_tensor v, size_t heads) {
@@ -120,11 +140,14 @@ ec_tensor ec_attention(ec_ctx *ctx, ec_tensor q, ec_tensor k, ec_tensor v, size_
     assert(heads > 0 && d % heads == 0);
     assert(k.n_dims == 3 && k.shape[0] == n && k.shape[1] == t && k.shape[2] == d);
     assert(v.n_dims == 3 && v.shape[0] == n && v.shape[1] == t && v.shape[2] == d);
+    const size_t stride = ec_row_stride(&q);
+    assert(ec_row_stride(&k) == stride && ec_row_stride(&v) == stride);
     ec_tensor y = scratch_like(ctx, &q, d);
     if (ec_ctx_failed(ctx)) return y;
     keep(ctx,
-         ctx->backend.attention(ctx->backend.state, y.data, q.data, k.data, v.data, d, n, t, heads,
-                                d / heads, (float)(1.0 / sqrt((double)(d / heads)))),
+         ctx->backend.attention(ctx->backend.state, y.data, ec_row_stride(&y), q.data, k.data,
+                                v.data, stride, n, t, heads, d / heads,
+                                (float)(1.0 / sqrt((double)(d / heads)))),
          "attention");
     return y;
 }
@@ -134,7 +157,8 @@ ec_tensor ec_swiglu(ec_ctx *ctx, ec_tensor x) {
     ec_tensor y = scratch_like(ctx, &x, last_dim(&x) / 2);
     if (ec_ctx_failed(ctx)) return y;
     keep(ctx,
-         ctx->backend.swiglu(ctx->backend.state, y.data, x.data, rows_of(&x), last_dim(&x) / 2),
+         ctx->backend.swiglu(ctx->backend.state, y.data, ec_row_stride(&y), x.data,
+                             ec_row_stride(&x), rows_of(&x), last_dim(&x) / 2),
          "swiglu");
     return y;
 }

@@ -35,7 +35,7 @@ typedef struct ec_epilogue {
     const ec_tensor *bias; /* [out], f32, f16 or bf16; NULL: none */
     ec_activation activation;
     const ec_tensor *scale; /* [out], LayerScale; NULL: none */
-    const float *residual;  /* [rows, out], may be the output itself; NULL: none */
+    const float *residual;  /* [rows, out] as far apart as those of y, may be y; NULL: none */
     bool wide_sums;         /* not what follows, but how to sum: see ec_linear_wide() */
 } ec_epilogue;
 
@@ -56,17 +56,18 @@ typedef struct ec_conv_shape {
 
 /* One backend: a CPU instruction set, a library, or a GPU. All pointers are set. An operation
  * returns EC_OK or EC_ERR_NOMEM; sizes of zero are allowed, except of the dimension that is summed
- * over. */
+ * over. A stride is the number of elements from one row to the next. */
 typedef struct ec_backend {
     const char *name; /* "portable", "avx2", "avx512", "onednn", "onednn-bf16", "cuda" */
     const char *math; /* "f32", or "bf16": operands of linear and conv2d are rounded to it,
                          but for wide sums */
+    size_t row_gap;   /* elements between rows of results whose length is a multiple of 1 KB */
 
     /* y [m, n] = epilogue(x [m, k] W^T), W [n, k] f32/f16/bf16 at any address (n is its first
      * dimension, k what remains: a convolution's weight that sees every pixel once is such a W). y
-     * row stride is n. y must not overlap x. */
-    ec_status (*linear)(void *backend, float *y, const float *x, size_t m, size_t k,
-                        const ec_tensor *w, const ec_epilogue *epilogue);
+     * must not overlap x. */
+    ec_status (*linear)(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
+                        size_t m, size_t k, const ec_tensor *w, const ec_epilogue *epilogue);
 
     /* y = epilogue(W over x, padded with zeros), sizes and layouts as in ec_conv_shape; the
      * residual is laid out as y. W f32/f16/bf16 at any address. y must not overlap x. */
@@ -76,18 +77,20 @@ typedef struct ec_backend {
     /* softmax(q k^T * scale) v per head, streaming, without the [t, t] matrix.
      *   q, k, v  [n, t, heads * head_dim] with a row stride, so that a fused qkv [n, t, 3 d] can be
      *            given
-     *   out      [n, t, heads * head_dim], dense */
-    ec_status (*attention)(void *backend, float *out, const float *q, const float *k,
-                           const float *v, size_t qkv_stride, size_t n, size_t t, size_t heads,
-                           size_t head_dim, float scale);
+     *   out      [n, t, heads * head_dim] */
+    ec_status (*attention)(void *backend, float *out, size_t out_stride, const float *q,
+                           const float *k, const float *v, size_t qkv_stride, size_t n, size_t t,
+                           size_t heads, size_t head_dim, float scale);
 
     /* y = (x - mean)/sqrt(var + eps) * weight + bias over the last dimension; biased variance. x
      * [rows, d]. y may be x. */
-    ec_status (*layer_norm)(void *backend, float *y, const float *x, size_t rows, size_t d,
-                            const ec_tensor *weight, const ec_tensor *bias, float eps);
+    ec_status (*layer_norm)(void *backend, float *y, size_t y_stride, const float *x,
+                            size_t x_stride, size_t rows, size_t d, const ec_tensor *weight,
+                            const ec_tensor *bias, float eps);
 
     /* y [rows, d] = silu(x[:, :d]) * x[:, d:], x [rows, 2 d] (DINOv2's SwiGLU). */
-    ec_status (*swiglu)(void *backend, float *y, const float *x, size_t rows, size_t d);
+    ec_status (*swiglu)(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
+                        size_t rows, size_t d);
 
     void (*free)(void *backend);
     void *state; /* threads, packing buffers; given to every call as `backend` */
@@ -136,7 +139,11 @@ typedef struct ec_norm_params {
     const ec_tensor *weight, *bias;
 } ec_norm_params;
 
-/* Results are scratch. x [.., k] keeps its leading dimensions. */
+/* Results are scratch. x [.., k] keeps its leading dimensions. Rows of results whose length is a
+ * multiple of 1 KB are further apart than they are long (the backend's row_gap, ec_tensor's
+ * stride): the rows that a product reads together would otherwise fall on the same places of the
+ * first cache and displace one another and the weights. */
+size_t ec_row_stride(const ec_tensor *x);
 ec_tensor ec_linear(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_activation activation);
 /* x W^T summed in pieces of about sqrt(k) terms in f32, and these in f64: as near to the exact
  * product as its f32 result can hold, for a fifth more time. For numbers that a steep function is
@@ -146,10 +153,13 @@ ec_tensor ec_linear_wide(ec_ctx *ctx, ec_tensor x, const ec_tensor *weight);
 void ec_linear_add(ec_ctx *ctx, ec_tensor x, ec_tensor h, ec_linear_params p,
                    const ec_tensor *scale);
 /* x [n, h, w, in], weight [out, in, kernel_y, kernel_x] -> [n, h', w', out], where h' = (h + top +
- * bottom - kernel_y)/stride_y + 1, rounded down; the kernel must fit into the padded image. */
+ * bottom - kernel_y)/stride_y + 1, rounded down; the kernel must fit into the padded image. Rows of
+ * x and of the result are dense. */
 ec_tensor ec_conv2d(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_conv_steps steps,
                     ec_activation activation);
 ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
+/* The same in place. */
+void ec_layer_norm_of(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
 /* q, k, v [n, t, d] -> [n, t, d], scale 1/sqrt(d / heads). */
 ec_tensor ec_attention(ec_ctx *ctx, ec_tensor q, ec_tensor k, ec_tensor v, size_t heads);
 ec_tensor ec_swiglu(ec_ctx *ctx, ec_tensor x);

@@ -89,7 +89,7 @@ ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float
     if (!ec_ctx_failed(ctx)) {
         double sum = 0;
         for (size_t v = 0; v < n_target; v++)
-            sum += largest((const float *)cosine.data + v * n_reference, n_reference);
+            sum += largest((const float *)cosine.data + v * ec_row_stride(&cosine), n_reference);
         *mean = sum / (double)n_target;
     }
     ec_scratch_release(ctx, mark);

@@ -160,7 +160,8 @@ static void multiply(ec_ctx *ctx, const query *queries, size_t n, const float *t
     const ec_tensor y = ec_linear_wide(ctx, x, &w); /* exp(s / .02) will magnify its errors */
     if (!ec_ctx_failed(ctx))
         for (size_t i = 0; i < n; i++)
-            memcpy(queries[i].row, (const float *)y.data + i * patches, patches * sizeof(float));
+            memcpy(queries[i].row, (const float *)y.data + i * ec_row_stride(&y),
+                   patches * sizeof(float));
     ec_scratch_release(ctx, mark);
 }
 

@@ -186,7 +186,7 @@ static void check_linear(const ec_backend *b, const linear_case *c) {
                            .scale = c->scale ? &scale : NULL,
                            .activation = c->activation,
                            .residual = c->residual ? before : NULL};
-    assert_int_equal(b->linear(b->state, y, x, c->m, c->k, &w, &e), EC_OK);
+    assert_int_equal(b->linear(b->state, y, c->n, x, c->k, c->m, c->k, &w, &e), EC_OK);
 
     double *const weight = malloc(c->n * c->k * sizeof *weight);
     assert_non_null(weight);
@@ -277,8 +277,8 @@ static double worst_sum(const ec_backend *b, size_t m, size_t k, size_t n, bool 
     for (size_t i = 0; i < m * k; i++) x[i] = fabsf(x[i]);
     for (size_t i = 0; i < n * k; i++) w[i] = fabsf(w[i]);
     const ec_tensor weight = {.dtype = EC_F32, .n_dims = 2, .shape = {n, k}, .data = w};
-    assert_int_equal(b->linear(b->state, y, x, m, k, &weight, &(ec_epilogue){.wide_sums = wide}),
-                     EC_OK);
+    assert_int_equal(
+        b->linear(b->state, y, n, x, k, m, k, &weight, &(ec_epilogue){.wide_sums = wide}), EC_OK);
     double worst = 0.0;
     for (size_t i = 0; i < m; i++)
         for (size_t j = 0; j < n; j++) {
@@ -340,7 +340,7 @@ static void linear_is_linear(void **state) {
     for (size_t i = 0; i < M * K; i++) x[2][i] = 2.0f * x[0][i] + 0.5f * x[1][i];
     const ec_tensor w = weights(EC_BF16, N, K, 0);
     for (int i = 0; i < 3; i++)
-        assert_int_equal(b.linear(b.state, y[i], x[i], M, K, &w, &(ec_epilogue){0}), EC_OK);
+        assert_int_equal(b.linear(b.state, y[i], N, x[i], K, M, K, &w, &(ec_epilogue){0}), EC_OK);
     for (size_t i = 0; i < M * N; i++)
         assert_true(fabsf(y[2][i] - (2.0f * y[0][i] + 0.5f * y[1][i])) <= 3e-5f);
     release_guarded();
@@ -353,10 +353,10 @@ static void what_is_not_finite_stays_in_its_row(void **state) {
     enum { M = 14, K = 33, N = 20 };
     float *x = floats(M * K, 1.0f), *y = floats(M * N, 1.0f), *clean = floats(M * N, 1.0f);
     const ec_tensor w = weights(EC_F32, N, K, 0);
-    assert_int_equal(b.linear(b.state, clean, x, M, K, &w, &(ec_epilogue){0}), EC_OK);
+    assert_int_equal(b.linear(b.state, clean, N, x, K, M, K, &w, &(ec_epilogue){0}), EC_OK);
     x[3 * K + 5] = INFINITY;
     x[8 * K + 32] = NAN;
-    assert_int_equal(b.linear(b.state, y, x, M, K, &w, &(ec_epilogue){0}), EC_OK);
+    assert_int_equal(b.linear(b.state, y, N, x, K, M, K, &w, &(ec_epilogue){0}), EC_OK);
     for (size_t i = 0; i < M; i++)
         for (size_t j = 0; j < N; j++) {
             if (i == 3)
@@ -618,8 +618,8 @@ static void check_attention(const ec_backend *b, const attention_case *c) {
     for (size_t i = 0; i < c->n * c->t; i++)
         for (size_t j = 0; j < width; j++) qkv[i * stride + j] *= c->q_size;
     const double scale = 1.0 / sqrt((double)c->d);
-    assert_int_equal(b->attention(b->state, y, qkv, qkv + width, qkv + 2 * width, stride, c->n,
-                                  c->t, c->heads, c->d, (float)scale),
+    assert_int_equal(b->attention(b->state, y, width, qkv, qkv + width, qkv + 2 * width, stride,
+                                  c->n, c->t, c->heads, c->d, (float)scale),
                      EC_OK);
     double *const p = malloc(c->t * sizeof *p);
     assert_non_null(p);
@@ -701,7 +701,7 @@ static void attention_rescales_when_the_highest_score_moves(void **state) {
         expected += i * exp((double)k[i * D]);
     }
     expected /= total;
-    assert_int_equal(b.attention(b.state, y, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
+    assert_int_equal(b.attention(b.state, y, D, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
     for (size_t i = 0; i < T * D; i++) assert_true(fabs(y[i] - expected) <= 1e-6 * expected);
     release_guarded();
     close_backend(&b);
@@ -712,10 +712,10 @@ static void an_infinite_score_spoils_its_query_alone(void **state) {
     enum { T = 60, D = 16 };
     float *q = floats(T * D, 1.0f), *k = floats(T * D, 1.0f), *v = floats(T * D, 1.0f);
     float *y = floats(T * D, 1.0f), *clean = floats(T * D, 1.0f);
-    assert_int_equal(b.attention(b.state, clean, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
+    assert_int_equal(b.attention(b.state, clean, D, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
     q[7 * D] = INFINITY;
     q[9 * D + 3] = NAN;
-    assert_int_equal(b.attention(b.state, y, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
+    assert_int_equal(b.attention(b.state, y, D, q, k, v, D, 1, T, 1, D, 1.0f), EC_OK);
     for (size_t i = 0; i < T; i++)
         for (size_t j = 0; j < D; j++) {
             if (i == 7 || i == 9)
@@ -734,7 +734,7 @@ static void check_layer_norm(const ec_backend *b, size_t rows, size_t d, ec_dtyp
     float *const x = floats(rows * d, size), *const y = floats(rows * d, 1.0f);
     for (size_t i = 0; i < rows * d; i++) x[i] += mean;
     const ec_tensor w = weights(dtype, 1, d, 1), bias = weights(dtype, 1, d, 1);
-    assert_int_equal(b->layer_norm(b->state, y, x, rows, d, &w, &bias, eps), EC_OK);
+    assert_int_equal(b->layer_norm(b->state, y, d, x, d, rows, d, &w, &bias, eps), EC_OK);
     for (size_t r = 0; r < rows; r++) {
         double mu = 0.0, var = 0.0;
         for (size_t i = 0; i < d; i++) mu += x[r * d + i];
@@ -779,8 +779,8 @@ static void layer_norm_works_in_place(void **state) {
     enum { ROWS = 3, D = 77 };
     float *x = floats(ROWS * D, 1.0f), *y = floats(ROWS * D, 1.0f);
     const ec_tensor w = weights(EC_F32, 1, D, 0);
-    assert_int_equal(b.layer_norm(b.state, y, x, ROWS, D, &w, &w, 1e-5f), EC_OK);
-    assert_int_equal(b.layer_norm(b.state, x, x, ROWS, D, &w, &w, 1e-5f), EC_OK);
+    assert_int_equal(b.layer_norm(b.state, y, D, x, D, ROWS, D, &w, &w, 1e-5f), EC_OK);
+    assert_int_equal(b.layer_norm(b.state, x, D, x, D, ROWS, D, &w, &w, 1e-5f), EC_OK);
     assert_memory_equal(x, y, ROWS * D * sizeof *x);
     release_guarded();
     close_backend(&b);
@@ -792,7 +792,7 @@ static void swiglu_is_the_double_loop(void **state) {
     for (size_t i = 0; i < sizeof d / sizeof *d; i++) {
         enum { ROWS = 170 };
         float *x = floats(ROWS * 2 * d[i], 5.0f), *y = floats(ROWS * d[i], 1.0f);
-        assert_int_equal(b.swiglu(b.state, y, x, ROWS, d[i]), EC_OK);
+        assert_int_equal(b.swiglu(b.state, y, d[i], x, 2 * d[i], ROWS, d[i]), EC_OK);
         for (size_t r = 0; r < ROWS; r++)
             for (size_t j = 0; j < d[i]; j++) {
                 const float *row = x + r * 2 * d[i];
@@ -824,19 +824,19 @@ static float *with_threads(void **state, size_t threads) {
     const ec_tensor short_bias = {.dtype = EC_F32, .n_dims = 1, .shape = {T_N}, .data = bias.data};
     const ec_epilogue e = {
         .bias = &short_bias, .scale = &short_bias, .activation = EC_ACT_GELU, .residual = y};
-    assert_int_equal(b.linear(b.state, y, x, T_M, T_K, &w, &e), EC_OK);
+    assert_int_equal(b.linear(b.state, y, T_N, x, T_K, T_M, T_K, &w, &e), EC_OK);
     y += T_LINEAR;
     enum { WIDTH = T_HEADS * T_D };
-    assert_int_equal(
-        b.attention(b.state, y, x, x + WIDTH, x + 2 * WIDTH, 3 * WIDTH, 1, T_T, T_HEADS, T_D, 0.2f),
-        EC_OK);
-    y += T_ATTENTION;
-    assert_int_equal(b.layer_norm(b.state, y, x, T_M, T_K, &bias, &bias, 1e-5f), EC_OK);
-    y += T_NORM;
-    assert_int_equal(b.swiglu(b.state, y, x, T_M, T_K / 2), EC_OK);
-    y += T_SWIGLU;
-    assert_int_equal(b.linear(b.state, y, x, T_M, T_K, &w, &(ec_epilogue){.wide_sums = true}),
+    assert_int_equal(b.attention(b.state, y, WIDTH, x, x + WIDTH, x + 2 * WIDTH, 3 * WIDTH, 1, T_T,
+                                 T_HEADS, T_D, 0.2f),
                      EC_OK);
+    y += T_ATTENTION;
+    assert_int_equal(b.layer_norm(b.state, y, T_K, x, T_K, T_M, T_K, &bias, &bias, 1e-5f), EC_OK);
+    y += T_NORM;
+    assert_int_equal(b.swiglu(b.state, y, T_K / 2, x, T_K, T_M, T_K / 2), EC_OK);
+    y += T_SWIGLU;
+    assert_int_equal(
+        b.linear(b.state, y, T_N, x, T_K, T_M, T_K, &w, &(ec_epilogue){.wide_sums = true}), EC_OK);
     y += T_LINEAR;
     const ec_conv_shape s = {.n = 1,
                              .height = T_SIDE,
@@ -959,12 +959,21 @@ static void the_best_instruction_set_is_the_default(void **state) {
     ec_ctx_free(NULL);
 }
 
-/* What a block of an encoder does, by the wrappers, against the same by the backend. */
+/* The rows of a result, which may be further apart than they are long, are `expected`, dense. */
+static void assert_rows_equal(const ec_tensor *t, const float *expected) {
+    const size_t width = t->shape[t->n_dims - 1], rows = ec_tensor_count(t) / width;
+    for (size_t i = 0; i < rows; i++)
+        assert_memory_equal((const float *)t->data + i * ec_row_stride(t), expected + i * width,
+                            width * sizeof *expected);
+}
+
+/* What a block of an encoder does, by the wrappers, against the same by the backend; of widths
+ * whose rows the wrappers set apart. */
 static void the_wrappers_pass_everything_on(void **state) {
     ec_backend b = open_backend(state, 1);
     ec_ctx *ctx;
     assert_int_equal(ec_ctx_new(&ctx, *state, 2, NULL), EC_OK);
-    enum { N = 2, T = 5, D = 24, HEADS = 3, MLP = 40 };
+    enum { N = 2, T = 5, D = 256, HEADS = 2, MLP = 512 };
     const ec_tensor w = weights(EC_F16, D, D, 0), wide = weights(EC_F32, 2 * MLP, D, 0);
     const ec_tensor narrow = weights(EC_BF16, D, MLP, 0);
     ec_tensor bias = weights(EC_F32, 1, 2 * MLP, 0), gain = weights(EC_F32, 1, D, 0);
@@ -981,26 +990,31 @@ static void the_wrappers_pass_everything_on(void **state) {
     ec_linear_add(ctx, x, gated, (ec_linear_params){&narrow, &d_bias}, &gain);
     assert_int_equal(ec_ctx_status(ctx, NULL), EC_OK);
     assert_int_equal(up.n_dims, 3);
+    assert_int_equal(ec_row_stride(&up), 2 * MLP + b.row_gap);
     assert_int_equal(up.shape[0], N);
     assert_int_equal(up.shape[1], T);
     assert_int_equal(up.shape[2], 2 * MLP);
     assert_int_equal(gated.shape[2], MLP);
 
     float a[N * T * D], c[N * T * D], e[N * T * D], f[N * T * 2 * MLP], g[N * T * MLP];
-    b.layer_norm(b.state, a, residual, N * T, D, &gain, &d_bias, 1e-2f);
-    assert_memory_equal(norm.data, a, sizeof a);
-    b.linear(b.state, c, a, N * T, D, &w, &(ec_epilogue){.bias = &d_bias});
-    assert_memory_equal(k.data, c, sizeof c);
-    b.attention(b.state, e, a, c, a, D, N, T, HEADS, D / HEADS, (float)(1.0 / sqrt(8.0)));
-    assert_memory_equal(h.data, e, sizeof e);
-    b.linear(b.state, f, e, N * T, D, &wide,
+    b.layer_norm(b.state, a, D, residual, D, N * T, D, &gain, &d_bias, 1e-2f);
+    assert_rows_equal(&norm, a);
+    b.linear(b.state, c, D, a, D, N * T, D, &w, &(ec_epilogue){.bias = &d_bias});
+    assert_rows_equal(&k, c);
+    b.attention(b.state, e, D, a, c, a, D, N, T, HEADS, D / HEADS,
+                (float)(1.0 / sqrt((double)D / HEADS)));
+    assert_rows_equal(&h, e);
+    b.linear(b.state, f, 2 * MLP, e, D, N * T, D, &wide,
              &(ec_epilogue){.bias = &bias, .activation = EC_ACT_QUICK_GELU});
-    assert_memory_equal(up.data, f, sizeof f);
-    b.swiglu(b.state, g, f, N * T, MLP);
-    assert_memory_equal(gated.data, g, sizeof g);
-    b.linear(b.state, e, g, N * T, MLP, &narrow,
+    assert_rows_equal(&up, f);
+    b.swiglu(b.state, g, MLP, f, 2 * MLP, N * T, MLP);
+    assert_rows_equal(&gated, g);
+    b.linear(b.state, e, D, g, MLP, N * T, MLP, &narrow,
              &(ec_epilogue){.bias = &d_bias, .scale = &gain, .residual = residual});
-    assert_memory_equal(x.data, e, sizeof e);
+    assert_rows_equal(&x, e);
+    ec_layer_norm_of(ctx, x, (ec_norm_params){&gain, &d_bias}, 1e-2);
+    b.layer_norm(b.state, e, D, e, D, N * T, D, &gain, &d_bias, 1e-2f);
+    assert_rows_equal(&x, e);
     ec_ctx_free(ctx);
     release_guarded();
     close_backend(&b);
