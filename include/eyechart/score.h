@@ -168,9 +168,13 @@ void ec_score_summary_free(ec_score_summary *summary);
 
 /* Everything that would stop or weaken scoring and the loop, each with what to do: missing weights,
  * connectors, images, keypoints, references; connectors of another shape; combinations whose grids
- * differ; disk space; a damaged study.db. EC_FINDING_ERROR is what stops `score` or `run`.
- *   out   owned array, free with free() */
-ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err);
+ * differ; images that cannot be decoded (each is, on all processors); scripts of `run` that are
+ * missing; disk space; a damaged study.db. EC_FINDING_ERROR is what stops `score` or `run`.
+ *   out       owned array, free with free()
+ *   watcher   may be NULL; false ends the check with EC_ERR_INTERRUPTED */
+typedef bool (*ec_doctor_watcher)(void *context, size_t n_images_done, size_t n_images);
+ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study,
+                          ec_doctor_watcher watcher, void *context, ec_error *err);
 
 #ifdef __cplusplus
 }

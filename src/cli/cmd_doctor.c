@@ -1,5 +1,6 @@
 /* cmd_doctor.c - eyechart doctor: what is missing for scoring and the loop, and what to do */
 #include "cli/findings.h"
+#include "cli/progress.h"
 #include "eyechart/score.h"
 
 enum { O_STUDY, O_JSON };
@@ -20,11 +21,30 @@ static const example EXAMPLES[] = {
 static const exit_meaning EXITS[] = {
     {EXIT_DONE, "nothing stops 'eyechart score'; there may be warnings"},
     {EXIT_NEGATIVE, "something does, and there is what to do about it"},
+    {EXIT_DATA, "study.yaml or study.db cannot be read, so that nothing could be looked at"},
+    {EXIT_INTERRUPTED, "interrupted"},
     {0},
 };
 
+static bool see(void *context, size_t n_done, size_t n) {
+    progress *p = context;
+    char left[32];
+    const double seconds = progress_seconds(p) / (double)n_done * (double)(n - n_done);
+    progress_line(p, false, "decoding images: %zu of %zu, %s left", n_done, n,
+                  progress_duration(left, seconds));
+    return !progress_interrupted();
+}
+
+static ec_status look(ec_finding **out, size_t *n, ec_study *study, ec_error *err) {
+    progress p;
+    progress_start(&p);
+    const ec_status status = ec_study_doctor(out, n, study, see, &p, err);
+    progress_end(&p);
+    return status;
+}
+
 static int run(const arguments *args) {
-    return findings_report(args, ec_study_doctor, args->values[O_JSON].given);
+    return findings_report(args, look, args->values[O_JSON].given);
 }
 
 const command CMD_DOCTOR = {
@@ -32,8 +52,10 @@ const command CMD_DOCTOR = {
     .purpose = "find what stops scoring and the loop, and say what to do",
     .about = "Looks for weights, connectors, keypoints and images that are missing or do not fit "
              "together, for encoders that are joined and have different grids, for results that "
-             "are out of date, for disk space and for damage of study.db. Computes nothing, but "
-             "reads every file once. 'eyechart study check' is about the ranking.",
+             "are out of date, for scripts of 'run:' that are missing, for disk space and for "
+             "damage of study.db. Computes nothing, but reads every file once and decodes every "
+             "image, which takes some seconds for a thousand. 'eyechart study check' is about the "
+             "ranking.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

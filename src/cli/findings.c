@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "cli/output.h"
+#include "cli/progress.h"
 #include "cli/study.h"
 
 static const char *level_name(ec_finding_level level) {
@@ -49,6 +50,7 @@ int findings_report(const arguments *args, findings_source find, bool json) {
         free(findings);
     } else {
         status = report_error(&err);
+        if (err.status == EC_ERR_INTERRUPTED) status = EXIT_INTERRUPTED;
     }
     ec_study_close(study);
     return status;

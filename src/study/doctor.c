@@ -8,6 +8,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "study/doctor_commands.h"
+#include "study/doctor_images.h"
 #include "study/findings.h"
 #include "study/score_plan.h"
 
@@ -17,6 +19,7 @@ typedef struct {
     ec_numbers numbers; /* all that is known */
     ec_findings found;
     size_t n_errors; /* of what `score` needs */
+    ec_image_check images;
 } doctor;
 
 static void say_error(doctor *d, const ec_error *err) {
@@ -95,6 +98,9 @@ static void check_settings(doctor *d) {
 
 static void check_commands(doctor *d) {
     const ec_run_declaration *run = &d->study->declared.run;
+    if (run->train != NULL) ec_command_check(&d->found, run->train, d->study->path, "train");
+    if (run->evaluate != NULL)
+        ec_command_check(&d->found, run->evaluate, d->study->path, "evaluate");
     if ((run->train == NULL) == (run->evaluate == NULL)) return;
     ec_findings_add(&d->found, EC_FINDING_ERROR,
                     "'run:' has no '%s:': 'eyechart run' needs the commands for training and for "
@@ -103,6 +109,31 @@ static void check_commands(doctor *d) {
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
+
+static void say_of_candidate(doctor *d, size_t i, ec_error *err) {
+    ec_error_prefix(err, err->status, "candidate '%.80s'", ec_study_candidate(d->study, i)->name);
+    say_error(d, err);
+}
+
+/* Each encoder and the connector of a candidate that has something wrong; where each is good by
+ * itself it is how they fit, which `err` says. */
+static void say_all_of(doctor *d, size_t i, const ec_error *err) {
+    size_t n, n_said = 0;
+    ec_error one;
+    const ec_feature_source *sources = ec_study_encoders(&n, d->study, i);
+    for (size_t k = 0; k < n; k++) {
+        size_t unused;
+        if (ec_job_find_encoder(&unused, &d->job, &sources[k], &one) == EC_OK) continue;
+        say_of_candidate(d, i, &one);
+        n_said++;
+    }
+    ec_job_connector connector = {.path = ec_study_connector(d->study, i)};
+    if (connector.path != NULL && ec_job_identify_connector(&connector, &d->job, &one) != EC_OK) {
+        say_of_candidate(d, i, &one);
+        n_said++;
+    }
+    if (n_said == 0) say_error(d, err);
+}
 
 /* Encoders and connectors, and whether they fit. */
 static void check_weights(doctor *d) {
@@ -113,7 +144,8 @@ static void check_weights(doctor *d) {
         bool reference = false;
         for (size_t r = 0; r < s.n_references; r++) reference = reference || s.references[r] == i;
         if (!has_encoder(d, i) && !reference) continue;
-        if (ec_job_add_part(NULL, &d->job, i, has_encoder(d, i), &err) != EC_OK) say_error(d, &err);
+        if (ec_job_add_part(NULL, &d->job, i, has_encoder(d, i), &err) != EC_OK)
+            say_all_of(d, i, &err);
     }
     for (size_t i = 0; i < d->job.n_parts; i++)
         for (size_t r = 0; d->job.parts[i].wants_a && r < s.n_references; r++)
@@ -124,12 +156,6 @@ static void check_weights(doctor *d) {
     if (d->n_errors == 0 && ec_job_any_measures(&d->job) &&
         ec_job_find_compared(&d->job, &err) != EC_OK)
         say_error(d, &err);
-}
-
-static bool any_wants(const doctor *d, bool a) {
-    for (size_t i = 0; i < d->job.n_parts; i++)
-        if (a ? d->job.parts[i].wants_a : d->job.parts[i].wants_c) return true;
-    return false;
 }
 
 static void say_missing(doctor *d, const char *what, ec_name_list *missing, size_t n) {
@@ -145,14 +171,17 @@ static void check_keypoints(doctor *d) {
     ec_error err;
     ec_name_list missing = {0};
     const bool for_measures = ec_job_any_measures(&d->job) && !ec_job_has_images(d->study);
-    if (!any_wants(d, false) && !for_measures) return;
+    if (!ec_job_wants(d->study, false) && !for_measures) return;
     if (ec_job_load_keypoints(&d->job, &err) != EC_OK) {
         say_error(d, &err);
         return;
     }
     const ec_keypoint_set *set = &d->job.set;
     for (size_t i = 0; i < set->n_images; i++)
-        if (access(set->images[i].path, R_OK) != 0) ec_name_list_add(&missing, set->images[i].name);
+        if (access(set->images[i].path, R_OK) != 0)
+            ec_name_list_add(&missing, set->images[i].name);
+        else
+            ec_image_check_add(&d->images, set->images[i].path);
     say_missing(d, d->job.settings.keypoints, &missing, set->n_images);
     for (size_t k = 0; missing.n == 0 && k < set->n_categories; k++)
         if (ec_job_identify_category(&d->job, k, &err) != EC_OK) {
@@ -181,7 +210,10 @@ static void check_images(doctor *d, size_t benchmark) {
         say_error(d, &err);
     }
     for (size_t i = 0; status == EC_OK && i < set.n_items; i++)
-        if (access(set.items[i].path, R_OK) != 0) ec_name_list_add(&missing, set.items[i].path);
+        if (access(set.items[i].path, R_OK) != 0)
+            ec_name_list_add(&missing, set.items[i].path);
+        else
+            ec_image_check_add(&d->images, set.items[i].path);
     say_missing(d, ec_study_images(d->study, benchmark), &missing, set.n_items);
     if (status == EC_OK && n_all < s->n_images)
         ec_findings_add(&d->found, EC_FINDING_NOTE,
@@ -256,7 +288,16 @@ static ec_status check_study(doctor *d, ec_error *err) {
     return EC_OK;
 }
 
-static ec_status examine(doctor *d, ec_error *err) {
+/* Once everything else is said: this takes the longest. */
+static ec_status decode_images(doctor *d, ec_doctor_watcher watcher, void *context, ec_error *err) {
+    size_t n_bad;
+    const ec_status status =
+        ec_image_check_run(&n_bad, &d->found, &d->images, watcher, context, err);
+    d->n_errors += n_bad;
+    return status;
+}
+
+static ec_status examine(doctor *d, ec_doctor_watcher watcher, void *context, ec_error *err) {
     ec_status status = check_study(d, err);
     if (status == EC_OK) status = ec_study_read_all(&d->numbers, d->study, err);
     if (status != EC_OK) return status;
@@ -272,19 +313,23 @@ static ec_status examine(doctor *d, ec_error *err) {
     check_commands(d);
     check_weights(d);
     check_keypoints(d);
-    const bool images = any_wants(d, true) || ec_job_any_measures(&d->job);
+    const bool images = ec_job_wants(d->study, true) || ec_job_any_measures(&d->job);
     for (size_t b = 0; images && b < ec_study_n_benchmarks(d->study); b++)
         if (ec_study_images(d->study, b) != NULL) check_images(d, b);
+    status = decode_images(d, watcher, context, err);
+    if (status != EC_OK) return status;
     return d->n_errors == 0 ? check_results(d, err) : EC_OK;
 }
 
-ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err) {
+ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study,
+                          ec_doctor_watcher watcher, void *context, ec_error *err) {
     doctor d = {.study = study};
     *out = NULL;
     *n_out = 0;
     ec_status status = ec_job_init(&d.job, study, NULL, err);
-    if (status == EC_OK) status = examine(&d, err);
+    if (status == EC_OK) status = examine(&d, watcher, context, err);
     if (status == EC_OK) status = ec_store_flush(&d.job.store, err);
+    ec_image_check_release(&d.images);
     ec_job_release(&d.job);
     ec_numbers_release(&d.numbers);
     return ec_findings_take(out, n_out, &d.found, status, study->path, err);

@@ -78,16 +78,20 @@ static void decide_wants(ec_job_part *part, const ec_job *job, bool selected) {
              say_c ? no_c : "");
 }
 
-bool ec_job_has_wants(const ec_study *study) {
+bool ec_job_wants(const ec_study *study, bool a) {
     const ec_job job = {.study = (ec_study *)study, .settings = ec_study_score_settings(study)};
     for (size_t i = 0; i < ec_study_n_candidates(study); i++) {
         ec_job_part part = {.candidate = i};
         size_t n_encoders;
         ec_study_encoders(&n_encoders, study, i);
         decide_wants(&part, &job, n_encoders > 0);
-        if (part.wants_a || part.wants_c) return true;
+        if (a ? part.wants_a : part.wants_c) return true;
     }
     return false;
+}
+
+bool ec_job_has_wants(const ec_study *study) {
+    return ec_job_wants(study, true) || ec_job_wants(study, false);
 }
 
 static ec_status check_grids(const ec_job *job, const size_t *members, size_t n, ec_error *err) {

@@ -128,6 +128,9 @@ bool ec_job_selects(const ec_job *job, size_t candidate);
 /* Is there a score to compute by what study.yaml says, whether or not study.db has it already? */
 bool ec_job_has_wants(const ec_study *study);
 
+/* The same of A alone, or of C. */
+bool ec_job_wants(const ec_study *study, bool a);
+
 /* The place of an encoder in job->encoders; what has one identity has one place. */
 ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,
                               ec_error *err);

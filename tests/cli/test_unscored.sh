@@ -27,7 +27,7 @@ says "no candidate has both A and C, which the policy 'prior' needs; $hint them"
 
 # What a dry run shows before there are scores: that they come first, and how the commands will look.
 run 0 run s --dry-run
-prints "A and C come first: to compute are 54 results, 0 are known; images through encoders: 102"
+prints "A and C come first: to compute are 66 results, 0 are known"
 prints "how long it takes: eyechart score s --plan"
 prints "clip, attempt 1 (an example)"
 prints "the scores decide which candidate is first"

@@ -1,0 +1,28 @@
+/* doctor_images.h - whether images can be decoded
+ *
+ * A header says little: a file that was cut off has a good one. So every image is decoded whole, on
+ * all processors; SPair's 1,800 photographs take some seconds.
+ */
+#ifndef EC_STUDY_DOCTOR_IMAGES_H
+#define EC_STUDY_DOCTOR_IMAGES_H
+
+#include "eyechart/score.h"
+#include "study/findings.h"
+
+/* Zero-initialise. */
+typedef struct ec_image_check {
+    char **paths; /* [n], owned */
+    size_t n, capacity;
+    bool failed; /* out of memory */
+} ec_image_check;
+
+void ec_image_check_add(ec_image_check *check, const char *path);
+void ec_image_check_release(ec_image_check *check);
+
+/* Decodes them all, one that was added twice once; the first few that fail are findings of their
+ * own, the others are counted. *n_bad receives how many. Errors: EC_ERR_INTERRUPTED the watcher
+ * said so; EC_ERR_NOMEM. */
+ec_status ec_image_check_run(size_t *n_bad, ec_findings *found, ec_image_check *check,
+                             ec_doctor_watcher watcher, void *context, ec_error *err);
+
+#endif
