@@ -38,6 +38,15 @@ typedef struct ec_encoder_options {
     ec_watch watch;         /* may stop the reading of all weights for their hash */
 } ec_encoder_options;
 
+/* What options.isa may name on this processor and in this build, own kernels first, the best of
+ * them before the others. Static; NULL past the end. */
+const char *ec_encoder_isa(size_t i);
+/* The version of oneDNN that this build has, such as "2.6.3"; NULL: none. Static. */
+const char *ec_encoder_onednn(void);
+/* Whether "onednn-bf16" is computed by instructions for bf16 (AVX512-BF16, AMX). Where it is not,
+ * rounded operands are multiplied in f32, which is no faster than f32. */
+bool ec_encoder_has_bf16(void);
+
 /* Opens a folder with config.json, preprocessor_config.json (only needed for the native
  * preparation) and weights. Every tensor the model needs must be there with its shape; unexpected
  * ones of the vision tower are an error, those of a text tower and other known extras are not. */

@@ -32,6 +32,34 @@ run 3 features "$clip+$dino" pictures --prepare square -o both.npy
 says "@35"
 run 0 features "$clip" pictures --prepare square --horizontal-first -o rows.npy
 check "the manifest tells the order of the passes" jq -e '.encoders[0].preparation.horizontal_first' rows.npy.json
+
+# What computes: another way to the same numbers, or other numbers under another identity.
+run 0 features "$clip" pictures --prepare square -o f32.npy
+check "f32 is not worth a word" jq -e '.encoders[0] | has("math") | not' f32.npy.json
+ran="EYECHART_ISA=avx128 eyechart features"
+EYECHART_ISA=avx128 "$EYECHART" features "$clip" pictures --prepare square -o none.npy >out 2>err
+check "an unknown EYECHART_ISA is status 2 or 3" test $? -ge 2
+says "avx128"
+ran="EYECHART_ISA=onednn-bf16 eyechart features"
+EYECHART_ISA=onednn-bf16 "$EYECHART" features "$clip" pictures --prepare square -o none.npy >out 2>err
+check "no variable changes numbers" test $? -ge 2
+says "--math bf16"
+EYECHART_ISA=portable "$EYECHART" features "$clip" pictures --prepare square -o portable.npy >out 2>err
+same_run() { test "$(jq -r .fingerprint "$1.npy.json")" = "$(jq -r .fingerprint f32.npy.json)"; }
+check "the same run by other kernels" same_run portable
+if "$EYECHART" version --json | jq -e '.onednn != null' >/dev/null; then
+    DNNL_VERBOSE=1 EYECHART_ISA=onednn "$EYECHART" features "$clip" pictures --prepare square -o onednn.npy >out 2>err
+    check "the same run by oneDNN" same_run onednn
+    check "by oneDNN indeed" grep -q "verbose,exec,cpu,convolution" out
+    run 0 features "$clip" pictures --prepare square --math bf16 -o bf16.npy
+    says "bf16 products move the features of pictures/bmp-16.bmp by"
+    check "the manifest tells the math" jq -e '.encoders[0].math == "bf16"' bf16.npy.json
+    check "bf16 is another run" test "$(same_run bf16 && echo the same)" = ""
+    check "bf16 is other numbers" test "$(cmp bf16.npy f32.npy | wc -l)" -eq 1
+else
+    run 2 features "$clip" pictures --prepare square --math bf16 -o bf16.npy
+    says "onednn is not in this build"
+fi
 run 3 features "$clip" pictures -o native.npy
 says "preprocessor_config.json"
 run 2 features "$clip" pictures --prepare square

@@ -25,6 +25,9 @@ run 0 help --format=man
 run 0 help --format man
 run 0 --version
 prints "eyechart "
+prints "computes with "
+run 0 version --json
+check "the last resort is among what computes" grep -q '"portable"' out
 run 0 help -- version
 
 # Output that does not arrive is a failure.

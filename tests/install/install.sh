@@ -23,7 +23,7 @@ for header in "$prefix"/include/eyechart/*.h; do
     echo "#include <eyechart/${header##*/}>" | cc $cflags -fsyntax-only -xc - || exit 1
 done
 
-version=$("$prefix/bin/eyechart" --version)
+version=$("$prefix/bin/eyechart" --version | head -n 1)
 [ "$version" = "eyechart $(pkg-config --modversion eyechart)" ] || { echo "--version: $version"; exit 1; }
 
 man -l "$prefix/share/man/man1/eyechart.1" | grep -q NAME
