@@ -148,12 +148,6 @@ ec_status ec_cpu_swiglu(void *backend, float *y, size_t y_stride, const float *x
 
 /* ---- life ---- */
 
-#ifdef EC_ONEDNN
-#define WITH_ONEDNN "; onednn or onednn-bf16"
-#else
-#define WITH_ONEDNN "; onednn is not in this build, which found no oneDNN (Debian: libdnnl-dev)"
-#endif
-
 void ec_cpu_release(ec_cpu *cpu) {
     const size_t n = cpu->pool != NULL ? ec_pool_size(cpu->pool) : 0;
     ec_pool_free(cpu->pool);
@@ -169,9 +163,10 @@ ec_status ec_cpu_init(ec_cpu *cpu, const char *isa, size_t n_threads, ec_error *
     if (cpu->kernels == NULL)
         return ec_fail(
             err, EC_ERR_ARG,
-            "instruction set '%.32s': this processor does not have it, or there is none of "
-            "this name; expected portable, avx2 or avx512 (or none, for the best there is: %s)%s",
-            isa, ec_cpu_kernels_find(NULL)->name, WITH_ONEDNN);
+            "instruction set '%.32s': this processor does not have it, or there is none of this "
+            "name; expected portable, avx2, avx512, onednn or onednn-bf16 (or none, for the best "
+            "there is: %s)",
+            isa, ec_cpu_kernels_find(NULL)->name);
     cpu->l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
     cpu->l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
     cpu->l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 4 << 20);
@@ -204,9 +199,14 @@ ec_backend ec_cpu_table(void) {
 
 ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
     *out = (ec_backend){0};
-#ifdef EC_ONEDNN
     if (isa != NULL && (strcmp(isa, "onednn") == 0 || strcmp(isa, "onednn-bf16") == 0))
+#ifdef EC_ONEDNN
         return ec_onednn_backend_new(out, isa, n_threads, err);
+#else
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: this eyechart was built without oneDNN; install it (Debian: "
+                       "libdnnl-dev) and build again",
+                       isa);
 #endif
     ec_cpu *cpu = calloc(1, sizeof *cpu);
     if (cpu == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
