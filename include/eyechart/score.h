@@ -55,6 +55,7 @@ typedef struct ec_score_settings {
                                    with: the references unless declared */
     size_t n_compare_with;
     bool bf16_compat;
+    bool positions_by_size; /* interpolate_plain of every encoder: encoder.h */
 } ec_score_settings;
 
 ec_score_settings ec_study_score_settings(const ec_study *study);

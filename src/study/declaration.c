@@ -44,7 +44,7 @@ typedef struct {
 } yaml_data;
 
 typedef struct {
-    char *protocol, *images, *select, *seed, *bf16_compat;
+    char *protocol, *images, *select, *seed, *bf16_compat, *positions_by_size;
     char **references, **compare_with;
     uint32_t references_count, compare_with_count;
 } yaml_scores;
@@ -138,6 +138,7 @@ static const cyaml_schema_field_t scores_fields[] = {
     CYAML_FIELD_SEQUENCE("compare_with", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_scores,
                          compare_with, &word, 0, EC_MAX_REFERENCES),
     OPTIONAL("bf16_compat", yaml_scores, bf16_compat),
+    OPTIONAL("positions_by_size", yaml_scores, positions_by_size),
     CYAML_FIELD_END,
 };
 
@@ -428,6 +429,9 @@ static ec_status read_scores(ec_score_declaration *to, const yaml_scores *from, 
     if (status == EC_OK)
         status =
             read_either(&to->bf16_compat, p, "bf16_compat", from->bf16_compat, "false", "true");
+    if (status == EC_OK)
+        status = read_either(&to->positions_by_size, p, "positions_by_size",
+                             from->positions_by_size, "false", "true");
     if (status == EC_OK)
         status = read_names(&to->references, &to->n_references, from->references,
                             from->references_count, "references", p);

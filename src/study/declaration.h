@@ -35,7 +35,7 @@ typedef struct ec_score_declaration {
     char **compare_with; /* [n_compare_with] candidates that the measures compare with; none: the
                             references */
     size_t n_compare_with;
-    bool bf16_compat;
+    bool bf16_compat, positions_by_size;
 } ec_score_declaration;
 
 /* Key `run`: the commands of the loop. */

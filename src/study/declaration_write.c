@@ -148,14 +148,15 @@ static void write_scores(ec_text *out, const ec_score_declaration *s) {
     const ec_score_declaration usual = ec_declaration_default().scores;
     if (s->consistent == usual.consistent && s->n_images == usual.n_images &&
         s->longest == usual.longest && s->seed == usual.seed &&
-        s->bf16_compat == usual.bf16_compat && s->n_references == 0 && s->n_compare_with == 0)
+        s->bf16_compat == usual.bf16_compat && s->positions_by_size == usual.positions_by_size &&
+        s->n_references == 0 && s->n_compare_with == 0)
         return;
     ec_text_format(out,
                    "\nscores:\n  protocol: %s\n  images: %zu\n  select: %s\n  seed: %llu\n"
-                   "  bf16_compat: %s\n",
+                   "  bf16_compat: %s\n  positions_by_size: %s\n",
                    s->consistent ? "consistent" : "authors", s->n_images,
                    s->longest ? "longest" : "random", (unsigned long long)s->seed,
-                   s->bf16_compat ? "true" : "false");
+                   s->bf16_compat ? "true" : "false", s->positions_by_size ? "true" : "false");
     write_names(out, "references", s->references, s->n_references);
     write_names(out, "compare_with", s->compare_with, s->n_compare_with);
 }

@@ -182,7 +182,8 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
                                         .n_references = s->n_references,
                                         .compare_with = out->compare_with,
                                         .n_compare_with = n_compare_with,
-                                        .bf16_compat = s->bf16_compat};
+                                        .bf16_compat = s->bf16_compat,
+                                        .positions_by_size = s->positions_by_size};
     return EC_OK;
 }
 

@@ -41,7 +41,7 @@ static ec_status open_aligner(ec_run *run, ec_error *err) {
     const size_t n_references = job->settings.n_references;
     const ec_align_options options = {.tap = EC_TAP_DEFAULT,
                                       .bf16_compat = job->settings.bf16_compat,
-                                      .encoder = {.n_threads = job->options.n_threads},
+                                      .encoder = ec_job_encoder_options(job),
                                       .look = ec_job_any_measures(job) ? ec_run_look : NULL,
                                       .look_context = run};
     ec_align_member *members = calloc(job->n_parts + 1, sizeof *members),

@@ -87,7 +87,7 @@ static ec_status compute_rows(ec_similarity *rows, ec_run *run, size_t encoder,
                               ec_c_protocol protocol, size_t category, ec_error *err) {
     ec_job *job = run->job;
     const ec_job_encoder *e = &job->encoders[encoder];
-    const ec_encoder_options options = {.n_threads = job->options.n_threads};
+    const ec_encoder_options options = ec_job_encoder_options(job);
     watching watch = {.run = run, .err = err};
     const ec_matching_options matching = {.see = see_images, .context = &watch};
     ec_extractor *extractor = NULL;

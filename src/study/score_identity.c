@@ -19,8 +19,15 @@ static ec_status no_memory(const ec_job *job, ec_error *err) {
 static const char *const mode_names[] = {"native", "square", "squash", "pad"};
 
 /* What a signature of an encoder's folder is for. */
-static void describe_use(char use[64], const ec_feature_source *source) {
-    snprintf(use, 64, "encoder %s %zu layer -2", mode_names[source->prepare], source->size);
+static void describe_use(char use[96], const ec_job *job, const ec_feature_source *source) {
+    snprintf(use, 96, "encoder %s %zu layer -2%s", mode_names[source->prepare], source->size,
+             job->settings.positions_by_size ? " positions by size" : "");
+}
+
+ec_encoder_options ec_job_encoder_options(const ec_job *job) {
+    return (ec_encoder_options){.n_threads = job->options.n_threads,
+                                .interpolate_plain = job->settings.positions_by_size,
+                                .watch = job->options.watch};
 }
 
 static bool read_facts(ec_job_encoder *e, const char *facts) {
@@ -32,8 +39,7 @@ static bool read_facts(ec_job_encoder *e, const char *facts) {
 }
 
 static ec_status open_and_identify(ec_job_encoder *e, ec_job *job, ec_error *err) {
-    const ec_encoder_options options = {.n_threads = job->options.n_threads,
-                                        .watch = job->options.watch};
+    const ec_encoder_options options = ec_job_encoder_options(job);
     ec_extractor *extractor;
     ec_status status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
     if (status != EC_OK) return status;
@@ -53,10 +59,10 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
     return ec_store_remember(&job->store, signature, facts, err);
 }
 
-static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled,
+static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const ec_job *job,
                               const ec_feature_source *source, ec_error *err) {
-    char use[64];
-    describe_use(use, source);
+    char use[96];
+    describe_use(use, job, source);
     return ec_store_signature(signature, settled, source->folder, use, err);
 }
 
@@ -65,7 +71,7 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
                                   ec_error *err) {
     char *facts;
     bool settled;
-    ec_status status = sign_encoder(place->signature, &settled, &place->source, err);
+    ec_status status = sign_encoder(place->signature, &settled, job, &place->source, err);
     if (status == EC_ERR_NOT_FOUND)
         return ec_fail(err, status,
                        "encoder %s: no such folder; put its weights there, or correct "
@@ -125,7 +131,7 @@ ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err)
         const ec_job_place *place = &e->places[k];
         char now[EC_HASH_SIZE];
         bool settled;
-        const ec_status status = sign_encoder(now, &settled, &place->source, err);
+        const ec_status status = sign_encoder(now, &settled, job, &place->source, err);
         if (status != EC_OK) return status;
         if (strcmp(now, place->signature) != 0)
             return ec_fail(err, EC_ERR_IO,

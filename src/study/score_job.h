@@ -204,5 +204,7 @@ ec_status ec_job_check_category(ec_job *job, size_t category, ec_error *err);
 ec_status ec_job_check_image(ec_job *job, size_t image, ec_error *err);
 
 const char *ec_job_name(const ec_job *job, const ec_job_part *part);
+/* With which every encoder is opened. */
+ec_encoder_options ec_job_encoder_options(const ec_job *job);
 
 #endif

@@ -173,7 +173,7 @@ static ec_status keep_batch(ec_run *run, size_t encoder, const size_t *indices, 
 
 static ec_status work_on_encoder(ec_run *run, size_t encoder, const missing *m, ec_error *err) {
     const ec_job_encoder *e = &run->job->encoders[encoder];
-    const ec_encoder_options options = {.n_threads = run->job->options.n_threads};
+    const ec_encoder_options options = ec_job_encoder_options(run->job);
     ec_extractor *extractor = NULL;
     float *features = malloc(BATCH * e->info.n_tokens * e->info.n_channels * sizeof *features + 1);
     ec_status status = features != NULL ? EC_OK : no_memory(run, err);

@@ -232,7 +232,7 @@ static double seconds_now(void) {
 /* The faster of two passes of a grey image; the first also brings the weights into memory. */
 static ec_status time_encoder(double *seconds, const ec_job *job, size_t encoder, ec_error *err) {
     const ec_job_encoder *e = &job->encoders[encoder];
-    const ec_encoder_options options = {.n_threads = job->options.n_threads};
+    const ec_encoder_options options = ec_job_encoder_options(job);
     ec_extractor *extractor = NULL;
     ec_image image = {.width = e->info.input_width, .height = e->info.input_height};
     image.rgb = calloc(image.width * image.height, 3);

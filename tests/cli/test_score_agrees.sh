@@ -5,14 +5,39 @@ need jq
 . "$SOURCE_DIR/tests/cli/score_study.sh"
 make_study s
 
-"$EYECHART" score s --c --candidate dino --json >score.json 2>/dev/null || fail "score: status $?"
-"$EYECHART" correspond s/encoders/dino@35 -k s/points/keypoints.json --json >correspond.json 2>/dev/null ||
-    fail "correspond: status $?"
-round='map_values(map_values(. * 1e10 | round))'
-jq -S ".candidates[0] | {authors, consistent} | $round" score.json >one
-jq -S ".rows[0].scores | map(select(.category == null and .readout == \"soft-argmax\" and .alpha == 0.1)
-    | {key: .protocol, value: {c: .per_image, c_error: .per_image_se}}) | from_entries | $round" correspond.json >other
-n_checks=$((n_checks + 2))
-jq -e '.authors.c_error > 0 and .consistent.c_error > 0' one >/dev/null || fail "no standard errors: $(cat one)"
-diff one other || fail "score (<) and correspond (>) differ"
+# dino at 35 pixels is at its own size; at 49 its positions are interpolated, which has two ways.
+sed -i 's|encoder: encoders/dino@35,|encoder: encoders/dino@49,|' s/study.yaml
+
+# agree [OPTION of correspond]: score's C in the file `one`, correspond's in `other`
+agree() {
+    "$EYECHART" score s --c --candidate dino --json >score.json 2>/dev/null || fail "score: status $?"
+    "$EYECHART" correspond s/encoders/dino@49 -k s/points/keypoints.json --json "$@" >correspond.json 2>/dev/null ||
+        fail "correspond: status $?"
+    local round='map_values(map_values(. * 1e10 | round))'
+    jq -S ".candidates[0] | {authors, consistent} | $round" score.json >one
+    jq -S ".rows[0].scores | map(select(.category == null and .readout == \"soft-argmax\" and .alpha == 0.1)
+        | {key: .protocol, value: {c: .per_image, c_error: .per_image_se}}) | from_entries | $round" correspond.json >other
+    n_checks=$((n_checks + 2))
+    jq -e '.authors.c_error > 0 and .consistent.c_error > 0' one >/dev/null || fail "no standard errors: $(cat one)"
+    diff one other || fail "score (<) and correspond (>) differ"
+}
+known() {
+    n_checks=$((n_checks + 1))
+    jq -e ".known_before == $1" score.json >/dev/null || fail "$1 results should be known, not $(jq .known_before score.json)"
+}
+
+agree
+known 0
+agree
+known 6
+cp one before
+# The switch belongs to what decides a result: nothing is known under the other one.
+sed -i 's|^scores:|scores:\n  positions_by_size: true|' s/study.yaml
+agree --positions-by-size
+known 0
+n_checks=$((n_checks + 1))
+! cmp -s one before || fail "both ways of interpolation give the same: $(cat one)"
+sed -i '/positions_by_size/d' s/study.yaml
+agree
+known 6
 finish

@@ -265,6 +265,7 @@ static void aliases_are_refused(void **state) {
 static const char SCORES[] =
     "data: {keypoints: ../SPair-71k, split: val, images: photos}\n"
     "scores: {protocol: consistent, images: 8, select: longest, seed: 3, bf16_compat: true,\n"
+    "         positions_by_size: true,\n"
     "         references: [CLIP, 'a: b']}\n"
     "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
     "      evaluate_timeout_hours: 2, retries: 3, budget: 400, finetunes: 5, gpus: 8}\n"
@@ -278,6 +279,7 @@ static void assert_scores(const ec_declaration *d) {
     assert_string_equal(d->scores.split, "val");
     assert_string_equal(d->scores.images, "photos");
     assert_true(d->scores.consistent && d->scores.longest && d->scores.bf16_compat);
+    assert_true(d->scores.positions_by_size);
     assert_int_equal(d->scores.n_images, 8);
     assert_int_equal(d->scores.seed, 3);
     assert_int_equal(d->scores.n_references, 2);
@@ -315,6 +317,7 @@ static void without_the_keys_of_scores_the_defaults_hold(void **state) {
     assert_null(d.origins[0].encoder);
     assert_null(d.words[0].images);
     assert_false(d.scores.consistent || d.scores.longest || d.scores.bf16_compat);
+    assert_false(d.scores.positions_by_size);
     assert_int_equal(d.scores.n_images, 100);
     assert_int_equal(d.scores.seed, 42);
     assert_int_equal(d.scores.n_references, 0);
