@@ -86,9 +86,11 @@ hold() {
     { while kill -0 "$held"; do sleep 0.1; done; exec 8<>held.ppm; } 2>/dev/null &
     exec 9>held.ppm
 }
+# (`held_again` would otherwise open the pipe that is still being read.)
 let_go() {
     cat "$1" >&9
     exec 9>&-
+    while find "/proc/$held/fd" -lname '*/held.ppm' 2>/dev/null | grep -q .; do sleep 0.01; done
 }
 held_again() {
     exec 9>held.ppm
