@@ -54,6 +54,7 @@ typedef struct ec_score_settings {
     const size_t *compare_with; /* [n_compare_with] candidates whose encoders the measures compare
                                    with: the references unless declared */
     size_t n_compare_with;
+    bool resample_grids; /* joined encoders of different grids have a C: on the finest */
     bool bf16_compat;
     bool positions_by_size; /* interpolate_plain of every encoder: encoder.h */
 } ec_score_settings;
@@ -61,6 +62,8 @@ typedef struct ec_score_settings {
 ec_score_settings ec_study_score_settings(const ec_study *study);
 /* The encoders of a candidate, in the order of concatenation; *n is 0 where none is declared. */
 const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, size_t candidate);
+/* Is the candidate one that 'combine:' made, rather than a declared one? */
+bool ec_study_is_combined(const ec_study *study, size_t candidate);
 const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
 const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
 
@@ -88,15 +91,17 @@ typedef struct ec_score_part {
     size_t a_images, a_cached;        /* images of all benchmarks; of them, known already */
     size_t measures, measures_cached; /* of its own, and beside each it is compared with */
     bool has_c, has_a, has_measures;  /* false: cannot or need not be computed; `note` says why */
+    bool resampled;                   /* its encoders have different grids: C is on the finest */
     char note[200];
 } ec_score_part;
 
 typedef struct ec_score_plan {
     ec_score_part *parts; /* [n_parts] candidates with an encoder, in the order of study.yaml */
     size_t n_parts;
-    size_t n_encoders;                  /* different (weights, preparation) to run */
-    size_t n_images;                    /* different images to read */
-    size_t n_pairs;                     /* of keypoints */
+    size_t n_left_out; /* combinations that 'combine:' made of encoders with different grids */
+    size_t n_encoders; /* different (weights, preparation) to run */
+    size_t n_images;   /* different images to read */
+    size_t n_pairs;    /* of keypoints */
     size_t n_results, n_results_cached; /* a category of a candidate, an image of a candidate */
     double passes;                      /* images through encoders, still to do */
     double flops;                       /* of these passes, matching and cosines */
@@ -138,6 +143,7 @@ typedef bool (*ec_score_watcher)(void *context, const ec_score_progress *progres
 typedef struct ec_score_row {
     size_t candidate;
     double c[2], c_se[2]; /* percent; authors', consistent */
+    bool resampled;       /* C is on the finest of different grids */
     double *a, *a_se;     /* [n_benchmarks] */
     double *a_of;         /* [n_references][n_benchmarks] A to one reference alone */
     double measures[EC_REPRESENTATION_COLUMNS]; /* means over what they compare with */
@@ -147,6 +153,7 @@ typedef struct ec_score_row {
 typedef struct ec_score_summary {
     ec_score_row *rows; /* [n_rows] */
     size_t n_rows, n_benchmarks, n_references, n_compare_with;
+    size_t n_left_out;          /* as in the plan */
     size_t n_results, n_cached; /* in all; known before this process began */
     double passes;              /* images through encoders, by this process */
     size_t n_changed;           /* scores that differ from what study.db had */

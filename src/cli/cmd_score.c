@@ -72,6 +72,13 @@ static void part_cells(text_table *table, bool has, size_t n, size_t n_cached) {
         table_cell(table, "-");
 }
 
+static void print_left_out(size_t n) {
+    if (n == 0) return;
+    printf("%zu combination%s left out: the grids of patches differ; give sizes (encoder: "
+           "FOLDER@PIXELS)\nthat make them equal, or 'scores: {resample_grids: true}'.\n",
+           n, n == 1 ? " is" : "s are");
+}
+
 static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
     static const char *const headers[] = {"<candidate",     "encoders", "C to do",
                                           "known",          "A to do",  "known",
@@ -91,6 +98,7 @@ static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
     printf(
         "\nC in categories of keypoints under two protocols, A in images, measures of its own and "
         "beside\neach that it is compared with.\n");
+    print_left_out(plan->n_left_out);
     printf("To do: %.0f passes of images through %zu encoder%s, %.3g TFLOP", plan->passes,
            plan->n_encoders, plan->n_encoders == 1 ? "" : "s", plan->flops / 1e12);
     if (!isnan(plan->seconds)) printf(", about %s", progress_duration(duration, plan->seconds));
@@ -103,9 +111,9 @@ static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
 
 static json_t *part_json(const ec_study *study, const ec_score_part *part) {
     return json_pack(
-        "{s:o, s:I, s:o, s:o, s:o, s:o}", "candidate",
+        "{s:o, s:I, s:b, s:o, s:o, s:o, s:o}", "candidate",
         json_text(ec_study_candidate(study, part->candidate)->name), "encoders",
-        (json_int_t)part->n_encoders, "correspondence",
+        (json_int_t)part->n_encoders, "resampled", (int)part->resampled, "correspondence",
         part->has_c ? json_pack("{s:I, s:I}", "categories", (json_int_t)part->c_categories, "known",
                                 (json_int_t)part->c_cached)
                     : json_null(),
@@ -124,15 +132,15 @@ static void print_plan_json(const ec_study *study, const ec_score_plan *plan) {
     json_t *parts = json_array();
     for (size_t i = 0; i < plan->n_parts; i++)
         json_array_append_new(parts, part_json(study, &plan->parts[i]));
-    json_t *all =
-        json_pack("{s:o, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:o}", "study",
-                  json_text(ec_study_name(study)), "results", (json_int_t)plan->n_results, "known",
-                  (json_int_t)plan->n_results_cached, "passes", json_number(plan->passes), "flops",
-                  json_number(plan->flops), "seconds", json_number(plan->seconds), "encoders",
-                  (json_int_t)plan->n_encoders, "images", (json_int_t)plan->n_images, "pairs",
-                  (json_int_t)plan->n_pairs, "disk_bytes", json_number(plan->disk_bytes),
-                  "disk_free_bytes", json_number(plan->disk_free_bytes), "memory_bytes",
-                  json_number(plan->memory_bytes), "candidates", parts);
+    json_t *all = json_pack(
+        "{s:o, s:I, s:I, s:o, s:o, s:o, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:o}", "study",
+        json_text(ec_study_name(study)), "results", (json_int_t)plan->n_results, "known",
+        (json_int_t)plan->n_results_cached, "passes", json_number(plan->passes), "flops",
+        json_number(plan->flops), "seconds", json_number(plan->seconds), "encoders",
+        (json_int_t)plan->n_encoders, "images", (json_int_t)plan->n_images, "pairs",
+        (json_int_t)plan->n_pairs, "disk_bytes", json_number(plan->disk_bytes), "disk_free_bytes",
+        json_number(plan->disk_free_bytes), "memory_bytes", json_number(plan->memory_bytes),
+        "left_out", (json_int_t)plan->n_left_out, "candidates", parts);
     json_print(json_pack("{s:o}", "plan", all));
 }
 
@@ -169,13 +177,16 @@ static void print_scores_text(const ec_study *study, const ec_score_summary *s) 
     static const char *const headers[] = {"<candidate", "C authors", "+-", "C consistent",
                                           "+-",         "A",         "+-", "<of"};
     text_table *table = table_new(8, headers);
+    bool resampled = false;
     for (size_t i = 0; i < s->n_rows; i++) {
         const ec_score_row *row = &s->rows[i];
         size_t n_shown = 0;
+        resampled = resampled || row->resampled;
         for (size_t b = 0; b < s->n_benchmarks || n_shown == 0; b++) {
             const bool last = b >= s->n_benchmarks;
             if (!last && isnan(row->a[b])) continue;
-            table_cell(table, "%s", ec_study_candidate(study, row->candidate)->name);
+            table_cell(table, "%s%s", ec_study_candidate(study, row->candidate)->name,
+                       row->resampled ? "*" : "");
             for (int p = 0; p < 2; p++) {
                 table_number(table, 2, row->c[p]);
                 table_number(table, 2, row->c_se[p]);
@@ -187,6 +198,8 @@ static void print_scores_text(const ec_study *study, const ec_score_summary *s) 
         }
     }
     table_print(table);
+    if (resampled) puts("* grids differ: C from similarities brought to the finest grid, bilinear");
+    print_left_out(s->n_left_out);
 }
 
 static bool any_measure(const ec_score_summary *s) {
@@ -265,16 +278,17 @@ static void print_scores_json(const ec_study *study, const ec_score_summary *s) 
             if (!isnan(row->a[b]))
                 json_array_append_new(alignment, alignment_json(study, s, row, b));
         json_array_append_new(
-            rows, json_pack("{s:o, s:o, s:o, s:o, s:o}", "candidate",
-                            json_text(ec_study_candidate(study, row->candidate)->name), "authors",
-                            correspondence_json(row, 0), "consistent", correspondence_json(row, 1),
-                            "alignment", alignment, "measures", measures_json(study, s, row)));
+            rows, json_pack("{s:o, s:b, s:o, s:o, s:o, s:o}", "candidate",
+                            json_text(ec_study_candidate(study, row->candidate)->name), "resampled",
+                            (int)row->resampled, "authors", correspondence_json(row, 0),
+                            "consistent", correspondence_json(row, 1), "alignment", alignment,
+                            "measures", measures_json(study, s, row)));
     }
-    json_print(json_pack("{s:o, s:I, s:I, s:I, s:o, s:o, s:o}", "study",
-                         json_text(ec_study_name(study)), "results", (json_int_t)s->n_results,
-                         "known_before", (json_int_t)s->n_cached, "changed_scores",
-                         (json_int_t)s->n_changed, "passes", json_number(s->passes), "seconds",
-                         json_number(s->seconds), "candidates", rows));
+    json_print(json_pack(
+        "{s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)),
+        "results", (json_int_t)s->n_results, "known_before", (json_int_t)s->n_cached,
+        "changed_scores", (json_int_t)s->n_changed, "passes", json_number(s->passes), "seconds",
+        json_number(s->seconds), "left_out", (json_int_t)s->n_left_out, "candidates", rows));
 }
 
 static int score(ec_study *study, const ec_score_options *options, bool json) {

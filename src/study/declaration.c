@@ -44,7 +44,8 @@ typedef struct {
 } yaml_data;
 
 typedef struct {
-    char *protocol, *images, *select, *seed, *bf16_compat, *positions_by_size;
+    char *protocol, *images, *select, *seed, *combine, *resample_grids, *bf16_compat,
+        *positions_by_size;
     char **references, **compare_with;
     uint32_t references_count, compare_with_count;
 } yaml_scores;
@@ -137,6 +138,8 @@ static const cyaml_schema_field_t scores_fields[] = {
                          references, &word, 0, EC_MAX_REFERENCES),
     CYAML_FIELD_SEQUENCE("compare_with", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_scores,
                          compare_with, &word, 0, EC_MAX_REFERENCES),
+    OPTIONAL("combine", yaml_scores, combine),
+    OPTIONAL("resample_grids", yaml_scores, resample_grids),
     OPTIONAL("bf16_compat", yaml_scores, bf16_compat),
     OPTIONAL("positions_by_size", yaml_scores, positions_by_size),
     CYAML_FIELD_END,
@@ -429,6 +432,10 @@ static ec_status read_scores(ec_score_declaration *to, const yaml_scores *from, 
     if (status == EC_OK)
         status =
             read_either(&to->bf16_compat, p, "bf16_compat", from->bf16_compat, "false", "true");
+    if (status == EC_OK) status = read_copy(&to->combine, p, from->combine);
+    if (status == EC_OK)
+        status = read_either(&to->resample_grids, p, "resample_grids", from->resample_grids,
+                             "false", "true");
     if (status == EC_OK)
         status = read_either(&to->positions_by_size, p, "positions_by_size",
                              from->positions_by_size, "false", "true");
@@ -498,6 +505,7 @@ static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_y
                          err};
         status = read_candidate(out, i, &from->candidates[i], &p);
     }
+    if (status == EC_OK) status = ec_declaration_combine(out, path, err);
     if (status == EC_OK) status = ec_sheet_index_candidates(sheet, path, err);
     const ec_score_declaration *s = &out->scores;
     if (status == EC_OK)
@@ -535,6 +543,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     for (size_t i = 0; i < scores->n_compare_with; i++) free(scores->compare_with[i]);
     free(scores->references);
     free(scores->compare_with);
+    free(scores->combine);
     free(scores->keypoints);
     free(scores->split);
     free(scores->images);

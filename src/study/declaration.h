@@ -11,8 +11,9 @@
 
 /* Where the scores of a candidate come from; as written, NULL: not given. */
 typedef struct ec_origin {
-    char *encoder;   /* A+B@336:squash, as `eyechart features` takes it */
-    char *connector; /* file of its trained connector */
+    char *encoder;    /* A+B@336:squash, as `eyechart features` takes it */
+    char *connector;  /* file of its trained connector */
+    bool is_combined; /* not declared: made by scores.combine */
 } ec_origin;
 
 /* What is declared of a benchmark beside ec_benchmark; as written, NULL: not given. */
@@ -35,6 +36,8 @@ typedef struct ec_score_declaration {
     char **compare_with; /* [n_compare_with] candidates that the measures compare with; none: the
                             references */
     size_t n_compare_with;
+    char *combine;       /* "all", or combinations of candidates: "A+B,A+C"; NULL: none */
+    bool resample_grids; /* joined encoders may have different grids, for C */
     bool bf16_compat, positions_by_size;
 } ec_score_declaration;
 
@@ -71,6 +74,9 @@ void ec_declaration_release(ec_declaration *declaration);
  * EC_ERR_NOMEM. */
 ec_status ec_declaration_read(ec_declaration *out, const char *path, const char *bytes,
                               size_t size_bytes, ec_error *err);
+/* Adds the candidates that scores.combine makes, after those that are declared; not yet in the
+ * index of the sheet. Part of ec_declaration_read. */
+ec_status ec_declaration_combine(ec_declaration *declared, const char *path, ec_error *err);
 void ec_declaration_write(ec_text *out, const ec_declaration *declaration);
 
 /* A commented study.yaml to start from. Static. */

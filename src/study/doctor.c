@@ -152,6 +152,12 @@ static void check_weights(doctor *d) {
             if (d->job.reference_parts[r] != EC_NO_INDEX &&
                 ec_job_check_reference(&d->job, &d->job.parts[i], r, &err) != EC_OK)
                 say_error(d, &err);
+    if (d->job.n_left_out > 0)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "%zu combinations that 'combine:' makes are left out, since the grids of "
+                        "their encoders differ; 'encoder: FOLDER@PIXELS' makes grids equal, "
+                        "'scores: {resample_grids: true}' resamples similarities",
+                        d->job.n_left_out);
     /* Where a reference of A is at fault that was said already. */
     if (d->n_errors == 0 && ec_job_any_measures(&d->job) &&
         ec_job_find_compared(&d->job, &err) != EC_OK)

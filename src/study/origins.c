@@ -182,6 +182,7 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
                                         .n_references = s->n_references,
                                         .compare_with = out->compare_with,
                                         .n_compare_with = n_compare_with,
+                                        .resample_grids = s->resample_grids,
                                         .bf16_compat = s->bf16_compat,
                                         .positions_by_size = s->positions_by_size};
     return EC_OK;
@@ -214,6 +215,11 @@ const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, siz
     const ec_candidate_origin *origin = &study->origins.candidates[candidate];
     *n = origin->n_sources;
     return origin->sources;
+}
+
+bool ec_study_is_combined(const ec_study *study, size_t candidate) {
+    const ec_declaration *d = &study->declared;
+    return candidate < d->n_origins && d->origins[candidate].is_combined;
 }
 
 const char *ec_study_connector(const ec_study *study, size_t candidate) {

@@ -223,6 +223,7 @@ static ec_status init_row(ec_score_row *row, const ec_job *job, const ec_job_par
                           ec_error *err) {
     const size_t m = ec_study_n_benchmarks(job->study), n = m * (2 + job->settings.n_references);
     *row = (ec_score_row){.candidate = part->candidate,
+                          .resampled = part->resampled,
                           .c = {NAN, NAN},
                           .c_se = {NAN, NAN},
                           .a = malloc((n + 1) * sizeof *row->a),
@@ -242,6 +243,7 @@ static ec_status compute_rows(ec_score_summary *out, ec_run *run, ec_error *err)
     out->n_benchmarks = ec_study_n_benchmarks(job->study);
     out->n_references = job->settings.n_references;
     out->n_compare_with = job->settings.n_compare_with;
+    out->n_left_out = job->n_left_out;
     out->rows = calloc(job->n_parts + 1, sizeof *out->rows);
     if (out->rows == NULL) return no_memory(job, err);
     ec_status status = EC_OK;

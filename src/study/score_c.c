@@ -222,10 +222,10 @@ static ec_status load_rows(gathered *g, ec_run *run, ec_c_protocol protocol, siz
     return status;
 }
 
-/* The unfinished combinations whose encoders are all among members[0 .. n), at most `most` of them,
- * from part *at on; *at becomes where to go on. */
+/* The unfinished combinations whose encoders are all among members[0 .. n) and whose finest grid is
+ * `grid`, at most `most` of them, from part *at on; *at becomes where to go on. */
 static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, size_t *at,
-                                const ec_run *run, const size_t *members, size_t n,
+                                const ec_run *run, const size_t *members, size_t n, size_t grid,
                                 ec_c_protocol protocol, size_t category) {
     size_t n_found = 0;
     for (; *at < run->job->n_parts && n_found < most; ++*at) {
@@ -239,14 +239,16 @@ static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, s
                     subset |= (uint32_t)1 << m;
                     n_in++;
                 }
-        if (n_in != part->n_members) continue;
+        if (n_in != part->n_members ||
+            ec_job_finest_grid(run->job, part->members[protocol], n_in) != grid)
+            continue;
         parts[n_found] = *at;
         subsets[n_found++] = subset;
     }
     return n_found;
 }
 
-/* Judges and writes all unfinished combinations of a few encoders of one grid. */
+/* Judges and writes all unfinished combinations of a few encoders, whose rows are on one grid. */
 static ec_status judge_among(ec_run *run, const size_t *members, const ec_similarity *rows,
                              size_t n, ec_c_protocol protocol, size_t category, ec_error *err) {
     const size_t n_pairs = category_of(run, category)->n_pairs;
@@ -258,8 +260,9 @@ static ec_status judge_among(ec_run *run, const size_t *members, const ec_simila
     ec_status status =
         parts != NULL && subsets != NULL && results != NULL ? EC_OK : no_memory(run, err);
     size_t n_found, at = 0;
-    while (status == EC_OK && (n_found = find_combinations(parts, subsets, most, &at, run, members,
-                                                           n, protocol, category)) > 0) {
+    while (status == EC_OK &&
+           (n_found = find_combinations(parts, subsets, most, &at, run, members, n, rows[0].grid,
+                                        protocol, category)) > 0) {
         status = ec_correspondence_judge(results, NULL, run->matcher, &run->job->set, category,
                                          protocol, rows, n, subsets, n_found, err);
         if (status == EC_OK)
@@ -271,41 +274,100 @@ static ec_status judge_among(ec_run *run, const size_t *members, const ec_simila
     return status;
 }
 
+/* Rows of encoders on one grid: as they are, or resampled and then ours. */
+typedef struct {
+    size_t members[EC_C_MAX_MEMBERS];
+    ec_similarity rows[EC_C_MAX_MEMBERS];
+    bool own[EC_C_MAX_MEMBERS];
+    size_t n;
+} on_grid;
+
+static void release_on_grid(on_grid *o) {
+    for (size_t k = 0; k < o->n; k++)
+        if (o->own[k]) free(o->rows[k].rows);
+    o->n = 0;
+}
+
+static ec_status bring(on_grid *o, ec_run *run, size_t encoder, const ec_similarity *from,
+                       size_t grid, size_t category, ec_error *err) {
+    const size_t k = o->n, n_points = category_of(run, category)->n_points;
+    ec_similarity to = *from;
+    o->own[k] = from->grid != grid;
+    if (o->own[k]) {
+        to.grid = grid;
+        to.rows = malloc(n_points * grid * grid * sizeof *to.rows + 1);
+        if (to.rows == NULL) return no_memory(run, err);
+        ec_similarity_resample(&to, run->matcher, from, n_points);
+    }
+    o->members[k] = encoder;
+    o->rows[k] = to;
+    o->n++;
+    return EC_OK;
+}
+
+/* Adds the encoders of `g` that are wanted: those of that grid, then, where the user asked for it,
+ * the coarser ones resampled. So the first is of the finest grid, and its frame takes predictions
+ * back to pixels, whatever the order of identities. */
+static ec_status bring_all(on_grid *o, ec_run *run, const gathered *g, const bool *wanted,
+                           size_t grid, size_t category, ec_error *err) {
+    ec_status status = EC_OK;
+    for (int coarse = 0; coarse < 2; coarse++)
+        for (size_t m = 0; status == EC_OK && m < g->n; m++)
+            if (wanted[m] && (g->rows[m].grid == grid) == (coarse == 0))
+                status = bring(o, run, g->encoders[m], &g->rows[m], grid, category, err);
+    return status;
+}
+
+static ec_status judge_wanted(ec_run *run, const gathered *g, const bool *wanted, size_t grid,
+                              ec_c_protocol protocol, size_t category, ec_error *err) {
+    on_grid o = {.n = 0};
+    ec_status status = bring_all(&o, run, g, wanted, grid, category, err);
+    if (status == EC_OK) status = judge_among(run, o.members, o.rows, o.n, protocol, category, err);
+    release_on_grid(&o);
+    return status;
+}
+
 /* More encoders than fit a subset: one combination at a time, with its own. */
-static ec_status judge_each(ec_run *run, const gathered *g, ec_c_protocol protocol, size_t category,
-                            ec_error *err) {
+static ec_status judge_each(ec_run *run, const gathered *g, bool *wanted, ec_c_protocol protocol,
+                            size_t category, ec_error *err) {
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < run->job->n_parts; i++) {
         const ec_job_part *part = &run->job->parts[i];
-        ec_similarity rows[EC_C_MAX_MEMBERS];
         if (!part->wants_c || part->n_members == 1 || part->c_done[protocol][category]) continue;
-        for (size_t k = 0; k < part->n_members; k++)
-            for (size_t m = 0; m < g->n; m++)
-                if (g->encoders[m] == part->members[protocol][k]) rows[k] = g->rows[m];
-        status = judge_among(run, part->members[protocol], rows, part->n_members, protocol,
-                             category, err);
+        for (size_t m = 0; m < g->n; m++) {
+            wanted[m] = false;
+            for (size_t k = 0; k < part->n_members; k++)
+                wanted[m] = wanted[m] || g->encoders[m] == part->members[protocol][k];
+        }
+        const size_t grid = ec_job_finest_grid(run->job, part->members[protocol], part->n_members);
+        status = judge_wanted(run, g, wanted, grid, protocol, category, err);
     }
     return status;
 }
 
-/* Encoders can be joined on equal grids alone: all of one grid together. */
+/* Encoders are joined on equal grids, all of one grid together; coarser ones are brought to it
+ * where the user asked for that. */
 static ec_status judge_combinations(ec_run *run, const gathered *g, ec_c_protocol protocol,
                                     size_t category, ec_error *err) {
-    ec_status status = EC_OK;
+    const bool resample = run->job->settings.resample_grids;
+    bool *wanted = calloc(g->n + 1, sizeof *wanted);
+    ec_status status = wanted != NULL ? EC_OK : no_memory(run, err);
     for (size_t first = 0; status == EC_OK && first < g->n; first++) {
         const size_t grid = g->rows[first].grid;
-        size_t members[EC_C_MAX_MEMBERS], n = 0, earlier = 0;
-        ec_similarity rows[EC_C_MAX_MEMBERS];
+        size_t earlier = 0, n = 0;
         while (g->rows[earlier].grid != grid) earlier++;
         if (earlier < first) continue; /* done with that one */
-        for (size_t m = first; m < g->n; m++) {
-            if (g->rows[m].grid != grid) continue;
-            if (n == EC_C_MAX_MEMBERS) return judge_each(run, g, protocol, category, err);
-            members[n] = g->encoders[m];
-            rows[n++] = g->rows[m];
+        for (size_t m = 0; m < g->n; m++) {
+            wanted[m] = g->rows[m].grid == grid || (resample && g->rows[m].grid < grid);
+            n += wanted[m];
         }
-        status = judge_among(run, members, rows, n, protocol, category, err);
+        if (n > EC_C_MAX_MEMBERS) {
+            status = judge_each(run, g, wanted, protocol, category, err);
+            break;
+        }
+        status = judge_wanted(run, g, wanted, grid, protocol, category, err);
     }
+    free(wanted);
     return status;
 }
 

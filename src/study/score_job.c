@@ -94,6 +94,25 @@ bool ec_job_has_wants(const ec_study *study) {
     return ec_job_wants(study, true) || ec_job_wants(study, false);
 }
 
+size_t ec_job_finest_grid(const ec_job *job, const size_t *members, size_t n) {
+    size_t finest = 0;
+    for (size_t k = 0; k < n; k++) {
+        const size_t grid = job->encoders[members[k]].info.grid_width;
+        finest = grid > finest ? grid : finest;
+    }
+    return finest;
+}
+
+static bool grids_differ(const ec_job *job, const size_t *members, size_t n) {
+    const ec_extractor_info *first = &job->encoders[members[0]].info;
+    for (size_t k = 1; k < n; k++) {
+        const ec_extractor_info *other = &job->encoders[members[k]].info;
+        if (other->grid_width != first->grid_width || other->grid_height != first->grid_height)
+            return true;
+    }
+    return false;
+}
+
 static ec_status check_grids(const ec_job *job, const size_t *members, size_t n, ec_error *err) {
     const ec_job_encoder *first = &job->encoders[members[0]];
     for (size_t k = 1; k < n; k++) {
@@ -102,7 +121,8 @@ static ec_status check_grids(const ec_job *job, const size_t *members, size_t n,
             e->info.grid_height != first->info.grid_height)
             return ec_fail(err, EC_ERR_ARG,
                            "%s gives %zu x %zu patches and %s %zu x %zu; encoders can only be "
-                           "joined on equal grids: give one of them another size (FOLDER@PIXELS)",
+                           "joined on equal grids: give one of them another size "
+                           "(FOLDER@PIXELS), or, for C, 'scores: {resample_grids: true}'",
                            first->source.folder, first->info.grid_width, first->info.grid_height,
                            e->source.folder, e->info.grid_width, e->info.grid_height);
     }
@@ -138,6 +158,20 @@ static ec_status find_members(ec_job_part *part, ec_job *job, ec_c_protocol prot
             return ec_fail(err, EC_ERR_ARG,
                            "the encoder %s is there twice; joined with itself it is the same",
                            job->encoders[members[k]].source.folder);
+    return EC_OK;
+}
+
+/* What becomes of a combination whose encoders have different grids. */
+static ec_status settle_grids(bool *left_out, ec_job_part *part, const ec_job *job, ec_error *err) {
+    const size_t *members = part->wants_c ? part->members[0] : part->measured;
+    if (members == NULL || !grids_differ(job, members, part->n_members)) return EC_OK;
+    part->resampled = job->settings.resample_grids;
+    *left_out = !part->resampled && ec_study_is_combined(job->study, part->candidate);
+    if (part->resampled && part->note[0] == '\0')
+        snprintf(part->note, sizeof part->note, "grids differ: C is on the finest, %zu x %zu",
+                 ec_job_finest_grid(job, members, part->n_members),
+                 ec_job_finest_grid(job, members, part->n_members));
+    if (part->resampled || *left_out || !part->wants_c) return EC_OK;
     return check_grids(job, members, part->n_members, err);
 }
 
@@ -163,8 +197,10 @@ static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature
     return status;
 }
 
-static ec_status fill_part(ec_job_part *part, ec_job *job, bool is_reference, ec_error *err) {
+static ec_status fill_part(bool *left_out, ec_job_part *part, ec_job *job, bool is_reference,
+                           ec_error *err) {
     size_t n;
+    *left_out = false;
     const ec_feature_source *sources = ec_study_encoders(&n, job->study, part->candidate);
     part->n_members = n;
     if (n == 0)
@@ -181,6 +217,7 @@ static ec_status fill_part(ec_job_part *part, ec_job *job, bool is_reference, ec
         status = find_members(part, job, (ec_c_protocol)p, sources, err);
     if (status == EC_OK && part->wants_measures)
         status = ec_job_find_measured(&part->measured, &part->n_members, job, part->candidate, err);
+    if (status == EC_OK) status = settle_grids(left_out, part, job, err);
     if (status == EC_OK && part->wants_c && n > EC_C_MAX_MEMBERS)
         status =
             ec_fail(err, EC_ERR_ARG, "%zu encoders joined; at most %d can be", n, EC_C_MAX_MEMBERS);
@@ -218,7 +255,14 @@ ec_status ec_job_add_part(size_t *index, ec_job *job, size_t candidate, bool sel
     ec_job_part part = {.candidate = candidate};
     decide_wants(&part, job, selected);
     const bool reference = is_reference_of_a(job, candidate);
-    ec_status status = fill_part(&part, job, reference, err);
+    bool left_out;
+    ec_status status = fill_part(&left_out, &part, job, reference, err);
+    if (status == EC_OK && left_out) {
+        release_part(&part);
+        job->n_left_out++;
+        if (index != NULL) *index = EC_NO_INDEX;
+        return EC_OK;
+    }
     ec_job_part *grown =
         status == EC_OK ? realloc(job->parts, (job->n_parts + 1) * sizeof *grown) : NULL;
     if (status == EC_OK && grown == NULL) status = no_memory(job, err);
@@ -382,6 +426,7 @@ static ec_status make_c_keys(ec_job_part *part, const ec_job *job, ec_error *err
     for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
         ec_text text = {0};
         ec_text_format(&text, "C %d %s\n", EC_CORRESPONDENCE_VERSION, ec_c_protocol_name(p));
+        if (part->resampled) ec_text_add(&text, "on the finest grid\n");
         for (size_t k = 0; k < part->n_members; k++)
             ec_text_format(&text, "%s\n", job->encoders[part->members[p][k]].identity);
         status = hash_text(part->c_key[p], job, &text, err);

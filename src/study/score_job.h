@@ -43,6 +43,7 @@ typedef struct ec_job_connector {
 typedef struct ec_job_part {
     size_t candidate;
     bool selected;  /* to be scored; else only a reference */
+    bool resampled; /* its encoders have different grids: C is on the finest */
     char note[200]; /* why a score is left out; "" */
 
     bool wants_c;
@@ -102,6 +103,7 @@ typedef struct ec_job {
     ec_job_part *parts;
     size_t n_parts;
     size_t *reference_parts; /* [settings.n_references] */
+    size_t n_left_out;       /* of what 'combine:' made: encoders with different grids */
 
     bool has_keypoints;
     ec_keypoint_set set;
@@ -140,7 +142,8 @@ void ec_job_sort_members(size_t *members, size_t n, const ec_job *job);
 ec_status ec_job_identify_connector(ec_job_connector *connector, ec_job *job, ec_error *err);
 
 /* Adds a candidate that has an encoder: identifies encoders and connector, checks that they fit.
- * *index (may be NULL) is its place in job->parts. Errors name the candidate. */
+ * *index (may be NULL) is its place in job->parts; EC_NO_INDEX where it is left out, as one that
+ * 'combine:' made of encoders with different grids. Errors name the candidate. */
 ec_status ec_job_add_part(size_t *index, ec_job *job, size_t candidate, bool selected,
                           ec_error *err);
 /* Do the embeddings of part and reference have one width? Names both. */
@@ -194,6 +197,7 @@ ec_status ec_job_check_sample(ec_job *job, size_t index, ec_error *err);
 void ec_job_rows_key(char key[EC_HASH_SIZE], const ec_job *job, size_t encoder,
                      ec_c_protocol protocol, size_t category);
 /* Does any unfinished part of the category need this encoder: by itself, or in a combination? */
+size_t ec_job_finest_grid(const ec_job *job, const size_t *members, size_t n);
 bool ec_job_needs_alone(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
 bool ec_job_needs_rows(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
 

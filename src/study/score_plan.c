@@ -294,7 +294,8 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
                          .n_encoders = part->n_members,
                          .has_c = part->wants_c,
                          .has_a = part->wants_a,
-                         .has_measures = part->wants_measures};
+                         .has_measures = part->wants_measures,
+                         .resampled = part->resampled};
     memcpy(out.note, part->note, sizeof out.note);
     for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; k < job->set.n_categories; k++) {
@@ -322,6 +323,7 @@ static ec_status fill_plan(ec_score_plan *plan, const ec_job *job, ec_error *err
     for (size_t e = 0; e < job->n_encoders; e++) plan->n_encoders += needs_encoder(job, e);
     plan->n_images = job->set.n_images + job->n_images;
     plan->n_pairs = job->set.n_pairs;
+    plan->n_left_out = job->n_left_out;
     ec_job_count(&plan->n_results, &plan->n_results_cached, job);
     ec_job_cost cost;
     ec_status status = ec_job_measure(&cost, job, err);

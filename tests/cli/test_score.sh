@@ -272,6 +272,36 @@ says "no candidate 'nobody'"
 run 3 score paper-2024
 says "is built in"
 
+# All combinations without declaring each: those of different grids are left out, and said to be, unless
+# resampling is asked for; then they are what `correspond --resample-grids` finds.
+sed -i 's/^scores:/scores:\n  combine: all/' changed/study.yaml
+run 0 score changed --plan
+prints "3 combinations are left out: the grids of patches differ"
+run 0 score changed --json
+json '.left_out == 3 and .changed_scores == 0 and (.candidates | length) == 4'
+run 0 doctor changed
+prints "3 combinations that 'combine:' makes are left out"
+sed -i 's/^scores:/scores:\n  resample_grids: true/' changed/study.yaml
+run 0 score changed --plan --c --json
+json '.plan.left_out == 0 and .plan.passes == 72' # rows of the three encoders, which are not kept
+json '[.plan.candidates[4:][] | .candidate, .resampled] == ["clip+siglip", true, "dino+siglip", true, "clip+dino+siglip", true]'
+run 0 score changed
+prints "clip+dino+siglip*"
+prints "* grids differ: C from similarities brought to the finest grid"
+run 0 score changed --json
+json '[.candidates[].resampled] == [false, false, false, false, true, true, true]'
+jq -S '[.candidates[4:][] | .authors.c, .consistent.c]' out >ours
+run 0 correspond changed/encoders/{clip,dino@35,siglip} --combine all --resample-grids \
+    -k changed/points/keypoints.json --replicates 2 --json
+jq -S '[.rows[] | select(.resampled) | .scores[] |
+    select(.category == null and .readout == "soft-argmax" and .alpha == 0.1) | .per_image]' out >theirs
+check "resampled C is correspond's" diff ours theirs
+sed -i 's/^ *combine: .*/  combine: clip+dino/; /resample_grids/d' changed/study.yaml
+run 0 score changed --json
+json '(.candidates | length) == 4' # it is c+d already
+rm -rf changed
+cp -a s changed
+
 # Mean tokens that somebody deleted are computed anew, and come out the same.
 sqlite3 changed/study.db "DELETE FROM pooled; DELETE FROM measure WHERE name = 'rank'"
 run 0 score changed --json

@@ -364,6 +364,80 @@ static void odd_characters_survive_writing(void **state) {
     ec_text_release(&text);
 }
 
+/* ---- combinations that are not declared one by one ------------------------------------------ */
+
+#define ENCODERS                                                                                   \
+    "candidates:\n  - {name: C, encoder: clip}\n  - {name: D+, encoder: dino@336}\n"               \
+    "  - {name: S, encoder: siglip}\n  - {name: mine, encoder: siglip+clip, connector: x}\n"       \
+    "  - {name: text}\n"
+
+static void assert_candidates(const char *combine, size_t n, const char *const *names,
+                              const char *const *encoders) {
+    ec_text yaml = {0}, written = {0};
+    ec_text_format(&yaml, "scores: {combine: '%s'}\n" BENCHMARKS ENCODERS, combine);
+    ec_declaration d = read_text(yaml.data);
+    ec_declaration_write(&written, &d);
+    for (int pass = 0; pass < 2; pass++) { /* as read, and as written and read again */
+        assert_int_equal(d.sheet.n_candidates, 5 + n);
+        for (size_t i = 0; i < n; i++) {
+            assert_string_equal(d.sheet.candidates[5 + i], names[i]);
+            assert_string_equal(d.origins[5 + i].encoder, encoders[i]);
+            assert_null(d.origins[5 + i].connector);
+            assert_true(d.origins[5 + i].is_combined);
+            assert_int_equal(ec_sheet_find_candidate(&d.sheet, names[i]), 5 + i);
+        }
+        assert_false(d.origins[4].is_combined);
+        assert_int_equal(ec_sheet_find_benchmark(&d.sheet, "MME"), 0);
+        ec_declaration_release(&d);
+        if (pass == 0) d = read_text(written.data);
+    }
+    assert_null(strstr(written.data, "clip+dino"));
+    ec_text_release(&yaml);
+    ec_text_release(&written);
+}
+
+/* C and S together are the candidate 'mine' already. */
+static void all_combinations_are_candidates(void **state) {
+    (void)state;
+    static const char *const names[] = {"C+D+", "D++S", "C+D++S"}, *const encoders[] = {
+                                                                       "clip+dino@336",
+                                                                       "dino@336+siglip",
+                                                                       "clip+dino@336+siglip"};
+    assert_candidates("all", 3, names, encoders);
+}
+
+static void combinations_may_be_listed(void **state) {
+    (void)state;
+    static const char *const names[] = {"D++S", "C+D++S"}, *const encoders[] = {
+                                                               "dino@336+siglip",
+                                                               "clip+dino@336+siglip"};
+    assert_candidates("S+D+", 1, names, encoders);
+    assert_candidates("D++S,S+C+D+,C+S,S+D+,C", 2, names, encoders);
+}
+
+static void combinations_that_cannot_be_are_refused(void **state) {
+    (void)state;
+    static const char *const cases[][2] = {
+        {"C+X", "'X' does not begin with the name of a candidate"},
+        {"C+text", "'text' does not begin with"},
+        {"C+mine", "'mine' does not begin with"},
+        {"C+S+C", "the encoder of candidate 'C' is there twice"},
+        {"C+S,", "'' does not begin with"},
+        {"C+S;D+", "'S;D+' does not begin with"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ec_text yaml = {0};
+        ec_text_format(&yaml, "scores: {combine: '%s'}\n" BENCHMARKS ENCODERS, cases[i][0]);
+        assert_refused(yaml.data, "s.yaml: ", cases[i][1]);
+        ec_text_release(&yaml);
+    }
+    ec_text many = {0};
+    ec_text_add(&many, "scores: {combine: all}\n" BENCHMARKS "candidates:\n");
+    for (int i = 0; i < 13; i++) ec_text_format(&many, "  - {name: n%d, encoder: e%d}\n", i, i);
+    assert_refused(many.data, "s.yaml: ", "more than 12 encoders makes too many");
+    ec_text_release(&many);
+}
+
 static void deep_nesting_ends_where_the_schema_does(void **state) {
     (void)state;
     char *text = malloc(1 << 20);
@@ -400,6 +474,9 @@ int main(void) {
         cmocka_unit_test(where_scores_come_from_is_read_and_written),
         cmocka_unit_test(without_the_keys_of_scores_the_defaults_hold),
         cmocka_unit_test(settings_of_scores_must_make_sense),
+        cmocka_unit_test(all_combinations_are_candidates),
+        cmocka_unit_test(combinations_may_be_listed),
+        cmocka_unit_test(combinations_that_cannot_be_are_refused),
         cmocka_unit_test(odd_characters_survive_writing),
         cmocka_unit_test(deep_nesting_ends_where_the_schema_does),
         cmocka_unit_test(a_newer_format_is_refused_as_such),

@@ -1,0 +1,222 @@
+/* declaration_combine.c - 'combine:' of study.yaml: combinations of encoders as candidates, without
+ * declaring each
+ *
+ *     combine: all                       every combination of the candidates with one encoder
+ *     combine: CLIP@336+DINOv2,A+B+C     these
+ *
+ * A combination is called by the names of its members, joined by +, in the order of study.yaml. One
+ * that a candidate already is, by its 'encoder:', is left to that candidate.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "eyechart/correspondence.h"
+#include "study/declaration.h"
+
+enum {
+    MOST_FOR_ALL = 12 /* as 'eyechart correspond' has it: 4,095 candidates */
+};
+
+typedef struct {
+    ec_declaration *declared;
+    const char *path;
+    ec_error *err;
+    size_t members[EC_C_MAX_MEMBERS]; /* candidates, ascending */
+    size_t n_members;
+    uint32_t *subsets; /* [n] bit k: members[k]; two or more */
+    size_t n;
+} combining;
+
+static ec_status no_memory(const combining *c) {
+    return ec_fail(c->err, EC_ERR_NOMEM, "%s: out of memory", c->path);
+}
+
+/* ---- members ------------------------------------------------------------------------------ */
+
+static bool is_single(const combining *c, size_t candidate) {
+    const char *encoder = c->declared->origins[candidate].encoder;
+    return encoder != NULL && strchr(encoder, '+') == NULL;
+}
+
+static bool has_encoder(const combining *c, const char *encoder) {
+    for (size_t k = 0; k < c->n_members; k++)
+        if (strcmp(c->declared->origins[c->members[k]].encoder, encoder) == 0) return true;
+    return false;
+}
+
+static ec_status find_all_members(combining *c) {
+    for (size_t i = 0; i < c->declared->sheet.n_candidates; i++) {
+        if (!is_single(c, i) || has_encoder(c, c->declared->origins[i].encoder)) continue;
+        if (c->n_members == MOST_FOR_ALL)
+            return ec_sheet_fail(c->err, c->path, 0,
+                                 "'combine: all' with more than %d encoders makes too many "
+                                 "candidates; list the combinations: 'combine: A+B,A+C'",
+                                 MOST_FOR_ALL);
+        c->members[c->n_members++] = i;
+    }
+    return EC_OK;
+}
+
+/* ---- lists -------------------------------------------------------------------------------- */
+
+/* The candidate of one encoder whose name the text begins with, as far as + or , or the end; the
+ * longest one, as a name may have a + itself. n_candidates: none. */
+static size_t find_name(size_t *length, const combining *c, const char *text) {
+    const ec_sheet *sheet = &c->declared->sheet;
+    size_t found = sheet->n_candidates;
+    *length = 0;
+    for (size_t i = 0; i < sheet->n_candidates; i++) {
+        const size_t n = strlen(sheet->candidates[i]);
+        const bool ends = strncmp(text, sheet->candidates[i], n) == 0 &&
+                          (text[n] == '\0' || text[n] == '+' || text[n] == ',');
+        if (!ends || n <= *length || !is_single(c, i)) continue;
+        found = i;
+        *length = n;
+    }
+    return found;
+}
+
+/* One combination of a list, in c->members; *text moves behind it. */
+static ec_status read_combination(combining *c, const char **text) {
+    c->n_members = 0;
+    for (const char *at = *text;; at++) {
+        size_t length;
+        const size_t candidate = find_name(&length, c, at);
+        if (candidate == c->declared->sheet.n_candidates)
+            return ec_sheet_fail(c->err, c->path, 0,
+                                 "combine: '%.80s' does not begin with the name of a candidate "
+                                 "that has one encoder; expected 'all', or names as in A+B,A+C",
+                                 at);
+        if (has_encoder(c, c->declared->origins[candidate].encoder))
+            return ec_sheet_fail(c->err, c->path, 0,
+                                 "combine: the encoder of candidate '%.80s' is there twice",
+                                 c->declared->sheet.candidates[candidate]);
+        if (c->n_members == EC_C_MAX_MEMBERS)
+            return ec_sheet_fail(c->err, c->path, 0, "combine: more than %d encoders joined",
+                                 EC_C_MAX_MEMBERS);
+        size_t k = c->n_members++;
+        for (; k > 0 && c->members[k - 1] > candidate; k--) c->members[k] = c->members[k - 1];
+        c->members[k] = candidate;
+        at += length;
+        *text = at;
+        if (*at != '+') return EC_OK;
+    }
+}
+
+/* ---- candidates --------------------------------------------------------------------------- */
+
+/* Are the encoders of this text those of the subset, in any order? */
+static bool is_subset(const combining *c, const char *encoder, uint32_t subset) {
+    uint32_t found = 0;
+    while (true) {
+        const size_t n = strcspn(encoder, "+");
+        size_t k = 0;
+        for (; k < c->n_members; k++) {
+            const char *own = c->declared->origins[c->members[k]].encoder;
+            if (strlen(own) == n && strncmp(own, encoder, n) == 0) break;
+        }
+        if (k == c->n_members) return false;
+        found |= (uint32_t)1 << k;
+        if (encoder[n] == '\0') return found == subset;
+        encoder += n + 1;
+    }
+}
+
+static bool is_declared(const combining *c, uint32_t subset) {
+    for (size_t i = 0; i < c->declared->n_origins; i++) {
+        const char *encoder = c->declared->origins[i].encoder;
+        if (encoder != NULL && is_subset(c, encoder, subset)) return true;
+    }
+    return false;
+}
+
+/* Names or encoders of a subset, joined; owned. NULL: out of memory. */
+static char *join(const combining *c, uint32_t subset, bool names) {
+    ec_text text = {0};
+    for (size_t k = 0; k < c->n_members; k++) {
+        const size_t i = c->members[k];
+        if ((subset >> k & 1) == 0) continue;
+        ec_text_format(&text, "%s%s", text.size_bytes > 0 ? "+" : "",
+                       names ? c->declared->sheet.candidates[i] : c->declared->origins[i].encoder);
+    }
+    char *joined = text.failed ? NULL : strdup(text.data);
+    ec_text_release(&text);
+    return joined;
+}
+
+static ec_status grow(combining *c, size_t n_more) {
+    ec_declaration *d = c->declared;
+    ec_sheet grown = {0};
+    const size_t n = d->sheet.n_candidates;
+    ec_origin *origins = realloc(d->origins, (n + n_more + 1) * sizeof *origins);
+    if (origins == NULL) return no_memory(c);
+    d->origins = origins;
+    memset(origins + n, 0, (n_more + 1) * sizeof *origins);
+    ec_status status = ec_sheet_grow(&grown, &d->sheet, n_more, c->path, c->err);
+    if (status == EC_OK) status = ec_sheet_index_benchmarks(&grown, c->path, c->err);
+    if (status != EC_OK) {
+        ec_sheet_release(&grown);
+        return status;
+    }
+    memcpy(grown.candidate_line, d->sheet.candidate_line, n * sizeof *grown.candidate_line);
+    ec_sheet_release(&d->sheet);
+    d->sheet = grown;
+    return EC_OK;
+}
+
+/* Adds the subsets that no candidate is. */
+static ec_status add_candidates(combining *c) {
+    size_t n_more = 0;
+    for (size_t s = 0; s < c->n; s++)
+        if (!is_declared(c, c->subsets[s])) c->subsets[n_more++] = c->subsets[s];
+    if (n_more == 0) return EC_OK;
+    size_t at = c->declared->sheet.n_candidates;
+    ec_status status = grow(c, n_more);
+    for (size_t s = 0; status == EC_OK && s < n_more; s++, at++) {
+        ec_origin *origin = &c->declared->origins[at];
+        char *name = join(c, c->subsets[s], true);
+        *origin = (ec_origin){.encoder = join(c, c->subsets[s], false), .is_combined = true};
+        c->declared->n_origins = at + 1;
+        status = name != NULL && origin->encoder != NULL
+                     ? ec_sheet_name_candidate(&c->declared->sheet, at, name, c->path, 0, c->err)
+                     : no_memory(c);
+        free(name);
+    }
+    return status;
+}
+
+static ec_status combine_all(combining *c) {
+    const ec_status status = find_all_members(c);
+    if (status != EC_OK || c->n_members < 2) return status;
+    const uint32_t n_subsets = (uint32_t)1 << c->n_members;
+    c->subsets = calloc(n_subsets, sizeof *c->subsets);
+    if (c->subsets == NULL) return no_memory(c);
+    for (int size = 2; size <= (int)c->n_members; size++) /* pairs first */
+        for (uint32_t subset = 1; subset < n_subsets; subset++)
+            if (__builtin_popcount(subset) == size) c->subsets[c->n++] = subset;
+    return add_candidates(c);
+}
+
+static ec_status combine_list(combining *c, const char *list) {
+    uint32_t one;
+    c->subsets = &one;
+    ec_status status = EC_OK;
+    for (const char *at = list; status == EC_OK; at++) {
+        status = read_combination(c, &at);
+        one = ((uint32_t)1 << c->n_members) - 1;
+        c->n = c->n_members > 1;
+        if (status == EC_OK) status = add_candidates(c);
+        if (*at == '\0') break;
+    }
+    c->subsets = NULL;
+    return status;
+}
+
+ec_status ec_declaration_combine(ec_declaration *declared, const char *path, ec_error *err) {
+    const char *what = declared->scores.combine;
+    combining c = {.declared = declared, .path = path, .err = err};
+    if (what == NULL) return EC_OK;
+    const ec_status status = strcmp(what, "all") == 0 ? combine_all(&c) : combine_list(&c, what);
+    free(c.subsets);
+    return status;
+}
