@@ -28,7 +28,7 @@ static inline int ascending(const void *a, const void *b) {
 
 static inline double median(double *v, size_t n) {
     qsort(v, n, sizeof *v, ascending);
-    return v[n / 2];
+    return n % 2 == 1 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
 /* Of the best own kernels where `isa` is a library. */

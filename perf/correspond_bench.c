@@ -13,30 +13,20 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "eyechart/correspondence.h"
 #include "eyechart/rng.h"
 
 enum { CATEGORIES = 18, IMAGES = 100, PAIRS = 12234, POINTS = 10 };
 enum { GRID = 24, PATCHES = GRID * GRID, CHANNELS = 1024, ENCODERS = 10, THREADS = 2 };
 
-static double now_s(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
 static void check(ec_status status, const ec_error *err) {
-    if (status == EC_OK) return;
-    fprintf(stderr, "correspond_bench: %s\n", err->message);
-    exit(3);
+    if (status != EC_OK) stop(err->message);
 }
 
 static void *take(size_t n, size_t size_bytes) {
     void *memory = calloc(n, size_bytes);
-    if (memory == NULL) {
-        fputs("correspond_bench: out of memory\n", stderr);
-        exit(3);
-    }
+    if (memory == NULL) stop("out of memory");
     return memory;
 }
 
@@ -107,21 +97,21 @@ static void free_category(category *c) {
 static double compute_rows(ec_similarity *s, ec_correspondence *c, const category *k,
                            float *features) {
     ec_error err;
-    const double start = now_s();
+    const double start = now(CLOCK_MONOTONIC);
     check(ec_features_normalise(c, features, (size_t)IMAGES * PATCHES, CHANNELS, &err), &err);
     check(ec_similarity_compute(s, c, &k->set, 0, features, CHANNELS, &err), &err);
-    return now_s() - start;
+    return now(CLOCK_MONOTONIC) - start;
 }
 
 static double judge(ec_pair_result *results, ec_correspondence *c, const category *k,
                     const ec_similarity *members, size_t n, const uint32_t *subsets,
                     size_t n_subsets) {
     ec_error err;
-    const double start = now_s();
+    const double start = now(CLOCK_MONOTONIC);
     check(ec_correspondence_judge(results, NULL, c, &k->set, 0, EC_C_AUTHORS, members, n, subsets,
                                   n_subsets, &err),
           &err);
-    return now_s() - start;
+    return now(CLOCK_MONOTONIC) - start;
 }
 
 static ec_similarity new_rows(const category *k) {

@@ -22,48 +22,18 @@
 #include <sys/resource.h>
 #include <time.h>
 
-#include "cpu/peak.h"
+#include "bench.h"
 #include "eyechart/encoder.h"
 
 enum { MAX_ROUNDS = 101 };
 
-static double now_on(clockid_t clock) {
-    struct timespec t;
-    clock_gettime(clock, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-static double now(void) {
-    return now_on(CLOCK_MONOTONIC);
-}
-
 static void check(ec_status status, const ec_error *err) {
-    if (status == EC_OK) return;
-    fprintf(stderr, "vit_bench: %s\n", err->message);
-    exit(1);
+    if (status != EC_OK) stop(err->message);
 }
 
 static void *need(void *memory) {
-    if (memory != NULL) return memory;
-    fprintf(stderr, "vit_bench: out of memory\n");
-    exit(1);
-}
-
-static int ascending(const void *a, const void *b) {
-    const double x = *(const double *)a, y = *(const double *)b;
-    return (x > y) - (x < y);
-}
-
-static double median(double *x, size_t n) {
-    qsort(x, n, sizeof *x, ascending);
-    return n % 2 == 1 ? x[n / 2] : 0.5 * (x[n / 2 - 1] + x[n / 2]);
-}
-
-static double peak(size_t threads) {
-    double flops;
-    ec_error err;
-    check(ec_cpu_peak(&flops, NULL, threads, 0.1, &err), &err);
-    return flops;
+    if (memory == NULL) stop("out of memory");
+    return memory;
 }
 
 static void save(const char *path, const float *features, size_t n, size_t tokens,
@@ -80,7 +50,7 @@ static void save(const char *path, const float *features, size_t n, size_t token
 }
 
 int main(int argc, char **argv) {
-    const double started = now();
+    const double started = now(CLOCK_MONOTONIC);
     if (argc < 7) {
         fprintf(stderr, "usage: vit_bench FOLDER BATCH THREADS ROUNDS OUT IMAGE...\n");
         return 2;
@@ -113,18 +83,18 @@ int main(int argc, char **argv) {
         ec_image_release(&image);
     }
     check(ec_encoder_forward(features, encoder, input, batch, width, height, last, &err), &err);
-    const double first = now() - started;
+    const double first = now(CLOCK_MONOTONIC) - started;
     save(argv[5], features, batch, tokens, channels);
 
     const double flops = (double)batch * ec_encoder_flops(encoder, width, height, -1);
     double seconds[MAX_ROUNDS], share[MAX_ROUNDS], share_cpu[MAX_ROUNDS];
     for (size_t r = 0; r < rounds; r++) {
-        const double before = peak(threads);
-        const double start = now(), cpu = now_on(CLOCK_PROCESS_CPUTIME_ID);
+        const double before = peak(NULL, threads);
+        const double start = now(CLOCK_MONOTONIC), cpu = now(CLOCK_PROCESS_CPUTIME_ID);
         check(ec_encoder_forward(features, encoder, input, batch, width, height, last, &err), &err);
-        seconds[r] = now() - start;
-        const double cpu_seconds = (now_on(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)threads;
-        const double best = 0.5 * (before + peak(threads));
+        seconds[r] = now(CLOCK_MONOTONIC) - start;
+        const double cpu_seconds = (now(CLOCK_PROCESS_CPUTIME_ID) - cpu) / (double)threads;
+        const double best = 0.5 * (before + peak(NULL, threads));
         share[r] = flops / seconds[r] / best;
         share_cpu[r] = flops / cpu_seconds / best;
     }

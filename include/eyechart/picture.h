@@ -54,7 +54,8 @@ size_t ec_picture_text_width(const char *text, size_t scale);
 
 typedef enum ec_heat {
     EC_HEAT_GREEN = 0, /* green with alpha .45 h^2: only what is hot is covered */
-    EC_HEAT_VIRIDIS    /* all covered with alpha .45, from dark blue to yellow */
+    EC_HEAT_VIRIDIS    /* all covered with alpha .45, from dark blue to yellow, over the image in
+                          grey, whose own colours would pass for heat */
 } ec_heat;
 
 /* Covers the image with a heat map: heat [height][width] as the image, clamped to [0, 1]; NaN:

@@ -12,8 +12,8 @@
  * cosines. Here nothing is upsampled: |f(x)| follows from the products of neighbouring patches, so
  * a pixel costs a few operations whatever the number of channels, and the numbers are the same.
  *
- * And pairs of a keypoint set: all their points, joined with where they were found, green where
- * right and red where wrong.
+ * And pairs of a keypoint set: all their points, joined with where they were found, blue where
+ * right, orange-red and in dashes where wrong.
  */
 #ifndef EYECHART_SHOW_H
 #define EYECHART_SHOW_H
@@ -104,9 +104,9 @@ typedef struct ec_show_point {
 
 /* Source and target side by side; point i has the i-th of 15 fixed colours (again from the first
  * after that): a disc where it is annotated in the source, a ring in the target, a disc where it
- * was predicted, and a line from source to prediction, green if right, red if wrong. What was
- * predicted beside the image is drawn at its edge. Without a prediction, discs at both ends and a
- * line in the colour of the point.
+ * was predicted, and a line from source to prediction, blue if right, orange-red and in dashes if
+ * wrong. What was predicted beside the image is drawn at its edge. Without a prediction, discs at
+ * both ends and a line in the colour of the point.
  *
  *   source, target   label and image are used
  *   target_box       x0, y0, x1, y1; NULL: not drawn */

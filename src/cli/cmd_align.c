@@ -442,24 +442,26 @@ static void print_json(const benchmark *b, size_t n, const members *m, const arg
                          sets, "candidates", candidates));
 }
 
-/* A field of CSV: in quotes, since names may hold anything. */
-static void print_field(const char *prefix, const char *text) {
-    printf("\"%s", prefix);
-    for (; *text != '\0'; text++) printf(*text == '"' ? "\"\"" : "%c", *text);
-    putchar('"');
+/* "A mme" */
+static void print_heading(const char *score, const char *name) {
+    const size_t size = strlen(score) + strlen(name) + 2;
+    char *text = allocate(size, 1);
+    snprintf(text, size, "%s %s", score, name);
+    print_csv_field(stdout, text);
+    free(text);
 }
 
 static void print_csv(const benchmark *b, size_t n, const members *m) {
     printf("candidate");
     for (size_t i = 0; i < n; i++) {
         putchar(',');
-        print_field("A ", b[i].name);
+        print_heading("A", b[i].name);
         putchar(',');
-        print_field("A_se ", b[i].name);
+        print_heading("A_se", b[i].name);
     }
     putchar('\n');
     for (size_t c = 0; c < m->n - m->n_references; c++) {
-        print_field("", m->member[m->n_references + c].name);
+        print_csv_field(stdout, m->member[m->n_references + c].name);
         for (size_t i = 0; i < n; i++) {
             const ec_alignment_summary s = summary(&b[i], m, c, m->n_references);
             printf(",%.17g,", s.a);

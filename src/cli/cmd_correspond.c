@@ -243,26 +243,13 @@ static int look_at_members(job *j) {
 
 /* ---- CSV ---- */
 
-static void csv_text(FILE *out, const char *text) {
-    if (strpbrk(text, ",\"\r\n") == NULL) {
-        fputs(text, out);
-        return;
-    }
-    fputc('"', out);
-    for (; *text != '\0'; text++) {
-        if (*text == '"') fputc('"', out);
-        fputc(*text, out);
-    }
-    fputc('"', out);
-}
-
 static void csv_line(FILE *out, const job *j, size_t row, ec_c_protocol protocol,
                      const ec_keypoint_pair *pair) {
-    csv_text(out, j->all.rows[row].name);
+    print_csv_field(out, j->all.rows[row].name);
     fprintf(out, ",%s,", ec_c_protocol_name(protocol));
-    csv_text(out, j->set.categories[pair->category].name);
+    print_csv_field(out, j->set.categories[pair->category].name);
     fputc(',', out);
-    csv_text(out, pair->id);
+    print_csv_field(out, pair->id);
 }
 
 static void write_pair(const job *j, size_t row, ec_c_protocol protocol,

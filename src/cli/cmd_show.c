@@ -127,8 +127,9 @@ static const option OPTIONS[] = {
                 .argument = "COLOURS",
                 .type = VALUE_CHOICE,
                 .choice = heat_at,
-                .fallback = "green",
-                .help = "of the similarity: green, or viridis from blue (low) to yellow (high)"},
+                .fallback = "viridis",
+                .help = "of the similarity: viridis, from blue (low) to yellow (high) over the "
+                        "image in grey, or green, as in the paper"},
     [O_DOT] = {.name = "dot",
                .argument = "COLOUR",
                .type = VALUE_CHOICE,
@@ -165,7 +166,7 @@ static const example EXAMPLES[] = {
      "ear.html",
      "in two images, as a page with the numbers"},
     {"eyechart show dinov2-large/ --keypoints SPair-71k --pair 000001 -o pair.png",
-     "a pair of SPair-71k: what is found is green, what is missed is red"},
+     "a pair of SPair-71k: what is found has a blue line, what is missed a dashed one"},
     {"eyechart show --study mystudy/ --pair 000001",
      "the same under every candidate, kept for the report"},
     {0},
@@ -592,8 +593,9 @@ const command CMD_SHOW = {
         "the highest. The dot in a target is where the cosine is highest. Features between the "
         "centres of patches are interpolated. The picture has one row an encoder.\n"
         "With --pair: all keypoints of a pair. A line goes from each point of the source to where "
-        "the encoder finds it in the target, green if that is nearer than .10 of the longer side "
-        "of the target's box to where it should be (the ring), else red. Without an encoder, the "
+        "the encoder finds it in the target: blue if that is nearer than .10 of the longer side "
+        "of the target's box to where it should be (the ring), else orange-red and in dashes. "
+        "Without an encoder, the "
         "annotation alone.\n"
         "With --study the picture is kept in the folder pictures of the study, where report finds "
         "it.",

@@ -69,6 +69,19 @@ void print_shell_word(FILE *out, const char *word) {
     fputc('\'', out);
 }
 
+void print_csv_field(FILE *out, const char *text) {
+    if (strpbrk(text, ",\"\r\n") == NULL) {
+        fputs(text, out);
+        return;
+    }
+    fputc('"', out);
+    for (; *text != '\0'; text++) {
+        if (*text == '"') fputc('"', out);
+        fputc(*text, out);
+    }
+    fputc('"', out);
+}
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 struct text_table {

@@ -24,6 +24,9 @@ void print_wrapped(FILE *out, size_t indent, const char *text);
 /* Prints the word as a shell would have to be given it: quoted where it is not plain. */
 void print_shell_word(FILE *out, const char *word);
 
+/* Prints a field of CSV, in quotes where it needs them. */
+void print_csv_field(FILE *out, const char *text);
+
 /* ---- tables --------------------------------------------------------------------------------- */
 
 /* A table is filled cell by cell, row by row, then printed with columns as wide as they need.

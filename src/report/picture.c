@@ -169,14 +169,22 @@ static ec_colour viridis(double h) {
     return (ec_colour){rgb[0], rgb[1], rgb[2]};
 }
 
+/* The luma of BT.601, as Pillow's. */
+static void make_grey(uint8_t *rgb) {
+    const double luma = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+    rgb[0] = rgb[1] = rgb[2] = (uint8_t)lround(luma);
+}
+
 void ec_picture_heat(ec_image *on, const float *heat, ec_heat how) {
     static const ec_colour green = {0, 255, 0};
     for (size_t i = 0; i < on->width * on->height; i++) {
         if (isnan(heat[i])) continue;
         const double h = fmin(fmax(heat[i], 0.0), 1.0);
-        if (how == EC_HEAT_VIRIDIS)
+        if (how == EC_HEAT_VIRIDIS) {
+            make_grey(on->rgb + 3 * i);
             blend(on->rgb + 3 * i, viridis(h), HEAT_ALPHA);
-        else
+        } else {
             blend(on->rgb + 3 * i, green, HEAT_ALPHA * h * h);
+        }
     }
 }

@@ -12,8 +12,10 @@
 
 enum { DEFAULT_HEIGHT = 360, GAP = 8, MARGIN_ROWS = 3 };
 
-static const ec_colour WHITE = {255, 255, 255}, INK = {27, 31, 36}, RED = {255, 0, 0},
-                       GREEN = {0, 200, 0};
+static const ec_colour WHITE = {255, 255, 255}, INK = {27, 31, 36}, RED = {255, 0, 0};
+
+/* Two that all kinds of colour vision tell apart: Okabe and Ito, "Color Universal Design", 2008. */
+static const ec_colour SKY_BLUE = {86, 180, 233}, VERMILION = {213, 94, 0};
 
 /* Of the points of a pair, in turn; names as CSS. */
 static const ec_colour POINT_COLOURS[] = {
@@ -179,15 +181,33 @@ ec_status ec_show_row(ec_image *out, const ec_show_panel *panels, size_t n,
 
 /* ---- a pair ---- */
 
-/* What is right is green, what is wrong is red, and a point without a prediction has its colour. */
+/* In dashes six strokes long. */
+static void draw_dashes(ec_image *on, double x0, double y0, double x1, double y1, double stroke,
+                        ec_colour colour, double alpha) {
+    const double length = hypot(x1 - x0, y1 - y0), dash = 6.0 * stroke;
+    const size_t n = (size_t)fmin(length / (2.0 * dash), 10000.0) + 1;
+    for (size_t i = 0; i < n && length > 0.0; i++) {
+        const double from = 2.0 * dash * (double)i / length, to = fmin(from + dash / length, 1.0);
+        ec_picture_line(on, x0 + from * (x1 - x0), y0 + from * (y1 - y0), x0 + to * (x1 - x0),
+                        y0 + to * (y1 - y0), stroke, colour, alpha);
+    }
+}
+
+/* What is right is blue, what is wrong is orange-red and in dashes, and a point without a
+ * prediction has its colour. A dark edge makes what is right stand out. */
 static void draw_line(ec_image *on, const place *places, const ec_show_point *p, ec_colour own,
                       double stroke) {
     const bool predicted = !isnan(p->predicted[0]);
     const double *end = predicted ? p->predicted : p->target;
-    const ec_colour colour = predicted ? (p->right ? GREEN : RED) : own;
-    ec_picture_line(on, across(&places[0], p->source[0]), down(&places[0], p->source[1]),
-                    clamp_across(&places[1], end[0]), clamp_down(&places[1], end[1]), stroke,
-                    colour, 0.8);
+    const ec_colour colour = predicted ? (p->right ? SKY_BLUE : VERMILION) : own;
+    const double x0 = across(&places[0], p->source[0]), y0 = down(&places[0], p->source[1]);
+    const double x1 = clamp_across(&places[1], end[0]), y1 = clamp_down(&places[1], end[1]);
+    if (predicted && !p->right) {
+        draw_dashes(on, x0, y0, x1, y1, stroke, colour, 0.9);
+        return;
+    }
+    ec_picture_line(on, x0, y0, x1, y1, stroke + 1.5, INK, 0.5);
+    ec_picture_line(on, x0, y0, x1, y1, stroke, colour, 1.0);
 }
 
 static void draw_disc(ec_image *on, const place *at, const double *point, ec_colour colour,

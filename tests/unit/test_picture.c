@@ -212,6 +212,8 @@ static void viridis_is_matplotlibs(void **state) {
     ec_image image = canvas(1, 1, RED);
     ec_picture_heat(&image, (float[]){NAN}, EC_HEAT_VIRIDIS); /* nothing there */
     is(&image, 0, 0, RED);
+    ec_picture_heat(&image, (float[]){0.0f}, EC_HEAT_VIRIDIS); /* red's grey is 76 */
+    is(&image, 0, 0, (ec_colour){72, 42, 80});
     ec_image_release(&image);
 }
 

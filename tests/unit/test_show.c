@@ -278,9 +278,9 @@ static void a_row_that_would_be_too_wide_is_refused(void **state) {
     ec_image_release(&image);
 }
 
-/* Two points: the line of the right one is green, that of the wrong one red, and each end has the
- * colour of its point. */
-static void right_is_green_and_wrong_is_red(void **state) {
+/* Two points: the line of the right one is blue, that of the wrong one orange-red and in dashes,
+ * and each end has the colour of its point. */
+static void right_is_blue_and_wrong_is_in_dashes(void **state) {
     (void)state;
     ec_image image = plain(200, 200), out;
     const ec_show_panel panel = {.label = "", .image = &image};
@@ -291,10 +291,12 @@ static void right_is_green_and_wrong_is_red(void **state) {
     const ec_show_options options = {.height = 400};
     assert_int_equal(ec_show_pair(&out, &panel, &panel, points, 2, box, &options, NULL), EC_OK);
     const double top = (double)out.height - 400, second = 408;
-    is_colour(&out, 404, top + 80, 51, 211, 51);  /* .8 of green over the gap's white */
-    is_colour(&out, 404, top + 280, 255, 51, 51); /* .8 of red */
-    is_colour(&out, 100, top + 80, 255, 0, 0);    /* first colour: red */
-    is_colour(&out, 100, top + 280, 255, 255, 0); /* second: yellow */
+    is_colour(&out, 404, top + 80, 86, 180, 233);
+    is_colour(&out, 414, top + 80, 86, 180, 233);
+    is_colour(&out, 404, top + 280, 217, 110, 25); /* .9 over the gap's white */
+    is_colour(&out, 414, top + 280, 90, 90, 90);   /* between two dashes */
+    is_colour(&out, 100, top + 80, 255, 0, 0);     /* first colour: red */
+    is_colour(&out, 100, top + 280, 255, 255, 0);  /* second: yellow */
     is_colour(&out, second + 300, top + 280, 255, 255, 0);
     is_colour(&out, second + 48, top + 360, 255, 255, 0); /* the ring where it should be */
     is_colour(&out, second + 40, top + 360, 90, 90, 90);
@@ -313,7 +315,7 @@ static void right_is_green_and_wrong_is_red(void **state) {
     const ec_show_point known = {
         .source = {50, 100}, .target = {150, 100}, .predicted = {NAN, NAN}};
     assert_int_equal(ec_show_pair(&out, &panel, &panel, &known, 1, NULL, &options, NULL), EC_OK);
-    is_colour(&out, 404, top + 200, 255, 51, 51);
+    is_colour(&out, 404, top + 200, 255, 0, 0);
     is_colour(&out, second + 300, top + 200, 255, 0, 0);
     ec_image_release(&out);
     ec_image_release(&image);
@@ -376,7 +378,7 @@ int main(void) {
         cmocka_unit_test(features_that_cannot_be_compared_are_refused),
         cmocka_unit_test(a_row_has_dots_and_heat_where_they_belong),
         cmocka_unit_test(a_row_that_would_be_too_wide_is_refused),
-        cmocka_unit_test(right_is_green_and_wrong_is_red),
+        cmocka_unit_test(right_is_blue_and_wrong_is_in_dashes),
         cmocka_unit_test(a_page_holds_everything),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
