@@ -45,7 +45,10 @@ typedef struct {
     account *account;
 } launch;
 
-enum { FIRST_HIGH_FD = 100 }; /* above those that a script gives itself */
+enum {
+    FIRST_HIGH_FD = 100, /* above those that a script gives itself */
+    END_SIZE = 128       /* bytes that an end may have */
+};
 
 /* ---- clocks ------------------------------------------------------------------------------- */
 
@@ -143,18 +146,21 @@ static char *put_number(char *to, int64_t value, char after) {
 
 static const char *const hows[] = {"exited", "signalled", "timed-out", "stopped"};
 
+/* Into the room that was made for it, so that a disk that the command has filled does not lose how
+ * it ended. */
 static bool write_end(const launch *l) {
     const account *a = l->account;
-    char text[128], *to = text;
+    char text[END_SIZE], *to = text;
     for (const char *c = hows[a->how]; *c != '\0'; c++) *to++ = *c;
     *to++ = ' ';
     to = put_number(to, a->code, ' ');
     to = put_number(to, a->started_ms, ' ');
     to = put_number(to, a->ran_ms, '\n');
     const size_t size = (size_t)(to - text);
-    const int fd = open(l->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const int fd = open(l->temporary, O_WRONLY | O_CREAT | O_CLOEXEC, 0666);
     if (fd < 0) return false;
-    const bool written = write(fd, text, size) == (ssize_t)size && fsync(fd) == 0;
+    const bool written =
+        write(fd, text, size) == (ssize_t)size && ftruncate(fd, (off_t)size) == 0 && fsync(fd) == 0;
     return close(fd) == 0 && written && rename(l->temporary, l->spec->end_path) == 0;
 }
 
@@ -269,6 +275,20 @@ static ec_status open_files(launch *l, ec_error *err) {
     return status;
 }
 
+/* Room on the disk for the end, before anything is spent. */
+static ec_status reserve_end(const launch *l, ec_error *err) {
+    static const char blank[END_SIZE];
+    if (l->temporary == NULL) return EC_OK;
+    const int fd = open(l->temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+    const bool written =
+        fd >= 0 && write(fd, blank, sizeof blank) == (ssize_t)sizeof blank && fsync(fd) == 0;
+    const int reason = errno;
+    if (fd >= 0) close(fd);
+    return written ? EC_OK
+                   : ec_fail(err, EC_ERR_IO, "%s: cannot write: %s", l->spec->end_path,
+                             strerror(reason));
+}
+
 static ec_status prepare(launch *l, ec_error *err) {
     const ec_process_spec *s = l->spec;
     l->environment = merge_environment(s->environment);
@@ -284,7 +304,8 @@ static ec_status prepare(launch *l, ec_error *err) {
     l->account = shared;
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, l->control) != 0)
         return ec_fail(err, EC_ERR_IO, "cannot start a command: %s", strerror(errno));
-    return open_files(l, err);
+    const ec_status status = open_files(l, err);
+    return status == EC_OK ? reserve_end(l, err) : status;
 }
 
 static void close_fd(int fd) {
@@ -298,6 +319,7 @@ static void release(launch *l) {
     close_fd(l->control[0]);
     close_fd(l->control[1]);
     if (l->account != NULL) munmap(l->account, sizeof *l->account);
+    if (l->temporary != NULL) unlink(l->temporary); /* there after a failure alone */
     free(l->temporary);
     free(l->environment);
 }

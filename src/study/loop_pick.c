@@ -374,6 +374,12 @@ ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l) {
 
 /* ---- what was given up ---------------------------------------------------------------------- */
 
+/* To be given up, but that could not be written down, on a disk that was full for example. */
+static bool is_lost(const ec_loop *l, const ec_run_state *state, const char *folder) {
+    return !state->gave_up && state->evaluated == 0 && state->n_failed > l->run->retries &&
+           !ec_run_is_locked(folder);
+}
+
 /* `room` is how many more may be begun; those that are trained take none. */
 static ec_status retry(ec_loop *l, size_t i, size_t *room) {
     char *folder;
@@ -391,6 +397,7 @@ static ec_status retry(ec_loop *l, size_t i, size_t *room) {
             ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before; begun again%s",
                          state.trained ? " with the evaluation" : "");
     }
+    if (status == EC_OK && is_lost(l, &state, folder)) status = ec_run_begin_anew(folder, l->err);
     free(folder);
     return status;
 }

@@ -196,4 +196,37 @@ if [[ -e holding.so ]]; then
     check "runs did fail" test $n_full -gt 3
 fi
 
+# A disk that is really full. What was trained before it was full is not trained again.
+# small KB: a run on a disk of that size, and another one once it is larger
+small() {
+    rm -rf small
+    mkdir small
+    unshare -rm bash -c '
+        mount -t tmpfs -o size="$1"k tmpfs small && cp -r template small/s || exit 1
+        "$2" run small/s --no-report >first.out 2>first.err </dev/null
+        echo $? >first.status
+        mount -o remount,size=20m small
+        "$2" run small/s --no-report --retry-failed >second.out 2>second.err </dev/null
+        echo $? >second.status
+        cp -r small/s kept' small "$1" "$EYECHART"
+    ran="run on a disk of $1 KB"
+    [[ $(cat first.status) -eq 0 ]] || n_small=$((n_small + 1))
+    check "$ran: says that it is full: $(tail -n 2 first.err)" \
+        grep -qE "^[04]|full|No space" first.status first.err
+    check "$ran: goes on: $(cat second.err)" grep -q "^0" second.status
+    n_checks=$((n_checks + 1))
+    told kept | cmp -s - undisturbed.told || fail "$ran: told is $(told kept | diff - undisturbed.told)"
+    check "$ran: no training ends well twice: $(tr '\n' ' ' <kept/finished)" test -z "$(sort kept/finished | uniq -d)"
+    rm -rf kept
+}
+if unshare -rm true 2>/dev/null; then
+    make_study template
+    sed -i '$s/$/ \&\& echo "$1" >>finished/' template/train.sh
+    n_small=0
+    for ((kb = 240; kb < 400; kb += 28)); do small $kb; done
+    check "some disks were too small" test $n_small -gt 1
+else
+    echo "not tried: a small disk, which takes user namespaces"
+fi
+
 finish

@@ -245,6 +245,22 @@ static void the_caller_can_stop_it(void **state) {
     assert_int_equal(end.how, EC_PROCESS_STOPPED);
 }
 
+/* The command may fill the disk; how it ended is known all the same. */
+static void room_for_the_end_is_kept_while_it_runs(void **state) {
+    const fixture *f = *state;
+    const ec_process_spec spec = spec_of(f, "cat end.*.tmp | wc -c");
+    run(&spec);
+    assert_file(f->out, "128\n");
+    ec_process_end end;
+    assert_int_equal(ec_process_end_read(&end, f->end, NULL), EC_OK);
+    char *text = folder_read(f->end, NULL);
+    assert_int_equal(text[strlen(text) - 1], '\n'); /* the rest of the room is given back */
+    free(text);
+    const ec_process_spec look = spec_of(f, "ls | grep -c tmp");
+    run(&look);
+    assert_file(f->out, "1\n"); /* its own */
+}
+
 /* ---- a caller who is gone ----------------------------------------------------------------- */
 
 /* Runs `command` in a process that is killed once the file "pid" is there. Returns what "pid" says.
@@ -381,6 +397,7 @@ int main(void) {
         TEST(who_does_not_hear_sigterm_is_killed_after_the_grace),
         TEST(who_hears_sigterm_has_the_grace_to_finish),
         TEST(the_caller_can_stop_it),
+        TEST(room_for_the_end_is_kept_while_it_runs),
         TEST(a_command_dies_with_its_caller),
         TEST(who_left_the_group_does_not_keep_the_lock),
         TEST(the_lock_is_held_while_the_command_lives),
