@@ -20,7 +20,7 @@ _Static_assert((int)LANES <= (int)EC_CPU_MAX_LANES, "buffers are sized for EC_CP
 _Static_assert(TILE_ROWS <= 12, "product() lists the heights of a tile");
 
 /* Where every access is checked, unrolled code takes a compiler minutes. */
-#if defined(EC_SANITIZED)
+#if defined(EC_NO_UNROLL)
 #define UNROLL
 #elif defined(__clang__)
 #define UNROLL _Pragma("clang loop unroll(full)")

@@ -32,6 +32,11 @@ need() {
     done
 }
 
+# sanitized: whether the program is built with a sanitizer
+sanitized() {
+    ldd "$EYECHART" | grep -qE 'lib[a-z]*san'
+}
+
 # run STATUS ARGUMENT...: runs eyechart; its output is then in the files out and err
 run() {
     local expected=$1 status
