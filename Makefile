@@ -27,8 +27,9 @@ fuzz: build-fuzz
 	    found/$$name $(CURDIR)/tests/fuzz/corpus/$$name; done
 
 # Each program perf/<topic> prints JSON lines; perf/<topic>_* belong to it.
-perf: build-release
-	cmake --build --preset release --target ops_bench image_bench vit_bench correspond_bench
+benches: build-release
+	cmake --build --preset release --target ops_bench image_bench vit_bench align_bench correspond_bench
+perf: benches
 	set -e; for topic in $(or $(T),$(notdir $(filter-out %.py %.md %.c,$(wildcard perf/*)))); do perf/$$topic; done
 
 install: build-release
@@ -41,4 +42,4 @@ clean:
 demo check:
 	./$@
 
-.PHONY: all test asan tsan fuzz perf install fmt clean demo check
+.PHONY: all test asan tsan fuzz benches perf install fmt clean demo check

@@ -44,8 +44,8 @@ static int describe(const char *path, bool example_to_edit, bool json) {
                              "path", json_text(path), "n_candidates", (json_int_t)n_candidates,
                              "n_benchmarks", (json_int_t)n_benchmarks));
     } else {
-        printf("%s: a study of %zu candidates and %zu benchmarks", path, n_candidates,
-               n_benchmarks);
+        printf("%s: a study of %zu candidate%s and %zu benchmark%s", path, n_candidates,
+               n_candidates == 1 ? "" : "s", n_benchmarks, n_benchmarks == 1 ? "" : "s");
         fputs(example_to_edit ? "\nnext: edit study.yaml in it, then: eyechart study check "
                               : "\nnext: eyechart study check ",
               stdout);

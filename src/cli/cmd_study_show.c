@@ -73,9 +73,9 @@ static void print_title(const view *v) {
     const ec_study_snapshot *s = v->snapshot;
     size_t n_pending = 0;
     for (size_t i = 0; i < s->table.n_candidates; i++) n_pending += s->pending[i];
-    printf("%s: %zu candidates, %zu benchmarks; %zu finetuned, %zu pending\n",
-           ec_study_name(v->study), s->table.n_candidates, s->table.n_benchmarks, s->n_observed,
-           n_pending);
+    printf("%s: %zu candidate%s, %zu benchmark%s; %zu finetuned, %zu pending\n",
+           ec_study_name(v->study), s->table.n_candidates, s->table.n_candidates == 1 ? "" : "s",
+           s->table.n_benchmarks, s->table.n_benchmarks == 1 ? "" : "s", s->n_observed, n_pending);
     printf("policy %s, seed %llu; %s\n\n", ec_policy_name(ec_study_policy(v->study)),
            (unsigned long long)ec_study_seed(v->study),
            ec_study_writable(v->study) ? "can be changed" : "read-only");
