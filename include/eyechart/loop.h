@@ -18,8 +18,8 @@
  * A training that ended well is not repeated. Commands die with the process that started them: one
  * that is killed with -9 leaves nobody training, and the next run begins attempt n + 1.
  *
- * Any number of processes may run one study: candidates are leased (ec_study_ask), and the budget
- * is that of the study.
+ * Any number of processes may run one study, and any number of threads of a process, each with an
+ * ec_study of its own: candidates are leased (ec_study_ask), and the budget is that of the study.
  */
 #ifndef EYECHART_LOOP_H
 #define EYECHART_LOOP_H

@@ -23,7 +23,8 @@
  * disk or a missing image, goes on where it was and ends with the same content of study.db.
  *
  * Any number of processes may score one study: they share the units, none is computed twice, and
- * each ends when all are done. (On one machine: file locks, which die with their process.)
+ * each ends when all are done. (On one machine: file locks, which die with their process.) So may
+ * threads of one process, each with an ec_study of its own, since flock(2) locks the opened file.
  *
  * Definitions, and their sources: alignment.h (A), correspondence.h (C), representation.h.
  */

@@ -75,11 +75,11 @@ ec_status ec_file_write(const char *path, const void *bytes, size_t size_bytes, 
     if (!is_replaceable(path)) return write_through(path, bytes, size_bytes, err);
 
     ec_text temporary = {0};
-    ec_text_format(&temporary, "%s.%ld.tmp", path, (long)getpid());
+    ec_text_format(&temporary, "%s.%ld.tmp", path, (long)gettid());
     if (temporary.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
 
     ec_status status = EC_OK;
-    unlink(temporary.data); /* left by a killed process that had the same number */
+    unlink(temporary.data); /* left by a killed thread that had the same number */
     const int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
         status = ec_fail(err, EC_ERR_IO, "%s: cannot create a file beside it: %s", path, strerror(errno));

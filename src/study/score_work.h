@@ -5,8 +5,9 @@
  *     KEY.lock     locked by the process that works on the unit KEY
  *     KEY.rows     rows of one encoder, protocol and category, whole: written beside and renamed
  *
- * Locks are flock(2)'s: they die with their process, however it ends. The last process to leave
- * empties the folder. On one machine only, as study.db.
+ * Locks are flock(2)'s: they die with their process, however it ends, and hold between threads that
+ * have each opened the folder. The last process to leave empties the folder. On one machine only, as
+ * study.db.
  */
 #ifndef EC_STUDY_SCORE_WORK_H
 #define EC_STUDY_SCORE_WORK_H

@@ -11,6 +11,11 @@ static void demand_same_word(const char *x, const char *y) {
     DEMAND((x == NULL) == (y == NULL) && (x == NULL || strcmp(x, y) == 0));
 }
 
+static void demand_same_names(char *const *x, size_t n_x, char *const *y, size_t n_y) {
+    DEMAND(n_x == n_y);
+    for (size_t i = 0; i < n_x; i++) demand_same_word(x[i], y[i]);
+}
+
 static void demand_same_settings(const ec_declaration *x, const ec_declaration *y) {
     const ec_score_declaration *s = &x->scores, *t = &y->scores;
     demand_same_word(x->description, y->description);
@@ -19,16 +24,22 @@ static void demand_same_settings(const ec_declaration *x, const ec_declaration *
     demand_same_word(s->images, t->images);
     DEMAND(s->consistent == t->consistent && s->longest == t->longest && s->seed == t->seed);
     DEMAND(s->n_images == t->n_images && s->bf16_compat == t->bf16_compat);
-    DEMAND(s->n_references == t->n_references);
-    for (size_t i = 0; i < s->n_references; i++)
-        demand_same_word(s->references[i], t->references[i]);
+    DEMAND(s->resample_grids == t->resample_grids);
+    DEMAND(s->positions_by_size == t->positions_by_size);
+    demand_same_word(s->combine, t->combine);
+    demand_same_names(s->references, s->n_references, t->references, t->n_references);
+    demand_same_names(s->compare_with, s->n_compare_with, t->compare_with, t->n_compare_with);
     demand_same_word(x->run.train, y->run.train);
     demand_same_word(x->run.evaluate, y->run.evaluate);
+    demand_same_word(x->run.results, y->run.results);
     DEMAND(x->run.train_timeout_hours == y->run.train_timeout_hours);
     DEMAND(x->run.evaluate_timeout_hours == y->run.evaluate_timeout_hours);
     DEMAND(x->run.retries == y->run.retries && x->run.budget == y->run.budget);
     DEMAND(x->run.gpus == y->run.gpus && x->run.finetunes == y->run.finetunes);
     for (size_t i = 0; i < x->n_origins; i++) {
+        DEMAND(i < y->n_origins || x->origins[i].encoder == NULL);
+        if (i >= y->n_origins) break;
+        DEMAND(x->origins[i].is_combined == y->origins[i].is_combined);
         demand_same_word(x->origins[i].encoder, y->origins[i].encoder);
         demand_same_word(x->origins[i].connector, y->origins[i].connector);
     }

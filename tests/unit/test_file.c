@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <pthread.h>
+
 #include "base/file.h"
 #include "folder.h"
 
@@ -61,12 +63,48 @@ static void a_folder_is_refused(void **state) {
     assert_non_null(strstr(err.message, *state));
 }
 
+typedef struct {
+    const char *path;
+    char letter;
+    bool failed;
+} writer;
+
+enum { N_WRITERS = 3, N_LETTERS = 20000, N_TIMES = 40 };
+
+static void *write_letters(void *argument) {
+    writer *w = argument;
+    char text[N_LETTERS];
+    memset(text, w->letter, sizeof text);
+    for (int k = 0; k < N_TIMES; k++)
+        w->failed = w->failed || ec_file_write(w->path, text, sizeof text, NULL) != EC_OK;
+    return NULL;
+}
+
+/* As processes do: what is written beside the file is each one's own. */
+static void threads_that_write_one_file_leave_one_of_their_texts(void **state) {
+    pthread_t threads[N_WRITERS];
+    writer writers[N_WRITERS];
+    size_t n;
+    for (int k = 0; k < N_WRITERS; k++) {
+        writers[k] = (writer){.path = folder_join(*state, "page"), .letter = (char)('a' + k)};
+        assert_int_equal(pthread_create(&threads[k], NULL, write_letters, &writers[k]), 0);
+    }
+    for (int k = 0; k < N_WRITERS; k++) pthread_join(threads[k], NULL);
+    for (int k = 0; k < N_WRITERS; k++) assert_false(writers[k].failed);
+    char *text = folder_read(folder_join(*state, "page"), &n);
+    assert_int_equal(n, N_LETTERS);
+    for (size_t i = 0; i < n; i++) assert_int_equal(text[i], text[0]);
+    free(text);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_regular_file_is_replaced_as_a_whole, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_pipe_or_device_is_written_to_and_stays_what_it_is, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(a_folder_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(threads_that_write_one_file_leave_one_of_their_texts,
+                                        set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

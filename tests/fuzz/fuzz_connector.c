@@ -1,0 +1,44 @@
+/* Connectors: which of a file's tensors they are, told by names and shapes of a stranger. Whatever
+ * is accepted is a chain of layers, and can be read to the last byte. */
+#include <stdint.h>
+
+#include "base/hash.h"
+#include "connectors/mlp.h"
+#include "round_trip.h"
+#include "tensor/weights.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void demand_all_of(const ec_tensor *tensor) {
+    char hash[EC_HASH_SIZE];
+    ec_hash_bytes(hash, tensor->data, ec_tensor_count(tensor) * ec_dtype_size(tensor->dtype));
+}
+
+static void demand_chain(const mlp_spec *spec, const mlp_weights *weights) {
+    DEMAND(spec->n_linears > 0 && spec->n_linears <= MLP_MAX_LINEARS);
+    for (size_t i = 0; i < spec->n_linears; i++) {
+        const ec_tensor *weight = weights->linear[i].weight, *bias = weights->linear[i].bias;
+        DEMAND(weight->n_dims == 2 && bias->n_dims == 1);
+        DEMAND(weight->shape[0] == spec->width[i + 1] && weight->shape[1] == spec->width[i]);
+        DEMAND(bias->shape[0] == spec->width[i + 1]);
+        demand_all_of(weight);
+        demand_all_of(bias);
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    ec_weights *files;
+    mlp_spec spec;
+    mlp_weights weights;
+    ec_error err = {0};
+    if (ec_weights_read(&files, data, size, "m.safetensors", &err) == EC_OK) {
+        ec_status status = mlp_spec_read(&spec, files, "input", &err);
+        if (status == EC_OK) status = mlp_weights_bind(&weights, &spec, files, "input", &err);
+        if (status == EC_OK)
+            demand_chain(&spec, &weights);
+        else
+            demand_message(&err, status);
+    }
+    ec_weights_close(files);
+    return 0;
+}
