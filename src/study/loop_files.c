@@ -123,15 +123,17 @@ static bool went_well(const ec_process_end *end) {
 
 static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attempt, bool counts,
                               ec_error *err) {
-    bool train_ended, evaluate_ended;
+    bool train_begun, train_ended, evaluate_ended;
     ec_process_end train, evaluate;
-    ec_status status = read_end(&train_ended, &train, folder, attempt, "train.end", err);
+    ec_status status = exists(&train_begun, folder, attempt, "train.log", err);
+    if (status == EC_OK) status = read_end(&train_ended, &train, folder, attempt, "train.end", err);
     if (status == EC_OK)
         status = read_end(&evaluate_ended, &evaluate, folder, attempt, "evaluate.end", err);
     if (status != EC_OK) return status;
+    /* After one that ended well another is begun where its model was removed. */
+    if (train_begun || train_ended) s->trained = train_ended && went_well(&train);
     if (train_ended) {
         s->seconds += train.seconds;
-        s->trained = s->trained || went_well(&train);
         if (counts && !went_well(&train) && train.how != EC_PROCESS_STOPPED) s->n_failed++;
     }
     if (!evaluate_ended) return EC_OK;

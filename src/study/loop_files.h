@@ -15,7 +15,7 @@ char *ec_run_folder_candidate(const char *folder_name);
 typedef struct ec_run_state {
     size_t n;               /* highest attempt there is; 0: not begun */
     size_t n_failed;        /* commands that failed since it was last begun anew; results unread */
-    bool trained;           /* a training ended well, and {out} is still there */
+    bool trained;           /* the last training ended well, and {out} is still there */
     size_t evaluated;       /* the last attempt whose evaluation ended well; 0: none */
     double evaluated_since; /* when that evaluation began; seconds since 1970 */
     bool can_train;         /* attempt n has no command begun: it can take one */

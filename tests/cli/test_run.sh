@@ -135,6 +135,17 @@ rm -r removed/runs/*/out
 run 0 run removed --retry-failed --finetunes 1
 times $((n + 1)) removed/trained
 
+# What a training left that failed in the place of a removed model is not evaluated.
+make_study half 'finetunes: 1' 'retries: 1'
+echo 'exit 7' >>half/evaluate.sh
+run 4 run half
+sed -i '/exit 7/d' half/evaluate.sh
+echo 'exit 7' >>half/train.sh
+rm -r half/runs/*/out
+n=$(wc -l <half/evaluated)
+run 4 run half --retry-failed --finetunes 1
+times $n half/evaluated
+
 # Three in a row: it is the command.
 make_study broken
 echo 'exit 1' >>broken/train.sh

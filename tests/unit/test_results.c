@@ -485,6 +485,14 @@ static void the_files_say_how_far_a_candidate_is(void **state) {
     write_end(folder, "11/evaluate.end", "exited 0 5000 1000\n");
     s = state_of(folder);
     assert_true(s.n == 11 && s.evaluated == 11 && s.evaluated_since == 5.0);
+
+    mkdir(folder_join(folder, "12"), 0777); /* a training that took the place of the first */
+    folder_write(folder_join(folder, "12/train.log"), "");
+    assert_false(state_of(folder).trained);
+    write_end(folder, "12/train.end", "exited 1 1000 1000\n");
+    assert_false(state_of(folder).trained);
+    write_end(folder, "12/train.end", "exited 0 1000 1000\n");
+    assert_true(state_of(folder).trained);
     folder_remove(folder);
 }
 
