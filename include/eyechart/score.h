@@ -68,7 +68,9 @@ bool ec_study_is_combined(const ec_study *study, size_t candidate);
 const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
 const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
 
-/* How many candidates lack an A or a C that ec_study_score() would compute. */
+/* How many candidates lack an A or a C that ec_study_score() would compute. What 'combine:' made
+ * does not count unless grids are resampled: whether its encoders fit takes opening them to know.
+ */
 size_t ec_study_n_unscored(const ec_study *study, const ec_table *table);
 
 /* ---- plan -------------------------------------------------------------------------------- */
@@ -91,9 +93,9 @@ typedef struct ec_score_part {
     size_t c_categories, c_cached;    /* categories of both protocols; of them, known already */
     size_t a_images, a_cached;        /* images of all benchmarks; of them, known already */
     size_t measures, measures_cached; /* of its own, and beside each it is compared with */
-    bool has_c, has_a, has_measures;  /* false: cannot or need not be computed; `note` says why */
+    bool has_c, has_a, has_measures;  /* false: cannot or need not be computed */
     bool resampled;                   /* its encoders have different grids: C is on the finest */
-    char note[200];
+    char note[200];                   /* why A or C is not there, or that it is resampled; "" */
 } ec_score_part;
 
 typedef struct ec_score_plan {
@@ -180,7 +182,8 @@ void ec_score_summary_free(ec_score_summary *summary);
  * differ; images that cannot be decoded (each is, on all processors); scripts of `run` that are
  * missing; disk space; a damaged study.db. EC_FINDING_ERROR is what stops `score` or `run`.
  *   out       owned array, free with free()
- *   watcher   may be NULL; false ends the check with EC_ERR_INTERRUPTED */
+ *   watcher   may be NULL; asked before the first image is decoded and from then on; false ends the
+ *             check with EC_ERR_INTERRUPTED */
 typedef bool (*ec_doctor_watcher)(void *context, size_t n_images_done, size_t n_images);
 ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study,
                           ec_doctor_watcher watcher, void *context, ec_error *err);

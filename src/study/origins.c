@@ -244,10 +244,12 @@ static bool lacks_computable_a(const ec_study *study, const ec_table *table, siz
 }
 
 size_t ec_study_n_unscored(const ec_study *study, const ec_table *table) {
+    const bool resample = ec_study_score_settings(study).resample_grids;
     size_t n = 0;
     for (size_t i = 0; i < table->n_candidates; i++) {
         size_t n_encoders;
         ec_study_encoders(&n_encoders, study, i);
+        if (!resample && ec_study_is_combined(study, i)) continue;
         n += n_encoders > 0 &&
              (lacks_computable_c(study, table, i) || lacks_computable_a(study, table, i));
     }

@@ -165,13 +165,14 @@ static ec_status find_members(ec_job_part *part, ec_job *job, ec_c_protocol prot
 static ec_status settle_grids(bool *left_out, ec_job_part *part, const ec_job *job, ec_error *err) {
     const size_t *members = part->wants_c ? part->members[0] : part->measured;
     if (members == NULL || !grids_differ(job, members, part->n_members)) return EC_OK;
-    part->resampled = job->settings.resample_grids;
-    *left_out = !part->resampled && ec_study_is_combined(job->study, part->candidate);
+    const bool resample = job->settings.resample_grids;
+    part->resampled = resample && part->wants_c;
+    *left_out = !resample && ec_study_is_combined(job->study, part->candidate);
     if (part->resampled && part->note[0] == '\0')
         snprintf(part->note, sizeof part->note, "grids differ: C is on the finest, %zu x %zu",
                  ec_job_finest_grid(job, members, part->n_members),
                  ec_job_finest_grid(job, members, part->n_members));
-    if (part->resampled || *left_out || !part->wants_c) return EC_OK;
+    if (resample || *left_out || !part->wants_c) return EC_OK;
     return check_grids(job, members, part->n_members, err);
 }
 

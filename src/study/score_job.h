@@ -44,7 +44,7 @@ typedef struct ec_job_part {
     size_t candidate;
     bool selected;  /* to be scored; else only a reference */
     bool resampled; /* its encoders have different grids: C is on the finest */
-    char note[200]; /* why a score is left out; "" */
+    char note[200]; /* why a score is left out, or that C is resampled; "" */
 
     bool wants_c;
     size_t n_members;
@@ -138,6 +138,8 @@ ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_sourc
                               ec_error *err);
 /* Sorts by identity, the order in which sums are taken. */
 void ec_job_sort_members(size_t *members, size_t n, const ec_job *job);
+/* The patches along a side of the finest of their grids. */
+size_t ec_job_finest_grid(const ec_job *job, const size_t *members, size_t n);
 /* Fills all but connector->path. */
 ec_status ec_job_identify_connector(ec_job_connector *connector, ec_job *job, ec_error *err);
 
@@ -197,7 +199,6 @@ ec_status ec_job_check_sample(ec_job *job, size_t index, ec_error *err);
 void ec_job_rows_key(char key[EC_HASH_SIZE], const ec_job *job, size_t encoder,
                      ec_c_protocol protocol, size_t category);
 /* Does any unfinished part of the category need this encoder: by itself, or in a combination? */
-size_t ec_job_finest_grid(const ec_job *job, const size_t *members, size_t n);
 bool ec_job_needs_alone(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
 bool ec_job_needs_rows(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category);
 

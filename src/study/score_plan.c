@@ -174,10 +174,12 @@ static double database_bytes(const ec_job *job) {
         for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++)
             if (!part->measure_done[k]) bytes += 4.0 * ROW_BYTES;
     }
-    for (size_t e = 0; e < job->n_encoders; e++)
-        for (size_t i = 0; ec_job_needs_pooled(job, e) && i < job->n_sample; i++)
+    for (size_t e = 0; e < job->n_encoders; e++) {
+        if (!ec_job_needs_pooled(job, e)) continue;
+        for (size_t i = 0; i < job->n_sample; i++)
             if (!job->pooled[e * job->n_sample + i])
                 bytes += ROW_BYTES + 4.0 * (double)job->encoders[e].info.n_channels;
+    }
     return bytes;
 }
 

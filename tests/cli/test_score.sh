@@ -281,10 +281,14 @@ run 0 score changed --json
 json '.left_out == 3 and .changed_scores == 0 and (.candidates | length) == 4'
 run 0 doctor changed
 prints "3 combinations that 'combine:' makes are left out"
+run 0 study check changed
+check "score is not said to compute those" bash -c '! grep -q "computes A or C" out'
 sed -i 's/^scores:/scores:\n  resample_grids: true/' changed/study.yaml
 run 0 score changed --plan --c --json
 json '.plan.left_out == 0 and .plan.passes == 72' # rows of the three encoders, which are not kept
 json '[.plan.candidates[4:][] | .candidate, .resampled] == ["clip+siglip", true, "dino+siglip", true, "clip+dino+siglip", true]'
+run 0 score changed --plan --measures --json
+json '[.plan.candidates[].resampled, .plan.candidates[].note] | unique == [null, false]' # C is not asked for
 run 0 score changed
 prints "clip+dino+siglip*"
 prints "* grids differ: C from similarities brought to the finest grid"
