@@ -26,20 +26,28 @@ static const exit_meaning EXITS[] = {
     {0},
 };
 
+/* What comes before the images is not watched: until then Ctrl-C ends the program itself. */
+typedef struct {
+    progress line;
+    bool begun;
+} looking;
+
 static bool see(void *context, size_t n_done, size_t n) {
-    progress *p = context;
+    looking *l = context;
     char left[32];
-    const double seconds = progress_seconds(p) / (double)n_done * (double)(n - n_done);
-    progress_line(p, false, "decoding images: %zu of %zu, %s left", n_done, n,
-                  progress_duration(left, seconds));
+    if (!l->begun) progress_start(&l->line);
+    l->begun = true;
+    if (n_done > 0)
+        progress_line(&l->line, false, "decoding images: %zu of %zu, %s left", n_done, n,
+                      progress_duration(left, progress_seconds(&l->line) / (double)n_done *
+                                                  (double)(n - n_done)));
     return !progress_interrupted();
 }
 
 static ec_status look(ec_finding **out, size_t *n, ec_study *study, ec_error *err) {
-    progress p;
-    progress_start(&p);
-    const ec_status status = ec_study_doctor(out, n, study, see, &p, err);
-    progress_end(&p);
+    looking l = {.begun = false};
+    const ec_status status = ec_study_doctor(out, n, study, see, &l, err);
+    if (l.begun) progress_end(&l.line);
     return status;
 }
 

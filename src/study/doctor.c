@@ -116,23 +116,24 @@ static void say_of_candidate(doctor *d, size_t i, ec_error *err) {
 }
 
 /* Each encoder and the connector of a candidate that has something wrong; where each is good by
- * itself it is how they fit, which `err` says. */
+ * itself it is how they fit, which `err` says. Encoders of a combination that 'combine:' made are
+ * those of other candidates, of which it is said. */
 static void say_all_of(doctor *d, size_t i, const ec_error *err) {
-    size_t n, n_said = 0;
+    size_t n, n_wrong = 0;
     ec_error one;
     const ec_feature_source *sources = ec_study_encoders(&n, d->study, i);
     for (size_t k = 0; k < n; k++) {
         size_t unused;
         if (ec_job_find_encoder(&unused, &d->job, &sources[k], &one) == EC_OK) continue;
-        say_of_candidate(d, i, &one);
-        n_said++;
+        if (!ec_study_is_combined(d->study, i)) say_of_candidate(d, i, &one);
+        n_wrong++;
     }
     ec_job_connector connector = {.path = ec_study_connector(d->study, i)};
     if (connector.path != NULL && ec_job_identify_connector(&connector, &d->job, &one) != EC_OK) {
         say_of_candidate(d, i, &one);
-        n_said++;
+        n_wrong++;
     }
-    if (n_said == 0) say_error(d, err);
+    if (n_wrong == 0) say_error(d, err);
 }
 
 /* Encoders and connectors, and whether they fit. */
@@ -154,10 +155,11 @@ static void check_weights(doctor *d) {
                 say_error(d, &err);
     if (d->job.n_left_out > 0)
         ec_findings_add(&d->found, EC_FINDING_NOTE,
-                        "%zu combinations that 'combine:' makes are left out, since the grids of "
+                        "%zu combination%s that 'combine:' makes %s left out, since the grids of "
                         "their encoders differ; 'encoder: FOLDER@PIXELS' makes grids equal, "
                         "'scores: {resample_grids: true}' resamples similarities",
-                        d->job.n_left_out);
+                        d->job.n_left_out, d->job.n_left_out == 1 ? "" : "s",
+                        d->job.n_left_out == 1 ? "is" : "are");
     /* Where a reference of A is at fault that was said already. */
     if (d->n_errors == 0 && ec_job_any_measures(&d->job) &&
         ec_job_find_compared(&d->job, &err) != EC_OK)

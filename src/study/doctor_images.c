@@ -72,13 +72,15 @@ ec_status ec_image_check_run(size_t *n_bad, ec_findings *found, ec_image_check *
                            : ec_fail(err, EC_ERR_NOMEM, "out of memory for checking images");
     for (size_t from = 0; status == EC_OK && from < check->n; from += BLOCK) {
         const size_t n = check->n - from < BLOCK ? check->n - from : BLOCK;
+        if (watcher != NULL && !watcher(context, from, check->n)) {
+            status = ec_fail(err, EC_ERR_INTERRUPTED, "interrupted");
+            break;
+        }
         b->paths = check->paths + from;
         ec_parallel_for(n, 0, decode, b);
         for (size_t i = 0; i < n; i++)
             if (b->status[i] != EC_OK && (*n_bad)++ < SHOWN)
                 ec_findings_add(found, EC_FINDING_ERROR, "%s", b->error[i].message);
-        if (watcher != NULL && !watcher(context, from + n, check->n))
-            status = ec_fail(err, EC_ERR_INTERRUPTED, "interrupted");
     }
     if (*n_bad > SHOWN)
         ec_findings_add(found, EC_FINDING_ERROR, "and %zu more images cannot be decoded",

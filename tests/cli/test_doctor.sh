@@ -54,6 +54,14 @@ prints "1 of 12 images cannot be read: dog1"
 prints "s/photos/8.ppm; put them back"
 prints "s/points/cat2.ppm: the file is empty"
 
+# Of an encoder that is in many combinations it is said once.
+rm -rf s
+cp -a fresh s
+sed -i 's/^scores:/scores:\n  combine: all/' s/study.yaml
+rm -r s/encoders/siglip
+run 1 doctor s --json
+json '[.findings[].message | select(contains("encoders/siglip: no such folder"))] | length == 1'
+
 # --- commands ---------------------------------------------------------------------------------
 
 # command LINE STATUS WORDS: what doctor says when that is the training; "" nothing
