@@ -215,11 +215,11 @@ static bool has_place(const ec_ranked *row) {
 
 /* What a ranking on next to nothing rests on. */
 static void print_basis(const ranking *r) {
-    if (r->table.n_candidates > 0 && !has_place(&r->rows[0])) {
+    const bool is_law = r->options.model == EC_RANK_LAW;
+    if (!is_law && r->table.n_candidates > 0 && !has_place(&r->rows[0])) {
         puts("\nNo candidate has a result, nor both A and C: there is nothing to rank by.");
         return;
     }
-    const bool is_law = r->options.model == EC_RANK_LAW;
     if (r->n_used >= 2 && (!is_law || has_chances(r))) return;
     const char *text =
         r->n_used >= 2

@@ -20,9 +20,10 @@ static ec_status check_config(const char *path, const ec_text *text, ec_error *e
     json_t *root = json_loadb(text->data, text->size_bytes, JSON_REJECT_DUPLICATES, &where);
     ec_status status = EC_OK;
     const json_t *act = json_object_get(root, "projector_hidden_act");
-    if (!json_is_object(root))
-        status = ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path, where.line,
-                         root == NULL ? where.text : "not a JSON object");
+    if (root == NULL)
+        status = ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path, where.line, where.text);
+    else if (!json_is_object(root))
+        status = ec_fail(err, EC_ERR_FORMAT, "%s: not a JSON object", path);
     else if (act != NULL && (!json_is_string(act) || strcmp(json_string_value(act), "gelu") != 0))
         status =
             ec_fail(err, EC_ERR_FORMAT,
