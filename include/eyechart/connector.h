@@ -35,8 +35,8 @@ typedef struct ec_connector_options {
  *   path   mm_projector.bin as LLaVA writes it (PyTorch's zip format), the same as safetensors, or
  *          the folder or index of a whole multimodal model (LLaVA's, or one of transformers, as
  *          llava-hf has them), of which only the connector is looked at. In a folder without model
- * weights, mm_projector.bin or mm_projector.safetensors. out    owned by the caller,
- * ec_connector_close(); NULL on failure
+ *          weights, mm_projector.bin or mm_projector.safetensors.
+ *   out    owned by the caller, ec_connector_close(); NULL on failure
  *
  * Tensors are told by what follows "mm_projector." or "multi_modal_projector." in their name, or by
  * their whole name where none contains that: "weight" and "bias" for a single linear, "0.weight",

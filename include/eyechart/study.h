@@ -100,8 +100,8 @@ typedef struct ec_study_snapshot {
     double *hours;       /* [n_candidates] GPU-hours recorded with results; NaN: none recorded */
     bool *pending;       /* [n_candidates] asked, not answered, lease not expired */
     size_t n_observed;   /* candidates with at least one result */
-    double hours_spent;  /* recorded hours, of failed finetunings too; declared cost of observed candidates
-                            without any */
+    double hours_spent;  /* recorded hours, of failed finetunings too; declared cost of observed
+                            candidates without any */
     double hours_failed; /* of these, hours of candidates that have no result */
     double hours_left;   /* declared cost summed over candidates without any result */
     size_t n_cost_unknown; /* candidates that the two sums cannot account for */

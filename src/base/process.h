@@ -7,8 +7,8 @@
  *
  * When the time limit is reached, the caller says stop, or the pipe breaks because the caller is
  * gone, kill -9 included, the keeper terminates the group (SIGTERM), kills what is left after the
- * grace (SIGKILL), and writes down how the command ended, where room on the disk was kept for it. So
- * nobody trains unseen, and the end of a command is known though nobody waited for it.
+ * grace (SIGKILL), and writes down how the command ended, where room on the disk was kept for it.
+ * So nobody trains unseen, and the end of a command is known though nobody waited for it.
  *
  * A command that puts itself into another process group (setsid) is not reached.
  */

@@ -35,8 +35,7 @@ void ec_loop_tell(ec_loop *l, ec_loop_step step, size_t candidate, size_t attemp
 /* The folder of a candidate in runs/; owned. */
 ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate);
 
-/* ---- scores -----------------------------------------------------------------------------------
- */
+/* ---- scores --------------------------------------------------------------------------------- */
 
 /* Computes A and C of the candidates that have encoders; does nothing where there is nothing to. */
 ec_status ec_loop_score(ec_loop *l, size_t n_threads);

@@ -1,9 +1,11 @@
 /* score_c.c - units of C
  *
- *     encoder unit   (encoder, protocol, category): images -> rows; judged at once where the
- * encoder is a candidate by itself; saved where a combination waits for them combination (protocol,
- * category): rows of all members -> judged, all combinations together so that they share their
- * sums; then the rows are deleted
+ *     encoder unit   (encoder, protocol, category)
+ *                    images -> rows; judged at once where the encoder is a candidate by itself;
+ *                    saved where a combination waits for them
+ *     combination    (protocol, category)
+ *                    rows of all members -> judged, all combinations together so that they share
+ *                    their sums; then the rows are deleted
  */
 #include <stdio.h>
 #include <stdlib.h>

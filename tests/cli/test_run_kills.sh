@@ -27,7 +27,7 @@ until_says() {
 
 # A process looks and sees a candidate that is trained and not told; before it has the lock, the one
 # that is at work has told and gone. It is not told again.
-if ldd "$EYECHART" | grep -qE 'lib[a-z]*san'; then
+if sanitized; then
     echo "not tried: a sanitizer does not like to come second"
 else
     cc -shared -fPIC -O1 -o holding.so "$SOURCE_DIR/tests/cli/holding.c" -ldl || fail "cannot build holding.so"
