@@ -1,7 +1,8 @@
 /* conv.c - a convolution as a product with the image's windows
  *
- *     columns [rows, in * kernel_y * kernel_x]   the pixels that each output pixel sees, zeros
- * where it looks past the edge y       [rows, out] = epilogue(columns W^T)
+ *     columns [rows, in * kernel_y * kernel_x]   the pixels that each output pixel sees,
+ *                                                zeros where it looks past the edge
+ *     y       [rows, out] = epilogue(columns W^T)
  *
  * W [out, in, kernel_y, kernel_x] lies in its file as such a matrix already, so it is read where it
  * lies, in any dtype. The columns are kernel_y * kernel_x times the image: they are made for a
@@ -45,8 +46,9 @@ static void copy_window(void *context, size_t i, size_t worker) {
 
 /* A kernel of one pixel that visits every pixel: x is its columns. */
 static bool is_product(const ec_conv_shape *s) {
-    return s->kernel_y == 1 && s->kernel_x == 1 && s->out_height == s->height &&
-           s->out_width == s->width && s->steps.top == 0 && s->steps.left == 0;
+    const ec_conv_steps *t = &s->steps;
+    return s->kernel_y == 1 && s->kernel_x == 1 && t->stride_y == 1 && t->stride_x == 1 &&
+           t->top == 0 && t->left == 0 && t->bottom == 0 && t->right == 0;
 }
 
 ec_status ec_cpu_conv2d_by(ec_cpu_linear_function *linear, ec_cpu *cpu, float *y, const float *x,

@@ -457,6 +457,7 @@ static void conv2d_is_the_double_loop(void **state) {
         {2, 5, 7, 24, 40, 1, 1, {1, 1, 0, 0, 0, 0}, EC_BF16, 1, true, true, true, EC_ACT_NONE},
         {2, 5, 4, 8, 8, 1, 1, {2, 1, 0, 0, 0, 0}, EC_F32, 0, true, false, false, EC_ACT_NONE},
         {1, 3, 4, 8, 8, 1, 1, {2, 1, 1, 0, 1, 0}, EC_F32, 0, true, false, false, EC_ACT_NONE},
+        {1, 3, 4, 8, 8, 1, 1, {2, 1, 0, 0, 2, 0}, EC_F32, 0, true, false, false, EC_ACT_NONE},
         /* a patch embedding, and one whose last row and column are left over */
         {2, 28, 21, 3, 20, 7, 7, {7, 7, 0, 0, 0, 0}, EC_F32, 1, true, false, false, EC_ACT_NONE},
         {1, 16, 17, 3, 33, 5, 3, {5, 3, 0, 0, 0, 0}, EC_F16, 1, false, false, false, EC_ACT_NONE},
