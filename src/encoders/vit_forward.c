@@ -89,7 +89,7 @@ ec_tensor vit_forward(ec_ctx *ctx, const vit_spec *spec, const vit_weights *weig
                       const float *position, const float *images, size_t n, size_t height,
                       size_t width, size_t n_blocks, vit_watcher watcher) {
     ec_tensor x = embed(ctx, spec, weights, position, images, n, height, width);
-    if (spec->pre_norm) ec_layer_norm_of(ctx, x, weights->pre_norm, spec->eps);
+    if (spec->pre_norm) ec_layer_norm_in_place(ctx, x, weights->pre_norm, spec->eps);
     if (watcher.see != NULL && x.data != NULL) watcher.see(watcher.context, 0, &x);
     for (size_t i = 0; i < n_blocks; i++) {
         const ec_mark mark = ec_scratch_mark(ctx);

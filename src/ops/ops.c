@@ -130,7 +130,7 @@ ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) 
     return y;
 }
 
-void ec_layer_norm_of(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) {
+void ec_layer_norm_in_place(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps) {
     layer_norm(ctx, &x, &x, p, eps);
 }
 

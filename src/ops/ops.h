@@ -159,7 +159,7 @@ ec_tensor ec_conv2d(ec_ctx *ctx, ec_tensor x, ec_linear_params p, ec_conv_steps 
                     ec_activation activation);
 ec_tensor ec_layer_norm(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
 /* The same in place. */
-void ec_layer_norm_of(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
+void ec_layer_norm_in_place(ec_ctx *ctx, ec_tensor x, ec_norm_params p, double eps);
 /* q, k, v [n, t, d] -> [n, t, d], scale 1/sqrt(d / heads). */
 ec_tensor ec_attention(ec_ctx *ctx, ec_tensor q, ec_tensor k, ec_tensor v, size_t heads);
 ec_tensor ec_swiglu(ec_ctx *ctx, ec_tensor x);

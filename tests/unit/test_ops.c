@@ -1013,7 +1013,7 @@ static void the_wrappers_pass_everything_on(void **state) {
     b.linear(b.state, e, D, g, MLP, N * T, MLP, &narrow,
              &(ec_epilogue){.bias = &d_bias, .scale = &gain, .residual = residual});
     assert_rows_equal(&x, e);
-    ec_layer_norm_of(ctx, x, (ec_norm_params){&gain, &d_bias}, 1e-2);
+    ec_layer_norm_in_place(ctx, x, (ec_norm_params){&gain, &d_bias}, 1e-2);
     b.layer_norm(b.state, e, D, e, D, N * T, D, &gain, &d_bias, 1e-2f);
     assert_rows_equal(&x, e);
     ec_ctx_free(ctx);
