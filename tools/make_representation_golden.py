@@ -7,6 +7,8 @@ The features are those of features() here and in tests/unit/test_representation.
 """
 import numpy as np
 
+from measures import cka_unbiased, mutual_knn, rank
+
 
 def noise(seed, shape):
     """Uniform in [-1/2, 1/2), the same in C: the high half of a 32-bit product."""
@@ -34,34 +36,6 @@ def cka(x, y):
     x, y = x - x.mean(0), y - y.mean(0)
     fro = lambda m: np.sqrt((m * m).sum())
     return fro(y.T @ x) ** 2 / (fro(x.T @ x) * fro(y.T @ y))
-
-
-def hsic(k, l):
-    n, one = len(k), np.ones(len(k))
-    k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))
-    return (np.trace(k @ l) + (one @ k @ one) * (one @ l @ one) / (n - 1) / (n - 2)
-            - 2 / (n - 2) * (one @ k @ l @ one)) / (n * (n - 3))
-
-
-def cka_unbiased(x, y):
-    k, l = x @ x.T, y @ y.T
-    return hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l))
-
-
-def mutual_knn(x, y, k=10):
-    def nearest(z):
-        z = z / np.linalg.norm(z, axis=1, keepdims=True)
-        s = z @ z.T
-        np.fill_diagonal(s, -np.inf)
-        return np.argsort(-s, axis=1, kind="stable")[:, :k]
-    a, b = nearest(x), nearest(y)
-    return np.mean([len(set(p) & set(q)) / k for p, q in zip(a, b)])
-
-
-def rank(x):
-    s = np.linalg.svd(x - x.mean(0), compute_uv=False)
-    p = s[s > 1e-7 * s[0]] / s[s > 1e-7 * s[0]].sum()
-    return np.exp(-(p * np.log(p)).sum())
 
 
 def norms(f):

@@ -2,8 +2,8 @@
 and numpy, from their definitions in docs/models.md. Nothing here is ours but the weights, the images and the draw of
 the images.
 
-    build/dev/make_toys /tmp/toys && build/dev/eyechart score /tmp/toys
-    python tools/measures_reference.py /tmp/toys >tests/golden/measures.csv
+    build/dev/make_toys toys && build/dev/eyechart score toys
+    python tools/measures_reference.py toys >tests/golden/measures.csv
 
 The draw of the images is that of A ('eyechart align --keep-lists' and the table 'chosen' have it; scores/image_set.c).
 It is read from study.db; so the toys are scored before.
@@ -15,6 +15,7 @@ import sys
 
 import numpy as np
 import torch
+from measures import cka_unbiased, mutual_knn, rank
 from PIL import Image
 from transformers import CLIPVisionModel, Dinov2Model, SiglipVisionModel
 
@@ -59,33 +60,6 @@ def centred(k):
 def cka(x, y):
     k, l = centred(x @ x.T), centred(y @ y.T)
     return (k * l).sum() / np.sqrt((k * k).sum() * (l * l).sum())
-
-
-def hsic(k, l):
-    n, one = len(k), np.ones(len(k))
-    k, l = k - np.diag(np.diag(k)), l - np.diag(np.diag(l))
-    return (np.trace(k @ l) + (one @ k @ one) * (one @ l @ one) / (n - 1) / (n - 2)
-            - 2 / (n - 2) * (one @ k @ l @ one)) / (n * (n - 3))
-
-
-def cka_unbiased(x, y):
-    k, l = x @ x.T, y @ y.T
-    return hsic(k, l) / np.sqrt(hsic(k, k) * hsic(l, l))
-
-
-def mutual_knn(x, y, k=10):
-    def nearest(z):
-        z = z / np.linalg.norm(z, axis=1, keepdims=True)
-        s = z @ z.T
-        np.fill_diagonal(s, -np.inf)
-        return np.argsort(-s, axis=1, kind="stable")[:, :k]
-    return np.mean([len(set(a) & set(b)) / k for a, b in zip(nearest(x), nearest(y))])
-
-
-def rank(x):
-    s = np.linalg.svd(x - x.mean(0), compute_uv=False)
-    p = s[s > 1e-7 * s[0]] / s[s > 1e-7 * s[0]].sum()
-    return np.exp(-(p * np.log(p)).sum())
 
 
 def norms(f):
