@@ -20,6 +20,8 @@ if(NOT EC_ONEDNN STREQUAL "OFF")
       #endif
       extern void omp_set_num_threads(int);
       int main(void) { omp_set_num_threads(1); return dnnl_version() == NULL; }" EC_ONEDNN_WORKS)
+    unset(CMAKE_REQUIRED_INCLUDES)
+    unset(CMAKE_REQUIRED_LIBRARIES)
   endif()
   if(EC_ONEDNN_WORKS)
     target_include_directories(eyechart_lib PRIVATE ${EC_ONEDNN_INCLUDE})

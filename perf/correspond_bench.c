@@ -1,8 +1,9 @@
 /* correspond_bench.c - one turn of perf/correspond: matching, once features are in memory
  *
  *     correspond_bench pairs      SPair-71k's 12,234 pairs of 10 points: 18 categories of 100
- * images, grid 24, 1024 channels; prints pairs and seconds correspond_bench subsets    one such
- * category: 10 encoders alone, then all their 1,023 combinations; prints seconds of each
+ *                                 images, grid 24, 1024 channels; prints pairs and seconds
+ *     correspond_bench subsets    one such category: 10 encoders alone, then all their 1,023
+ *                                 combinations; prints seconds of each
  *
  * Everything from the encoder's output on: unit length, rows, reading, judging. Features are
  * random; their memory is used again for every category and encoder (236 MB, far beyond any cache).

@@ -19,11 +19,12 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "cpu/cut.h"
 
 enum {
     QUERIES =
         48, /* of a block: a multiple of every tile; o and s of a block stay in the second cache */
-    KEYS = 304 /* of a block, at most (a multiple of every panel) */
+    KEYS = 304 /* of a block, at most: as many whole panels as fit */
 };
 
 typedef struct {
@@ -37,18 +38,6 @@ typedef struct {
     size_t key_blocks;           /* of key panels, split evenly */
     size_t query_blocks, query_tasks;
 } attention;
-
-static size_t ceil_div(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t part(size_t n, size_t i, size_t parts) {
-    return n / parts * i + least(i, n % parts);
-}
 
 static size_t padded_keys(const attention *a) {
     return a->key_panels * a->cpu->kernels->panel;

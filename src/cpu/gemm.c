@@ -2,10 +2,12 @@
  *
  *     task        a range of columns of y (rows of W), and of rows where columns alone do not feed
  *                 all threads
- *     pack        the range's rows of W, once: converted to f32, in panels, block of k by block of
- * k for each block of rows of x              fits the second cache next to the sums for each block
- * of k for each panel                   fits the first cache sums += x block * panel
- * kernels->product y = epilogue(sums)
+ *     pack        the range's rows of W, once: converted to f32, in panels, block of k by block
+ *     for each block of rows of x              fits the second cache next to the sums
+ *         for each block of k
+ *             for each panel                   fits the first cache
+ *                 sums += x block * panel      kernels->product
+ *         y = epilogue(sums)
  *
  * x is read in place: a tile reads a few rows front to back, which the prefetchers follow, and
  * every packed copy of x would be used for one range of columns only. The blocks of k depend on k
@@ -16,6 +18,7 @@
 #include <string.h>
 
 #include "cpu/cpu.h"
+#include "cpu/cut.h"
 
 typedef struct {
     const ec_cpu *cpu;
@@ -33,23 +36,6 @@ typedef struct {
     size_t piece;       /* wide sums: terms that are summed in f32; 0: all */
     size_t task_panels; /* at most */
 } gemm;
-
-static size_t ceil_div(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t most(size_t a, size_t b) {
-    return a > b ? a : b;
-}
-
-/* Where part i of `parts` even parts of n begins. */
-static size_t part(size_t n, size_t i, size_t parts) {
-    return n / parts * i + least(i, n % parts);
-}
 
 static size_t dtype_bytes(ec_dtype dtype) {
     return dtype == EC_F32 ? 4 : 2;
@@ -100,8 +86,8 @@ static void plan(gemm *g) {
     g->task_panels = ceil_div(g->n_panels, g->column_tasks);
 }
 
-/* Terms of a piece of a wide sum: the errors of the pieces fall with its length and those of adding
- * them in f64 are nothing, but each piece costs its additions; sqrt(k) leaves half a unit in the
+/* Terms of a piece of a wide sum: the shorter a piece, the smaller its error, and adding pieces in
+ * f64 has none to speak of, but each piece costs its additions; sqrt(k) leaves half a unit in the
  * last place of terms of equal size, whatever k. Whole steps of the product. */
 static size_t wide_piece(size_t k) {
     size_t piece = 8;

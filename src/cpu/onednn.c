@@ -1,9 +1,10 @@
 /* onednn.c - products and convolutions by oneDNN, on request
  *
  *     onednn        in f32, also where DNNL_DEFAULT_FPMATH_MODE allows less
- *     onednn-bf16   operands are rounded to bf16 (to nearest, ties to even), sums are f32. Where
- * the processor multiplies bf16 (AVX512-BF16, AMX) oneDNN does that; elsewhere the rounded operands
- * are multiplied in f32.
+ *     onednn-bf16   operands are rounded to bf16 (to nearest, ties to even), sums are f32
+ *
+ * Where the processor multiplies bf16 (AVX512-BF16, AMX), oneDNN does that; elsewhere the rounded
+ * operands are multiplied in f32.
  *
  * A product is a convolution of m pixels with kernels of one pixel, so there is one path:
  *
@@ -28,6 +29,7 @@
 #include <oneapi/dnnl/dnnl.h>
 
 #include "cpu/cpu.h"
+#include "cpu/cut.h"
 
 enum { CHUNK = 256, BAND_PIXELS = 512 }; /* of a piece; the last of each may have fewer */
 enum { MAX_KERNELS = 64, MAX_CALL_KERNELS = 16 };
@@ -240,14 +242,6 @@ static size_t operand_size(const onednn *o) {
     return o->type == dnnl_bf16 ? 2 : 4;
 }
 
-static size_t least(size_t a, size_t b) {
-    return a < b ? a : b;
-}
-
-static size_t ceil_div(size_t a, size_t b) {
-    return (a + b - 1) / b;
-}
-
 /* So many floats that the next ones begin a cache line. */
 static size_t line(size_t floats) {
     return ceil_div(floats, 16) * 16;
@@ -322,8 +316,9 @@ static bool prepare(call *c, bool plain_will_do) {
     onednn *o = c->o;
     size_t packed = 0, scratch = 0;
     if (o->n_kernels + MAX_CALL_KERNELS > MAX_KERNELS) kernels_drop(o);
+    const size_t last = c->chunks - 1, step = last > 0 ? last : 1;
     for (size_t i = 0; i < c->bands; i++)
-        for (size_t chunk = 0; chunk<c->chunks; chunk += c->chunks> 1 ? c->chunks - 1 : 1) {
+        for (size_t chunk = 0; chunk <= last; chunk += step) { /* those between are as the first */
             const piece p = cut(c, i, chunk);
             if (p.in_rows == 0) continue;
             const kernel *k = kernel_get(o, &p.shape, plain_will_do);
@@ -422,8 +417,7 @@ static ec_status compute(call *c) {
     const ec_conv_shape *s = c->s;
     const size_t k = s->in * s->kernel_y * s->kernel_x, rows = s->n * s->height;
     const size_t sums = c->band_rows * s->out_width * CHUNK + EC_CPU_MAX_LANES;
-    const size_t more =
-        line(k) + CHUNK * k > 2 * CHUNK + sums ? line(k) + CHUNK * k : 2 * CHUNK + sums;
+    const size_t more = most(line(k) + CHUNK * k, 2 * CHUNK + sums);
     const size_t packed = c->n_slots * c->chunks * c->packed_floats;
     if (!ec_cpu_reserve(&o->cpu, (c->scratch_floats + more) * sizeof(float)) ||
         !ec_cpu_buffer_grow(&o->packed, packed * sizeof(float)))
@@ -529,23 +523,24 @@ bool ec_onednn_has_bf16(void) {
 }
 
 ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
-    *out = ec_cpu_table();
-    out->name = strcmp(isa, "onednn-bf16") == 0 ? "onednn-bf16" : "onednn";
-    out->linear = onednn_linear;
-    out->conv2d = onednn_conv2d;
-    out->free = onednn_free;
-    out->row_gap = 0;
-    onednn *o = out->state = calloc(1, sizeof *o);
+    onednn *o = calloc(1, sizeof *o);
     if (o == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
-    o->rounds = strcmp(out->name, "onednn-bf16") == 0;
+    o->rounds = strcmp(isa, "onednn-bf16") == 0;
     o->type = o->rounds && ec_onednn_has_bf16() ? dnnl_bf16 : dnnl_f32;
-    if (o->rounds) out->math = "bf16";
     ec_status status = ec_cpu_init(&o->cpu, NULL, n_threads, err);
     if (status == EC_OK && !start(o))
         status = ec_fail(err, EC_ERR_NOMEM, "oneDNN %s does not start", ec_onednn_version());
     if (status != EC_OK) {
         onednn_free(o);
-        *out = (ec_backend){0};
+        return status;
     }
-    return status;
+    *out = ec_cpu_table();
+    out->name = o->rounds ? "onednn-bf16" : "onednn";
+    if (o->rounds) out->math = "bf16";
+    out->row_gap = 0;
+    out->linear = onednn_linear;
+    out->conv2d = onednn_conv2d;
+    out->free = onednn_free;
+    out->state = o;
+    return EC_OK;
 }

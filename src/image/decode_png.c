@@ -1,8 +1,10 @@
 /* decode_png.c - PNG through libspng, samples as stored, converted by Pillow's rules
  *
- *     grey, 1 2 4 8 bit   scaled to 0..255        grey, 16 bit    clipped at 255, not scaled (mode
- * I;16) grey + alpha        the high byte           RGB, RGBA       the high byte palette colours;
- * an index past the palette is that grey
+ *     grey, 1 2 4 8 bit   scaled to 0..255
+ *     grey, 16 bit        clipped at 255, not scaled (mode I;16)
+ *     grey + alpha        the high byte
+ *     RGB, RGBA           the high byte
+ *     palette             colours; an index past the palette is that grey
  *
  * Alpha, transparent colours, gamma and colour profiles have no effect.
  */
