@@ -117,6 +117,7 @@ run 0 score changed --json
 json '.passes == 0 and .candidates[2].measures.references[0].cka - 1 < 1e-12'
 run 0 study show changed --json
 json '[.candidates[0].columns[].name] | contains(["cka", "cka_c+d", "cka_unbiased_siglip", "rank", "norm_cv"])'
+json '[.candidates[2].columns[] | select(.name == "cka_siglip") | .value - 1 | fabs < 1e-12] == [true]' # beside itself
 sed -i '/^  - {name: c+d/s/name: c+d/name: c+s/; s/clip+encoders.dino@35/clip@42+encoders\/siglip@60/; s/compare_with: .*/compare_with: [siglip]/' changed/study.yaml
 run 0 score changed --plan --measures --json
 json '.plan.passes == 20' # both at another size
