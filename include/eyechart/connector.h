@@ -27,7 +27,7 @@ typedef struct ec_connector ec_connector;
 /* Zero-initialised means the default. */
 typedef struct ec_connector_options {
     size_t n_threads; /* 0: one per processor; results do not depend on it */
-    const char *isa;  /* NULL: best of this CPU; "portable", "avx2", "avx512" forces one (tests) */
+    const char *isa;  /* what computes, as in ec_encoder_options; NULL: the default */
 } ec_connector_options;
 
 /* Opens a connector.
