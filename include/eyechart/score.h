@@ -101,7 +101,7 @@ typedef struct ec_score_part {
 typedef struct ec_score_plan {
     ec_score_part *parts; /* [n_parts] candidates with an encoder, in the order of study.yaml */
     size_t n_parts;
-    size_t n_left_out; /* combinations that 'combine:' made of encoders with different grids */
+    size_t n_left_out; /* that 'combine:' made of encoders with different grids, or of one twice */
     size_t n_encoders; /* different (weights, preparation) to run */
     size_t n_images;   /* different images to read */
     size_t n_pairs;    /* of keypoints */

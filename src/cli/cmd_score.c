@@ -74,8 +74,9 @@ static void part_cells(text_table *table, bool has, size_t n, size_t n_cached) {
 
 static void print_left_out(size_t n) {
     if (n == 0) return;
-    printf("%zu combination%s left out: the grids of patches differ; give sizes (encoder: "
-           "FOLDER@PIXELS)\nthat make them equal, or 'scores: {resample_grids: true}'.\n",
+    printf("%zu combination%s left out: an encoder is in it twice, or the grids of patches "
+           "differ; give sizes\n(encoder: FOLDER@PIXELS) that make them equal, or 'scores: "
+           "{resample_grids: true}'.\n",
            n, n == 1 ? " is" : "s are");
 }
 

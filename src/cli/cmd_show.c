@@ -109,10 +109,11 @@ static const option OPTIONS[] = {
                    .choice = readout_at,
                    .fallback = "argmax",
                    .help = "how the point is read from the similarities of a pair"},
-    [O_STUDY] = {.name = "study",
-                 .argument = "STUDY",
-                 .type = VALUE_STUDY,
-                 .help = "encoders are candidates of this study; all of them when none is named"},
+    [O_STUDY] =
+        {.name = "study",
+         .argument = "STUDY",
+         .type = VALUE_STUDY,
+         .help = "encoders are candidates of this study; all that are declared when none is named"},
     [O_PREPARE] = {.name = "prepare",
                    .argument = "HOW",
                    .type = VALUE_CHOICE,
@@ -262,7 +263,8 @@ static int add_study_rows(request *q) {
     for (size_t i = 0; args->n_operands == 0 && i < n && status == EXIT_DONE; i++) {
         size_t n_sources;
         ec_study_encoders(&n_sources, q->study, i);
-        if (n_sources > 0) status = add_candidate_row(&q->rows[q->n_rows++], q->study, i, args);
+        if (n_sources > 0 && !ec_study_is_combined(q->study, i))
+            status = add_candidate_row(&q->rows[q->n_rows++], q->study, i, args);
     }
     return status;
 }

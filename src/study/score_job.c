@@ -141,9 +141,11 @@ void ec_job_sort_members(size_t *members, size_t n, const ec_job *job) {
     }
 }
 
-/* Encoders as a protocol prepares them, whatever :squash says of A. */
-static ec_status find_members(ec_job_part *part, ec_job *job, ec_c_protocol protocol,
-                              const ec_feature_source *sources, ec_error *err) {
+/* Encoders as a protocol prepares them, whatever :squash says of A. What 'combine:' made of one
+ * encoder twice, from two folders or two ways to prepare images, is left out. */
+static ec_status find_members(bool *left_out, ec_job_part *part, ec_job *job,
+                              ec_c_protocol protocol, const ec_feature_source *sources,
+                              ec_error *err) {
     size_t *members = part->members[protocol] = calloc(part->n_members, sizeof *members);
     if (members == NULL) return no_memory(job, err);
     for (size_t k = 0; k < part->n_members; k++) {
@@ -153,11 +155,14 @@ static ec_status find_members(ec_job_part *part, ec_job *job, ec_c_protocol prot
         if (status != EC_OK) return status;
     }
     ec_job_sort_members(members, part->n_members, job);
-    for (size_t k = 1; k < part->n_members; k++)
-        if (members[k] == members[k - 1])
+    for (size_t k = 1; k < part->n_members && !*left_out; k++) {
+        if (members[k] != members[k - 1]) continue;
+        *left_out = ec_study_is_combined(job->study, part->candidate);
+        if (!*left_out)
             return ec_fail(err, EC_ERR_ARG,
                            "the encoder %s is there twice; joined with itself it is the same",
                            job->encoders[members[k]].source.folder);
+    }
     return EC_OK;
 }
 
@@ -215,8 +220,9 @@ static ec_status fill_part(bool *left_out, ec_job_part *part, ec_job *job, bool 
     ec_status status = EC_OK;
     if (part->wants_a || is_reference) status = find_a_members(part, job, sources, err);
     for (size_t p = 0; status == EC_OK && part->wants_c && p < EC_C_PROTOCOLS; p++)
-        status = find_members(part, job, (ec_c_protocol)p, sources, err);
-    if (status == EC_OK && part->wants_measures)
+        status = find_members(left_out, part, job, (ec_c_protocol)p, sources, err);
+    if (status != EC_OK || *left_out) return status;
+    if (part->wants_measures)
         status = ec_job_find_measured(&part->measured, &part->n_members, job, part->candidate, err);
     if (status == EC_OK) status = settle_grids(left_out, part, job, err);
     if (status == EC_OK && part->wants_c && n > EC_C_MAX_MEMBERS)

@@ -103,7 +103,7 @@ typedef struct ec_job {
     ec_job_part *parts;
     size_t n_parts;
     size_t *reference_parts; /* [settings.n_references] */
-    size_t n_left_out;       /* of what 'combine:' made: encoders with different grids */
+    size_t n_left_out;       /* of what 'combine:' made: different grids, or an encoder twice */
 
     bool has_keypoints;
     ec_keypoint_set set;

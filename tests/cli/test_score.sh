@@ -277,13 +277,20 @@ says "is built in"
 # resampling is asked for; then they are what `correspond --resample-grids` finds.
 sed -i 's/^scores:/scores:\n  combine: all/' changed/study.yaml
 run 0 score changed --plan
-prints "3 combinations are left out: the grids of patches differ"
+prints "3 combinations are left out: an encoder is in it twice, or the grids of patches differ"
 run 0 score changed --json
 json '.left_out == 3 and .changed_scores == 0 and (.candidates | length) == 4'
 run 0 doctor changed
 prints "3 combinations that 'combine:' makes are left out"
 run 0 study check changed
 check "score is not said to compute those" bash -c '! grep -q "computes A or C" out'
+# Those of one encoder from two folders as well; siglip's grid differs from the others'.
+cp -r changed twice
+cp -r twice/encoders/clip twice/encoders/copy
+sed -i 's|^candidates:|candidates:\n  - {name: copy, encoder: encoders/copy}|' twice/study.yaml
+run 0 score twice --plan --json
+json '.plan.left_out == 9 and ([.plan.candidates[].candidate] | length == 6 and any(. == "copy+dino"))'
+run 0 show --study twice --pair "$(jq -r '.pairs[0].id // empty' twice/points/keypoints.json 2>/dev/null)" -o both.png
 sed -i 's/^scores:/scores:\n  resample_grids: true/' changed/study.yaml
 run 0 score changed --plan --c --json
 json '.plan.left_out == 0 and .plan.passes == 72' # rows of the three encoders, which are not kept
