@@ -290,7 +290,8 @@ cp -r twice/encoders/clip twice/encoders/copy
 sed -i 's|^candidates:|candidates:\n  - {name: copy, encoder: encoders/copy}|' twice/study.yaml
 run 0 score twice --plan --json
 json '.plan.left_out == 9 and ([.plan.candidates[].candidate] | length == 6 and any(. == "copy+dino"))'
-run 0 show --study twice --pair "$(jq -r '.pairs[0].id // empty' twice/points/keypoints.json 2>/dev/null)" -o both.png
+run 0 show --study twice --pair cat-0-1 -o all.png --json
+json '[.encoders[].encoder] | length == 5' # those that are declared
 sed -i 's/^scores:/scores:\n  resample_grids: true/' changed/study.yaml
 run 0 score changed --plan --c --json
 json '.plan.left_out == 0 and .plan.passes == 72' # rows of the three encoders, which are not kept
