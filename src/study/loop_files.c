@@ -123,7 +123,7 @@ static bool went_well(const ec_process_end *end) {
 
 static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attempt, bool counts,
                               ec_error *err) {
-    bool train_begun, train_ended, evaluate_ended;
+    bool train_begun = false, train_ended = false, evaluate_ended = false;
     ec_process_end train, evaluate;
     ec_status status = exists(&train_begun, folder, attempt, "train.log", err);
     if (status == EC_OK) status = read_end(&train_ended, &train, folder, attempt, "train.end", err);

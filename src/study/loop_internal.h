@@ -51,6 +51,7 @@ typedef struct ec_survey {
     size_t n_failed;    /* given up */
     size_t n_active;    /* in the hands of other processes */
     size_t n_idle;      /* in the hands of nobody, to be gone on with */
+    size_t n_others;    /* begun by a worker of another name, whose process is gone */
     double hours;       /* GPU-hours, by the clock */
     bool *taken;        /* [n_candidates] begun or given up: not to be asked for */
     double *unrecorded; /* [n_candidates] hours without a result that study.db does not have; 0 */

@@ -160,6 +160,8 @@ static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, si
     else if (a->holder[i] != OTHER_WORKER) {
         s->n_idle++;
         offer_to_resume(s, i, state.trained);
+    } else {
+        s->n_others++;
     }
     return EC_OK;
 }
@@ -232,6 +234,8 @@ void ec_loop_job_release(ec_loop_job *job) {
     *job = (ec_loop_job){.lock = -1};
 }
 
+enum { BEGUN_SIZE = 220 };
+
 static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) EC_PRINTF(3, 4);
 static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) {
     va_list args;
@@ -241,11 +245,22 @@ static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) {
     va_end(args);
 }
 
+/* What is begun, not done, and not ours to finish now. */
+static void say_begun(char text[BEGUN_SIZE], const ec_survey *s) {
+    char larger[60] = "";
+    if (s->n_idle > 0)
+        snprintf(larger, sizeof larger, "; begun and left for a larger budget: %zu", s->n_idle);
+    snprintf(text, BEGUN_SIZE, "%s", larger);
+    if (s->n_others > 0)
+        snprintf(text, BEGUN_SIZE,
+                 "%s; begun by others and left: %zu (run with their --worker NAME to go on)",
+                 larger, s->n_others);
+}
+
 /* Whether a budget keeps us from beginning another candidate; says so. */
 static bool is_used(ec_loop *l, const ec_survey *s) {
-    char begun[100] = "";
-    if (s->n_idle > 0)
-        snprintf(begun, sizeof begun, "; begun and left for a larger budget: %zu", s->n_idle);
+    char begun[BEGUN_SIZE];
+    say_begun(begun, s);
     if (s->n_begun >= l->n_finetunes)
         stop(l, EC_LOOP_BUDGET_FINETUNES, "the budget of %zu finetunes is used: %zu done%s",
              l->n_finetunes, s->n_told, begun);
@@ -288,9 +303,12 @@ static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, b
         stop(l, EC_LOOP_BUDGET_HOURS,
              "candidates left: %zu, none of which fits what is left of %g GPU-hours (%.4g spent)",
              n_dear, l->budget_hours, s->hours);
-    else
-        stop(l, EC_LOOP_ALL_DONE, "nothing is left to finetune: %zu done, %zu failed, of %zu",
-             s->n_told, s->n_failed, ec_study_n_candidates(l->study));
+    else {
+        char begun[BEGUN_SIZE];
+        say_begun(begun, s);
+        stop(l, EC_LOOP_ALL_DONE, "nothing is left to finetune: %zu done, %zu failed, of %zu%s",
+             s->n_told, s->n_failed, ec_study_n_candidates(l->study), begun);
+    }
     return EC_OK;
 }
 

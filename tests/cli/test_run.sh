@@ -274,6 +274,9 @@ which=$(cat killed/trained)
 released "killed/runs/${which//\//%2F}"
 run 0 run killed --dry-run
 prints "$which, attempt 2 (begun before)"
+cp -r killed other_name
+run 0 run other_name --worker other
+says "the budget of 2 finetunes is used: 1 done; begun by others and left: 1 "
 run 0 run killed
 says "$which goes on: begun before"
 times 3 killed/trained
