@@ -30,6 +30,21 @@ static inline void folder_remove(const char *path) {
     nftw(path, folder_remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
+/* What cmocka calls before and after a test that wants one folder, *state. */
+static inline int folder_set_up(void **state) {
+    char *folder = malloc(FOLDER_SIZE);
+    if (folder == NULL) return -1;
+    folder_make(folder);
+    *state = folder;
+    return 0;
+}
+
+static inline int folder_tear_down(void **state) {
+    folder_remove(*state);
+    free(*state);
+    return 0;
+}
+
 /* "folder/name", in one of four static buffers. */
 static inline const char *folder_join(const char *folder, const char *name) {
     static char buffers[4][2 * FOLDER_SIZE];

@@ -62,6 +62,22 @@ keeper_of() {
     echo "$pid"
 }
 
+# keeps_its_lock STUDY: the command of `which` goes on, and its run is gone. Nobody begins the candidate
+# before it has ended; then another run does.
+keeps_its_lock() {
+    local other
+    check "the command holds the lock" bash -c "! flock -n '$1/runs/${which//\//%2F}/.lock' true"
+    "$EYECHART" run "$1" --no-report >"$1/out" 2>"$1/err" </dev/null &
+    other=$!
+    sleep 1
+    times 1 "$1/trained"
+    rm "$1/hold"
+    wait "$other"
+    check "then another run goes on: $(cat "$1/err")" test $? -eq 0
+    times 2 "$1/trained"
+    tells "$1" 1
+}
+
 # The lock stays with the command: nobody begins the candidate while it runs, and somebody does once
 # it has ended.
 make_study orphan 'finetunes: 1'
@@ -72,16 +88,7 @@ kill -9 "$(keeper_of "$(cat orphan/held)")"
 wait "$background"
 check "the run says that its keeper was killed" test $? -eq 3
 check "and what to do" grep -q "look whether it still runs" orphan/bg.err
-check "the command holds the lock" bash -c "! flock -n 'orphan/runs/${which//\//%2F}/.lock' true"
-"$EYECHART" run orphan --no-report >orphan/out 2>orphan/err </dev/null &
-other=$!
-sleep 1
-times 1 orphan/trained
-rm orphan/hold
-wait "$other"
-check "then another run goes on: $(cat orphan/err)" test $? -eq 0
-times 2 orphan/trained
-tells orphan 1
+keeps_its_lock orphan
 
 # So it is when the run itself is killed as well.
 make_study orphan2 'finetunes: 1'
@@ -90,16 +97,7 @@ start orphan2 --no-report
 which=$(cat orphan2/trained)
 kill -9 "$(keeper_of "$(cat orphan2/held)")" "$background"
 wait "$background" 2>/dev/null
-check "the command holds the lock" bash -c "! flock -n 'orphan2/runs/${which//\//%2F}/.lock' true"
-"$EYECHART" run orphan2 --no-report >orphan2/out 2>orphan2/err </dev/null &
-other=$!
-sleep 1
-times 1 orphan2/trained
-rm orphan2/hold
-wait "$other"
-check "then another run goes on: $(cat orphan2/err)" test $? -eq 0
-times 2 orphan2/trained
-tells orphan2 1
+keeps_its_lock orphan2
 
 # --- random moments ---------------------------------------------------------------------------
 

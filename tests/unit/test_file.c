@@ -12,20 +12,6 @@
 #include "base/file.h"
 #include "folder.h"
 
-static int set_up(void **state) {
-    char *folder = malloc(FOLDER_SIZE);
-    if (folder == NULL) return -1;
-    folder_make(folder);
-    *state = folder;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    folder_remove(*state);
-    free(*state);
-    return 0;
-}
-
 static void a_regular_file_is_replaced_as_a_whole(void **state) {
     const char *path = folder_join(*state, "page");
     assert_int_equal(ec_file_write(path, "a long text", 11, NULL), EC_OK);
@@ -99,12 +85,13 @@ static void threads_that_write_one_file_leave_one_of_their_texts(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_regular_file_is_replaced_as_a_whole, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_pipe_or_device_is_written_to_and_stays_what_it_is, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_folder_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_regular_file_is_replaced_as_a_whole, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(a_pipe_or_device_is_written_to_and_stays_what_it_is,
+                                        folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_is_refused, folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(threads_that_write_one_file_leave_one_of_their_texts,
-                                        set_up, tear_down),
+                                        folder_set_up, folder_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -31,19 +31,6 @@ static void start_and_join(void *(*body)(void *), void *jobs, size_t job_size) {
     for (size_t t = 0; t < N_THREADS; t++) pthread_join(threads[t], NULL);
 }
 
-static int set_up(void **state) {
-    char *folder = malloc(FOLDER_SIZE);
-    folder_make(folder);
-    *state = folder;
-    return 0;
-}
-
-static int tear_down(void **state) {
-    folder_remove(*state);
-    free(*state);
-    return 0;
-}
-
 /* ---- score -------------------------------------------------------------------------------- */
 
 enum { N_CATEGORIES = 2, N_IMAGES = 3, N_PHOTOS = 20 /* three units of A */ };
@@ -331,8 +318,10 @@ static void threads_share_the_trainings_of_run(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(threads_share_the_units_of_score, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(threads_share_the_trainings_of_run, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(threads_share_the_units_of_score, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(threads_share_the_trainings_of_run, folder_set_up,
+                                        folder_tear_down),
     };
     /* libzip asks the C library for the time zone, which reads it anew each time unless it is
      * named; that is behind a lock, but of a kind that ThreadSanitizer does not see. */
