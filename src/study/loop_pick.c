@@ -247,14 +247,14 @@ static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) {
 
 /* What is begun, not done, and not ours to finish now. */
 static void say_begun(char text[BEGUN_SIZE], const ec_survey *s) {
-    char larger[60] = "";
+    int n = 0;
+    text[0] = '\0';
     if (s->n_idle > 0)
-        snprintf(larger, sizeof larger, "; begun and left for a larger budget: %zu", s->n_idle);
-    snprintf(text, BEGUN_SIZE, "%s", larger);
+        n = snprintf(text, BEGUN_SIZE, "; begun and left for a larger budget: %zu", s->n_idle);
     if (s->n_others > 0)
-        snprintf(text, BEGUN_SIZE,
-                 "%s; begun by others and left: %zu (run with their --worker NAME to go on)",
-                 larger, s->n_others);
+        snprintf(text + n, BEGUN_SIZE - (size_t)n,
+                 "; begun by others and left: %zu (run with their --worker NAME to go on)",
+                 s->n_others);
 }
 
 /* Whether a budget keeps us from beginning another candidate; says so. */
