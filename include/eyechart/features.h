@@ -99,7 +99,8 @@ typedef bool (*ec_features_watcher)(void *context, const ec_features_progress *p
  * wrong with an encoder or, without skip_bad, an image; EC_ERR_EXISTS `out` belongs to another run
  * (restart forgets it, and removes its files from a folder), or a run that is writing it now, or an
  * image changed since it was done; EC_ERR_INTERRUPTED the watcher said
- * stop; EC_ERR_IO. What was written stays and is continued by the same call. */
+ * stop; EC_ERR_IO. What was written stays and is continued by the same call, or by one whose images
+ * begin with the same ones; nothing stays of a run that failed in its first batch. */
 ec_status ec_features_write(const char *out, const ec_feature_source *sources, size_t n_sources,
                             const char *const *images, size_t n_images,
                             const ec_features_options *options, ec_features_watcher see,

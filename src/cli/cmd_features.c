@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "cli/options.h"
@@ -78,8 +79,7 @@ static const option OPTIONS[] = {
                   .argument = "FORMAT",
                   .type = VALUE_CHOICE,
                   .choice = array_format_at,
-                  .fallback = "npy",
-                  .help = "of the array"},
+                  .help = "of the array; as OUT ends when not given, else npy"},
     [O_DTYPE] = {.name = "dtype",
                  .argument = "DTYPE",
                  .type = VALUE_CHOICE,
@@ -132,8 +132,7 @@ static const example EXAMPLES[] = {
      "features of every image in a folder"},
     {"eyechart features clip-l-336/+dinov2-large/@336:squash photos/ -o c+d.npy",
      "CLIP and DINOv2 side by side, 2048 channels"},
-    {"eyechart features siglip/ --list images.txt --format safetensors --dtype f16 -o "
-     "siglip.safetensors",
+    {"eyechart features siglip/ --list images.txt --dtype f16 -o siglip.safetensors",
      "images from a list, half the size"},
     {"eyechart features dinov2-large/ photos/ --prepare square --layer -1 -o last.npy",
      "the last layer, as the C score prepares"},
@@ -241,6 +240,47 @@ static int gather_images(path_list *list, const arguments *args) {
     return status;
 }
 
+/* ---- the format ---- */
+
+static const char *ending_of(const char *path) {
+    const char *slash = strrchr(path, '/'), *dot = strrchr(slash != NULL ? slash : path, '.');
+    return dot != NULL ? dot : "";
+}
+
+/* Endings that promise a format which is not written: whoever reads by the name would stumble. */
+static bool is_foreign(const char *ending) {
+    static const char *const known[] = {
+        ".npz",   ".pt",      ".pth",  ".ckpt", ".bin",   ".h5",      ".hdf5",    ".mat",
+        ".pkl",   ".pickle",  ".csv",  ".tsv",  ".json",  ".txt",     ".zarr",    ".parquet",
+        ".arrow", ".msgpack", ".onnx", ".gguf", ".jsonl", ".feather", ".tfrecord"};
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        if (strcasecmp(ending, known[i]) == 0) return true;
+    return false;
+}
+
+/* The format that --format or the ending of OUT says. With --file-per-image OUT is a folder, whose
+ * name says nothing. */
+static int choose_format(ec_array_format *out, const arguments *args) {
+    static const char *const endings[] = {
+        [EC_ARRAY_NPY] = ".npy", [EC_ARRAY_SAFETENSORS] = ".safetensors"};
+    const option_value *v = args->values;
+    const char *path = v[O_OUT].text, *ending = ending_of(path);
+    *out = v[O_FORMAT].given ? (ec_array_format)v[O_FORMAT].choice : EC_ARRAY_NPY;
+    if (v[O_FILE_PER_IMAGE].given) return EXIT_DONE;
+    if (is_foreign(ending))
+        return usage_error(args->command,
+                           "-o '%s': arrays are written as .npy or .safetensors, not as %s", path,
+                           ending);
+    for (size_t i = 0; i < sizeof endings / sizeof *endings; i++) {
+        if (strcasecmp(ending, endings[i]) != 0) continue;
+        if (v[O_FORMAT].given && v[O_FORMAT].choice != i)
+            return usage_error(args->command, "-o '%s' and --format %s: one of them is wrong", path,
+                               v[O_FORMAT].text);
+        *out = (ec_array_format)i;
+    }
+    return EXIT_DONE;
+}
+
 /* ---- the run ---- */
 
 static bool see(void *context, const ec_features_progress *p, const char *bad) {
@@ -323,11 +363,11 @@ static void print_result(const ec_features_progress *p, const char *out, const a
 }
 
 static int compute(const ec_feature_source *sources, size_t n_sources, const path_list *images,
-                   const arguments *args) {
+                   ec_array_format format, const arguments *args) {
     const option_value *v = args->values;
     const ec_features_options options = {
         .tap = {.layer = (int)v[O_LAYER].number, .keep_class_token = v[O_CLASS_TOKEN].given},
-        .format = (ec_array_format)v[O_FORMAT].choice,
+        .format = format,
         .dtype = v[O_DTYPE].choice == 0 ? EC_F32 : EC_F16,
         .file_per_image = v[O_FILE_PER_IMAGE].given,
         .batch = (size_t)v[O_BATCH].count,
@@ -368,9 +408,12 @@ static int run(const arguments *args) {
     const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
                                          .size = (size_t)v[O_SIZE].count,
                                          .horizontal_first = v[O_HORIZONTAL_FIRST].given};
-    int status = parse_sources(sources, &n_sources, encoders, otherwise, args->command);
+    ec_array_format format;
+    int status = choose_format(&format, args);
+    if (status == EXIT_DONE)
+        status = parse_sources(sources, &n_sources, encoders, otherwise, args->command);
     if (status == EXIT_DONE) status = gather_images(&images, args);
-    if (status == EXIT_DONE) status = compute(sources, n_sources, &images, args);
+    if (status == EXIT_DONE) status = compute(sources, n_sources, &images, format, args);
     for (size_t i = 0; i < images.n; i++) free(images.path[i]);
     free(images.path);
     free(encoders);

@@ -2,11 +2,13 @@
  *
  *     files -> loader thread (decode, prepare) -> encoders -> rows -> disk
  *
- * A run is described by a fingerprint: everything that decides its numbers. The journal beside an
- * unfinished output starts with it and then has one line an image, "<hash> ok" or "<hash> bad",
- * written a batch at a time once the batch's rows are on the disk. A run continues at a batch
- * boundary, so that it computes in the same batches as an undisturbed one and ends with the same
- * bytes.
+ * A run is described by a fingerprint: everything that decides its numbers, and the images. The
+ * journal beside an unfinished output starts with that of everything but the images and then has
+ * one line an image, "<hash> ok" or "<hash> bad", written a batch at a time once the batch's rows
+ * are on the disk. A run continues at a batch boundary, so that it computes in the same batches as
+ * an undisturbed one and ends with the same bytes; and it continues what began with the same
+ * images, so that a list from which a bad one was taken goes on. A run that fails before it has a
+ * batch leaves nothing behind, and a journal without images is in nobody's way.
  */
 #include "eyechart/features.h"
 
@@ -49,6 +51,7 @@ typedef struct {
 
     json_t *inputs; /* everything that decides the numbers */
     char fingerprint[EC_HASH_SIZE];
+    char settings[EC_HASH_SIZE]; /* the fingerprint without the images */
     char *manifest_path, *journal_path, *lock_path;
     int lock;
 
@@ -97,6 +100,13 @@ static ec_status open_towers(job *j, ec_error *err) {
 
 /* ---- fingerprint and manifest ---- */
 
+static bool hash_json(char out[EC_HASH_SIZE], const json_t *json) {
+    char *text = json != NULL ? json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT) : NULL;
+    if (text != NULL) ec_hash_bytes(out, text, strlen(text));
+    free(text);
+    return text != NULL;
+}
+
 static ec_status describe_inputs(job *j, ec_error *err) {
     json_t *encoders = json_array(), *images = json_array();
     /* Names that are not UTF-8 have no JSON: left out, two runs would look the same. */
@@ -123,16 +133,15 @@ static ec_status describe_inputs(job *j, ec_error *err) {
                   (json_int_t)j->n_channels, "dtype", ec_dtype_name(j->options->dtype), "format",
                   j->options->format == EC_ARRAY_NPY ? "npy" : "safetensors", "file_per_image",
                   j->options->file_per_image, "batch", (json_int_t)j->batch, "images", images);
-    char *text = j->inputs == NULL || !complete
-                     ? NULL
-                     : json_dumps(j->inputs, JSON_SORT_KEYS | JSON_COMPACT);
-    if (text == NULL)
-        return ec_fail(err, EC_ERR_ARG,
-                       "the name of an image or encoder is not valid UTF-8, which the manifest "
-                       "needs; rename it (or memory is short)");
-    ec_hash_bytes(j->fingerprint, text, strlen(text));
-    free(text);
-    return EC_OK;
+    json_t *settings = json_copy(j->inputs);
+    json_object_del(settings, "images");
+    const bool hashed =
+        complete && hash_json(j->fingerprint, j->inputs) && hash_json(j->settings, settings);
+    json_decref(settings);
+    return hashed ? EC_OK
+                  : ec_fail(err, EC_ERR_ARG,
+                            "the name of an image or encoder is not valid UTF-8, which the "
+                            "manifest needs; rename it (or memory is short)");
 }
 
 /* The manifest: the inputs, and for every image its hash and where its features are. */
@@ -158,7 +167,7 @@ static ec_status write_manifest(const job *j, ec_error *err) {
 
 /* ---- journal ---- */
 
-static const char journal_head[] = "eyechart-features ";
+static const char journal_head[] = "eyechart-features 2 ";
 
 /* The hash that an image file has now; "" when it cannot be read. */
 static void hash_file(char out[EC_HASH_SIZE], const char *path) {
@@ -170,10 +179,11 @@ static void hash_file(char out[EC_HASH_SIZE], const char *path) {
 }
 
 /* Reads "<hash or -> ok|bad" lines into j->record; a last line cut short by a kill does not count.
- */
-static void parse_records(job *j, const char *line) {
+ * False: there are more than images. */
+static bool parse_records(job *j, const char *line) {
     const char *end;
-    for (; (end = strchr(line, '\n')) != NULL && j->n_recorded < j->n_images; line = end + 1) {
+    for (; (end = strchr(line, '\n')) != NULL; line = end + 1) {
+        if (j->n_recorded == j->n_images) return false;
         record *r = &j->record[j->n_recorded];
         char verdict[4];
         if (sscanf(line, "%32s %3s", r->hash, verdict) != 2) break;
@@ -182,6 +192,13 @@ static void parse_records(job *j, const char *line) {
         j->n_recorded++;
     }
     if (j->n_recorded < j->n_images) j->n_recorded -= j->n_recorded % j->batch;
+    return true;
+}
+
+/* Whether a journal has images at all, a whole batch or not. */
+static bool lists_images(const ec_text *journal) {
+    const char *line = memchr(journal->data, '\n', journal->size_bytes);
+    return line != NULL && strchr(line + 1, '\n') != NULL;
 }
 
 static ec_status refuse_other(const char *what, const char *path, ec_error *err) {
@@ -195,8 +212,9 @@ static ec_status check_records(job *j, ec_error *err) {
         char now[EC_HASH_SIZE];
         hash_file(now, j->images[i]);
         if (strcmp(now, j->record[i].hash) != 0)
-            return refuse_other("the image changed after its features were computed", j->images[i],
-                                err);
+            return refuse_other("another image than the one whose features were computed, or it "
+                                "changed since",
+                                j->images[i], err);
         j->n_bad += j->record[i].bad;
     }
     return EC_OK;
@@ -230,6 +248,24 @@ static bool rows_are_there(const job *j) {
     return there;
 }
 
+/* Continues what a journal lists: images that are those of this run, as far as it goes. */
+static ec_status take_up_journal(job *j, const ec_text *journal, ec_error *err) {
+    const size_t head = sizeof journal_head - 1, line = head + EC_HASH_SIZE;
+    if (!lists_images(journal)) return EC_OK;
+    if (journal->size_bytes < line || strncmp(journal->data, journal_head, head) != 0 ||
+        strncmp(journal->data + head, j->settings, EC_HASH_SIZE - 1) != 0)
+        return refuse_other("an unfinished run with other encoders or options", j->journal_path,
+                            err);
+    if (!parse_records(j, journal->data + line))
+        return refuse_other("an unfinished run with more images", j->journal_path, err);
+    const ec_status status = check_records(j, err);
+    /* Rows of other names would never be found again. */
+    return status == EC_OK && j->options->file_per_image && !rows_are_there(j)
+               ? refuse_other("an unfinished run whose files are not there under these names",
+                              j->journal_path, err)
+               : status;
+}
+
 /* Takes up what an earlier run left: its journal, or its finished manifest. */
 static ec_status take_up(job *j, bool *finished, ec_error *err) {
     *finished = false;
@@ -238,15 +274,7 @@ static ec_status take_up(job *j, bool *finished, ec_error *err) {
     ec_error why;
     ec_status status = ec_file_read(&journal, j->journal_path, MAX_JOURNAL_BYTES, &why);
     if (status == EC_OK) {
-        const size_t head = sizeof journal_head - 1, line = head + EC_HASH_SIZE;
-        if (journal.size_bytes < line || strncmp(journal.data, journal_head, head) != 0 ||
-            strncmp(journal.data + head, j->fingerprint, EC_HASH_SIZE - 1) != 0)
-            status = refuse_other("an unfinished run with other images, encoders or options",
-                                  j->journal_path, err);
-        else {
-            parse_records(j, journal.data + line);
-            status = check_records(j, err);
-        }
+        status = take_up_journal(j, &journal, err);
         ec_text_release(&journal);
         return status;
     }
@@ -287,7 +315,7 @@ static void format_record(ec_text *text, const record *r) {
 /* Starts the journal with what was taken up, and opens it to append. */
 static ec_status start_journal(job *j, ec_error *err) {
     ec_text text = {0};
-    ec_text_format(&text, "%s%s\n", journal_head, j->fingerprint);
+    ec_text_format(&text, "%s%s\n", journal_head, j->settings);
     for (size_t i = 0; i < j->n_recorded; i++) format_record(&text, &j->record[i]);
     ec_status status = text.failed
                            ? ec_fail(err, EC_ERR_NOMEM, "out of memory for the journal")
@@ -509,6 +537,14 @@ static ec_status remove_rows(const job *j, ec_error *err) {
     return status;
 }
 
+/* After a run that failed before it had a batch: nothing of it is worth continuing. The journal
+ * goes last, since it says whose the array is. */
+static void leave_nothing(const job *j) {
+    struct stat info;
+    if (j->writer != NULL && stat(j->out, &info) == 0 && S_ISREG(info.st_mode)) unlink(j->out);
+    unlink(j->journal_path);
+}
+
 static ec_status run_job(job *j, ec_features_watcher see, void *context,
                          ec_features_progress *progress, ec_error *err) {
     bool finished;
@@ -534,6 +570,7 @@ static ec_status run_job(job *j, ec_features_watcher see, void *context,
     if (status == EC_OK) status = write_manifest(j, err);
     if (status == EC_OK && unlink(j->journal_path) != 0)
         status = ec_fail(err, EC_ERR_IO, "%s: cannot remove: %s", j->journal_path, strerror(errno));
+    if (status != EC_OK && j->n_recorded == 0) leave_nothing(j);
     return status;
 }
 

@@ -67,6 +67,54 @@ says "-o OUT"
 run 2 features "$clip" --prepare square -o x.npy
 says "no images"
 
+# OUT ends as the array that it is: whoever reads by the name finds it.
+first() { head -c "$2" "$1" | tail -c +"${3:-1}"; }
+run 0 features "$clip" pictures --prepare square -o x.safetensors
+check "safetensors by its ending" test "$(first x.safetensors 9 9)" = "{"
+run 0 features "$clip" pictures --prepare square -o X.NPY
+check "npy by its ending" test "$(first X.NPY 6 2)" = NUMPY
+run 0 features "$clip" pictures --prepare square -o run.v2
+check "npy where the ending says nothing" test "$(first run.v2 6 2)" = NUMPY
+run 0 features "$clip" pictures --prepare square --format safetensors -o run.v3
+check "as --format says where the ending says nothing" test "$(first run.v3 9 9)" = "{"
+for out in x.npz x.pt a/x.h5 x.JSON; do
+    run 2 features "$clip" pictures --prepare square -o "$out"
+    says "not as .${out##*.}"
+done
+run 2 features "$clip" pictures --prepare square --format npy -o y.safetensors
+says "--format npy: one of them is wrong"
+check "nothing was written" test ! -e y.safetensors
+run 0 features "$clip" pictures --prepare square --file-per-image -o folder.npz
+check "a folder is called as one likes" test -d folder.npz
+
+# What fails before it has anything leaves nothing; what has something goes on with a list that
+# begins alike, without the image that stopped it.
+cp "$images/png-rgb-8.png" a.png
+cp "$images/png-palette-8.png" b.png
+cp "$images/bmp-16.bmp" c.bmp
+echo "no image" >bad.png
+run 3 features "$clip" bad.png --prepare square -o mended.npy
+check "nothing is left" test "$(echo mended.npy*)" = "mended.npy*"
+run 0 features "$clip" a.png --prepare square -o mended.npy
+run 3 features "$clip" bad.png --prepare square --file-per-image -o mended
+run 0 features "$clip" a.png --prepare square --file-per-image -o mended
+run 3 features "$clip" a.png b.png bad.png c.bmp --prepare square --batch 1 -o without.npy
+check "two images are kept" test "$(grep -c ' ok$' without.npy.journal)" -eq 2
+run 3 features "$clip" b.png a.png c.bmp --prepare square --batch 1 -o without.npy
+says "another image than the one"
+run 3 features "$clip" a.png b.png c.bmp --prepare squash --batch 1 -o without.npy
+says "config.json"
+run 3 features "$clip" a.png --prepare square --batch 1 -o without.npy
+says "more images"
+run 0 features "$clip" a.png b.png c.bmp --prepare square --batch 1 -o without.npy --json
+json '.from_before == 2'
+run 0 features "$clip" a.png b.png c.bmp --prepare square --batch 1 -o anew.npy
+check "as without the bad image from the start" cmp without.npy anew.npy
+# A journal that lists nothing, as kill -9 leaves it, is in nobody's way.
+echo "eyechart-features 2 00000000000000000000000000000000" >killed.npy.journal
+touch killed.npy
+run 0 features "$clip" a.png --prepare square -o killed.npy
+
 # Ctrl-C, while the second of three images is read; then the same command.
 cp "$images"/pnm-p6.ppm first.ppm
 cp "$images"/pnm-p3.ppm last.ppm
