@@ -209,6 +209,16 @@ typedef struct ec_finding {
  *   out   owned array, free with free() */
 ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err);
 
+/* The errors and warnings among these that a ranking of `table` over the benchmarks over[0 .. n_over)
+ * has to be read with: mixed units, results that are the same, out of range, or too few beside other
+ * benchmarks, a benchmark that orders the candidates against the others, constant scores, names that
+ * study.yaml no longer declares. Missing scores show in the ranking itself.
+ *   table   the snapshot's, or one with other columns or fewer results in its place
+ *   out     owned array, free with free() */
+ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *study,
+                                 const ec_table *table, const size_t *over, size_t n_over,
+                                 ec_error *err);
+
 /* One row of the history of observations, oldest first, corrections included. */
 typedef struct ec_observation {
     size_t candidate, benchmark;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "cli/findings.h"
 #include "cli/output.h"
 #include "cli/ranking.h"
 #include "cli/study.h"
@@ -201,14 +202,16 @@ static json_t *question_json(const ec_study *study, const ec_question *q, const 
 }
 
 static void print_json(const ec_study *study, const ec_ask_options *options,
-                       const ec_question *questions, size_t n, const ec_ranked *ranked) {
+                       const ec_question *questions, size_t n, const ec_ranked *ranked,
+                       const ranking_warnings *warnings) {
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, question_json(study, &questions[i], ranked));
-    json_print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)),
-                         "worker", json_text(options->worker), "a_column", json_text(options->a),
-                         "c_column", json_text(options->c), "samples",
-                         (json_int_t)sample_count(study), "candidates", array));
+    json_print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "study",
+                         json_text(ec_study_name(study)), "worker", json_text(options->worker),
+                         "a_column", json_text(options->a), "c_column", json_text(options->c),
+                         "samples", (json_int_t)sample_count(study), "warnings",
+                         ranking_warnings_json(warnings), "candidates", array));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
@@ -226,6 +229,8 @@ static int ask(ec_study *study, const arguments *args) {
                                     .c = v[O_C_COLUMN].text};
     ec_question *questions = allocate(options.n, sizeof *questions);
     ec_ranked *ranked = v[O_JSON].given ? rank_all(study, &options) : NULL;
+    ranking_warnings warnings;
+    ranking_warnings_note(&warnings, study, options.a, options.c);
     size_t n = 0;
     ec_error err;
     const ec_status asked = ec_study_ask(questions, &n, study, &options, &err);
@@ -238,7 +243,7 @@ static int ask(ec_study *study, const arguments *args) {
         note("only %zu of the %zu asked for are left", n, options.n);
     }
     if (v[O_JSON].given && status <= EXIT_NEGATIVE) {
-        print_json(study, &options, questions, n, ranked);
+        print_json(study, &options, questions, n, ranked, &warnings);
     } else {
         for (size_t i = 0; i < n; i++) {
             if (i > 0) putchar('\n');
@@ -247,6 +252,7 @@ static int ask(ec_study *study, const arguments *args) {
     }
     free(questions);
     free(ranked);
+    free(warnings.list);
     return status;
 }
 

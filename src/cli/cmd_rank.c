@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/findings.h"
 #include "cli/output.h"
 #include "cli/ranking.h"
 #include "cli/study.h"
@@ -73,7 +74,7 @@ static const example EXAMPLES[] = {
 
 /* All that the output needs. */
 typedef struct ranking {
-    const ec_study *study;
+    ec_study *study;
     const ec_study_snapshot *snapshot;
     const selection *over;
     const option_value *a, *c; /* --a-column, --c-column */
@@ -86,6 +87,7 @@ typedef struct ranking {
     size_t n_measured; /* candidates with a result */
     bool hidden;       /* --known was given */
     ec_rank_options options;
+    ranking_warnings warnings;
 } ranking;
 
 /* ---- options -------------------------------------------------------------------------------- */
@@ -200,6 +202,7 @@ static void print_title(const ranking *r) {
     }
     printf("; %zu samples, seed %llu\n", r->options.n_samples, (unsigned long long)r->options.seed);
     print_columns(r->a, r->c);
+    ranking_warnings_print(&r->warnings);
 }
 
 static bool has_chances(const ranking *r) {
@@ -401,6 +404,7 @@ static void print_json(const ranking *r) {
         json_object_set_new(all, "hours_left", json_number(s->hours_left));
         json_object_set_new(all, "n_cost_unknown", json_integer((json_int_t)s->n_cost_unknown));
     }
+    json_object_set_new(all, "warnings", ranking_warnings_json(&r->warnings));
     json_object_set_new(all, "candidates", candidates);
     json_print(all);
 }
@@ -436,7 +440,8 @@ static int rank(ranking *r, const arguments *args) {
     if (status == EXIT_DONE) status = set_results(r, &args->values[O_KNOWN]);
     if (status != EXIT_DONE) return status;
     count_results(r);
-    status = compute(r, args);
+    status = ranking_warnings_find(&r->warnings, r->study, &r->table, r->over->index, r->over->n);
+    if (status == EXIT_DONE) status = compute(r, args);
     if (status != EXIT_DONE) return status;
     if (args->values[O_JSON].given) {
         print_json(r);
@@ -465,6 +470,7 @@ static int run(const arguments *args) {
         free(r.weights);
         free(r.rows);
         free(r.baselines);
+        free(r.warnings.list);
         selection_release(&over);
     }
     ec_study_snapshot_free(snapshot);

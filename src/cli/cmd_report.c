@@ -1,6 +1,7 @@
 /* cmd_report.c - eyechart report: one HTML page about a study */
 #include <stdlib.h>
 
+#include "cli/findings.h"
 #include "cli/output.h"
 #include "cli/ranking.h"
 #include "cli/study.h"
@@ -67,13 +68,16 @@ static int run(const arguments *args) {
     char *usual = study_report_path(study);
     const char *file = v[O_OUTPUT].given ? v[O_OUTPUT].text : usual;
     ec_error err;
+    ranking_warnings warnings;
+    ranking_warnings_note(&warnings, study, NULL, NULL);
     const bool written = ec_report_write(study, file, &options, &err) == EC_OK;
     if (written && v[O_JSON].given) {
-        json_print(json_pack("{s:o, s:o}", "study", json_text(ec_study_name(study)), "file",
-                             json_text(file)));
+        json_print(json_pack("{s:o, s:o, s:o}", "study", json_text(ec_study_name(study)), "file",
+                             json_text(file), "warnings", ranking_warnings_json(&warnings)));
     } else if (written) {
         puts(file);
     }
+    free(warnings.list);
     free(usual);
     free(line);
     ec_study_close(study);

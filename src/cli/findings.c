@@ -55,3 +55,41 @@ int findings_report(const arguments *args, findings_source find, bool json) {
     ec_study_close(study);
     return status;
 }
+
+int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table *table,
+                          const size_t *over, size_t n_over) {
+    ec_error err;
+    *out = (ranking_warnings){0};
+    return ec_study_check_ranking(&out->list, &out->n, study, table, over, n_over, &err) == EC_OK
+               ? EXIT_DONE
+               : report_error(&err);
+}
+
+void ranking_warnings_note(ranking_warnings *out, ec_study *study, const char *a, const char *c) {
+    ec_study_snapshot *snapshot;
+    *out = (ranking_warnings){0};
+    if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return;
+    const size_t n = snapshot->table.n_benchmarks;
+    size_t *over = allocate(n, sizeof *over);
+    for (size_t b = 0; b < n; b++) over[b] = b;
+    if (ec_study_snapshot_choose(snapshot, study, a, c, NULL) == EC_OK)
+        ec_study_check_ranking(&out->list, &out->n, study, &snapshot->table, over, n, NULL);
+    free(over);
+    ec_study_snapshot_free(snapshot);
+    for (size_t i = 0; i < out->n; i++) note("warning: %s", out->list[i].message);
+}
+
+void ranking_warnings_print(const ranking_warnings *warnings) {
+    for (size_t i = 0; i < warnings->n; i++) {
+        char text[sizeof warnings->list->message + sizeof "warning: "];
+        snprintf(text, sizeof text, "warning: %s", warnings->list[i].message);
+        print_wrapped(stdout, 0, text);
+    }
+}
+
+json_t *ranking_warnings_json(const ranking_warnings *warnings) {
+    json_t *array = json_array();
+    for (size_t i = 0; i < warnings->n; i++)
+        json_array_append_new(array, json_text(warnings->list[i].message));
+    return array;
+}

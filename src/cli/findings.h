@@ -2,6 +2,9 @@
 #ifndef EC_CLI_FINDINGS_H
 #define EC_CLI_FINDINGS_H
 
+#include <jansson.h>
+#include <stdio.h>
+
 #include "cli/options.h"
 #include "eyechart/study.h"
 
@@ -11,5 +14,23 @@ typedef ec_status (*findings_source)(ec_finding **out, size_t *n_out, ec_study *
 
 /* Opens the study, looks with `find`, prints what it found. EXIT_NEGATIVE: at least one error. */
 int findings_report(const arguments *args, findings_source find, bool json);
+
+/* What a ranking has to be read with (ec_study_check_ranking). */
+typedef struct ranking_warnings {
+    ec_finding *list; /* [n], owned; free() */
+    size_t n;
+} ranking_warnings;
+
+/* Those of a ranking of `table` over the benchmarks over[0 .. n_over). Returns EXIT_DONE, or the
+ * status to exit with after saying why. */
+int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table *table,
+                          const size_t *over, size_t n_over);
+/* Those of a ranking over all benchmarks, with columns in the places of A and C (NULL: none), said on
+ * stderr; none where they cannot be told, which stops nothing. */
+void ranking_warnings_note(ranking_warnings *out, ec_study *study, const char *a, const char *c);
+/* One wrapped paragraph each, after "warning: ". */
+void ranking_warnings_print(const ranking_warnings *warnings);
+/* The messages, as an array. */
+json_t *ranking_warnings_json(const ranking_warnings *warnings);
 
 #endif

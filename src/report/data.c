@@ -231,6 +231,25 @@ static json_t *joined(build *b) {
     return array;
 }
 
+/* ---- what the ranking has to be read with ------------------------------------------------------
+ */
+
+static json_t *warnings(build *b) {
+    json_t *array = json_array();
+    size_t *over = malloc((b->m + 1) * sizeof *over), n = 0;
+    ec_finding *list = NULL;
+    if (over != NULL) {
+        for (size_t k = 0; k < b->m; k++) over[k] = k;
+        if (ec_study_check_ranking(&list, &n, b->study, b->table, over, b->m, NULL) != EC_OK)
+            b->failed = true;
+    }
+    for (size_t k = 0; k < n; k++) append(b, array, words(list[k].message));
+    b->failed = b->failed || over == NULL;
+    free(list);
+    free(over);
+    return array;
+}
+
 /* ---- the whole ---------------------------------------------------------------------------------
  */
 
@@ -243,6 +262,7 @@ static json_t *assemble(build *b) {
     put(b, root, "made", made(b));
     put(b, root, "options", options(b));
     put(b, root, "hours", hours(b));
+    put(b, root, "warnings", warnings(b));
     put(b, root, "n_observed", count(b->snapshot->n_observed));
     put(b, root, "candidates", candidates);
     put(b, root, "benchmarks", benchmarks);

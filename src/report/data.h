@@ -9,6 +9,7 @@
  *     made          time (UTC), command or null, digest of names, scores and results
  *     options       model "gp" or "law", law_model, ridge, level, n_samples, seed
  *     hours         spent, left, n_unknown (candidates that neither sum counts)
+ *     warnings      what the rankings have to be read with, a sentence each (ec_study_check_ranking)
  *     n_observed    candidates with at least one result
  *     candidates    [n] name, c, c_se, mean_a, cost, hours, pending, n_measured
  *     benchmarks    [m] name, group, direction, low, high, weight, a [n], a_se [n], z [n],

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "eyechart/score.h"
+#include "law/stats.h"
 #include "study/findings.h"
 #include "study/names.h"
 #include "study/study_internal.h"
@@ -18,6 +19,27 @@ static ec_name_list missing(const ec_study *study, const double *values) {
 }
 
 /* ---- what is checked ---------------------------------------------------------------------- */
+
+/* The numbers looked at, and the benchmarks that count. */
+typedef struct {
+    const ec_table *table;
+    const size_t *over; /* [n_over] */
+    size_t n_over;
+    bool ranking; /* only what does not show in a ranking itself, as a missing score does */
+} view;
+
+/* A and z of the k-th benchmark that counts. */
+static const double *a_of(const view *v, size_t k) {
+    return v->table->a + v->over[k] * v->table->n_candidates;
+}
+
+static const double *z_of(const view *v, size_t k) {
+    return v->table->z + v->over[k] * v->table->n_candidates;
+}
+
+static const ec_benchmark *benchmark_of(const ec_study *study, const view *v, size_t k) {
+    return ec_study_benchmark(study, v->over[k]);
+}
 
 static size_t count_known(const double *values, size_t n) {
     size_t known = 0;
@@ -47,31 +69,56 @@ static int by_value(const void *left, const void *right) {
     return x->candidate < y->candidate ? -1 : x->candidate > y->candidate;
 }
 
-/* Says whether values look like numbers in two units, such as a fraction among percentages: those
- * above 0 fall apart into two groups. The smaller one is named. */
+/* Do the sizes below `cut` look like fractions among percentages? Each one times 100 lies among the
+ * others, which a mere spread of small percentages does not do. */
+static bool are_fractions(const entry *e, size_t cut, size_t m) {
+    static const double slack = 1.5, apart = 20.0;
+    if (e[cut - 1].value > 1.0 || e[cut].value <= 1.0 || e[m - 1].value > 100.0) return false;
+    if (e[cut + (m - cut) / 2].value < apart * e[cut / 2].value) return false;
+    return 100.0 * e[0].value >= e[cut].value / slack &&
+           100.0 * e[cut - 1].value <= e[m - 1].value * slack;
+}
+
+/* Where sizes in ascending order fall apart into two units: the first of the upper ones, 0 for
+ * nowhere. */
+static size_t find_unit_cut(const entry *e, size_t m) {
+    static const double apart = 20.0; /* the paper's scores and results: up to 2.6 */
+    size_t cut = 0;
+    for (size_t k = 1; k < m; k++)
+        if (e[k].value > apart * e[k - 1].value || are_fractions(e, k, m)) cut = k;
+    return cut;
+}
+
+/* Says whether values look like numbers in two units, such as a fraction among percentages: their
+ * sizes, 0 aside, fall apart into two groups. The smaller one is named. */
 static bool check_units(ec_findings *f, const ec_study *study, const double *values,
                         const char *what) {
-    static const double apart = 20.0; /* the paper's scores and results: up to 2.6 */
     const size_t n = ec_study_n_candidates(study);
-    size_t m = 0, cut = 0;
+    size_t m = 0;
     entry *e = malloc((n + 1) * sizeof *e);
     f->failed = f->failed || e == NULL;
     if (e == NULL) return false;
     for (size_t i = 0; i < n; i++)
-        if (values[i] > 0.0) e[m++] = (entry){values[i], i};
+        if (fabs(values[i]) > 0.0) e[m++] = (entry){fabs(values[i]), i};
     qsort(e, m, sizeof *e, by_value);
-    for (size_t k = 1; k < m; k++)
-        if (e[k].value > apart * e[k - 1].value) cut = k;
+    const size_t cut = find_unit_cut(e, m);
     if (cut > 0) {
         const bool low = 2 * cut < m;
+        const entry *end = &e[low ? cut - 1 : cut], *next = &e[low ? cut : cut - 1];
         ec_name_list odd = {0};
         for (size_t k = low ? 0 : cut; k < (low ? cut : m); k++)
             ec_name_list_add(&odd, study->candidates[e[k].candidate].name);
-        ec_findings_add(
-            f, EC_FINDING_WARNING,
-            "%.80s: %g or %s for %s, %g or %s for the others; are all in the same unit?", what,
-            e[low ? cut - 1 : cut].value, low ? "less" : "more", ec_name_list_end(&odd),
-            e[low ? cut : cut - 1].value, low ? "more" : "less");
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "%.80s: %g%s for %s, %g%s for %s; are all in the same unit?", what,
+                        values[end->candidate],
+                        odd.n == 1 ? ""
+                        : low      ? " or less"
+                                   : " or more",
+                        ec_name_list_end(&odd), values[next->candidate],
+                        m - odd.n == 1 ? ""
+                        : low          ? " or more"
+                                       : " or less",
+                        m - odd.n == 1 ? study->candidates[next->candidate].name : "the others");
     }
     free(e);
     return cut > 0;
@@ -105,74 +152,74 @@ static void check_declared(ec_findings *f, const ec_study *study) {
                         study->db.path);
 }
 
-/* Do benchmarks b and d lack A for the same candidates? */
-static bool same_missing(const double *a, size_t n, size_t b, size_t d) {
-    for (size_t i = 0; i < n; i++)
-        if (isnan(a[b * n + i]) != isnan(a[d * n + i])) return false;
+/* Do the k-th and the l-th benchmark lack A for the same candidates? */
+static bool same_missing(const view *v, size_t k, size_t l) {
+    for (size_t i = 0; i < v->table->n_candidates; i++)
+        if (isnan(a_of(v, k)[i]) != isnan(a_of(v, l)[i])) return false;
     return true;
 }
 
-static void check_alignment(ec_findings *f, const ec_study *study, const ec_numbers *x) {
-    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+static void check_alignment(ec_findings *f, const ec_study *study, const view *v) {
+    const size_t n = v->table->n_candidates, m = v->n_over;
     ec_name_list constant = {0};
-    for (size_t b = 0; b < m; b++) {
-        if (is_constant(x->a + b * n, n))
-            ec_name_list_add(&constant, ec_study_benchmark(study, b)->name);
+    for (size_t k = 0; k < m; k++) {
+        if (is_constant(a_of(v, k), n))
+            ec_name_list_add(&constant, benchmark_of(study, v, k)->name);
         size_t first = 0;
-        while (!same_missing(x->a, n, first, b)) first++;
-        if (first < b) continue; /* said with that one */
-        ec_name_list without = missing(study, x->a + b * n), of = {0};
-        for (size_t d = b; d < m; d++)
-            if (same_missing(x->a, n, b, d))
-                ec_name_list_add(&of, ec_study_benchmark(study, d)->name);
-        if (without.n > 0)
+        while (!same_missing(v, first, k)) first++;
+        if (first < k) continue; /* said with that one */
+        ec_name_list without = missing(study, a_of(v, k)), of = {0};
+        for (size_t l = k; l < m; l++)
+            if (same_missing(v, k, l)) ec_name_list_add(&of, benchmark_of(study, v, l)->name);
+        if (without.n > 0 && !v->ranking)
             ec_findings_add(
                 f, EC_FINDING_WARNING,
                 "A for %s is missing for %zu of %zu candidates, which cannot be predicted there: "
                 "%s",
-                of.n == m ? "every benchmark" : ec_name_list_end(&of), without.n, n,
+                of.n == m && m > 1 ? "every benchmark" : ec_name_list_end(&of), without.n, n,
                 ec_name_list_end(&without));
     }
     if (constant.n > 0)
         ec_findings_add(
             f, EC_FINDING_ERROR,
             "A for %s is the same for every candidate: it cannot be normalised; check the scores",
-            constant.n == m ? "every benchmark" : ec_name_list_end(&constant));
+            constant.n == m && m > 1 ? "every benchmark" : ec_name_list_end(&constant));
 }
 
-static void check_scores(ec_findings *f, const ec_study *study, const ec_numbers *x) {
-    const size_t n = ec_study_n_candidates(study);
-    ec_name_list without = missing(study, x->c);
-    if (without.n > 0)
+static void check_scores(ec_findings *f, const ec_study *study, const view *v) {
+    const size_t n = v->table->n_candidates;
+    const double *c = v->table->c;
+    ec_name_list without = missing(study, c);
+    if (without.n > 0 && !v->ranking)
         ec_findings_add(f, EC_FINDING_WARNING,
                         "C is missing for %zu of %zu candidates, which cannot be predicted: %s",
                         without.n, n, ec_name_list_end(&without));
-    if (is_constant(x->c, n))
+    if (is_constant(c, n))
         ec_findings_add(
             f, EC_FINDING_ERROR,
             "C is the same for every candidate: it cannot be normalised and the law has no use "
             "for it; check the scores");
 
-    const ec_table known = {
-        .n_candidates = n, .n_benchmarks = ec_study_n_benchmarks(study), .a = x->a, .c = x->c};
-    const size_t n_unscored = ec_study_n_unscored(study, &known);
+    const size_t n_unscored = ec_study_n_unscored(study, v->table);
     if (n_unscored > 0)
         ec_findings_add(f, EC_FINDING_NOTE,
                         "'eyechart score %.200s' computes A or C that is missing, for %zu "
                         "candidate%s",
                         study->path, n_unscored, n_unscored == 1 ? "" : "s");
-    check_units(f, study, x->c, "C");
-    check_alignment(f, study, x);
+    check_units(f, study, c, "C");
+    check_alignment(f, study, v);
     bool told = false; /* once: one A may stand for every benchmark */
-    for (size_t b = 0; b < ec_study_n_benchmarks(study) && !told; b++) {
+    for (size_t k = 0; k < v->n_over && !told; k++) {
         char what[EC_NAME_MAX_BYTES + sizeof "A for "];
-        snprintf(what, sizeof what, "A for %s", ec_study_benchmark(study, b)->name);
-        told = check_units(f, study, x->a + b * n, what);
+        snprintf(what, sizeof what, "A for %s", benchmark_of(study, v, k)->name);
+        told = check_units(f, study, a_of(v, k), what);
     }
 }
 
-static void check_costs(ec_findings *f, const ec_study *study, const ec_numbers *x) {
-    ec_name_list without = missing(study, x->cost);
+static void check_costs(ec_findings *f, const ec_study *study) {
+    ec_name_list without = {0};
+    for (size_t i = 0; i < ec_study_n_candidates(study); i++)
+        if (isnan(study->candidates[i].cost)) ec_name_list_add(&without, study->candidates[i].name);
     if (without.n > 0)
         ec_findings_add(
             f, EC_FINDING_NOTE,
@@ -181,14 +228,34 @@ static void check_costs(ec_findings *f, const ec_study *study, const ec_numbers 
             without.n, ec_study_n_candidates(study), ec_name_list_end(&without));
 }
 
-static void check_results(ec_findings *f, const ec_study *study, const ec_numbers *x) {
+/* A benchmark that others leave behind has no predictions, and a mean over all has none either. */
+static void check_few(ec_findings *f, const ec_study *study, const view *v) {
+    enum { SCALE = 2 }; /* results that give a benchmark its scale */
+    ec_name_list few = {0};
+    size_t n_enough = 0;
+    for (size_t k = 0; k < v->n_over; k++) {
+        const size_t known = count_known(z_of(v, k), v->table->n_candidates);
+        if (known < SCALE)
+            ec_name_list_add(&few, benchmark_of(study, v, k)->name);
+        else
+            n_enough++;
+    }
+    if (few.n > 0 && n_enough > 0)
+        ec_findings_add(
+            f, EC_FINDING_WARNING,
+            "fewer than %d results for %s: there is no scale for predictions there yet; "
+            "evaluate what is trained on it too, or rank without (--benchmark)",
+            SCALE, ec_name_list_end(&few));
+}
+
+static void check_results(ec_findings *f, const ec_study *study, const view *v) {
     enum { ENOUGH = 7 }; /* one more than the law has coefficients */
-    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    const size_t n = v->table->n_candidates, m = v->n_over;
     size_t n_few = 0;
     ec_name_list none = {0};
-    for (size_t b = 0; b < m; b++) {
-        const ec_benchmark *benchmark = ec_study_benchmark(study, b);
-        const double *z = x->z + b * n;
+    for (size_t k = 0; k < m; k++) {
+        const ec_benchmark *benchmark = benchmark_of(study, v, k);
+        const double *z = z_of(v, k);
         const size_t known = count_known(z, n);
         if (known == 0) ec_name_list_add(&none, benchmark->name);
         n_few += known > 0 && known < ENOUGH;
@@ -204,6 +271,7 @@ static void check_results(ec_findings *f, const ec_study *study, const ec_number
                 ec_findings_add(f, EC_FINDING_WARNING, "%.80s of '%.80s': %s; correct one of them",
                                 benchmark->name, study->candidates[i].name, fault);
     }
+    check_few(f, study, v);
     if (none.n == m && m > 0)
         ec_findings_add(
             f, EC_FINDING_NOTE,
@@ -219,7 +287,87 @@ static void check_results(ec_findings *f, const ec_study *study, const ec_number
             ENOUGH, n_few, m);
 }
 
-static void check_partial(ec_findings *f, const ec_study *study, const ec_numbers *x) {
+/* ---- directions --------------------------------------------------------------------------- */
+
+/* Place of every candidate with a result on the k-th benchmark, from 0 for the worst to 1 for the
+ * best as declared; NaN for the others. False without memory. */
+static bool places_of(double *place, const view *v, size_t k) {
+    const size_t n = v->table->n_candidates;
+    const int direction = v->table->direction != NULL ? v->table->direction[v->over[k]] : 1;
+    double *known = malloc((2 * n + 1) * sizeof *known), *rank = known + n;
+    if (known == NULL) return false;
+    size_t n_known = 0;
+    for (size_t i = 0; i < n; i++)
+        if (!isnan(z_of(v, k)[i])) known[n_known++] = direction * z_of(v, k)[i];
+    const bool done = ec_mean_ranks(rank, known, n_known, NULL) == EC_OK;
+    size_t at = 0;
+    for (size_t i = 0; i < n; i++)
+        place[i] = isnan(z_of(v, k)[i]) ? NAN : (rank[at++] - 0.5) / (double)n_known;
+    free(known);
+    return done;
+}
+
+/* Rank correlation of x and y [n] where both are known; *n_both of them. */
+static double correlation(size_t *n_both, const double *x, const double *y, size_t n) {
+    double *u = malloc((2 * n + 1) * sizeof *u), *w = u + n, rho = NAN;
+    *n_both = 0;
+    if (u == NULL) return NAN;
+    for (size_t i = 0; i < n; i++) {
+        if (isnan(x[i]) || isnan(y[i])) continue;
+        u[*n_both] = x[i];
+        w[(*n_both)++] = y[i];
+    }
+    if (*n_both >= 2 && ec_spearman(&rho, u, w, *n_both, NULL) != EC_OK) rho = NAN;
+    free(u);
+    return rho;
+}
+
+/* Is a rank correlation over n candidates below what chance (about 1 in 40) and a benchmark that
+ * merely asks for something else give? */
+static bool is_opposed(double rho, size_t n) {
+    return n >= 5 && rho <= -0.5 && rho <= -2.0 / sqrt((double)n - 1.0);
+}
+
+/* Mean place on all benchmarks but the k-th; NaN where there is none. */
+static void mean_of_others(double *mean, const double *place, const view *v, size_t k) {
+    const size_t n = v->table->n_candidates;
+    for (size_t i = 0; i < n; i++) {
+        double sum = 0.0;
+        size_t known = 0;
+        for (size_t l = 0; l < v->n_over; l++) {
+            if (l == k || isnan(place[l * n + i])) continue;
+            sum += place[l * n + i];
+            known++;
+        }
+        mean[i] = known > 0 ? sum / (double)known : NAN;
+    }
+}
+
+/* A benchmark that orders the candidates against all others may be one where lower is better. */
+static void check_directions(ec_findings *f, const ec_study *study, const view *v) {
+    const size_t n = v->table->n_candidates, m = v->n_over;
+    double *place = malloc(((m + 1) * n + 1) * sizeof *place), *mean = place + m * n;
+    bool ready = place != NULL;
+    for (size_t k = 0; ready && k < m; k++) ready = places_of(place + k * n, v, k);
+    f->failed = f->failed || !ready;
+    for (size_t k = 0; ready && k < m; k++) {
+        const ec_benchmark *benchmark = benchmark_of(study, v, k);
+        size_t both;
+        mean_of_others(mean, place, v, k);
+        const double rho = correlation(&both, place + k * n, mean, n);
+        if (!is_opposed(rho, both)) continue;
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "%.80s orders %zu candidates against %s (rank correlation %.2f); it counts "
+                        "%s as better: if that is wrong, set 'direction: %s' in study.yaml",
+                        benchmark->name, both,
+                        m == 2 ? benchmark_of(study, v, 1 - k)->name : "the other benchmarks", rho,
+                        benchmark->direction > 0 ? "higher" : "lower",
+                        benchmark->direction > 0 ? "lower" : "higher");
+    }
+    free(place);
+}
+
+static void check_partial(ec_findings *f, const ec_study *study, const ec_table *x) {
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     ec_name_list partial = {0};
     for (size_t i = 0; i < n; i++) {
@@ -284,15 +432,17 @@ static void add_undeclared(ec_findings *f, const char *what, ec_name_list *list)
             what, ec_name_list_end(list));
 }
 
-static ec_status check_database(ec_findings *f, ec_study *study, ec_error *err) {
+static ec_status check_integrity(ec_findings *f, ec_study *study, ec_error *err) {
+    seeing all = {.f = f};
+    return for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &all, err);
+}
+
+static ec_status check_names(ec_findings *f, ec_study *study, ec_error *err) {
     seeing candidates = {.sheet = &study->declared.sheet, .f = f}, benchmarks = candidates;
-    ec_status status =
-        for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &candidates, err);
-    if (status == EC_OK)
-        status = for_each_row(study,
-                              "SELECT candidate FROM score UNION SELECT candidate FROM "
-                              "observation UNION SELECT candidate FROM cost ORDER BY 1",
-                              see_candidate, &candidates, err);
+    ec_status status = for_each_row(study,
+                                    "SELECT candidate FROM score UNION SELECT candidate FROM "
+                                    "observation UNION SELECT candidate FROM cost ORDER BY 1",
+                                    see_candidate, &candidates, err);
     if (status == EC_OK)
         status = for_each_row(
             study, "SELECT benchmark FROM score UNION SELECT benchmark FROM observation ORDER BY 1",
@@ -302,20 +452,60 @@ static ec_status check_database(ec_findings *f, ec_study *study, ec_error *err) 
     return status;
 }
 
+/* ---- the whole ---------------------------------------------------------------------------- */
+
+static void check_table(ec_findings *f, const ec_study *study, const view *v) {
+    check_scores(f, study, v);
+    check_results(f, study, v);
+    check_directions(f, study, v);
+}
+
+static ec_status check_all(ec_findings *f, ec_study *study, ec_error *err) {
+    const size_t m = ec_study_n_benchmarks(study);
+    size_t *over = malloc((m + 1) * sizeof *over);
+    ec_study_snapshot *s = NULL;
+    const ec_status status = over == NULL
+                                 ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path)
+                                 : ec_study_snapshot_get(&s, study, err);
+    if (status == EC_OK) {
+        for (size_t b = 0; b < m; b++) over[b] = b;
+        check_table(f, study, &(view){.table = &s->table, .over = over, .n_over = m});
+        check_costs(f, study);
+        check_partial(f, study, &s->table);
+    }
+    ec_study_snapshot_free(s);
+    free(over);
+    return status;
+}
+
 ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err) {
     ec_findings f = {0};
-    ec_numbers numbers;
     *out = NULL;
     *n_out = 0;
     check_declared(&f, study);
-    ec_status status = study->built_in ? EC_OK : check_database(&f, study, err);
-    if (status == EC_OK) status = ec_study_read_all(&numbers, study, err);
-    if (status == EC_OK) {
-        check_scores(&f, study, &numbers);
-        check_costs(&f, study, &numbers);
-        check_results(&f, study, &numbers);
-        check_partial(&f, study, &numbers);
-        ec_numbers_release(&numbers);
-    }
+    ec_status status = study->built_in ? EC_OK : check_integrity(&f, study, err);
+    if (status == EC_OK && !study->built_in) status = check_names(&f, study, err);
+    if (status == EC_OK) status = check_all(&f, study, err);
+    return ec_findings_take(out, n_out, &f, status, study->path, err);
+}
+
+/* Keeps what weakens or stops a ranking. */
+static void drop_notes(ec_findings *f) {
+    size_t kept = 0;
+    for (size_t k = 0; k < f->n; k++)
+        if (f->list[k].level != EC_FINDING_NOTE) f->list[kept++] = f->list[k];
+    f->n = kept;
+}
+
+ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *study,
+                                 const ec_table *table, const size_t *over, size_t n_over,
+                                 ec_error *err) {
+    ec_findings f = {0};
+    *out = NULL;
+    *n_out = 0;
+    const ec_status status = study->built_in ? EC_OK : check_names(&f, study, err);
+    check_table(&f, study,
+                &(view){.table = table, .over = over, .n_over = n_over, .ranking = true});
+    drop_notes(&f);
     return ec_findings_take(out, n_out, &f, status, study->path, err);
 }

@@ -46,6 +46,11 @@ sed -E '1s/$/,column cka,column_se cka,column part MME/; 2,$s/$/,0.5,0.01,1/' no
 run 0 study new c --import columns.csv
 fields 0 "study show" c
 fields 0 "study check" s
+awk -F, -v OFS=, 'NR == 3 {$2 = 0.2} 1' nothing.csv >units.csv
+run 0 study new units --import units.csv
+fields 0 rank units
+fields 0 ask units
+fields 0 report units
 fields 0 "study import" s scores.csv
 fields 0 "study export" s -o out.csv
 fields 0 fit paper-2024

@@ -8,7 +8,7 @@ check "report prints the path of the page" test "$(cat out)" = report.html
 check "the page is HTML" grep -qi "<!doctype html>" report.html
 check "the page holds its command line" grep -q "eyechart report" report.html
 run 0 report paper-2025 -o other.html --seed 3 --json
-json '. == {"study": "paper-2025", "file": "other.html"}'
+json '. == {"study": "paper-2025", "file": "other.html", "warnings": []}'
 check "the page says how it was made" grep -q "eyechart report paper-2025 -o other.html --seed 3" other.html
 check "the page loads nothing from elsewhere" \
     bash -c '! grep -oE "(src|href)=\"?https?:[^ >]*" other.html | grep -v "^href" | grep .'

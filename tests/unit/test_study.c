@@ -719,7 +719,7 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
                  NULL, f, EC_FINDING_ERROR, "C is the same for every candidate");
     assert_finds("benchmarks: [{name: MME}]\ncandidates: [{name: x, A: 1}, {name: y, A: 1}]\n",
                  NULL, f, EC_FINDING_ERROR,
-                 "A for every benchmark is the same for every candidate");
+                 "A for MME is the same for every candidate");
     assert_finds("benchmarks: [{name: MME, weight: 0}]\ncandidates: [{name: x, A: 1}]\n", NULL, f,
                  EC_FINDING_WARNING, "weight 0");
     assert_finds(YAML, NULL, f, EC_FINDING_NOTE, "cost is not declared for 1 of 5 candidates");
@@ -732,10 +732,67 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
     assert_finds("benchmarks: [{name: MME, range: [6, 7]}]\ncandidates: [{name: good}]\n", NULL, f,
                  EC_FINDING_WARNING, "MME of 'good': 5 is outside the range [6, 7]");
     assert_finds(UNITS, "candidate,GQA\nx,0.61\ny,60\nz,0\n", f, EC_FINDING_WARNING,
-                 "A for MME: 55 or more for y, 0.8 or less for the others");
+                 "A for MME: 55 for y, 0.8 or less for the others");
     assert_finds(UNITS, NULL, f, EC_FINDING_WARNING,
-                 "C: 0.2 or less for y, 13 or more for the others");
-    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "GQA: 60 or more for y, 0.61 or less");
+                 "C: 0.2 for y, 13 or more for the others");
+    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "GQA: 60 for y, 0.61 for x; are all");
+}
+
+static size_t count_units(fixture *f, const char *results) {
+    static const char SIX[] = "benchmarks: [{name: MME}]\n"
+                              "candidates: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]\n";
+    char csv[400] = "candidate,MME\n";
+    folder_write(folder_join(f->path, "study.yaml"), SIX);
+    unlink(folder_join(f->path, "study.db"));
+    reopen(f);
+    for (char name = 'a'; *results != '\0'; name++) {
+        const size_t length = strcspn(results, " "), at = strlen(csv);
+        snprintf(csv + at, sizeof csv - at, "%c,%.*s\n", name, (int)length, results);
+        results += length + (results[length] == ' ');
+    }
+    import_text(f, "x.csv", csv, false);
+    ec_finding *findings;
+    size_t n, told = 0;
+    assert_int_equal(ec_study_check(&findings, &n, f->study, NULL), EC_OK);
+    for (size_t k = 0; k < n; k++) told += strstr(findings[k].message, "same unit?") != NULL;
+    free(findings);
+    return told;
+}
+
+static void mixed_units_are_told_from_a_wide_spread(void **state) {
+    fixture *f = *state;
+    assert_int_equal(count_units(f, "0.642 65.1 63.1"), 1);
+    assert_int_equal(count_units(f, "0.642 3.2 65.1 63.1"), 1); /* a poor one hides no fraction */
+    assert_int_equal(count_units(f, "0.60 0.65 0.95 12 66"), 1);
+    assert_int_equal(count_units(f, "0.6 0.7 65"), 1);
+    assert_int_equal(count_units(f, "-0.64 -65 -63"), 1); /* log-likelihoods */
+    assert_int_equal(count_units(f, "0.7 1502 1480"), 1);
+    assert_int_equal(count_units(f, "0.8 1.2 15 20 30"), 0); /* percentages of a hard benchmark */
+    assert_int_equal(count_units(f, "0.9 1.1 1.3 1.5"), 0);
+    assert_int_equal(count_units(f, "0 65 63"), 0);
+    assert_int_equal(count_units(f, "6 9 12 40 65"), 0);
+}
+
+static void a_benchmark_against_all_others_is_told(void **state) {
+    fixture *f = *state;
+    static const char THREE[] =
+        "benchmarks: [{name: MME}, {name: GQA}, {name: Error%s}]\n"
+        "candidates: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}]\n";
+    char yaml[400];
+    snprintf(yaml, sizeof yaml, THREE, "");
+    assert_finds(yaml,
+                 "candidate,MME,GQA,Error\na,1,2,.9\nb,2,1,.8\nc,3,3,.7\nd,4,5,.5\ne,5,4,.6\n"
+                 "f,6,6,.1\n",
+                 f, EC_FINDING_WARNING,
+                 "Error orders 6 candidates against the other benchmarks (rank correlation -0.9");
+    snprintf(yaml, sizeof yaml, THREE, ", direction: lower");
+    folder_write(folder_join(f->path, "study.yaml"), yaml);
+    reopen(f);
+    ec_finding *findings;
+    size_t n;
+    assert_int_equal(ec_study_check(&findings, &n, f->study, NULL), EC_OK);
+    for (size_t k = 0; k < n; k++) assert_null(strstr(findings[k].message, "orders"));
+    free(findings);
 }
 
 /* ---- size --------------------------------------------------------------------------------- */
@@ -797,6 +854,8 @@ int main(void) {
         STUDY_TEST(nothing_is_overwritten_and_nothing_left_behind),
         STUDY_TEST(a_study_can_be_made_in_a_folder_that_has_other_files),
         STUDY_TEST(check_finds_what_would_weaken_a_ranking),
+        STUDY_TEST(mixed_units_are_told_from_a_wide_spread),
+        STUDY_TEST(a_benchmark_against_all_others_is_told),
         STUDY_TEST(ten_thousand_candidates_work),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,6 +85,13 @@ function cards() {
             data.hours.n_unknown === names.length ? "no costs declared" : `${hours(data.hours.left)} left`));
 }
 
+function warningBox() {
+    if (!data.warnings.length) return null;
+    return el("aside", { class: "warnings", "aria-label": "Warnings" },
+        el("b", {}, data.warnings.length === 1 ? "Read this first" : "Read these first"),
+        el("ul", {}, data.warnings.map((text) => el("li", {}, text))));
+}
+
 /* ---- sections ---- */
 
 function rankingSection(choice) {
@@ -289,7 +296,7 @@ const sections = [["ranking", "Ranking"], ["law", "Law"], ["left-out", "Left out
 function build(choice) {
     const over = data.rankings[choice].over;
     document.getElementById("report").replaceChildren(
-        el("h1", {}, data.study.name), cards(), headline(),
+        el("h1", {}, data.study.name), ...[warningBox()].filter(Boolean), cards(), headline(),
         el("nav", { "aria-label": "Sections" }, sections.map(([id, title]) => el("a", { href: `#${id}` }, title))),
         rankingSection(choice), lawSection(over), leftOutSection(over), qualitySection(over), recallSection(over),
         sumsSection(), profileSection(), ...(hasPictures ? [picturesSection()] : []), provenance());
