@@ -160,6 +160,9 @@ typedef struct ec_score_summary {
     size_t n_results, n_cached; /* in all; known before this process began */
     double passes;              /* images through encoders, by this process */
     size_t n_changed;           /* scores that differ from what study.db had */
+    size_t n_lost;              /* that `score` had written and cannot tell any more, as study.yaml
+                                   and the images are now; no longer told */
+    char lost[400];             /* which, in words: "cka of CLIP@336, ..." */
     double seconds;
 } ec_score_summary;
 

@@ -286,9 +286,9 @@ static void print_scores_json(const ec_study *study, const ec_score_summary *s) 
                             "measures", measures_json(study, s, row)));
     }
     json_print(json_pack(
-        "{s:o, s:I, s:I, s:I, s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)),
+        "{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)),
         "results", (json_int_t)s->n_results, "known_before", (json_int_t)s->n_cached,
-        "changed_scores", (json_int_t)s->n_changed, "passes", json_number(s->passes), "seconds",
+        "changed_scores", (json_int_t)s->n_changed, "lost_scores", (json_int_t)s->n_lost, "passes", json_number(s->passes), "seconds",
         json_number(s->seconds), "left_out", (json_int_t)s->n_left_out, "candidates", rows));
 }
 
@@ -309,6 +309,9 @@ static int score(ec_study *study, const ec_score_options *options, bool json) {
         return EXIT_INTERRUPTED;
     }
     if (status != EC_OK) return report_error(&err);
+    if (summary->n_lost > 0)
+        note("no longer told, since study.yaml and the images as they are now do not give it: %s",
+             summary->lost);
     (json ? print_scores_json : print_text)(study, summary);
     ec_score_summary_free(summary);
     return EXIT_DONE;

@@ -48,6 +48,11 @@ ec_status ec_column_put(bool *written, ec_study *study, int64_t event, const cha
                         const char *name, const char *benchmark, double value, double se,
                         ec_error *err);
 
+/* Marks a value that `score` wrote as no longer told, within the change `event`. What was imported
+ * stays. *lost: there was one. */
+ec_status ec_column_lose(bool *lost, ec_study *study, int64_t event, const char *candidate,
+                         const char *name, const char *benchmark, ec_error *err);
+
 /* Puts other columns in the places of A and C; see ec_study_snapshot_choose. */
 ec_status ec_columns_choose(struct ec_numbers *numbers, const ec_columns *columns,
                             const ec_study *study, const char *a, const char *c, ec_error *err);

@@ -24,8 +24,9 @@ ec_status ec_loop_score(ec_loop *l, size_t n_threads) {
     const ec_status status = ec_study_score(&summary, l->study, &options, see, l, l->err);
     if (status != EC_OK) return status;
     ec_loop_tell(l, EC_LOOP_SCORED, EC_NO_CANDIDATE, 0,
-                 "%zu results, %zu known before; %zu scores changed", summary->n_results,
-                 summary->n_cached, summary->n_changed);
+                 "%zu results, %zu known before; %zu scores changed%s%s", summary->n_results,
+                 summary->n_cached, summary->n_changed,
+                 summary->n_lost > 0 ? "; no longer told: " : "", summary->lost);
     ec_score_summary_free(summary);
     return EC_OK;
 }

@@ -121,6 +121,10 @@ static const char *const steps[] = {
     "  value REAL," /* null: these images cannot tell */
     "  PRIMARY KEY (key, name)"
     ") STRICT, WITHOUT ROWID;",
+
+    /* 4 -> 5: a score can be lost: what is told no longer; the value is what was known */
+    "ALTER TABLE score ADD COLUMN lost INTEGER NOT NULL DEFAULT 0 CHECK (lost IN (0, 1));"
+    "ALTER TABLE extra ADD COLUMN lost INTEGER NOT NULL DEFAULT 0 CHECK (lost IN (0, 1));",
 };
 
 const ec_migrations ec_study_migrations = {sizeof steps / sizeof steps[0], steps};

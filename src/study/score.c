@@ -13,6 +13,8 @@
 #include <time.h>
 
 #include "study/columns.h"
+#include "study/findings.h"
+#include "study/names.h"
 #include "study/score_run.h"
 
 enum {
@@ -268,20 +270,52 @@ typedef struct {
     ec_run *run;
     int64_t event;
     size_t n_changed;
+    ec_name_list lost; /* "cka of CLIP@336" */
     ec_error *err;
 } writing;
 
-/* Writes a score unless it is the one that study.db has. NaN is nothing to write. */
+static void tell_lost(writing *w, const char *what, const char *candidate) {
+    char text[EC_COLUMN_NAME_MAX_BYTES + 100];
+    snprintf(text, sizeof text, "%s of %.80s", what, candidate);
+    ec_name_list_add(&w->lost, text);
+}
+
+/* What `score` wrote and cannot tell any more; what was imported stays. */
+static ec_status lose_score(writing *w, const char *candidate, const char *kind,
+                            const char *benchmark) {
+    ec_database *db = &w->run->job->study->db;
+    const ec_status status = ec_database_run(
+        db, w->err,
+        "INSERT INTO score (event, candidate, kind, benchmark, value, se, lost) "
+        "SELECT ?1, candidate, kind, benchmark, value, se, 1 FROM score WHERE id = (SELECT max(id) "
+        "FROM score WHERE candidate = ?2 AND kind = ?3 AND (benchmark = ?4 OR benchmark = '')) "
+        "AND NOT lost AND event IN (SELECT id FROM event WHERE command = 'score')",
+        "ittt", w->event, candidate, kind, benchmark);
+    if (status == EC_OK && sqlite3_changes(db->sqlite) > 0) tell_lost(w, kind, candidate);
+    return status;
+}
+
+static ec_status lose_column(writing *w, const char *candidate, const char *name,
+                             const char *benchmark) {
+    bool lost;
+    const ec_status status =
+        ec_column_lose(&lost, w->run->job->study, w->event, candidate, name, benchmark, w->err);
+    if (lost) tell_lost(w, name, candidate);
+    return status;
+}
+
+/* Writes a score unless it is the one that study.db has; NaN: loses it. */
 static ec_status put_score(writing *w, const char *candidate, const char *kind,
                            const char *benchmark, double value, double se) {
     ec_database *db = &w->run->job->study->db;
-    if (isnan(value)) return EC_OK;
+    if (isnan(value)) return lose_score(w, candidate, kind, benchmark);
     sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, db, w->err,
-        "SELECT value IS ?4 AND se IS ?5 FROM score WHERE candidate = ?1 AND kind = ?2 AND "
-        "(benchmark = ?3 OR benchmark = '') ORDER BY id DESC LIMIT 1",
-        "tttdd", candidate, kind, benchmark, value, se);
+    ec_status status =
+        ec_database_prepare(&row, db, w->err,
+                            "SELECT value IS ?4 AND se IS ?5 AND NOT lost FROM score WHERE "
+                            "candidate = ?1 AND kind = ?2 AND "
+                            "(benchmark = ?3 OR benchmark = '') ORDER BY id DESC LIMIT 1",
+                            "tttdd", candidate, kind, benchmark, value, se);
     if (status != EC_OK) return status;
     bool known;
     status = ec_database_step(&known, db, row, w->err);
@@ -298,7 +332,7 @@ static ec_status put_score(writing *w, const char *candidate, const char *kind,
 static ec_status put_column(writing *w, const char *candidate, const char *name,
                             const char *benchmark, double value, double se) {
     bool written = false;
-    if (isnan(value)) return EC_OK;
+    if (isnan(value)) return lose_column(w, candidate, name, benchmark);
     const ec_status status = ec_column_put(&written, w->run->job->study, w->event, candidate, name,
                                            benchmark, value, se, w->err);
     w->n_changed += written;
@@ -324,21 +358,32 @@ static ec_status put_measures(writing *w, const char *candidate, const ec_score_
     return status;
 }
 
-static ec_status put_row(writing *w, const ec_score_row *row) {
-    const ec_job *job = w->run->job;
-    const char *candidate = ec_study_candidate(job->study, row->candidate)->name;
-    const ec_c_protocol chosen = job->settings.consistent ? EC_C_CONSISTENT : EC_C_AUTHORS;
-    const size_t m = ec_study_n_benchmarks(job->study);
+static ec_status put_c(writing *w, const char *candidate, const ec_score_row *row) {
+    const ec_c_protocol chosen = w->run->job->settings.consistent ? EC_C_CONSISTENT : EC_C_AUTHORS;
     ec_status status = put_score(w, candidate, "C", "", row->c[chosen], row->c_se[chosen]);
     for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
         char name[32];
         snprintf(name, sizeof name, "C_%s", ec_c_protocol_name(p));
         status = put_column(w, candidate, name, "", row->c[p], row->c_se[p]);
     }
-    for (size_t b = 0; b < m; b++) {
+    return status;
+}
+
+static bool is_declared(const ec_study *study, size_t candidate, size_t benchmark) {
+    const ec_sheet *sheet = &study->declared.sheet;
+    double se;
+    return !isnan(ec_numbers_a(&sheet->numbers, sheet->n_candidates, benchmark, candidate, &se));
+}
+
+/* Of the benchmarks that were looked at. */
+static ec_status put_a(writing *w, const char *candidate, const ec_score_row *row) {
+    const ec_job *job = w->run->job;
+    const size_t m = ec_study_n_benchmarks(job->study);
+    ec_status status = EC_OK;
+    for (size_t b = 0; status == EC_OK && b < m; b++) {
         const char *benchmark = ec_study_benchmark(job->study, b)->name;
-        if (status == EC_OK)
-            status = put_score(w, candidate, "A", benchmark, row->a[b], row->a_se[b]);
+        if (job->choices[b].n == 0 || is_declared(job->study, row->candidate, b)) continue;
+        status = put_score(w, candidate, "A", benchmark, row->a[b], row->a_se[b]);
         for (size_t r = 0; status == EC_OK && r < job->settings.n_references; r++) {
             char name[EC_COLUMN_NAME_MAX_BYTES + 1];
             ec_column_name_about(name, "A",
@@ -346,7 +391,77 @@ static ec_status put_row(writing *w, const ec_score_row *row) {
             status = put_column(w, candidate, name, benchmark, row->a_of[r * m + b], NAN);
         }
     }
-    return status == EC_OK ? put_measures(w, candidate, row) : status;
+    return status;
+}
+
+/* ---- columns about others that are asked about no more ---- */
+
+/* Is the column `what` of one of these candidates? */
+static bool is_about_one_of(const char *name, const char *what, const ec_job *job,
+                            const size_t *candidates, size_t n) {
+    char current[EC_COLUMN_NAME_MAX_BYTES + 1];
+    for (size_t k = 0; k < n; k++) {
+        ec_column_name_about(current, what, ec_study_candidate(job->study, candidates[k])->name);
+        if (strcmp(name, current) == 0) return true;
+    }
+    return false;
+}
+
+static bool is_about(const char *name, const char *what) {
+    const size_t n = strlen(what);
+    return strncmp(name, what, n) == 0 && name[n] == '_';
+}
+
+static bool is_measure(const char *name) {
+    for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++)
+        if (strcmp(name, ec_representation_column_name(k)) == 0) return true;
+    return false;
+}
+
+/* Was the column about a candidate that is no reference, or compared with, any more? */
+static bool is_of_the_past(const char *name, const ec_job *job, const ec_job_part *part) {
+    const ec_score_settings *s = &job->settings;
+    if (is_measure(name)) return false;
+    if (is_about(name, "A"))
+        return part->wants_a && !is_about_one_of(name, "A", job, s->references, s->n_references);
+    bool about = false, current = false;
+    for (size_t k = 0; part->wants_measures && k < EC_REPRESENTATION_BESIDE; k++) {
+        const char *what = ec_representation_column_name(k);
+        about = about || is_about(name, what);
+        current = current || (s->n_compare_with > 1 &&
+                              is_about_one_of(name, what, job, s->compare_with, s->n_compare_with));
+    }
+    return about && !current;
+}
+
+static ec_status lose_the_past(writing *w, const char *candidate, const ec_job_part *part) {
+    ec_study *study = w->run->job->study;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(
+        &row, &study->db, w->err,
+        "SELECT name, benchmark FROM extra WHERE candidate = ? GROUP BY name, benchmark", "t",
+        candidate);
+    if (status != EC_OK) return status;
+    bool more;
+    /* A row that is added is of a group that has come. */
+    while ((status = ec_database_step(&more, &study->db, row, w->err)) == EC_OK && more) {
+        char name[EC_COLUMN_NAME_MAX_BYTES + 1], benchmark[EC_NAME_MAX_BYTES + 1];
+        snprintf(name, sizeof name, "%s", ec_column_text(row, 0));
+        snprintf(benchmark, sizeof benchmark, "%s", ec_column_text(row, 1));
+        if (!is_of_the_past(name, w->run->job, part)) continue;
+        status = lose_column(w, candidate, name, benchmark);
+        if (status != EC_OK) break;
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
+static ec_status put_row(writing *w, const ec_score_row *row, const ec_job_part *part) {
+    const char *candidate = ec_study_candidate(w->run->job->study, row->candidate)->name;
+    ec_status status = part->wants_c ? put_c(w, candidate, row) : EC_OK;
+    if (status == EC_OK && part->wants_a) status = put_a(w, candidate, row);
+    if (status == EC_OK && part->wants_measures) status = put_measures(w, candidate, row);
+    return status == EC_OK ? lose_the_past(w, candidate, part) : status;
 }
 
 /* From the study's folder, as in study.yaml, where the image lies in it. */
@@ -383,10 +498,13 @@ static ec_status write_scores(ec_score_summary *summary, ec_run *run, ec_error *
     ec_status status =
         ec_study_begin_change(&w.event, study, "score", NULL, run->job->settings.keypoints, err);
     if (status != EC_OK) return status;
-    for (size_t k = 0; status == EC_OK && k < summary->n_rows; k++)
-        status = put_row(&w, &summary->rows[k]);
+    const ec_job *job = run->job;
+    for (size_t i = 0, k = 0; status == EC_OK && i < job->n_parts; i++)
+        if (job->parts[i].selected) status = put_row(&w, &summary->rows[k++], &job->parts[i]);
     summary->n_changed = w.n_changed;
-    if (status == EC_OK && w.n_changed == 0)
+    summary->n_lost = w.lost.n;
+    snprintf(summary->lost, sizeof summary->lost, "%s", ec_name_list_end(&w.lost));
+    if (status == EC_OK && w.n_changed == 0 && w.lost.n == 0)
         return ec_database_run(&study->db, err, "ROLLBACK", "");
     return ec_database_end(&study->db, status, err);
 }

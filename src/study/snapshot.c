@@ -33,9 +33,10 @@ typedef void (*row_reader)(ec_numbers *to, const ec_sheet *sheet, size_t i, sqli
 static void read_score(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
     const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
     const char *benchmark = ec_column_text(row, 2);
-    const double value = sqlite3_column_double(row, 3);
+    const bool lost = sqlite3_column_int(row, 5) != 0;
+    const double value = lost ? NAN : sqlite3_column_double(row, 3);
     const double se =
-        sqlite3_column_type(row, 4) == SQLITE_NULL ? NAN : sqlite3_column_double(row, 4);
+        lost || sqlite3_column_type(row, 4) == SQLITE_NULL ? NAN : sqlite3_column_double(row, 4);
     if (strcmp(ec_column_text(row, 1), "C") == 0) {
         to->c[i] = value;
         to->c_se[i] = se;
@@ -82,7 +83,7 @@ static ec_status read_rows(ec_numbers *to, ec_study *study, const char *sql, row
 
 static ec_status read_database(ec_numbers *to, ec_study *study, ec_error *err) {
     ec_status status =
-        read_rows(to, study, "SELECT candidate, kind, benchmark, value, se FROM score ORDER BY id",
+        read_rows(to, study, "SELECT candidate, kind, benchmark, value, se, lost FROM score ORDER BY id",
                   read_score, err);
     if (status == EC_OK)
         status = read_rows(to, study, "SELECT candidate, kind, hours FROM cost ORDER BY id",

@@ -132,6 +132,46 @@ json '.candidates[0].measures | .cka == null and .rank > 1'
 rm -rf changed
 cp -a s changed
 
+# ---- what cannot be told any more --------------------------------------------------------------
+
+# columns CANDIDATE: names of the columns that `changed` has of it
+columns() {
+    "$EYECHART" study show changed --json | jq -r --arg name "$1" '.candidates[] | select(.name == $name) | .columns[].name' | sort -u | tr '\n' ' '
+}
+
+# Compared with others, with fewer, with none; what was imported under such a name stays.
+printf 'candidate,column cka_mine,column A_mine\nclip,0.5,0.25\n' >mine.csv
+run 0 study import changed mine.csv
+sed -i 's/references: .*/&\n  compare_with: [siglip, c+d]/' changed/study.yaml
+run 0 score changed --json
+json ".lost_scores > 0" # those beside the references, clip and dino
+check "two are compared with" grep -q "cka_c+d .*cka_siglip" <(columns dino)
+sed -i 's/compare_with: .*/compare_with: [siglip]/' changed/study.yaml
+run 0 score changed --json
+json '.lost_scores == 16' # cka and cka_unbiased beside each of two, of four candidates; the mean over one is left
+says "no longer told, since study.yaml and the images as they are now do not give it: cka_c+d of clip"
+check "about c+d there is nothing" test -z "$(columns dino | grep -o 'cka_c+d')"
+check "what was imported stays" grep -q "cka_mine" <(columns clip)
+run 0 score changed --json
+json '.lost_scores == 0 and .changed_scores == 0'
+sed -i 's/compare_with: .*/compare_with: [siglip, c+d]/' changed/study.yaml
+run 0 score changed --json
+json '.lost_scores == 0 and .changed_scores == 24' # and back, though the values are those of before
+check "two are compared with again" grep -q "cka_c+d .*cka_siglip" <(columns dino)
+
+# Two images tell no likeness.
+sed -i '/compare_with:/d; s/name: VQA, images: photos/name: VQA/' changed/study.yaml
+head -n 2 s/ocr.jsonl >changed/ocr.jsonl
+check "there is a likeness" grep -q "cka " <(columns dino)
+run 0 score changed
+says "cka of clip"
+check "there is none" test -z "$(columns dino | grep -ow 'cka')"
+run 3 rank changed --c-column cka
+run 0 rank changed --c-column A_mine
+run 0 study check changed
+rm -rf changed
+cp -a s changed
+
 # What was left out of the list changes the score though no image is new.
 sed -i '$d' changed/ocr.jsonl
 run 0 score changed --json
