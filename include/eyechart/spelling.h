@@ -7,6 +7,7 @@
 #ifndef EYECHART_SPELLING_H
 #define EYECHART_SPELLING_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #ifdef __cplusplus
@@ -23,6 +24,15 @@ extern "C" {
  * Names are compared by their first 63 bytes. O(n). */
 size_t ec_spelling_nearest(const char *word, const char *(*name)(const void *names, size_t i),
                            const void *names, size_t n);
+
+/* A name without what cannot be seen or heard: letter case folded, blanks left out, Unicode
+ * normalised and compatible forms made one (NFKC_Casefold of Unicode: full-width letters,
+ * non-breaking blanks, letters with combining accents). Two names that are equal then look the same
+ * to a reader. Bytes that are not UTF-8 stay as they are. Owned, free(); NULL: out of memory. */
+char *ec_spelling_fold(const char *name);
+
+/* Whether two names differ in letter case, blanks and Unicode normalisation at most. */
+bool ec_spelling_same(const char *x, const char *y);
 
 #ifdef __cplusplus
 }

@@ -5,7 +5,9 @@
  */
 #include "eyechart/spelling.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <utf8proc.h>
 
 #define MAX_LENGTH 63
 
@@ -58,4 +60,24 @@ size_t ec_spelling_nearest(const char *word, const char *(*name)(const void *nam
         }
     }
     return nearest;
+}
+
+char *ec_spelling_fold(const char *name) {
+    char *folded = (char *)utf8proc_NFKC_Casefold((const utf8proc_uint8_t *)name);
+    if (folded == NULL) folded = strdup(name); /* not UTF-8 */
+    if (folded == NULL) return NULL;
+    size_t n = 0;
+    for (const char *c = folded; *c != '\0'; c++)
+        if (*c != ' ' && *c != '\t' && *c != '\n' && *c != '\r') folded[n++] = *c;
+    folded[n] = '\0';
+    return folded;
+}
+
+bool ec_spelling_same(const char *x, const char *y) {
+    if (strcmp(x, y) == 0) return true;
+    char *left = ec_spelling_fold(x), *right = ec_spelling_fold(y);
+    const bool same = left != NULL && right != NULL && strcmp(left, right) == 0;
+    free(left);
+    free(right);
+    return same;
 }

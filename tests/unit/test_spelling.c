@@ -45,6 +45,20 @@ static void a_swap_costs_one(void **state) {
     assert_int_equal(ec_spelling_nearest("abcd", name_at, names, 2), 1);
 }
 
+/* What looks the same on a screen: case, blanks, composed or not, full width, no-break space. */
+static void names_that_look_the_same_are_the_same(void **state) {
+    (void)state;
+    assert_true(ec_spelling_same("CLIP@336", "clip@336"));
+    assert_true(ec_spelling_same("DINO v2", "DINOv2"));
+    assert_true(ec_spelling_same("DINO\xc2\xa0v2", "dino v2"));
+    assert_true(ec_spelling_same("mod\xc3\xa8le", "mode\xcc\x80le"));
+    assert_true(ec_spelling_same("\xef\xbc\xa3\xef\xbc\xac\xef\xbc\xa9\xef\xbc\xb0", "CLIP"));
+    assert_true(ec_spelling_same("\xff", "\xff"));
+    assert_false(ec_spelling_same("\xff", "\xfe"));
+    assert_false(ec_spelling_same("CLIP@336", "CLIP@224"));
+    assert_false(ec_spelling_same("modele", "mod\xc3\xa8le"));
+}
+
 static void names_longer_than_the_limit_are_compared_by_their_beginning(void **state) {
     (void)state;
     char word[200], other[200];
@@ -63,6 +77,7 @@ int main(void) {
         cmocka_unit_test(every_kind_of_slip_finds_the_name),
         cmocka_unit_test(a_strange_word_has_no_nearest_name),
         cmocka_unit_test(a_swap_costs_one),
+        cmocka_unit_test(names_that_look_the_same_are_the_same),
         cmocka_unit_test(names_longer_than_the_limit_are_compared_by_their_beginning),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
