@@ -31,22 +31,6 @@
 extern "C" {
 #endif
 
-/* ---- results of an evaluation --------------------------------------------------------------- */
-
-#define EC_RESULTS_MAX_BYTES (64u << 20)
-
-/* Reads a results JSON of lmms-eval, {"results": {task: {"metric,filter": value}}}. Which metric of
- * which task belongs to a benchmark is declared (`result:` in study.yaml), or known by the name of
- * the benchmark: docs/formats.md has the table.
- *
- *   out     [ec_study_n_benchmarks], n_out receives how many the file has, one at least
- *
- * Errors: EC_ERR_NOT_FOUND no such file, it has a result for none of the benchmarks, or not the
- * metric that study.yaml names; EC_ERR_FORMAT not such JSON, or a value is no finite number;
- * EC_ERR_IO; EC_ERR_NOMEM. */
-ec_status ec_results_read_file(ec_result *out, size_t *n_out, const ec_study *study,
-                               const char *file, ec_error *err);
-
 /* ---- the loop ---------------------------------------------------------------------------------
  */
 

@@ -5,7 +5,8 @@
 #include <string.h>
 
 void ec_csv_init(ec_csv *csv, const char *path, const char *bytes, size_t size_bytes) {
-    *csv = (ec_csv){.path = path, .at = bytes, .end = bytes + size_bytes, .next_line = 1};
+    *csv = (ec_csv){
+        .path = path, .at = bytes, .end = bytes + size_bytes, .separator = ',', .next_line = 1};
     if (size_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0) csv->at += 3;
 }
 
@@ -32,7 +33,7 @@ static ec_status read_quoted(ec_csv *csv, ec_error *err) {
         if (*csv->at == '"') {
             if (csv->end - csv->at < 2 || csv->at[1] != '"') {
                 csv->at++;
-                if (csv->at < csv->end && *csv->at != ',' && line_break(csv) == 0)
+                if (csv->at < csv->end && *csv->at != csv->separator && line_break(csv) == 0)
                     return fail_at(
                         csv, csv->next_line, err,
                         "text after a closing quote; write a quote inside a field twice");
@@ -51,7 +52,7 @@ static ec_status read_quoted(ec_csv *csv, ec_error *err) {
 
 static ec_status read_plain(ec_csv *csv, ec_error *err) {
     const char *begin = csv->at;
-    for (; csv->at < csv->end && *csv->at != ',' && line_break(csv) == 0; csv->at++) {
+    for (; csv->at < csv->end && *csv->at != csv->separator && line_break(csv) == 0; csv->at++) {
         if (*csv->at == '"')
             return fail_at(
                 csv, csv->next_line, err,
@@ -96,7 +97,7 @@ static ec_status read_record(ec_csv *csv, ec_error *err) {
         ec_status status = quoted ? read_quoted(csv, err) : read_plain(csv, err);
         if (status == EC_OK) status = add_field(csv, offset, err);
         if (status != EC_OK) return status;
-        if (csv->at == csv->end || *csv->at != ',') break;
+        if (csv->at == csv->end || *csv->at != csv->separator) break;
         csv->at++;
     }
     if (csv->record.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", csv->path);

@@ -1,4 +1,4 @@
-/* csv.h - comma-separated values, RFC 4180, record by record
+/* csv.h - comma-separated values, RFC 4180, record by record; other separators on request
  *
  *     file   = record *(line-break record) [line-break]
  *     field  = plain | "\"" anything, with "" for a quote "\""
@@ -19,6 +19,7 @@
 typedef struct ec_csv {
     const char *path;     /* for messages; borrowed */
     const char *at, *end; /* what is left to read; borrowed */
+    char separator;       /* between fields; ',' after ec_csv_init, may be changed then */
     size_t next_line;     /* line number at `at`, from 1 */
     size_t line;          /* line on which the current record begins */
     const char **fields;  /* [n_fields], terminated strings, valid until the next call */

@@ -5,7 +5,7 @@
 
 #include "cli/output.h"
 #include "cli/study.h"
-#include "eyechart/loop.h"
+#include "eyechart/results.h"
 
 enum { O_STUDY, O_RESULTS, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
 
@@ -119,18 +119,19 @@ static int values_before(double *before, ec_study *study, size_t candidate,
 
 /* Results of the file for benchmarks that have none among the first *n. */
 static int add_file(ec_result *results, size_t *n, const ec_study *study, const char *file) {
-    ec_result *found = allocate(ec_study_n_benchmarks(study), sizeof *found);
-    size_t n_found;
+    ec_results found;
     ec_error err;
-    const ec_status status = ec_results_read_file(found, &n_found, study, file, &err);
+    if (ec_results_read(&found, study, &file, 1, false, &err) != EC_OK) return report_error(&err);
     const size_t n_typed = *n;
-    for (size_t k = 0; status == EC_OK && k < n_found; k++) {
+    for (size_t k = 0; k < found.n; k++) {
         size_t i = 0;
-        while (i < n_typed && results[i].benchmark != found[k].benchmark) i++;
-        if (i == n_typed) results[(*n)++] = found[k];
+        while (i < n_typed && results[i].benchmark != found.items[k].benchmark) i++;
+        if (i == n_typed)
+            results[(*n)++] = (ec_result){found.items[k].benchmark, found.items[k].value};
     }
-    free(found);
-    return status == EC_OK ? EXIT_DONE : report_error(&err);
+    for (size_t k = 0; k < found.n_notes; k++) note("%s", found.notes[k]);
+    ec_results_release(&found);
+    return EXIT_DONE;
 }
 
 static int record(ec_study *study, size_t candidate, const ec_result *results, size_t n,

@@ -52,7 +52,7 @@ typedef struct {
 
 typedef struct {
     char *train, *evaluate, *results, *train_timeout_hours, *evaluate_timeout_hours, *retries,
-        *budget, *finetunes, *gpus;
+        *budget, *finetunes, *gpus, *limited;
 } yaml_run;
 
 typedef struct {
@@ -154,6 +154,7 @@ static const cyaml_schema_field_t run_fields[] = {
     OPTIONAL("retries", yaml_run, retries),
     OPTIONAL("budget", yaml_run, budget),
     OPTIONAL("finetunes", yaml_run, finetunes),
+    OPTIONAL("limited", yaml_run, limited),
     OPTIONAL("gpus", yaml_run, gpus),
     CYAML_FIELD_END,
 };
@@ -468,6 +469,8 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
             read_count(&to->finetunes, p, "finetunes", from->finetunes, EC_STUDY_MAX_CANDIDATES);
     }
     if (status == EC_OK) status = read_number(&to->gpus, p, "gpus", from->gpus, POSITIVE);
+    if (status == EC_OK)
+        status = read_either(&to->limited, p, "limited", from->limited, "false", "true");
     return status;
 }
 

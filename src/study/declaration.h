@@ -50,6 +50,7 @@ typedef struct ec_run_declaration {
     double gpus;      /* that one finetuning keeps busy: hours of the clock to GPU-hours */
     size_t finetunes; /* of the whole study; SIZE_MAX: no limit */
     size_t retries;   /* of a command that failed */
+    bool limited;     /* results of limited runs are taken */
 } ec_run_declaration;
 
 typedef struct ec_declaration {

@@ -176,7 +176,8 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
     if (run->train == NULL && run->evaluate == NULL && run->results == NULL &&
         run->retries == usual.retries && run->train_timeout_hours == usual.train_timeout_hours &&
         run->evaluate_timeout_hours == usual.evaluate_timeout_hours &&
-        run->budget == usual.budget && run->finetunes == usual.finetunes && run->gpus == usual.gpus)
+        run->budget == usual.budget && run->finetunes == usual.finetunes &&
+        run->gpus == usual.gpus && !run->limited)
         return;
     ec_text_add(out, "\nrun:\n");
     write_line(out, "  ", "train", run->train);
@@ -189,6 +190,7 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
     write_limit(out, "budget", run->budget, usual.budget);
     write_limit(out, "finetunes", (double)run->finetunes, (double)usual.finetunes);
     write_limit(out, "gpus", run->gpus, usual.gpus);
+    if (run->limited) ec_text_add(out, "  limited: true\n");
 }
 
 void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {

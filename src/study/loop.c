@@ -238,13 +238,3 @@ ec_status ec_study_run_plan(ec_loop_plan *out, ec_study *study, const ec_loop_op
     if (status != EC_OK) ec_loop_plan_release(out);
     return status;
 }
-
-/* ---- results by hand ------------------------------------------------------------------------ */
-
-ec_status ec_results_read_file(ec_result *out, size_t *n_out, const ec_study *study,
-                               const char *file, ec_error *err) {
-    ec_results results = {.items = out};
-    const ec_status status = ec_results_read_json_file(&results, &study->declared, file, err);
-    *n_out = status == EC_OK ? results.n : 0;
-    return status;
-}

@@ -299,55 +299,54 @@ static ec_status results_pattern(ec_text *out, const ec_loop *l, const places *p
     return status;
 }
 
-/* The newest of the files that the pattern means; NULL when there is none. Owned. */
-static ec_status find_newest(char **out, struct stat *newest, const ec_loop *l,
-                             const char *pattern) {
-    glob_t found = {0};
+/* The files that the pattern means and that were written since `since_s`: moved to the front of
+ * found->gl_pathv. *old receives one that is older; NULL: none. */
+static size_t keep_new(glob_t *found, const char **old, double since_s) {
+    size_t n = 0;
     struct stat info;
-    ec_status status = EC_OK;
-    *out = NULL;
-    const int result = glob(pattern, 0, NULL, &found);
-    for (size_t k = 0; status == EC_OK && result == 0 && k < found.gl_pathc; k++) {
-        if (stat(found.gl_pathv[k], &info) != 0 || !S_ISREG(info.st_mode)) continue;
-        if (*out != NULL && info.st_mtime < newest->st_mtime) continue;
-        free(*out);
-        *out = strdup(found.gl_pathv[k]);
-        *newest = info;
-        if (*out == NULL) status = no_memory(l);
+    *old = NULL;
+    for (size_t k = 0; k < found->gl_pathc; k++) {
+        char *path = found->gl_pathv[k];
+        if (stat(path, &info) != 0 || !(S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) continue;
+        if ((double)info.st_mtime + 2.0 < since_s) {
+            *old = path;
+            continue;
+        }
+        found->gl_pathv[k] = found->gl_pathv[n];
+        found->gl_pathv[n++] = path;
     }
+    return n;
+}
+
+static ec_status read_new(const ec_results_reader *r, const char *pattern, double since_s) {
+    glob_t found = {0};
+    const char *old = NULL;
+    const size_t n = glob(pattern, 0, NULL, &found) == 0 ? keep_new(&found, &old, since_s) : 0;
+    ec_status status;
+    if (n > 0)
+        status = ec_results_read_paths(r, (const char *const *)found.gl_pathv, n);
+    else if (old != NULL)
+        status = ec_fail(r->err, EC_ERR_FORMAT,
+                         "%s is older than the evaluation that should have written it; is "
+                         "'results:' in study.yaml the right place?",
+                         old);
+    else
+        status = ec_fail(r->err, EC_ERR_FORMAT,
+                         "the evaluation left no %s, which 'results:' in study.yaml expects",
+                         pattern);
     globfree(&found);
     return status;
 }
 
-static ec_status find_declared_file(char **out, const ec_loop *l, const places *p, double since_s) {
-    ec_text pattern;
-    struct stat newest;
-    *out = NULL;
-    ec_status status = results_pattern(&pattern, l, p);
-    if (status == EC_OK) status = find_newest(out, &newest, l, pattern.data);
-    if (status == EC_OK && *out == NULL)
-        status = ec_fail(l->err, EC_ERR_FORMAT,
-                         "the evaluation left no %s, which 'results:' in study.yaml expects",
-                         pattern.data);
-    else if (status == EC_OK && (double)newest.st_mtime + 2.0 < since_s)
-        status = ec_fail(l->err, EC_ERR_FORMAT,
-                         "%s is older than the evaluation that should have written it; is "
-                         "'results:' in study.yaml the right place?",
-                         *out);
-    ec_text_release(&pattern);
-    return status;
-}
-
-static ec_status read_declared_file(ec_results *results, const ec_loop *l, const ec_loop_job *job,
-                                    size_t attempt) {
+static ec_status read_declared_files(const ec_results_reader *r, const ec_loop *l,
+                                     const ec_loop_job *job, size_t attempt) {
     places p;
-    char *file = NULL;
+    ec_text pattern = {0};
     ec_status status = fill_places(&p, l, job->candidate, job->folder, attempt);
     if (status != EC_OK) return status;
-    status = find_declared_file(&file, l, &p, job->state.evaluated_since);
-    if (status == EC_OK)
-        status = ec_results_read_json_file(results, &l->study->declared, file, l->err);
-    free(file);
+    status = results_pattern(&pattern, l, &p);
+    if (status == EC_OK) status = read_new(r, pattern.data, job->state.evaluated_since);
+    ec_text_release(&pattern);
     release_places(&p);
     return status;
 }
@@ -358,16 +357,18 @@ static ec_status read_results(ec_results *results, char **source, const ec_loop 
     ec_text text = {0};
     ec_status status = path_of(source, l, job->folder, attempt, "evaluate.out");
     if (status == EC_OK) status = read_tail(&text, l, *source, EC_RESULTS_MAX_BYTES);
-    if (status == EC_OK)
-        status = ec_results_read_lines(results, &l->study->declared, *source, text.data,
-                                       text.size_bytes, l->root, l->err);
+    const ec_results_reader r = {results, &l->study->declared, *source, l->run->limited, l->err};
+    if (status == EC_OK) status = ec_results_read_lines(&r, text.data, text.size_bytes, l->root);
     ec_text_release(&text);
     if (status == EC_OK && l->run->results != NULL)
-        status = read_declared_file(results, l, job, attempt);
+        status = read_declared_files(&r, l, job, attempt);
+    /* A limited run would be so for every candidate, as a name that is wrong. */
+    if (status == EC_ERR_ARG) status = EC_ERR_NOT_FOUND;
     if (status == EC_OK && results->n == 0)
-        status =
-            ec_fail(l->err, EC_ERR_FORMAT,
-                    "%s: no line BENCHMARK=VALUE and no path of a results file in it", *source);
+        status = ec_fail(l->err, EC_ERR_FORMAT,
+                         "%s: no line BENCHMARK=VALUE and no path of a results file in it%s%s",
+                         *source, results->n_notes > 0 ? "; " : "",
+                         results->n_notes > 0 ? results->notes[0] : "");
     return status;
 }
 
@@ -391,9 +392,15 @@ static void warn_of_missing(ec_loop *l, const ec_loop_job *job, const ec_results
 static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, const char *source) {
     const double hours = job->state.seconds * l->run->gpus / 3600.0;
     const ec_tell_options options = {.hours = hours, .worker = l->worker, .source = source};
+    ec_result told[EC_STUDY_MAX_BENCHMARKS];
+    for (size_t k = 0; k < results->n; k++)
+        told[k] = (ec_result){results->items[k].benchmark, results->items[k].value};
     const ec_status status =
-        ec_study_tell(l->study, job->candidate, results->items, results->n, &options, l->err);
+        ec_study_tell(l->study, job->candidate, told, results->n, &options, l->err);
     if (status != EC_OK) return status;
+    for (size_t k = 0; k < results->n_notes; k++)
+        ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s",
+                     results->notes[k]);
     warn_of_missing(l, job, results);
     l->sum.n_told++;
     l->sum.n_finetuned++;
@@ -416,17 +423,15 @@ static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, c
  * it is a name, which would be wrong for every candidate. */
 static ec_status read_and_tell(bool *misnamed, char *why, size_t why_size, ec_loop *l,
                                ec_loop_job *job) {
-    ec_results results = {.items =
-                              calloc(ec_study_n_benchmarks(l->study) + 1, sizeof *results.items)};
+    ec_results results = {0};
     char *source = NULL;
     ec_error error = {0}, *err = l->err;
     why[0] = '\0';
-    if (results.items == NULL) return no_memory(l);
     l->err = &error;
     ec_status status = read_results(&results, &source, l, job, job->state.evaluated);
     if (status == EC_OK) status = tell(l, job, &results, source + strlen(l->root) + 1);
     l->err = err;
-    free(results.items);
+    ec_results_release(&results);
     free(source);
     *misnamed = status == EC_ERR_NOT_FOUND;
     if (status == EC_ERR_FORMAT || status == EC_ERR_NOT_FOUND || status == EC_ERR_ARG) {

@@ -225,6 +225,56 @@ touch -d '1 hour ago' stale/results.json
 run 4 run stale --finetunes 1
 says "results.json is older than the evaluation"
 
+# One file a task: all that are new are read. Not those of another time.
+make_study several 'results: "{attempt}/*/*_results.json"'
+cat >several/evaluate.sh <<'SH'
+mkdir "$EYECHART_ATTEMPT/org__model"
+echo '{"results": {"mme": {"mme_perception_score,none": 1500.5}}}' >"$EYECHART_ATTEMPT/org__model/20240906_120000_results.json"
+echo '{"results": {"mmbench_en_dev": {"gpt_eval_score,none": 60.25}, "gqa": {"exact_match,none": 0.5}}}' \
+    >"$EYECHART_ATTEMPT/org__model/20240906_130000_results.json"
+echo '{"results": {"mme": {"mme_perception_score,none": 7}}}' >"$EYECHART_ATTEMPT/org__model/20230101_000000_results.json"
+touch -d '1 hour ago' "$EYECHART_ATTEMPT/org__model/20230101_000000_results.json"
+SH
+run 0 run several --finetunes 1
+says "MME 1500.5"
+says "MMBench 60.25"
+says "'gqa' is left out"
+
+# Tables of VLMEvalKit, named on standard output.
+make_study kit
+cat >kit/evaluate.sh <<'SH'
+mkdir -p "$2/llava_7b"
+printf '"split","Overall"\n"dev","0.625"\n' >"$2/llava_7b/llava_7b_MMBench_DEV_EN_acc.csv"
+printf '"perception","reasoning"\n"1502.5","300"\n' >"$2/llava_7b/llava_7b_MME_score.csv"
+ls "$2"/llava_7b/*.csv
+SH
+run 0 run kit --finetunes 1
+says "MMBench 62.5"
+says "MME 1502.5"
+
+# A path that is printed, but no file.
+make_study unwritten
+echo 'echo runs/out/r.json' >unwritten/evaluate.sh
+run 4 run unwritten --finetunes 1
+says "evaluate.out:1 names a results file"
+says "runs/out/r.json: No such file or directory"
+
+# A trial over eight samples is no result, and would be so for every candidate: the run ends, and
+# nothing is trained twice.
+make_study trial
+cat >trial/evaluate.sh <<'SH'
+echo '{"results": {"mme": {"mme_perception_score,none": 1500}}, "config": {"limit": 8.0}}' >"$2/r.json"
+echo "$2/r.json"
+SH
+run 3 run trial
+says "'mme' is of a limited run, --limit 8"
+says "'limited: true' under 'run:'"
+times 1 trial/trained
+sed -i 's/^run:/&\n  limited: true/' trial/study.yaml
+run 0 run trial --finetunes 1
+says "MME 1500"
+times 1 trial/trained
+
 # The same file by hand.
 make_study hand
 run 0 tell hand e --results results.json
@@ -235,7 +285,7 @@ run 0 study show hand --history --json
 json '.history[0].source == "results.json"'
 echo '{"results": {"gqa": {"exact_match,none": 0.5}}}' >other.json
 run 3 tell hand e --results other.json
-says "it has the tasks gqa"
+says "{name: gqa, result: gqa.exact_match * 100}"
 head -c 100 results.json >cut.json
 run 3 tell hand e --results cut.json
 says "not JSON"

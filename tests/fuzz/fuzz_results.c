@@ -1,4 +1,4 @@
-/* What an evaluation says: its lines, and a results file of lmms-eval. */
+/* What an evaluation says: its lines, and results files of lmms-eval and VLMEvalKit. */
 #include <math.h>
 #include <stdint.h>
 
@@ -19,29 +19,41 @@ static const ec_declaration *study(void) {
     return &declared;
 }
 
-/* Every benchmark at most once, with a finite number. */
+/* Every benchmark at most once, with a finite number, and an error that is none or not negative. */
 static void demand_sound(const ec_results *results) {
     DEMAND(results->n <= N);
     for (size_t k = 0; k < results->n; k++) {
-        DEMAND(results->items[k].benchmark < N && isfinite(results->items[k].value));
-        for (size_t j = 0; j < k; j++)
-            DEMAND(results->items[j].benchmark != results->items[k].benchmark);
+        const ec_found_result *item = &results->items[k];
+        DEMAND(item->benchmark < N && isfinite(item->value));
+        DEMAND(isnan(item->se) || (isfinite(item->se) && item->se >= 0.0));
+        for (size_t j = 0; j < k; j++) DEMAND(results->items[j].benchmark != item->benchmark);
     }
 }
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    ec_result items[N];
-    ec_results results = {.items = items};
+static void read_file(const char *path, const uint8_t *data, size_t size) {
     ec_error err = {0};
-    ec_status status = ec_results_read_lines(&results, study(), "input", (const char *)data, size,
-                                             "/nowhere", &err);
+    ec_results results = {0};
+    const ec_results_reader r = {&results, study(), path, size % 2 == 0, &err};
+    ec_task_file file = {0};
+    ec_status status = ec_task_file_read(&file, &r, (const char *)data, size);
+    if (status == EC_OK) status = ec_results_take(&r, &file);
     if (status != EC_OK) demand_message(&err, status);
     demand_sound(&results);
+    ec_results_release(&results);
+    ec_task_file_release(&file);
+}
 
-    results.n = 0;
-    status = ec_results_read_json(&results, study(), "input", (const char *)data, size, &err);
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
+    ec_error err = {0};
+    ec_results results = {0};
+    const ec_results_reader r = {&results, study(), "input", false, &err};
+    const ec_status status = ec_results_read_lines(&r, (const char *)data, size, "/nowhere");
     if (status != EC_OK) demand_message(&err, status);
-    DEMAND((status == EC_OK) == (results.n > 0)); /* all or nothing */
     demand_sound(&results);
+    ec_results_release(&results);
+
+    read_file("input", data, size);
+    read_file("input_MMBench_DEV_EN_acc.csv", data, size);
+    read_file("input_MME_score.json", data, size);
     return 0;
 }
