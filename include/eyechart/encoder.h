@@ -41,6 +41,10 @@ typedef struct ec_encoder_options {
 /* What options.isa may name on this processor and in this build, own kernels first, the best of
  * them before the others. Static; NULL past the end. */
 const char *ec_encoder_isa(size_t i);
+/* What computes where options.isa is NULL: what $EYECHART_ISA names, else the best of this CPU.
+ * Static or of the environment. EC_ERR_ARG: it names nothing that is here; the message has the
+ * choices. */
+ec_status ec_encoder_preferred_isa(const char **out, ec_error *err);
 /* The version of oneDNN that this build has, such as "2.6.3"; NULL: none. Static. */
 const char *ec_encoder_onednn(void);
 /* Whether "onednn-bf16" is computed by instructions for bf16 (AVX512-BF16, AMX). Where it is not,

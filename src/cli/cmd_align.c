@@ -516,4 +516,5 @@ const command CMD_ALIGN = {
     .examples = EXAMPLES,
     .exits = EXITS,
     .run = run,
+    .computes = true,
 };

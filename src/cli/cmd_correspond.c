@@ -750,4 +750,5 @@ const command CMD_CORRESPOND = {
     .examples = EXAMPLES,
     .exits = EXITS,
     .run = run,
+    .computes = true,
 };

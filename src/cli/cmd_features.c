@@ -436,4 +436,5 @@ const command CMD_FEATURES = {
     .examples = EXAMPLES,
     .exits = EXITS,
     .run = run,
+    .computes = true,
 };

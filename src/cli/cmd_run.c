@@ -395,4 +395,5 @@ const command CMD_RUN = {
     .examples = EXAMPLES,
     .exits = EXITS,
     .run = run,
+    .computes = true,
 };

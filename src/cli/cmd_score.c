@@ -371,4 +371,5 @@ const command CMD_SCORE = {
     .examples = EXAMPLES,
     .exits = EXITS,
     .run = run,
+    .computes = true,
 };

@@ -605,4 +605,5 @@ const command CMD_SHOW = {
     .operands = OPERANDS,
     .examples = EXAMPLES,
     .run = run,
+    .computes = true,
 };

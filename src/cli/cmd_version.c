@@ -14,12 +14,20 @@ static const example EXAMPLES[] = {
     {0},
 };
 
+/* EYECHART_ISA was checked before. */
+static const char *computes_with(void) {
+    const char *isa = NULL;
+    ec_encoder_preferred_isa(&isa, NULL);
+    return isa;
+}
+
 static void print_json(void) {
     json_t *isa = json_array();
     for (size_t i = 0; ec_encoder_isa(i) != NULL; i++)
         json_array_append_new(isa, json_string(ec_encoder_isa(i)));
-    json_print(json_pack("{s:s, s:s, s:o, s:s?, s:b}", "name", "eyechart", "version", ec_version(),
-                         "isa", isa, "onednn", ec_encoder_onednn(), "bf16", ec_encoder_has_bf16()));
+    json_print(json_pack("{s:s, s:s, s:s, s:o, s:s?, s:b}", "name", "eyechart", "version",
+                         ec_version(), "computes_with", computes_with(), "isa", isa, "onednn",
+                         ec_encoder_onednn(), "bf16", ec_encoder_has_bf16()));
 }
 
 static int run(const arguments *args) {
@@ -27,14 +35,14 @@ static int run(const arguments *args) {
         print_json();
         return EXIT_DONE;
     }
-    printf("eyechart %s\ncomputes with", ec_version());
+    const char *isa = computes_with();
+    printf("eyechart %s\ncomputes with %s", ec_version(), isa);
+    if (isa != ec_encoder_isa(0)) printf(", as EYECHART_ISA says");
+    size_t n_others = 0;
     for (size_t i = 0; ec_encoder_isa(i) != NULL; i++)
-        if (strcmp(ec_encoder_isa(i), "onednn-bf16") != 0) /* not for EYECHART_ISA */
-            printf("%s %s",
-                   i == 0   ? ""
-                   : i == 1 ? "; EYECHART_ISA also takes"
-                            : ",",
-                   ec_encoder_isa(i));
+        if (strcmp(ec_encoder_isa(i), isa) != 0 &&
+            strcmp(ec_encoder_isa(i), "onednn-bf16") != 0) /* not for EYECHART_ISA */
+            printf("%s %s", n_others++ == 0 ? "; EYECHART_ISA also takes" : ",", ec_encoder_isa(i));
     if (ec_encoder_onednn() != NULL)
         printf("\noneDNN %s: --math bf16 %s\n", ec_encoder_onednn(),
                ec_encoder_has_bf16() ? "has instructions of this processor"
@@ -53,4 +61,5 @@ const command CMD_VERSION = {
     .options = OPTIONS,
     .examples = EXAMPLES,
     .run = run,
+    .computes = true,
 };

@@ -9,6 +9,7 @@
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
+#include "eyechart/encoder.h"
 
 /* A closed standard stream would give its number to the next file opened, a study.db for example,
  * and messages would be written into it. Streams opened here the wrong way round fail when used. */
@@ -60,6 +61,13 @@ static int unknown_command(char *const *argv, size_t n) {
                        did_you_mean("", typed, command_name, COMMANDS, n_commands));
 }
 
+static int run(const command *which, const arguments *args) {
+    const char *isa;
+    ec_error err;
+    if (which->computes && ec_encoder_preferred_isa(&isa, &err) != EC_OK) return report_error(&err);
+    return which->run(args);
+}
+
 static int dispatch(char **argv, size_t n) {
     static char version[] = "version", help[] = "help";
     if (n == 0) {
@@ -77,7 +85,7 @@ static int dispatch(char **argv, size_t n) {
     if (status == EXIT_DONE && args.help) {
         help_command(stdout, which);
     } else if (status == EXIT_DONE) {
-        status = which->run(&args);
+        status = run(which, &args);
     }
     arguments_release(&args);
     return status;

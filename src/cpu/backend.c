@@ -3,6 +3,7 @@
  * Norms and other operations of one pass over memory are here too, since all there is to them is
  * the split of their rows.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -13,6 +14,7 @@
 #endif
 
 #include "cpu/cpu.h"
+#include "eyechart/spelling.h"
 
 /* ---- which kernels ---- */
 
@@ -221,15 +223,54 @@ ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads,
     return EC_OK;
 }
 
-/* What the user prefers to the best kernels, for every command. A mode with other numbers is not
- * for a variable that may be forgotten: who wants it asks for it by name. */
-static ec_status preferred(const char **isa, ec_error *err) {
+/* ---- what the user prefers to the best kernels ---- */
+
+static const char *const isas[] = {"avx512", "avx2", "portable", "onednn"};
+enum { N_ISAS = sizeof isas / sizeof *isas };
+
+static const char *isa_at(const void *unused, size_t i) {
+    (void)unused;
+    return isas[i];
+}
+
+static bool is_here(const char *isa) {
+#ifdef EC_ONEDNN
+    if (strcmp(isa, "onednn") == 0) return true;
+#endif
+    return ec_cpu_kernels_find(isa) != NULL;
+}
+
+/* EYECHART_ISA is none of those that are here. */
+static ec_status fail_preferred(const char *wanted, ec_error *err) {
+    char here[100] = "", why[100] = "there is none of this name";
+    for (size_t i = 0; i < N_ISAS; i++) {
+        const size_t n = strlen(here);
+        if (is_here(isas[i]))
+            snprintf(here + n, sizeof here - n, "%s%s", n > 0 ? ", " : "", isas[i]);
+    }
+    const size_t nearest = ec_spelling_nearest(wanted, isa_at, NULL, N_ISAS);
+    if (nearest != EC_SPELLING_NONE && strcmp(isas[nearest], wanted) == 0)
+        snprintf(why, sizeof why, "%s",
+                 strcmp(wanted, "onednn") == 0 ? "this eyechart was built without oneDNN"
+                                               : "this processor does not have it");
+    else if (nearest != EC_SPELLING_NONE)
+        snprintf(why, sizeof why, "there is none of this name (did you mean '%s'?)", isas[nearest]);
+    return ec_fail(err, EC_ERR_ARG,
+                   "EYECHART_ISA=%.40s: %s; unset it for the best there is (%s), or set one of %s",
+                   wanted, why, ec_cpu_kernels_find(NULL)->name, here);
+}
+
+/* A mode with other numbers is not for a variable that may be forgotten: who wants it asks for it
+ * by name. */
+ec_status ec_cpu_preferred(const char **isa, ec_error *err) {
     const char *wanted = getenv("EYECHART_ISA");
+    *isa = NULL;
     if (wanted == NULL || wanted[0] == '\0') return EC_OK;
     if (strcmp(wanted, "onednn-bf16") == 0)
         return ec_fail(err, EC_ERR_ARG,
                        "EYECHART_ISA=onednn-bf16 changes the numbers, so no variable turns it on; "
                        "'eyechart features --math bf16' does, and says so in what it writes");
+    if (!is_here(wanted)) return fail_preferred(wanted, err);
     *isa = wanted;
     return EC_OK;
 }
@@ -237,7 +278,7 @@ static ec_status preferred(const char **isa, ec_error *err) {
 ec_status ec_ctx_new(ec_ctx **out, const char *isa, size_t n_threads, ec_error *err) {
     *out = NULL;
     ec_backend backend;
-    ec_status status = isa == NULL ? preferred(&isa, err) : EC_OK;
+    ec_status status = isa == NULL ? ec_cpu_preferred(&isa, err) : EC_OK;
     if (status == EC_OK) status = ec_cpu_backend_new(&backend, isa, n_threads, err);
     return status == EC_OK ? ec_ctx_new_on(out, backend, err) : status;
 }

@@ -33,6 +33,9 @@ typedef struct ec_cpu {
 /* isa and n_threads as for ec_ctx_new. The backend is owned by the caller: backend->free. */
 ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err);
 
+/* What EYECHART_ISA names, NULL where it is not set. EC_ERR_ARG: it names nothing that is here. */
+ec_status ec_cpu_preferred(const char **isa, ec_error *err);
+
 /* A CPU with the best own kernels for `isa`, and the table of its operations. */
 ec_status ec_cpu_init(ec_cpu *cpu, const char *isa, size_t n_threads, ec_error *err);
 void ec_cpu_release(ec_cpu *cpu);

@@ -23,6 +23,7 @@
 #include <assert.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -56,7 +57,60 @@ typedef struct {
     dnnl_data_type_t type; /* of operands */
     kernel kernels[MAX_KERNELS];
     size_t n_kernels;
+    char fault[300]; /* what failed last, in words */
 } onednn;
+
+/* ---- what failed ---- */
+
+static const char *status_name(dnnl_status_t status) {
+    switch (status) {
+    case dnnl_success:
+        return "success";
+    case dnnl_out_of_memory:
+        return "out of memory";
+    case dnnl_invalid_arguments:
+        return "invalid arguments";
+    case dnnl_unimplemented:
+        return "unimplemented";
+    case dnnl_runtime_error:
+        return "runtime error";
+    default:
+        return "another status";
+    }
+}
+
+/* Whether a call succeeded; if not, it is what failed last. */
+static bool succeeds(onednn *o, dnnl_status_t status, const char *function) {
+    if (status == dnnl_success) return true;
+    snprintf(o->fault, sizeof o->fault,
+             "%s of oneDNN %s failed (status %d: %s); without EYECHART_ISA=onednn and --math bf16 "
+             "eyechart's own kernels compute this",
+             function, ec_onednn_version(), (int)status, status_name(status));
+    return false;
+}
+
+static const char *onednn_fault(const void *backend) {
+    return ((const onednn *)backend)->fault;
+}
+
+/* Calls that tasks make, which remember the first failure of an operation: the call, and what it
+ * returned. */
+typedef enum { STEP_NONE, STEP_MEMORY, STEP_EXECUTE, STEP_WAIT } task_step;
+
+enum { STATUS_RANGE = 1000 };
+
+static int failure_of(task_step where, dnnl_status_t status) {
+    return (int)where * STATUS_RANGE + (int)status;
+}
+
+/* Of what failure_of gave. */
+static ec_status fail_in_task(onednn *o, int failure) {
+    static const char *const functions[] = {"", "dnnl_memory_create", "dnnl_primitive_execute",
+                                            "dnnl_stream_wait"};
+    const dnnl_status_t status = (dnnl_status_t)(failure % STATUS_RANGE);
+    succeeds(o, status, functions[failure / STATUS_RANGE]);
+    return status == dnnl_out_of_memory ? EC_ERR_NOMEM : EC_ERR_IO;
+}
 
 /* ---- oneDNN 2 and 3 ---- */
 
@@ -121,17 +175,20 @@ static bool is_plain(const_dnnl_primitive_desc_t desc) {
     return strncmp(name, "ref", 3) == 0;
 }
 
-/* NULL: there is none but plain loops, and those will not do; or no memory. */
-static dnnl_primitive_t make_run(const onednn *o, const piece_shape *s, bool plain_will_do) {
+/* NULL: there is none but plain loops, and those will not do; or o->fault says why. */
+static dnnl_primitive_t make_run(onednn *o, const piece_shape *s, bool plain_will_do) {
+    static const char describing[] = "describing a convolution's memory";
     dnnl_memory_desc_t x, w, y;
     dnnl_primitive_desc_t desc = NULL;
     dnnl_primitive_t run = NULL;
-    if (layout_by_tag(&x, 4, s->x, o->type, dnnl_nhwc) != dnnl_success) return NULL;
-    if (layout_by_tag(&w, 4, s->w, o->type, dnnl_format_tag_any) != dnnl_success) goto no_w;
-    if (layout_by_tag(&y, 4, s->y, dnnl_f32, dnnl_nhwc) != dnnl_success) goto no_y;
-    if (describe(&desc, o, s, LAYOUT(x), LAYOUT(w), LAYOUT(y)) == dnnl_success &&
+    if (!succeeds(o, layout_by_tag(&x, 4, s->x, o->type, dnnl_nhwc), describing)) return NULL;
+    if (!succeeds(o, layout_by_tag(&w, 4, s->w, o->type, dnnl_format_tag_any), describing))
+        goto no_w;
+    if (!succeeds(o, layout_by_tag(&y, 4, s->y, dnnl_f32, dnnl_nhwc), describing)) goto no_y;
+    if (succeeds(o, describe(&desc, o, s, LAYOUT(x), LAYOUT(w), LAYOUT(y)),
+                 "describing a convolution") &&
         (plain_will_do || !is_plain(desc)))
-        dnnl_primitive_create(&run, desc);
+        succeeds(o, dnnl_primitive_create(&run, desc), "dnnl_primitive_create of a convolution");
     dnnl_primitive_desc_destroy(desc);
     layout_free(y);
 no_y:
@@ -141,16 +198,20 @@ no_w:
     return run;
 }
 
-/* From PyTorch's [out, in, y, x] to what run wants; NULL: no memory. */
-static dnnl_primitive_t make_pack(const onednn *o, const kernel *k) {
+/* From PyTorch's [out, in, y, x] to what run wants; NULL: o->fault says why. */
+static dnnl_primitive_t make_pack(onednn *o, const kernel *k) {
     dnnl_memory_desc_t from;
     dnnl_primitive_desc_t desc = NULL;
     dnnl_primitive_t pack = NULL;
-    if (layout_by_tag(&from, 4, k->shape.w, o->type, dnnl_oihw) != dnnl_success) return NULL;
+    if (!succeeds(o, layout_by_tag(&from, 4, k->shape.w, o->type, dnnl_oihw),
+                  "describing a reorder's memory"))
+        return NULL;
     const layout to = layout_of(k->run, dnnl_query_weights_md);
-    if (dnnl_reorder_primitive_desc_create(&desc, LAYOUT(from), o->engine, to, o->engine,
-                                           o->attributes) == dnnl_success)
-        dnnl_primitive_create(&pack, desc);
+    if (succeeds(o,
+                 dnnl_reorder_primitive_desc_create(&desc, LAYOUT(from), o->engine, to, o->engine,
+                                                    o->attributes),
+                 "dnnl_reorder_primitive_desc_create"))
+        succeeds(o, dnnl_primitive_create(&pack, desc), "dnnl_primitive_create of a reorder");
     dnnl_primitive_desc_destroy(desc);
     layout_free(from);
     return pack;
@@ -186,9 +247,17 @@ static const kernel *kernel_get(onednn *o, const piece_shape *shape, bool plain_
     return NULL;
 }
 
-/* y = primitive(x, w); w NULL: a reorder. False: no memory. */
-static bool execute(const onednn *o, size_t worker, dnnl_primitive_t primitive, const void *x,
-                    const void *w, void *y, void *scratch) {
+static int run_on(dnnl_stream_t stream, dnnl_primitive_t primitive, int n,
+                  const dnnl_exec_arg_t *argument) {
+    dnnl_status_t status = dnnl_primitive_execute(primitive, stream, n, argument);
+    if (status != dnnl_success) return failure_of(STEP_EXECUTE, status);
+    status = dnnl_stream_wait(stream);
+    return status == dnnl_success ? 0 : failure_of(STEP_WAIT, status);
+}
+
+/* y = primitive(x, w); w NULL: a reorder. Returns 0, or what failed, as failure_of has it. */
+static int execute(const onednn *o, size_t worker, dnnl_primitive_t primitive, const void *x,
+                   const void *w, void *y, void *scratch) {
     const struct {
         int name;
         dnnl_query_t layout;
@@ -198,22 +267,21 @@ static bool execute(const onednn *o, size_t worker, dnnl_primitive_t primitive, 
                {DNNL_ARG_DST, dnnl_query_dst_md, y},
                {DNNL_ARG_SCRATCHPAD, dnnl_query_scratchpad_md, scratch}};
     dnnl_exec_arg_t argument[4];
-    int n = 0;
-    bool done = true;
-    for (size_t i = 0; i < 4 && done; i++) {
+    int n = 0, failure = 0;
+    for (size_t i = 0; i < 4 && failure == 0; i++) {
         if (all[i].data == NULL || bytes_of(primitive, all[i].layout) == 0) continue;
         argument[n].arg = all[i].name;
-        done = dnnl_memory_create(&argument[n].memory, layout_of(primitive, all[i].layout),
-                                  o->engine, (void *)(uintptr_t)all[i].data) == dnnl_success;
-        n += done;
+        const dnnl_status_t made =
+            dnnl_memory_create(&argument[n].memory, layout_of(primitive, all[i].layout), o->engine,
+                               (void *)(uintptr_t)all[i].data);
+        if (made != dnnl_success) failure = failure_of(STEP_MEMORY, made);
+        n += made == dnnl_success;
     }
     const int threads = work_alone();
-    done = done &&
-           dnnl_primitive_execute(primitive, o->stream[worker], n, argument) == dnnl_success &&
-           dnnl_stream_wait(o->stream[worker]) == dnnl_success;
+    if (failure == 0) failure = run_on(o->stream[worker], primitive, n, argument);
     omp_set_num_threads(threads);
     while (n > 0) dnnl_memory_destroy(argument[--n].memory);
-    return done;
+    return failure;
 }
 
 /* ---- operands ---- */
@@ -263,8 +331,13 @@ typedef struct {
     size_t n_slots;
     size_t packed_floats, scratch_floats; /* of a chunk; of a worker */
     float *packed;                        /* [n_slots][chunks][packed_floats] */
-    atomic_bool failed;
+    atomic_int failure;                   /* the first one of a task; 0: none */
 } call;
+
+static void keep_failure(call *c, int failure) {
+    int none = 0;
+    if (failure != 0) atomic_compare_exchange_strong(&c->failure, &none, failure);
+}
 
 typedef struct {
     size_t row, rows, in_row, in_rows; /* in_rows 0: it sees padding alone */
@@ -311,11 +384,12 @@ static size_t slot_of(const call *c, const kernel *k) {
     return i;
 }
 
-/* Makes the kernels of all pieces. False: oneDNN is of no use here. */
+/* Makes the kernels of all pieces. False: oneDNN is of no use here, o->fault says why. */
 static bool prepare(call *c, bool plain_will_do) {
     onednn *o = c->o;
     size_t packed = 0, scratch = 0;
     if (o->n_kernels + MAX_CALL_KERNELS > MAX_KERNELS) kernels_drop(o);
+    snprintf(o->fault, sizeof o->fault, "oneDNN %s has no kernel for it", ec_onednn_version());
     const size_t last = c->chunks - 1, step = last > 0 ? last : 1;
     for (size_t i = 0; i < c->bands; i++)
         for (size_t chunk = 0; chunk <= last; chunk += step) { /* those between are as the first */
@@ -362,9 +436,8 @@ static void pack_task(void *context, size_t i, size_t worker) {
         }
         w = operands;
     }
-    if (!execute(o, worker, c->slot[slot]->pack, w, NULL, c->packed + i * c->packed_floats,
-                 scratch))
-        atomic_store(&c->failed, true);
+    keep_failure(c, execute(o, worker, c->slot[slot]->pack, w, NULL,
+                            c->packed + i * c->packed_floats, scratch));
 }
 
 /* n parameters from `first` on, and zeros to whole vectors; no tensor: zeros. */
@@ -392,9 +465,8 @@ static void piece_task(void *context, size_t i, size_t worker) {
         const kernel *k = kernel_find(o, &p.shape);
         const size_t pixel = (image * s->height + p.in_row) * s->width;
         const float *packed = c->packed + (slot_of(c, k) * c->chunks + chunk) * c->packed_floats;
-        if (!execute(o, worker, k->run, c->operand + pixel * s->in * operand_size(o), packed, sums,
-                     scratch))
-            atomic_store(&c->failed, true);
+        keep_failure(c, execute(o, worker, k->run, c->operand + pixel * s->in * operand_size(o),
+                                packed, sums, scratch));
     }
     parameters(c, bias, e->bias, p.channel, p.channels);
     parameters(c, scale, e->scale, p.channel, p.channels);
@@ -432,7 +504,8 @@ static ec_status compute(call *c) {
     }
     ec_pool_run(o->cpu.pool, c->n_slots * c->chunks, pack_task, c);
     ec_pool_run(o->cpu.pool, s->n * c->bands * c->chunks, piece_task, c);
-    return atomic_load(&c->failed) ? EC_ERR_NOMEM : EC_OK;
+    const int failure = atomic_load(&c->failure);
+    return failure != 0 ? fail_in_task(o, failure) : EC_OK;
 }
 
 static call call_of(onednn *o, float *y, const float *x, const ec_conv_shape *s, const ec_tensor *w,
@@ -467,7 +540,7 @@ static ec_status onednn_linear(void *backend, float *y, size_t y_stride, const f
                              .steps = {.stride_y = 1, .stride_x = 1}};
     call c = call_of(o, y, x, &s, w, epilogue);
     if (prepare(&c, o->rounds)) return compute(&c);
-    return o->rounds ? EC_ERR_NOMEM : ec_cpu_linear(o, y, n, x, k, m, k, w, epilogue);
+    return o->rounds ? EC_ERR_IO : ec_cpu_linear(o, y, n, x, k, m, k, w, epilogue);
 }
 
 static ec_status onednn_conv2d(void *backend, float *y, const float *x, const ec_conv_shape *s,
@@ -496,17 +569,21 @@ static void onednn_free(void *backend) {
     free(o);
 }
 
+/* False: o->fault says why; it is empty where memory ran out. */
 static bool start(onednn *o) {
     o->stream = calloc(ec_pool_size(o->cpu.pool), sizeof *o->stream);
     bool done =
-        o->stream != NULL && dnnl_engine_create(&o->engine, dnnl_cpu, 0) == dnnl_success &&
-        dnnl_primitive_attr_create(&o->attributes) == dnnl_success &&
-        dnnl_primitive_attr_set_scratchpad_mode(o->attributes, dnnl_scratchpad_mode_user) ==
-            dnnl_success &&
-        dnnl_primitive_attr_set_fpmath_mode(o->attributes, dnnl_fpmath_mode_strict) == dnnl_success;
+        o->stream != NULL &&
+        succeeds(o, dnnl_engine_create(&o->engine, dnnl_cpu, 0), "dnnl_engine_create") &&
+        succeeds(o, dnnl_primitive_attr_create(&o->attributes), "dnnl_primitive_attr_create") &&
+        succeeds(o,
+                 dnnl_primitive_attr_set_scratchpad_mode(o->attributes, dnnl_scratchpad_mode_user),
+                 "dnnl_primitive_attr_set_scratchpad_mode") &&
+        succeeds(o, dnnl_primitive_attr_set_fpmath_mode(o->attributes, dnnl_fpmath_mode_strict),
+                 "dnnl_primitive_attr_set_fpmath_mode");
     for (size_t i = 0; done && i < ec_pool_size(o->cpu.pool); i++)
-        done =
-            dnnl_stream_create(&o->stream[i], o->engine, dnnl_stream_default_flags) == dnnl_success;
+        done = succeeds(o, dnnl_stream_create(&o->stream[i], o->engine, dnnl_stream_default_flags),
+                        "dnnl_stream_create");
     return done;
 }
 
@@ -529,7 +606,8 @@ ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threa
     o->type = o->rounds && ec_onednn_has_bf16() ? dnnl_bf16 : dnnl_f32;
     ec_status status = ec_cpu_init(&o->cpu, NULL, n_threads, err);
     if (status == EC_OK && !start(o))
-        status = ec_fail(err, EC_ERR_NOMEM, "oneDNN %s does not start", ec_onednn_version());
+        status = *o->fault != '\0' ? ec_fail(err, EC_ERR_IO, "%s", o->fault)
+                                   : ec_fail(err, EC_ERR_NOMEM, "no memory for oneDNN");
     if (status != EC_OK) {
         onednn_free(o);
         return status;
@@ -538,6 +616,7 @@ ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threa
     out->name = o->rounds ? "onednn-bf16" : "onednn";
     if (o->rounds) out->math = "bf16";
     out->row_gap = 0;
+    out->fault = onednn_fault;
     out->linear = onednn_linear;
     out->conv2d = onednn_conv2d;
     out->free = onednn_free;

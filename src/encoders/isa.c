@@ -12,6 +12,12 @@ const char *ec_encoder_isa(size_t i) {
     return NULL;
 }
 
+ec_status ec_encoder_preferred_isa(const char **out, ec_error *err) {
+    const ec_status status = ec_cpu_preferred(out, err);
+    if (status == EC_OK && *out == NULL) *out = ec_encoder_isa(0);
+    return status;
+}
+
 const char *ec_encoder_onednn(void) {
 #ifdef EC_ONEDNN
     return ec_onednn_version();

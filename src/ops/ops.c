@@ -48,9 +48,12 @@ static ec_tensor scratch_like(ec_ctx *ctx, const ec_tensor *x, size_t last) {
 }
 
 static void keep(ec_ctx *ctx, ec_status status, const char *operation) {
-    if (status != EC_OK)
+    if (status == EC_ERR_NOMEM)
         ec_fail(&ctx->error, status, "%s: no memory for the backend's buffers: use fewer threads",
                 operation);
+    else if (status != EC_OK)
+        ec_fail(&ctx->error, status, "%s: %s", operation,
+                ctx->backend.fault(ctx->backend.state));
 }
 
 static void linear(ec_ctx *ctx, ec_tensor *y, const ec_tensor *x, const ec_tensor *w,

@@ -54,8 +54,8 @@ typedef struct ec_conv_shape {
     ec_conv_steps steps;
 } ec_conv_shape;
 
-/* One backend: a CPU instruction set, a library, or a GPU. All pointers are set. An operation
- * returns EC_OK or EC_ERR_NOMEM; sizes of zero are allowed, except of the dimension that is summed
+/* One backend: a CPU instruction set, a library, or a GPU. All pointers are set but `fault`. An operation
+ * returns EC_OK, EC_ERR_NOMEM, or EC_ERR_IO: the library or device failed; sizes of zero are allowed, except of the dimension that is summed
  * over. A stride is the number of elements from one row to the next. */
 typedef struct ec_backend {
     const char *name; /* "portable", "avx2", "avx512", "onednn", "onednn-bf16", "cuda" */
@@ -92,6 +92,8 @@ typedef struct ec_backend {
     ec_status (*swiglu)(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
                         size_t rows, size_t d);
 
+    /* After EC_ERR_IO: what failed, in words. NULL: this backend never returns it. */
+    const char *(*fault)(const void *backend);
     void (*free)(void *backend);
     void *state; /* threads, packing buffers; given to every call as `backend` */
 } ec_backend;

@@ -222,6 +222,20 @@ static bool is_null(const char *text) {
 typedef enum { ANY, NOT_NEGATIVE, POSITIVE } sign;
 
 /* Leaves *out as it is where the text gives no value. */
+static const char *name_at(const void *names, size_t i) {
+    return ((char *const *)names)[i];
+}
+
+/* A name that is none of names[0 .. n): `fault`, and which is near. */
+static ec_status fail_name(const place *p, const char *key, const char *name, const char *fault,
+                           char *const *names, size_t n) {
+    char words[400];
+    const size_t nearest = ec_spelling_nearest(name, name_at, names, n);
+    if (nearest == EC_SPELLING_NONE) return fail_in(p, key, name, fault);
+    snprintf(words, sizeof words, "%s; did you mean '%.200s'?", fault, names[nearest]);
+    return fail_in(p, key, name, words);
+}
+
 static ec_status read_number(double *out, const place *p, const char *key, const char *text,
                              sign allowed) {
     if (is_null(text)) return EC_OK;
@@ -293,6 +307,9 @@ static ec_status read_policy_name(ec_policy *out, const place *p, const char *te
         }
         ec_text_format(&known, "%s%s", i > 0 ? ", " : "is unknown; there are ", policy_at(NULL, i));
     }
+    const size_t nearest = ec_spelling_nearest(text, policy_at, NULL, EC_POLICIES);
+    if (nearest != EC_SPELLING_NONE)
+        ec_text_format(&known, "; did you mean '%s'?", policy_at(NULL, nearest));
     const ec_status status = fail_in(p, "policy", text, known.failed ? "is unknown" : known.data);
     ec_text_release(&known);
     return status;
@@ -335,8 +352,9 @@ static ec_status read_benchmark(ec_declaration *out, size_t b, const yaml_benchm
 static ec_status read_own_a(ec_sheet *sheet, size_t i, const yaml_score *from, const place *p) {
     const size_t b = ec_sheet_find_benchmark(sheet, from->benchmark);
     if (b == sheet->n_benchmarks)
-        return fail_in(p, "A_by_benchmark", from->benchmark,
-                       "is not one of the benchmarks declared above");
+        return fail_name(p, "A_by_benchmark", from->benchmark,
+                         "is not one of the benchmarks declared above", sheet->benchmark_names,
+                         sheet->n_benchmarks);
     const size_t cell = b * sheet->n_candidates + i;
     if (!isnan(sheet->numbers.a[cell]))
         return fail_in(p, "A_by_benchmark", from->benchmark, "is there twice");
@@ -413,7 +431,8 @@ static ec_status check_names(const ec_declaration *declared, char *const *names,
                              const char *key, const place *p) {
     for (size_t i = 0; i < n; i++) {
         if (ec_sheet_find_candidate(&declared->sheet, names[i]) == declared->sheet.n_candidates)
-            return fail_in(p, key, names[i], "is not one of the candidates");
+            return fail_name(p, key, names[i], "is not one of the candidates",
+                             declared->sheet.candidates, declared->sheet.n_candidates);
         for (size_t k = 0; k < i; k++)
             if (strcmp(names[i], names[k]) == 0) return fail_in(p, key, names[i], "is there twice");
     }

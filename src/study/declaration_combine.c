@@ -7,11 +7,14 @@
  * A combination is called by the names of its members, joined by +, in the order of study.yaml. One
  * that a candidate already is, by its 'encoder:', is left to that candidate.
  */
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "eyechart/correspondence.h"
+#include "eyechart/spelling.h"
 #include "study/declaration.h"
+#include "study/names.h"
 
 enum {
     MOST_FOR_ALL = 12 /* as 'eyechart correspond' has it: 4,095 candidates */
@@ -76,17 +79,59 @@ static size_t find_name(size_t *length, const combining *c, const char *text) {
     return found;
 }
 
+typedef struct {
+    const combining *c;
+    const size_t *candidates;
+} singles;
+
+static const char *single_at(const void *names, size_t k) {
+    const singles *s = names;
+    return k > 0 ? s->c->declared->sheet.candidates[s->candidates[k - 1]] : "all";
+}
+
+/* What to do about a name that cannot be a part. */
+static ec_status advise(char *advice, size_t size, const combining *c, const char *name) {
+    const ec_sheet *sheet = &c->declared->sheet;
+    size_t found = 0;
+    while (found < sheet->n_candidates && strcmp(sheet->candidates[found], name) != 0) found++;
+    if (found < sheet->n_candidates) {
+        snprintf(advice, size, "that one has %s",
+                 c->declared->origins[found].encoder != NULL ? "several" : "no 'encoder:'");
+        return EC_OK;
+    }
+    size_t *candidates = calloc(sheet->n_candidates + 1, sizeof *candidates), n = 0;
+    if (candidates == NULL) return no_memory(c);
+    for (size_t i = 0; i < sheet->n_candidates; i++)
+        if (is_single(c, i)) candidates[n++] = i;
+    const singles names = {c, candidates};
+    const size_t nearest = ec_spelling_nearest(name, single_at, &names, n + 1);
+    if (nearest == EC_SPELLING_NONE)
+        snprintf(advice, size, "expected 'all', or names as in A+B,A+C");
+    else
+        snprintf(advice, size, "did you mean '%.80s'?", single_at(&names, nearest));
+    free(candidates);
+    return EC_OK;
+}
+
+/* What the text begins with is no candidate of one encoder. */
+static ec_status fail_name(const combining *c, const char *text) {
+    char name[EC_NAME_MAX_BYTES + 1], advice[160];
+    snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "+,"), text);
+    const ec_status status = advise(advice, sizeof advice, c, name);
+    if (status != EC_OK) return status;
+    return ec_sheet_fail(c->err, c->path, 0,
+                         "combine: '%.80s' does not begin with the name of a candidate that has "
+                         "one encoder; %s",
+                         text, advice);
+}
+
 /* One combination of a list, in c->members; *text moves behind it. */
 static ec_status read_combination(combining *c, const char **text) {
     c->n_members = 0;
     for (const char *at = *text;; at++) {
         size_t length;
         const size_t candidate = find_name(&length, c, at);
-        if (candidate == c->declared->sheet.n_candidates)
-            return ec_sheet_fail(c->err, c->path, 0,
-                                 "combine: '%.80s' does not begin with the name of a candidate "
-                                 "that has one encoder; expected 'all', or names as in A+B,A+C",
-                                 at);
+        if (candidate == c->declared->sheet.n_candidates) return fail_name(c, at);
         if (has_encoder(c, c->declared->origins[candidate].encoder))
             return ec_sheet_fail(c->err, c->path, 0,
                                  "combine: the encoder of candidate '%.80s' is there twice",

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "eyechart/encoder.h"
 #include "study/doctor_commands.h"
 #include "study/doctor_images.h"
 #include "study/findings.h"
@@ -94,6 +95,13 @@ static void check_settings(doctor *d) {
                         "no images, so that A cannot be computed for %s; give 'images:', a folder "
                         "or a list",
                         ec_name_list_end(&no_images));
+}
+
+/* What encoders are computed with. */
+static void check_machine(doctor *d) {
+    const char *isa;
+    ec_error err;
+    if (any_encoder(d) && ec_encoder_preferred_isa(&isa, &err) != EC_OK) say_error(d, &err);
 }
 
 static void check_commands(doctor *d) {
@@ -318,6 +326,7 @@ static ec_status examine(doctor *d, ec_doctor_watcher watcher, void *context, ec
     }
     check_candidates(d);
     check_settings(d);
+    check_machine(d);
     check_commands(d);
     check_weights(d);
     check_keypoints(d);

@@ -39,7 +39,27 @@ check "f32 is not worth a word" jq -e '.encoders[0] | has("math") | not' f32.npy
 ran="EYECHART_ISA=avx128 eyechart features"
 EYECHART_ISA=avx128 "$EYECHART" features "$clip" pictures --prepare square -o none.npy >out 2>err
 check "an unknown EYECHART_ISA is status 2 or 3" test $? -ge 2
-says "avx128"
+says "EYECHART_ISA=avx128: there is none of this name"
+says "or set one of "
+# with <VARIABLE> <VALUE> STATUS COMMAND...
+with_isa() {
+    ran="EYECHART_ISA=$1 eyechart ${*:3}"
+    EYECHART_ISA=$1 "$EYECHART" "${@:3}" >out 2>err </dev/null
+    local status=$?
+    check "$ran: exit status $2, here $status" test $status -eq "$2"
+}
+for command in version "version --json" "score nowhere" "run nowhere" "align -c x=a,b" "correspond nothing" "show nothing"; do
+    read -ra words <<<"$command"
+    with_isa portabel 3 "${words[@]}"
+    says "EYECHART_ISA=portabel: there is none of this name (did you mean 'portable'?)"
+done
+with_isa portabel 0 study show paper-2024 # computes nothing
+with_isa portable 0 version
+prints "computes with portable, as EYECHART_ISA says"
+with_isa portable 0 version --json
+json '.computes_with == "portable" and (.isa | index("portable"))'
+with_isa "" 0 version --json
+json '.computes_with == .isa[0]'
 ran="EYECHART_ISA=onednn-bf16 eyechart features"
 EYECHART_ISA=onednn-bf16 "$EYECHART" features "$clip" pictures --prepare square -o none.npy >out 2>err
 check "no variable changes numbers" test $? -ge 2
@@ -51,6 +71,24 @@ if "$EYECHART" version --json | jq -e '.onednn != null' >/dev/null; then
     DNNL_VERBOSE=1 EYECHART_ISA=onednn "$EYECHART" features "$clip" pictures --prepare square -o onednn.npy >out 2>err
     check "the same run by oneDNN" same_run onednn
     check "by oneDNN indeed" grep -q "verbose.*exec,cpu,convolution" out
+    # A call that fails is told as what it is.
+    cat >refusing.c <<'END'
+#include <stdlib.h>
+int dnnl_primitive_execute(void *primitive, void *stream, int n, const void *arguments) {
+    (void)primitive, (void)stream, (void)n, (void)arguments;
+    return atoi(getenv("REFUSE"));
+}
+END
+    if ! sanitized && cc -shared -fPIC -o refusing.so refusing.c 2>cc_err; then
+        for refusal in "5 runtime error" "3 unimplemented"; do
+            REFUSE=${refusal%% *} LD_PRELOAD=./refusing.so EYECHART_ISA=onednn \
+                "$EYECHART" features "$clip" pictures --prepare square -o refused.npy >out 2>err
+            check "oneDNN's refusal is status 3" test $? -eq 3
+            says "dnnl_primitive_execute of oneDNN"
+            says "(status ${refusal/ /: })"
+            check "it is not told as memory" bash -c '! grep -q memory err'
+        done
+    fi
     run 0 features "$clip" pictures --prepare square --math bf16 -o bf16.npy
     says "bf16 products move the features of pictures/bmp-16.bmp by"
     check "the manifest tells the math" jq -e '.encoders[0].math == "bf16"' bf16.npy.json

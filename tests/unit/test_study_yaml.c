@@ -341,6 +341,11 @@ static void settings_of_scores_must_make_sense(void **state) {
     assert_refused("scores: {images: 1.5}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "whole number");
     assert_refused("scores: {references: [CLIP, DINO]}\n" BENCHMARKS CANDIDATES,
                    "s.yaml: ", "reference 'DINO' is not one of the candidates");
+    assert_refused("scores: {references: [CLP]}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml: ", "'CLP' is not one of the candidates; did you mean 'CLIP'?");
+    assert_refused("scores: {compare_with: [clip]}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml: ", "'clip' is not one of the candidates; did you mean 'CLIP'?");
+    assert_refused("policy: {name: priot}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "did you mean 'prior'?");
     assert_refused("scores: {references: [CLIP, CLIP]}\n" BENCHMARKS CANDIDATES,
                    "s.yaml: ", "is there twice");
     assert_refused("scores: {references: CLIP}\n" BENCHMARKS CANDIDATES,
@@ -419,8 +424,11 @@ static void combinations_that_cannot_be_are_refused(void **state) {
     (void)state;
     static const char *const cases[][2] = {
         {"C+X", "'X' does not begin with the name of a candidate"},
-        {"C+text", "'text' does not begin with"},
-        {"C+mine", "'mine' does not begin with"},
+        {"C+text", "'text' does not begin with the name of a candidate that has one encoder; that "
+                   "one has no 'encoder:'"},
+        {"C+mine", "that one has several"},
+        {"C+mime", "'mime' does not begin with"},
+        {"al", "did you mean 'all'?"},
         {"C+S+C", "the encoder of candidate 'C' is there twice"},
         {"C+S,", "'' does not begin with"},
         {"C+S;D+", "'S;D+' does not begin with"},
@@ -431,6 +439,10 @@ static void combinations_that_cannot_be_are_refused(void **state) {
         assert_refused(yaml.data, "s.yaml: ", cases[i][1]);
         ec_text_release(&yaml);
     }
+    assert_refused("scores: {combine: 'CLIP@336+DINOV,x'}\n" BENCHMARKS
+                   "candidates:\n  - {name: CLIP@336, encoder: a}\n  - {name: DINOv2, encoder: b}\n",
+                   "s.yaml: ", "'DINOV,x' does not begin with the name of a candidate that has one "
+                   "encoder; did you mean 'DINOv2'?");
     ec_text many = {0};
     ec_text_add(&many, "scores: {combine: all}\n" BENCHMARKS "candidates:\n");
     for (int i = 0; i < 13; i++) ec_text_format(&many, "  - {name: n%d, encoder: e%d}\n", i, i);
