@@ -32,11 +32,15 @@ typedef struct ec_connector_options {
 
 /* Opens a connector.
  *
- *   path   mm_projector.bin as LLaVA writes it (PyTorch's zip format), the same as safetensors, or
- *          the folder or index of a whole multimodal model (LLaVA's, or one of transformers, as
- *          llava-hf has them), of which only the connector is looked at. In a folder without model
- *          weights, mm_projector.bin or mm_projector.safetensors.
- *   out    owned by the caller, ec_connector_close(); NULL on failure
+ *   path   mm_projector.bin as LLaVA writes it, the same as safetensors, non_lora_trainables.bin,
+ * or the folder or index of a whole multimodal model (LLaVA's, or one of transformers, as llava-hf
+ * has them), of which only the connector is looked at. In a folder are looked for, in this order:
+ * mm_projector.bin or .safetensors, non_lora_trainables.bin, a whole model,
+ *          adapter_model.safetensors or .bin with a connector in it, mm_projector/checkpoint-N.bin
+ *          of the last step, the last folder checkpoint-N/ that has one of these; and for a folder
+ *          checkpoint-N/ without any, mm_projector/checkpoint-N.bin and then mm_projector.bin and
+ *          non_lora_trainables.bin of the folder above. ec_connector_describe() says which was
+ * taken. out    owned by the caller, ec_connector_close(); NULL on failure
  *
  * Tensors are told by what follows "mm_projector." or "multi_modal_projector." in their name, or by
  * their whole name where none contains that: "weight" and "bias" for a single linear, "0.weight",
@@ -58,7 +62,9 @@ typedef struct ec_connector_info {
     size_t n_inputs;  /* channels of the features it takes */
     size_t n_outputs; /* width of the language model */
     size_t n_parameters;
-    ec_dtype dtype; /* of its first weight */
+    ec_dtype dtype;   /* of its first weight, as it is computed with */
+    const char *file; /* what was opened: in a folder the file that was found, or the folder of a
+                         whole model. Borrowed until ec_connector_close */
 } ec_connector_info;
 
 ec_connector_info ec_connector_describe(const ec_connector *connector);

@@ -1,6 +1,7 @@
 /* file.c - see file.h */
 #include "base/file.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -26,13 +27,110 @@ static ec_status read_all(ec_text *out, int fd, const char *path, size_t limit_b
     return EC_OK;
 }
 
+ec_status ec_file_cannot_open(const char *path, ec_error *err) {
+    const int error = errno;
+    const bool is_absent = error == ENOENT || error == ENOTDIR;
+    char target[1024];
+    const ssize_t n = is_absent ? readlink(path, target, sizeof target - 1) : -1;
+    if (n > 0)
+        return ec_fail(err, EC_ERR_NOT_FOUND,
+                       "%s: a link to %.*s, which is not there; in a cache of Hugging Face its download "
+                       "did not finish, or the blobs were not copied along",
+                       path, (int)n, target);
+    return ec_fail(err, is_absent ? EC_ERR_NOT_FOUND : EC_ERR_IO, "%s: cannot open: %s", path,
+                   strerror(error));
+}
+
+static bool is_folder(const char *path) {
+    struct stat info;
+    return stat(path, &info) == 0 && S_ISDIR(info.st_mode);
+}
+
+/* The commit that refs/main names; "" if there is no such file. */
+static void read_main(char commit[64], const char *repository) {
+    ec_text path = {0};
+    ec_text_format(&path, "%s/refs/main", repository);
+    commit[0] = '\0';
+    FILE *file = path.failed ? NULL : fopen(path.data, "re");
+    if (file != NULL) {
+        if (fgets(commit, 64, file) == NULL) commit[0] = '\0';
+        commit[strcspn(commit, " \t\r\n/")] = '\0';
+        fclose(file);
+    }
+    ec_text_release(&path);
+}
+
+/* The folder in snapshots/ to take, into *out; unchanged when there is none. */
+static ec_status choose_snapshot(ec_text *out, const char *snapshots, const char *main_commit,
+                                 ec_error *err) {
+    struct dirent **entries;
+    const int n = scandir(snapshots, &entries, NULL, alphasort);
+    size_t n_found = 0;
+    bool has_main = false;
+    ec_text names = {0}, path = {0};
+    for (int i = 0; i < n; i++) {
+        const char *name = entries[i]->d_name;
+        ec_text candidate = {0};
+        ec_text_format(&candidate, "%s/%s", snapshots, name);
+        if (name[0] != '.' && !candidate.failed && is_folder(candidate.data) && !has_main) {
+            n_found++;
+            has_main = strcmp(name, main_commit) == 0;
+            ec_text_format(&names, "%s%s", names.size_bytes > 0 ? ", " : "", name);
+            ec_text_release(&path);
+            ec_text_add(&path, candidate.data);
+        }
+        ec_text_release(&candidate);
+        free(entries[i]);
+    }
+    if (n >= 0) free(entries);
+    ec_status status = EC_OK;
+    if (names.failed || path.failed)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", snapshots);
+    else if (n_found > 1 && !has_main)
+        status = ec_fail(err, EC_ERR_FORMAT,
+                         "%s: several snapshots (%.300s), and refs/main names none of them; give the "
+                         "path of one",
+                         snapshots, names.data);
+    else if (n_found > 0) {
+        ec_text_release(out);
+        *out = path;
+        path = (ec_text){0};
+    }
+    ec_text_release(&names);
+    ec_text_release(&path);
+    return status;
+}
+
+ec_status ec_file_model_folder(char **out, const char *path, ec_error *err) {
+    ec_text found = {0}, snapshots = {0}, config = {0};
+    char commit[64];
+    struct stat info;
+    *out = NULL;
+    ec_text_add(&found, path);
+    ec_text_format(&snapshots, "%s/snapshots", path);
+    ec_text_format(&config, "%s/config.json", path);
+    ec_status status = found.failed || snapshots.failed || config.failed
+                           ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path)
+                           : EC_OK;
+    if (status == EC_OK && is_folder(snapshots.data) && lstat(config.data, &info) != 0) {
+        read_main(commit, path);
+        status = choose_snapshot(&found, snapshots.data, commit, err);
+    }
+    ec_text_release(&snapshots);
+    ec_text_release(&config);
+    if (status != EC_OK)
+        ec_text_release(&found);
+    else
+        *out = found.data;
+    return status;
+}
+
 ec_status ec_file_read(ec_text *out, const char *path, size_t limit_bytes, ec_error *err) {
     *out = (ec_text){0};
     const bool is_stdin = strcmp(path, "-") == 0;
     const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
-        return ec_fail(err, errno == ENOENT || errno == ENOTDIR ? EC_ERR_NOT_FOUND : EC_ERR_IO,
-                       "%s: cannot open: %s", path, strerror(errno));
+        return ec_file_cannot_open(path, err);
     ec_status status = read_all(out, fd, path, limit_bytes, err);
     if (!is_stdin) close(fd);
     if (status != EC_OK) ec_text_release(out);

@@ -8,13 +8,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
+
 ec_status ec_map_open(ec_map *out, const char *path, ec_error *err) {
     *out = (ec_map){0};
     /* Non-blocking, or a pipe in a downloaded folder would be waited for. */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (fd < 0)
-        return ec_fail(err, errno == ENOENT || errno == ENOTDIR ? EC_ERR_NOT_FOUND : EC_ERR_IO,
-                       "%s: cannot open: %s", path, strerror(errno));
+        return ec_file_cannot_open(path, err);
     ec_status status = EC_OK;
     struct stat info;
     if (fstat(fd, &info) != 0)

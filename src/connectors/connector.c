@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "base/hash.h"
 #include "base/text.h"
@@ -16,53 +15,22 @@ enum { TOKENS_AT_ONCE = 1024 };
 
 struct ec_connector {
     ec_weights *files;
+    ec_text file; /* what they are in */
     mlp_spec spec;
     mlp_weights weights;
     ec_ctx *ctx;
     bool owns_ctx;
 };
 
-/* In a folder a connector's own file comes before the weights of a whole model. */
-static ec_status open_files(ec_weights **out, ec_text *path, ec_error *err) {
-    static const char *const names[] = {"mm_projector.bin", "mm_projector.safetensors"};
-    struct stat info;
-    if (stat(path->data, &info) == 0 && S_ISDIR(info.st_mode))
-        for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-            ec_text inside = {0};
-            ec_text_format(&inside, "%s/%s", path->data, names[i]);
-            if (inside.failed) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-            if (stat(inside.data, &info) == 0) {
-                ec_text_release(path);
-                *path = inside;
-                break;
-            }
-            ec_text_release(&inside);
-            if (i + 1 == sizeof names / sizeof *names) {
-                const ec_status status = ec_weights_open(out, path->data, err);
-                return status != EC_ERR_NOT_FOUND
-                           ? status
-                           : ec_fail(err, status,
-                                     "%s: no connector there; expected mm_projector.bin, "
-                                     "mm_projector.safetensors, or the weights of a whole "
-                                     "multimodal model",
-                                     path->data);
-            }
-        }
-    return ec_weights_open(out, path->data, err);
-}
-
 ec_status ec_connector_open_on(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err) {
     *out = NULL;
     ec_connector *c = calloc(1, sizeof *c);
-    ec_text file = {0};
-    ec_text_add(&file, path);
-    ec_status status = c == NULL || file.failed
-                           ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path)
-                           : open_files(&c->files, &file, err);
-    if (status == EC_OK) status = mlp_spec_read(&c->spec, c->files, file.data, err);
-    if (status == EC_OK) status = mlp_weights_bind(&c->weights, &c->spec, c->files, file.data, err);
-    if (status == EC_OK) status = mlp_check_activation(file.data, c->files, err);
-    ec_text_release(&file);
+    if (c == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    ec_status status = mlp_open_files(&c->files, &c->file, path, err);
+    const char *file = c->file.data;
+    if (status == EC_OK) status = mlp_spec_read(&c->spec, c->files, file, err);
+    if (status == EC_OK) status = mlp_weights_bind(&c->weights, &c->spec, c->files, file, err);
+    if (status == EC_OK) status = mlp_check_activation(file, c->files, err);
     if (status != EC_OK) {
         ec_connector_close(c);
         return status;
@@ -92,6 +60,7 @@ void ec_connector_close(ec_connector *c) {
     if (c == NULL) return;
     if (c->owns_ctx) ec_ctx_free(c->ctx);
     ec_weights_close(c->files);
+    ec_text_release(&c->file);
     free(c);
 }
 
@@ -102,6 +71,7 @@ ec_connector_info ec_connector_describe(const ec_connector *c) {
         .n_inputs = s->width[0],
         .n_outputs = s->width[s->n_linears],
         .dtype = c->weights.linear[0].weight->dtype,
+        .file = c->file.data,
     };
     for (size_t i = 0; i < s->n_linears; i++)
         info.n_parameters += (s->width[i] + 1) * s->width[i + 1];

@@ -107,8 +107,12 @@ static ec_status no_weight(const mlp_spec *spec, size_t i, const char *prefix, c
 }
 
 /* Counts the linears and notes the widths that the weights claim. */
-static ec_status read_key(mlp_spec *spec, const parsed_key *key, const ec_tensor *tensor,
-                          const char *path, const char *name, ec_error *err) {
+static ec_status read_key(mlp_spec *spec, const parsed_key *key, ec_weights *files, size_t at,
+                          const char *path, ec_error *err) {
+    const char *name = ec_weights_name(files, at);
+    const ec_tensor *tensor = ec_weights_tensor(files, at);
+    /* One that cannot be had has no shape; loading says why. */
+    if (tensor->dtype == EC_OTHER_DTYPE) return ec_weights_load(&tensor, files, at, err);
     if (key->linear >= MLP_MAX_LINEARS)
         return ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': expected at most %d linear layers",
                        path, name, MLP_MAX_LINEARS);
@@ -126,7 +130,7 @@ static ec_status read_key(mlp_spec *spec, const parsed_key *key, const ec_tensor
     return EC_OK;
 }
 
-ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path, ec_error *err) {
+ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const char *path, ec_error *err) {
     *out = (mlp_spec){0};
     const char *const prefix = mlp_prefix(files);
     const bool prefixed = prefix[0] != '\0';
@@ -143,8 +147,7 @@ ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path
         }
         if (first != NULL && parsed.naming != out->naming) return refuse_key(path, name, err);
         if (first == NULL) first = name;
-        const ec_status status =
-            read_key(out, &parsed, ec_weights_tensor(files, i), path, name, err);
+        const ec_status status = read_key(out, &parsed, files, i, path, err);
         if (status != EC_OK) return status;
     }
     /* Without the prefix a file is a connector when it is nothing else as well. */

@@ -8,11 +8,12 @@
 #include "connectors/mlp.h"
 
 /* The tensor with this key; NULL and an error when there is none or more than one. */
-static const ec_tensor *find(const ec_weights *files, const char *key, const ec_tensor *wanted,
+static const ec_tensor *find(ec_weights *files, const char *key, const ec_tensor *wanted,
                              const char *path, ec_error *err) {
     const char *const prefix = mlp_prefix(files);
-    const ec_tensor *found = NULL;
+    const ec_tensor *found = NULL, *loaded;
     const char *found_name = NULL;
+    size_t found_at = 0;
     char expected[128], shape[128];
     ec_tensor_shape_text(expected, sizeof expected, wanted);
     for (size_t i = 0; i < ec_weights_count(files); i++) {
@@ -27,10 +28,12 @@ static const ec_tensor *find(const ec_weights *files, const char *key, const ec_
         }
         found = ec_weights_tensor(files, i);
         found_name = name;
+        found_at = i;
     }
     if (found == NULL) {
-        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s%s' is missing; expected shape %s", path, prefix,
-                key, expected);
+        const char *gaps = ec_weights_gaps(files);
+        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s%s' is missing; expected shape %s%s%s", path,
+                prefix, key, expected, gaps != NULL ? "; " : "", gaps != NULL ? gaps : "");
         return NULL;
     }
     if (found->n_dims != wanted->n_dims || found->shape[0] != wanted->shape[0] ||
@@ -39,15 +42,10 @@ static const ec_tensor *find(const ec_weights *files, const char *key, const ec_
                 ec_tensor_shape_text(shape, sizeof shape, found), expected);
         return NULL;
     }
-    if (found->dtype != EC_F32 && found->dtype != EC_F16 && found->dtype != EC_BF16) {
-        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': dtype %s, expected F32, F16 or BF16",
-                path, found_name, ec_dtype_name(found->dtype));
-        return NULL;
-    }
-    return found;
+    return ec_weights_load(&loaded, files, found_at, err) == EC_OK ? loaded : NULL;
 }
 
-ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, const ec_weights *files,
+ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, ec_weights *files,
                            const char *path, ec_error *err) {
     ec_error unheard;
     if (err == NULL) err = &unheard; /* find() speaks through it */

@@ -13,6 +13,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "base/text.h"
 #include "eyechart/connector.h"
 #include "ops/ops.h"
 
@@ -37,8 +38,12 @@ const char *mlp_prefix(const ec_weights *files);
 /* What follows the prefix in a name; NULL: this is no tensor of the connector. */
 const char *mlp_key(const char *name, const char *prefix);
 
+/* Opens the files of the connector that `path`, a file or a folder, leads to. *file: what was opened,
+ * owned. */
+ec_status mlp_open_files(ec_weights **out, ec_text *file, const char *path, ec_error *err);
+
 /* Reads the spec from names and shapes. `path` is for messages. */
-ec_status mlp_spec_read(mlp_spec *out, const ec_weights *files, const char *path, ec_error *err);
+ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const char *path, ec_error *err);
 
 /* Views into the weight files, which must outlive them. */
 typedef struct mlp_weights {
@@ -46,7 +51,7 @@ typedef struct mlp_weights {
 } mlp_weights;
 
 /* Finds every tensor the spec asks for, checks its shape and dtype. */
-ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, const ec_weights *files,
+ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, ec_weights *files,
                            const char *path, ec_error *err);
 
 /* A model of Hugging Face says in its config.json, beside the weights, what stands between the

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "base/text.h"
 #include "encoders/vit.h"
 #include "ops/ops.h"
@@ -29,12 +30,11 @@ ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder
     if (options == NULL) options = &defaults;
     *out = NULL;
     ec_encoder *e = calloc(1, sizeof *e);
-    if (e == NULL || (e->folder = strdup(folder)) == NULL) {
-        ec_encoder_close(e);
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
-    }
-    ec_status status = vit_spec_load(&e->spec, folder, err); /* its messages name the file */
-    if (status == EC_OK) status = ec_weights_open(&e->files, folder, err);
+    if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
+    ec_status status = ec_file_model_folder(&e->folder, folder, err);
+    if (status == EC_OK)
+        status = vit_spec_load(&e->spec, e->folder, err); /* its messages name the file */
+    if (status == EC_OK) status = ec_weights_open(&e->files, e->folder, err);
     if (status == EC_OK) {
         status = vit_weights_bind(&e->weights, &e->spec, e->files, err);
         if (status != EC_OK) ec_error_prefix(err, status, "%s", folder);

@@ -66,7 +66,7 @@ typedef struct vit_weights {
 
 /* Finds every tensor the spec asks for, checks its shape and dtype, and that there are no others.
  */
-ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, const ec_weights *files,
+ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *files,
                            ec_error *err);
 void vit_weights_release(vit_weights *weights);
 

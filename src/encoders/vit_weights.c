@@ -96,7 +96,7 @@ static const char *const companions_outside[] = {
 
 /* The state of binding: which tensors were taken, and the first failure. */
 typedef struct {
-    const ec_weights *files;
+    ec_weights *files;
     const char *prefix; /* the one this file uses */
     bool *taken;        /* [ec_weights_count] */
     ec_status status;
@@ -117,10 +117,6 @@ static size_t index_of(const ec_weights *files, const char *name) {
     return low < n && strcmp(ec_weights_name(files, low), name) == 0 ? low : n;
 }
 
-static bool dtype_usable(ec_dtype dtype) {
-    return dtype == EC_F32 || dtype == EC_F16 || dtype == EC_BF16;
-}
-
 /* The tensor block_prefix + name + suffix, which must have `shape`. */
 static const ec_tensor *take(binder *b, const char *block_prefix, const char *name,
                              const char *suffix, int n_dims, const size_t *shape) {
@@ -133,23 +129,21 @@ static const ec_tensor *take(binder *b, const char *block_prefix, const char *na
     char expected[128], found[128];
     ec_tensor_shape_text(expected, sizeof expected, &wanted);
     if (at == ec_weights_count(b->files)) {
-        b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s' is missing; expected shape %s",
-                            full, expected);
+        const char *gaps = ec_weights_gaps(b->files);
+        b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s' is missing; expected shape %s%s%s",
+                            full, expected, gaps != NULL ? "; " : "", gaps != NULL ? gaps : "");
         return NULL;
     }
-    const ec_tensor *tensor = ec_weights_tensor(b->files, at);
-    if (tensor->n_dims != n_dims ||
-        memcmp(tensor->shape, shape, (size_t)n_dims * sizeof *shape) != 0) {
+    /* A tensor of no known dtype has a shape of no account; loading tells what is the matter. */
+    const ec_tensor *stored = ec_weights_tensor(b->files, at), *tensor;
+    if (stored->dtype != EC_OTHER_DTYPE &&
+        (stored->n_dims != n_dims ||
+         memcmp(stored->shape, shape, (size_t)n_dims * sizeof *shape) != 0)) {
         b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': shape %s, expected %s", full,
-                            ec_tensor_shape_text(found, sizeof found, tensor), expected);
+                            ec_tensor_shape_text(found, sizeof found, stored), expected);
         return NULL;
     }
-    if (!dtype_usable(tensor->dtype)) {
-        b->status =
-            ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': dtype %s, expected F32, F16 or BF16", full,
-                    ec_dtype_name(tensor->dtype));
-        return NULL;
-    }
+    if ((b->status = ec_weights_load(&tensor, b->files, at, b->err)) != EC_OK) return NULL;
     b->taken[at] = true;
     return tensor;
 }
@@ -251,7 +245,7 @@ static const char *prefix_of(const ec_weights *files, const tensor_names *name) 
     return name->prefix[0];
 }
 
-ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, const ec_weights *files,
+ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *files,
                            ec_error *err) {
     const tensor_names *name = &names[spec->family];
     *out = (vit_weights){.block = calloc(spec->blocks, sizeof *out->block)};

@@ -1,98 +1,31 @@
 /* pickle.c - see pickle.h
  *
- * Values are never changed once made, except that dictionaries gain items; they live in one growing
- * array and refer to each other by index, so that there are no cycles to free and no depth to
- * overflow.
+ * Values are never changed once made, except that dictionaries, lists and objects gain items; they
+ * live in one growing array and refer to each other by index, so that there is nothing to free one
+ * by one. Values that nobody looks at (numbers with a fraction, None, True, bytes) are one and the
+ * same, so that a log of a million losses costs its places in a list and nothing else. A value can
+ * contain itself; only walks over what is left at the end (pickle_export.c) need to care.
  */
-#include "tensor/pickle.h"
-
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* A tensor takes some 20 values. A storage is named by a number. */
-enum { MAX_VALUES = 1 << 22, MAX_STORAGE_NAME = 64 };
+#include "tensor/pickle_machine.h"
 
-typedef enum {
-    NONE,
-    BOOLEAN,
-    INTEGER,
-    FLOATING,
-    STRING,
-    TUPLE,
-    LIST,
-    DICT,
-    GLOBAL,
-    STORAGE,
-    TENSOR,
-    MARK
-} kind;
+/* A tensor takes some 20 values. Each of these takes at least a byte of the program as well. */
+enum { MAX_VALUES = 1 << 24 };
 
-typedef enum { ORDERED_DICT, REBUILD_TENSOR, REBUILD_PARAMETER, STORAGE_CLASS } callable;
-
-typedef struct {
-    kind kind;
-    union {
-        int64_t integer;
-        struct {
-            const char *at; /* in the program */
-            size_t size;
-        } string;
-        struct {
-            size_t first, n; /* in machine.item */
-        } tuple;
-        struct {
-            callable callable;
-            ec_dtype dtype; /* of a storage class */
-        } global;
-        struct {
-            ec_dtype dtype;
-            size_t key; /* value: a string */
-            uint64_t n_elements;
-        } storage;
-        struct {
-            size_t storage; /* value */
-            uint64_t offset;
-            int n_dims;
-            size_t shape[EC_MAX_DIMS];
-        } tensor;
-    } as;
-} value;
-
-typedef struct {
-    size_t dict, key, value;
-} item;
-
-/* A growing array; `element` is the size of one. */
-typedef struct {
-    void *data;
-    size_t n, capacity;
-} array;
-
-typedef struct {
-    const unsigned char *bytes;
-    size_t size_bytes, at, opcode_at;
-    const char *path;
-    array values;   /* of value */
-    array children; /* of size_t: the members of tuples */
-    array stack;    /* of size_t: values */
-    array memo;     /* of size_t: value + 1; 0: nothing */
-    array items;    /* of item */
-    ec_status status;
-    ec_error *err;
-} machine;
-
-static ec_status refuse(machine *m, const char *what) {
+ec_status ec_pickle_refuse(pickle_machine *m, const char *what) {
     if (m->status == EC_OK)
         m->status = ec_fail(m->err, EC_ERR_FORMAT, "%s: data.pkl, byte %zu: %s", m->path,
                             m->opcode_at, what);
     return m->status;
 }
 
-static void *grow(machine *m, array *a, size_t element, size_t limit) {
+static void *grow(pickle_machine *m, pickle_array *a, size_t element) {
     if (m->status != EC_OK) return NULL;
-    if (a->n >= limit) {
-        refuse(m, "too many values for a file of tensors");
+    if (a->n >= MAX_VALUES) {
+        ec_pickle_refuse(m, "too many values for a file of tensors");
         return NULL;
     }
     if (a->n == a->capacity) {
@@ -108,56 +41,58 @@ static void *grow(machine *m, array *a, size_t element, size_t limit) {
     return (char *)a->data + a->n++ * element;
 }
 
-static value *value_at(const machine *m, size_t i) {
-    return (value *)m->values.data + i;
+static size_t stack_at(const pickle_machine *m, size_t from_top) {
+    return ((const size_t *)m->stack.data)[m->stack.n - 1 - from_top];
 }
 
-static void push(machine *m, size_t i) {
-    size_t *slot = grow(m, &m->stack, sizeof i, MAX_VALUES);
+static void push(pickle_machine *m, size_t i) {
+    size_t *slot = grow(m, &m->stack, sizeof i);
     if (slot != NULL) *slot = i;
 }
 
-static void push_new(machine *m, value v) {
-    value *slot = grow(m, &m->values, sizeof v, MAX_VALUES);
-    if (slot == NULL) return;
-    *slot = v;
-    push(m, m->values.n - 1);
+/* A value that is on no stack. */
+static void make(pickle_machine *m, pickle_value v) {
+    pickle_value *slot = grow(m, &m->values, sizeof v);
+    if (slot != NULL) *slot = v;
 }
 
-/* Pops a value; 0 (which exists once anything does) after refusing. */
-static size_t pop(machine *m) {
-    if (m->status != EC_OK) return 0;
+static void push_new(pickle_machine *m, pickle_value v) {
+    make(m, v);
+    if (m->status == EC_OK) push(m, m->values.n - 1);
+}
+
+static void push_other(pickle_machine *m) {
+    push(m, PICKLE_THE_OTHER);
+}
+
+/* Pops a value; PICKLE_THE_OTHER after refusing. */
+static size_t pop(pickle_machine *m) {
+    if (m->status != EC_OK) return PICKLE_THE_OTHER;
     if (m->stack.n == 0) {
-        refuse(m, "takes a value from an empty stack");
-        return 0;
+        ec_pickle_refuse(m, "takes a value from an empty stack");
+        return PICKLE_THE_OTHER;
     }
     return ((size_t *)m->stack.data)[--m->stack.n];
 }
 
-static const value *pop_value(machine *m, kind expected, const char *what) {
-    const size_t i = pop(m);
-    if (m->status != EC_OK) return NULL;
-    if (value_at(m, i)->kind != expected) {
-        refuse(m, what);
-        return NULL;
-    }
-    return value_at(m, i);
+static const pickle_value *value(const pickle_machine *m, size_t i) {
+    return ec_pickle_value(m, i);
 }
 
 /* ---- reading the program ---- */
 
-static const unsigned char *take(machine *m, size_t n) {
+static const unsigned char *take(pickle_machine *m, uint64_t n) {
     if (m->status != EC_OK) return NULL;
     if (n > m->size_bytes - m->at) {
-        refuse(m, "the program ends in the middle of an instruction");
+        ec_pickle_refuse(m, "the program ends in the middle of an instruction");
         return NULL;
     }
     const unsigned char *bytes = m->bytes + m->at;
-    m->at += n;
+    m->at += (size_t)n;
     return bytes;
 }
 
-static uint64_t take_uint(machine *m, size_t n) {
+static uint64_t take_uint(pickle_machine *m, size_t n) {
     const unsigned char *bytes = take(m, n);
     uint64_t x = 0;
     for (size_t i = n; bytes != NULL && i > 0; i--) x = x << 8 | bytes[i - 1];
@@ -165,319 +100,571 @@ static uint64_t take_uint(machine *m, size_t n) {
 }
 
 /* Text up to a newline, without it. */
-static value take_line(machine *m) {
+static pickle_value take_line(pickle_machine *m) {
+    const pickle_value nothing = {.kind = PICKLE_STRING, .as.string = {"", 0}};
+    if (m->status != EC_OK) return nothing;
     const unsigned char *start = m->bytes + m->at;
-    const unsigned char *end = memchr(start, '\n', m->size_bytes - m->at);
+    const unsigned char *end =
+        m->at < m->size_bytes ? memchr(start, '\n', m->size_bytes - m->at) : NULL;
     if (end == NULL) {
-        refuse(m, "the program ends in the middle of a name");
-        return (value){.kind = STRING, .as.string = {"", 0}};
+        ec_pickle_refuse(m, "the program ends in the middle of a name");
+        return nothing;
     }
     m->at += (size_t)(end - start) + 1;
-    return (value){.kind = STRING, .as.string = {(const char *)start, (size_t)(end - start)}};
+    return (pickle_value){.kind = PICKLE_STRING,
+                          .as.string = {(const char *)start, (size_t)(end - start)}};
 }
 
-static bool is(const value *string, const char *text) {
+static bool is(const pickle_value *string, const char *text) {
     return string->as.string.size == strlen(text) &&
            memcmp(string->as.string.at, text, string->as.string.size) == 0;
 }
 
-/* ---- instructions ---- */
+/* ---- simple values ---- */
 
-static void push_string(machine *m, size_t size) {
+static void push_string(pickle_machine *m, uint64_t size) {
     const unsigned char *at = take(m, size);
-    if (at != NULL) push_new(m, (value){.kind = STRING, .as.string = {(const char *)at, size}});
+    if (at != NULL)
+        push_new(m, (pickle_value){.kind = PICKLE_STRING,
+                                   .as.string = {(const char *)at, (size_t)size}});
 }
 
-static void push_integer(machine *m, int64_t integer) {
-    push_new(m, (value){.kind = INTEGER, .as.integer = integer});
+static void push_bytes(pickle_machine *m, uint64_t size) {
+    take(m, size);
+    push_other(m);
 }
 
-/* LONG1: little-endian two's complement of up to 8 bytes here. */
-static void push_long(machine *m) {
-    const size_t n = (size_t)take_uint(m, 1);
+static void push_integer(pickle_machine *m, int64_t integer) {
+    push_new(m, (pickle_value){.kind = PICKLE_INTEGER, .as.integer = integer});
+}
+
+/* Little-endian two's complement; what needs more than 64 bits is no size of anything. */
+static void push_long(pickle_machine *m, uint64_t n) {
     if (n > 8) {
-        refuse(m, "an integer of more than 64 bits");
+        push_bytes(m, n);
         return;
     }
-    uint64_t x = take_uint(m, n);
+    uint64_t x = take_uint(m, (size_t)n);
     if (n > 0 && n < 8 && (x >> (8 * n - 1) & 1) != 0) x |= ~(uint64_t)0 << (8 * n);
     push_integer(m, (int64_t)x);
 }
 
+/* Decimal digits of protocol 0, with an L behind or not; "00" and "01" are False and True. */
+static void push_decimal(pickle_machine *m) {
+    const pickle_value line = take_line(m);
+    char text[24];
+    size_t n = line.as.string.size;
+    if (n > 0 && line.as.string.at[n - 1] == 'L') n--;
+    if (is(&line, "00") || is(&line, "01") || n == 0 || n >= sizeof text) {
+        push_other(m);
+        return;
+    }
+    memcpy(text, line.as.string.at, n);
+    text[n] = '\0';
+    char *end;
+    const long long integer = strtoll(text, &end, 10);
+    if (*end == '\0')
+        push_integer(m, integer);
+    else
+        push_other(m);
+}
+
+/* A quoted string of protocol 0. Escapes are left as they are: no name of a tensor has any. */
+static void push_quoted(pickle_machine *m) {
+    pickle_value line = take_line(m);
+    const size_t n = line.as.string.size;
+    if (n >= 2 && (line.as.string.at[0] == '\'' || line.as.string.at[0] == '"') &&
+        line.as.string.at[n - 1] == line.as.string.at[0]) {
+        line.as.string.at++;
+        line.as.string.size -= 2;
+    }
+    push_new(m, line);
+}
+
+/* ---- globals ---- */
+
 static const struct {
     const char *module, *name;
-    callable callable;
+    pickle_callable callable;
     ec_dtype dtype;
+    uint8_t element_bytes;
 } globals[] = {
-    {"collections", "OrderedDict", ORDERED_DICT, EC_F32},
-    {"torch._utils", "_rebuild_tensor_v2", REBUILD_TENSOR, EC_F32},
-    {"torch._utils", "_rebuild_parameter", REBUILD_PARAMETER, EC_F32},
-    {"torch", "FloatStorage", STORAGE_CLASS, EC_F32},
-    {"torch", "HalfStorage", STORAGE_CLASS, EC_F16},
-    {"torch", "BFloat16Storage", STORAGE_CLASS, EC_BF16},
-    {"torch", "DoubleStorage", STORAGE_CLASS, EC_F64},
-    {"torch", "LongStorage", STORAGE_CLASS, EC_I64},
-    {"torch", "IntStorage", STORAGE_CLASS, EC_I32},
-    {"torch", "ShortStorage", STORAGE_CLASS, EC_I16},
-    {"torch", "CharStorage", STORAGE_CLASS, EC_I8},
-    {"torch", "ByteStorage", STORAGE_CLASS, EC_U8},
-    {"torch", "BoolStorage", STORAGE_CLASS, EC_BOOL},
+    {"collections", "OrderedDict", PICKLE_MAKE_DICT, EC_OTHER_DTYPE, 0},
+    {"collections", "defaultdict", PICKLE_MAKE_DICT, EC_OTHER_DTYPE, 0},
+    {"builtins", "dict", PICKLE_MAKE_DICT, EC_OTHER_DTYPE, 0},
+    {"__builtin__", "dict", PICKLE_MAKE_DICT, EC_OTHER_DTYPE, 0},
+    {"torch", "Size", PICKLE_MAKE_SIZE, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_tensor", PICKLE_TENSOR_V2, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_tensor_v2", PICKLE_TENSOR_V2, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_tensor_v3", PICKLE_TENSOR_V3, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_parameter", PICKLE_FIRST_ARGUMENT, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_parameter_with_state", PICKLE_FIRST_ARGUMENT, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_device_tensor_from_cpu_tensor", PICKLE_FIRST_ARGUMENT,
+     EC_OTHER_DTYPE, 0},
+    {"torch.nn.parameter", "Parameter", PICKLE_FIRST_ARGUMENT, EC_OTHER_DTYPE, 0},
+    {"torch.nn.parameter", "Buffer", PICKLE_FIRST_ARGUMENT, EC_OTHER_DTYPE, 0},
+    {"torch._tensor", "_rebuild_from_type_v2", PICKLE_SUBCLASS, EC_OTHER_DTYPE, 0},
+    {"torch._tensor", "_rebuild_from_type", PICKLE_SUBCLASS, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_qtensor", PICKLE_QUANTISED, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_sparse_tensor", PICKLE_SPARSE, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_sparse_csr_tensor", PICKLE_SPARSE, EC_OTHER_DTYPE, 0},
+    {"torch._utils", "_rebuild_meta_tensor_no_storage", PICKLE_META, EC_OTHER_DTYPE, 0},
+#define STORAGE(name, dtype, element_bytes)                                                        \
+    {"torch", name, PICKLE_STORAGE_CLASS, dtype, element_bytes}, {                                 \
+        "torch.cuda", name, PICKLE_STORAGE_CLASS, dtype, element_bytes                             \
+    }
+    STORAGE("FloatStorage", EC_F32, 4),
+    STORAGE("HalfStorage", EC_F16, 2),
+    STORAGE("BFloat16Storage", EC_BF16, 2),
+    STORAGE("DoubleStorage", EC_F64, 8),
+    STORAGE("LongStorage", EC_I64, 8),
+    STORAGE("IntStorage", EC_I32, 4),
+    STORAGE("ShortStorage", EC_I16, 2),
+    STORAGE("CharStorage", EC_I8, 1),
+    STORAGE("ByteStorage", EC_U8, 1),
+    STORAGE("BoolStorage", EC_BOOL, 1),
+    STORAGE("ComplexFloatStorage", EC_OTHER_DTYPE, 8),
+    STORAGE("ComplexDoubleStorage", EC_OTHER_DTYPE, 16),
+    STORAGE("QInt8Storage", EC_OTHER_DTYPE, 1),
+    STORAGE("QUInt8Storage", EC_OTHER_DTYPE, 1),
+    STORAGE("QInt32Storage", EC_OTHER_DTYPE, 4),
+#undef STORAGE
+    {"torch.storage", "UntypedStorage", PICKLE_STORAGE_CLASS, EC_OTHER_DTYPE, 1},
+    {"torch.storage", "_UntypedStorage", PICKLE_STORAGE_CLASS, EC_OTHER_DTYPE, 1},
+    {"torch", "UntypedStorage", PICKLE_STORAGE_CLASS, EC_OTHER_DTYPE, 1},
+#define DTYPE(name, dtype)                                                                         \
+    { "torch", name, PICKLE_DTYPE, dtype, 0 }
+    DTYPE("float32", EC_F32),
+    DTYPE("float16", EC_F16),
+    DTYPE("bfloat16", EC_BF16),
+    DTYPE("float64", EC_F64),
+    DTYPE("float8_e4m3fn", EC_F8_E4M3),
+    DTYPE("float8_e5m2", EC_F8_E5M2),
+    DTYPE("int64", EC_I64),
+    DTYPE("int32", EC_I32),
+    DTYPE("int16", EC_I16),
+    DTYPE("int8", EC_I8),
+    DTYPE("uint64", EC_U64),
+    DTYPE("uint32", EC_U32),
+    DTYPE("uint16", EC_U16),
+    DTYPE("uint8", EC_U8),
+    DTYPE("bool", EC_BOOL),
+#undef DTYPE
 };
 
-static void push_global(machine *m, const value *module, const value *name) {
+/* What no file of weights has a use for, and a harmful one does. */
+static bool is_harmful(const pickle_value *module, const pickle_value *name) {
+    static const char *const modules[] = {"os",         "posix",  "nt",     "subprocess",
+                                          "commands",   "pty",    "socket", "runpy",
+                                          "webbrowser", "ctypes", "shutil", "_posixsubprocess"};
+    static const char *const functions[] = {"eval",       "exec",  "execfile",   "compile", "open",
+                                            "__import__", "apply", "breakpoint", "input"};
+    for (size_t i = 0; i < sizeof modules / sizeof *modules; i++)
+        if (is(module, modules[i])) return true;
+    if (!is(module, "builtins") && !is(module, "__builtin__")) return false;
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++)
+        if (is(name, functions[i])) return true;
+    return false;
+}
+
+static void push_global(pickle_machine *m, const pickle_value *module, const pickle_value *name) {
     if (m->status != EC_OK) return;
+    pickle_global g = {.dtype = EC_OTHER_DTYPE,
+                       .module = module->as.string.at,
+                       .name = name->as.string.at,
+                       .module_size = module->as.string.size,
+                       .name_size = name->as.string.size};
+    if (is_harmful(module, name)) {
+        m->status = ec_fail(
+            m->err, EC_ERR_FORMAT,
+            "%s: data.pkl, byte %zu: asks for %.*s.%.*s, which weights have no use for: do not "
+            "load "
+            "this file elsewhere. eyechart reads tensors only, and runs nothing from a weight file",
+            m->path, m->opcode_at, (int)(module->as.string.size < 60 ? module->as.string.size : 60),
+            module->as.string.at, (int)(name->as.string.size < 60 ? name->as.string.size : 60),
+            name->as.string.at);
+        return;
+    }
     for (size_t i = 0; i < sizeof globals / sizeof *globals; i++)
         if (is(module, globals[i].module) && is(name, globals[i].name)) {
-            push_new(m,
-                     (value){.kind = GLOBAL, .as.global = {globals[i].callable, globals[i].dtype}});
-            return;
+            g.callable = globals[i].callable;
+            g.dtype = globals[i].dtype;
+            g.element_bytes = globals[i].element_bytes;
+            break;
         }
-    m->status = ec_fail(
-        m->err, EC_ERR_FORMAT,
-        "%s: data.pkl, byte %zu: asks for %.*s.%.*s; eyechart reads tensors only, and runs nothing "
-        "from a "
-        "weight file",
-        m->path, m->opcode_at, (int)(module->as.string.size < 60 ? module->as.string.size : 60),
-        module->as.string.at, (int)(name->as.string.size < 60 ? name->as.string.size : 60),
-        name->as.string.at);
+    pickle_global *slot = grow(m, &m->globals, sizeof g);
+    if (slot == NULL) return;
+    *slot = g;
+    push_new(m, (pickle_value){.kind = PICKLE_GLOBAL, .as.global = m->globals.n - 1});
+}
+
+static void global_from_stack(pickle_machine *m) {
+    const size_t name = pop(m), module = pop(m);
+    if (m->status != EC_OK) return;
+    if (value(m, name)->kind != PICKLE_STRING || value(m, module)->kind != PICKLE_STRING) {
+        ec_pickle_refuse(m, "a global without a name");
+        return;
+    }
+    const pickle_value module_copy = *value(m, module), name_copy = *value(m, name);
+    push_global(m, &module_copy, &name_copy); /* which may move the values */
+}
+
+static void global_from_lines(pickle_machine *m) {
+    const pickle_value module = take_line(m);
+    const pickle_value name = take_line(m);
+    push_global(m, &module, &name);
+}
+
+/* ---- containers ---- */
+
+/* Number of values above the topmost mark; refuses when there is none. */
+static size_t above_mark(pickle_machine *m) {
+    if (m->status != EC_OK) return 0;
+    for (size_t n = 0; n < m->stack.n; n++)
+        if (stack_at(m, n) == PICKLE_THE_MARK) return n;
+    ec_pickle_refuse(m, "no mark on the stack");
+    return 0;
 }
 
 /* Makes a tuple of the n values on top of the stack. */
-static void make_tuple(machine *m, size_t n) {
+static void make_tuple(pickle_machine *m, size_t n) {
+    if (m->status != EC_OK) return;
     if (m->stack.n < n) {
-        refuse(m, "takes a value from an empty stack");
+        ec_pickle_refuse(m, "takes a value from an empty stack");
         return;
     }
     const size_t first = m->children.n;
     for (size_t i = 0; i < n; i++) {
-        size_t *slot = grow(m, &m->children, sizeof *slot, MAX_VALUES);
+        size_t *slot = grow(m, &m->children, sizeof *slot);
         if (slot == NULL) return;
-        *slot = ((size_t *)m->stack.data)[m->stack.n - n + i];
+        *slot = stack_at(m, n - 1 - i);
     }
     m->stack.n -= n;
-    push_new(m, (value){.kind = TUPLE, .as.tuple = {first, n}});
+    push_new(m, (pickle_value){.kind = PICKLE_TUPLE, .as.tuple = {first, n}});
 }
 
-/* Number of values above the topmost mark; refuses when there is none. */
-static size_t above_mark(machine *m) {
-    for (size_t n = 0; n < m->stack.n; n++)
-        if (value_at(m, ((size_t *)m->stack.data)[m->stack.n - 1 - n])->kind == MARK) return n;
-    refuse(m, "no mark on the stack");
-    return 0;
-}
-
-static void make_marked_tuple(machine *m) {
-    const size_t n = above_mark(m);
-    make_tuple(m, n);
-    if (m->status != EC_OK) return;
+/* Takes n values and the mark below them; what they make is on top afterwards. */
+static void make_marked_tuple(pickle_machine *m) {
+    make_tuple(m, above_mark(m));
     const size_t tuple = pop(m);
     pop(m); /* the mark */
-    push(m, tuple);
+    if (m->status == EC_OK) push(m, tuple);
 }
 
-/* Pops n values, keys and values in turn, into the dictionary below them (and below the mark, if
+static void pop_marked(pickle_machine *m) {
+    const size_t n = above_mark(m);
+    if (m->status == EC_OK) m->stack.n -= n + 1;
+}
+
+static void add_item(pickle_machine *m, size_t container, size_t key, size_t v) {
+    pickle_item *slot = grow(m, &m->items, sizeof *slot);
+    if (slot != NULL) *slot = (pickle_item){container, key, v, m->items.n};
+}
+
+static bool holds_items(const pickle_machine *m, size_t i) {
+    const pickle_kind kind = value(m, i)->kind;
+    return kind == PICKLE_DICT || kind == PICKLE_OBJECT;
+}
+
+/* Pops n values, keys and values in turn, into the container below them (and below the mark, if
  * there is one). */
-static void set_items(machine *m, size_t n, bool marked) {
+static void set_items(pickle_machine *m, size_t n, bool marked) {
     if (m->status != EC_OK) return;
     if (n % 2 != 0 || m->stack.n < n + marked + 1) {
-        refuse(m, "items without a dictionary");
+        ec_pickle_refuse(m, "items without a dictionary");
         return;
     }
-    const size_t *top = (size_t *)m->stack.data + m->stack.n - n;
-    const size_t dict = top[-1 - (int)marked];
-    if (value_at(m, dict)->kind != DICT) {
-        refuse(m, "items for something that is not a dictionary");
-        return;
-    }
-    for (size_t i = 0; i < n; i += 2) {
-        item *slot = grow(m, &m->items, sizeof *slot, MAX_VALUES);
-        if (slot == NULL) return;
-        *slot = (item){dict, top[i], top[i + 1]};
-    }
-    m->stack.n -= n + marked;
+    const size_t container = stack_at(m, n + marked);
+    for (size_t i = n; i > 0 && holds_items(m, container); i -= 2)
+        add_item(m, container, stack_at(m, i - 1), stack_at(m, i - 2));
+    if (m->status == EC_OK) m->stack.n -= n + marked;
 }
 
-static void memo_put(machine *m, size_t at) {
+static void append(pickle_machine *m, size_t n, bool marked) {
+    if (m->status != EC_OK) return;
+    if (m->stack.n < n + marked + 1) {
+        ec_pickle_refuse(m, "appends to nothing");
+        return;
+    }
+    const size_t container = stack_at(m, n + marked);
+    for (size_t i = n; i > 0 && value(m, container)->kind == PICKLE_LIST; i--)
+        add_item(m, container, PICKLE_THE_OTHER, stack_at(m, i - 1));
+    if (m->status == EC_OK) m->stack.n -= n + marked;
+}
+
+/* LIST and DICT of protocol 0: the container is made after its items. */
+static void make_marked(pickle_machine *m, pickle_kind kind) {
+    const size_t n = above_mark(m);
+    if (m->status != EC_OK) return;
+    if (kind == PICKLE_DICT && n % 2 != 0) {
+        ec_pickle_refuse(m, "items without a dictionary");
+        return;
+    }
+    make(m, (pickle_value){.kind = kind});
+    const size_t container = m->values.n - 1;
+    for (size_t i = n; i > 0 && m->status == EC_OK; i--)
+        if (kind == PICKLE_LIST)
+            add_item(m, container, PICKLE_THE_OTHER, stack_at(m, i - 1));
+        else if (i % 2 == 0)
+            add_item(m, container, stack_at(m, i - 1), stack_at(m, i - 2));
+    if (m->status != EC_OK) return;
+    m->stack.n -= n + 1;
+    push(m, container);
+}
+
+static void memo_put(pickle_machine *m, uint64_t at) {
     if (m->status != EC_OK) return;
     /* Numbers count up from 0 and each takes an instruction, so that the program is longer. */
     if (m->stack.n == 0 || at >= m->size_bytes) {
-        refuse(m, "remembers a value that is not there, or too many");
+        ec_pickle_refuse(m, "remembers a value that is not there, or too many");
         return;
     }
     while (m->memo.n <= at) {
-        size_t *slot = grow(m, &m->memo, sizeof *slot, MAX_VALUES);
+        size_t *slot = grow(m, &m->memo, sizeof *slot);
         if (slot == NULL) return;
         *slot = 0;
     }
-    ((size_t *)m->memo.data)[at] = ((size_t *)m->stack.data)[m->stack.n - 1] + 1;
+    ((size_t *)m->memo.data)[at] = stack_at(m, 0) + 1;
 }
 
-static void memo_get(machine *m, size_t at) {
+static void memo_get(pickle_machine *m, uint64_t at) {
     if (m->status != EC_OK) return;
     if (at >= m->memo.n || ((size_t *)m->memo.data)[at] == 0)
-        refuse(m, "recalls a value that was never remembered");
+        ec_pickle_refuse(m, "recalls a value that was never remembered");
     else
         push(m, ((size_t *)m->memo.data)[at] - 1);
 }
 
-static const value *child(const machine *m, const value *tuple, size_t i) {
-    return value_at(m, ((const size_t *)m->children.data)[tuple->as.tuple.first + i]);
+static uint64_t take_decimal(pickle_machine *m) {
+    push_decimal(m);
+    const size_t i = pop(m);
+    const pickle_value *v = value(m, i);
+    return m->status == EC_OK && v->kind == PICKLE_INTEGER && v->as.integer >= 0
+               ? (uint64_t)v->as.integer
+               : UINT64_MAX;
 }
 
-static size_t child_index(const machine *m, const value *tuple, size_t i) {
+/* ---- tensors ---- */
+
+static size_t child(const pickle_machine *m, const pickle_value *tuple, size_t i) {
     return ((const size_t *)m->children.data)[tuple->as.tuple.first + i];
 }
 
-/* ("storage", class, key, device, number of elements) */
-static void push_storage(machine *m) {
-    const value *id = pop_value(m, TUPLE, "a persistent id that is not a tuple");
-    if (id == NULL) return;
-    if (id->as.tuple.n != 5 || child(m, id, 0)->kind != STRING || !is(child(m, id, 0), "storage") ||
-        child(m, id, 1)->kind != GLOBAL || child(m, id, 1)->as.global.callable != STORAGE_CLASS ||
-        child(m, id, 2)->kind != STRING || child(m, id, 4)->kind != INTEGER ||
-        child(m, id, 4)->as.integer < 0) {
-        refuse(m, "a persistent id that is not a storage");
-        return;
-    }
-    push_new(m, (value){.kind = STORAGE,
-                        .as.storage = {child(m, id, 1)->as.global.dtype, child_index(m, id, 2),
-                                       (uint64_t)child(m, id, 4)->as.integer}});
+static const pickle_value *child_value(const pickle_machine *m, const pickle_value *tuple,
+                                       size_t i) {
+    return value(m, child(m, tuple, i));
 }
 
-/* Reads a shape and checks that the strides are those of a dense row-major array. */
-static bool read_shape(machine *m, value *tensor, const value *shape, const value *stride) {
-    if (shape->kind != TUPLE || stride->kind != TUPLE || shape->as.tuple.n != stride->as.tuple.n ||
-        shape->as.tuple.n > EC_MAX_DIMS)
-        return refuse(m, "a tensor without a proper shape"), false;
-    tensor->as.tensor.n_dims = (int)shape->as.tuple.n;
-    uint64_t dense = 1;
-    for (size_t i = shape->as.tuple.n; i > 0; i--) {
-        const value *size = child(m, shape, i - 1), *step = child(m, stride, i - 1);
-        if (size->kind != INTEGER || step->kind != INTEGER || size->as.integer < 0)
-            return refuse(m, "a tensor without a proper shape"), false;
-        if (size->as.integer > 1 && (uint64_t)step->as.integer != dense)
-            return refuse(m, "a tensor that is not contiguous; save it again with .contiguous()"),
-                   false;
-        const uint64_t n = (uint64_t)size->as.integer;
-        if (n > 0 && dense > (uint64_t)INT64_MAX / n)
-            return refuse(m, "a tensor whose size does not fit 63 bits"), false;
-        tensor->as.tensor.shape[i - 1] = (size_t)n;
-        dense *= n > 0 ? n : 1;
+/* ("storage", class, key, device, number of elements[, view]); ("module", class, ...) is the class.
+ */
+static void push_persistent(pickle_machine *m) {
+    const size_t i = pop(m);
+    if (m->status != EC_OK) return;
+    const pickle_value *id = value(m, i);
+    if (id->kind == PICKLE_TUPLE && id->as.tuple.n >= 2 &&
+        child_value(m, id, 0)->kind == PICKLE_STRING && is(child_value(m, id, 0), "module")) {
+        push(m, child(m, id, 1));
+        return;
     }
+    if (id->kind != PICKLE_TUPLE || id->as.tuple.n < 5 || id->as.tuple.n > 6 ||
+        child_value(m, id, 0)->kind != PICKLE_STRING || !is(child_value(m, id, 0), "storage") ||
+        child_value(m, id, 1)->kind != PICKLE_GLOBAL ||
+        child_value(m, id, 2)->kind != PICKLE_STRING ||
+        child_value(m, id, 4)->kind != PICKLE_INTEGER || child_value(m, id, 4)->as.integer < 0) {
+        push_other(m);
+        return;
+    }
+    const pickle_global *class = ec_pickle_global(m, child_value(m, id, 1));
+    const bool known = class->callable == PICKLE_STORAGE_CLASS;
+    push_new(m, (pickle_value){
+                    .kind = PICKLE_STORAGE,
+                    .as.storage = {known ? class->dtype : EC_OTHER_DTYPE,
+                                   known ? class->element_bytes : 0,
+                                   id->as.tuple.n == 6 && child(m, id, 5) != PICKLE_THE_OTHER,
+                                   child(m, id, 2), (uint64_t)child_value(m, id, 4)->as.integer}});
+}
+
+/* False: not a shape that a tensor here can have. */
+static bool read_shape(const pickle_machine *m, pickle_tensor *t, const pickle_value *shape,
+                       const pickle_value *stride) {
+    if (shape->kind != PICKLE_TUPLE || stride->kind != PICKLE_TUPLE ||
+        shape->as.tuple.n != stride->as.tuple.n || shape->as.tuple.n > EC_MAX_DIMS)
+        return false;
+    for (size_t i = 0; i < shape->as.tuple.n; i++) {
+        const pickle_value *size = child_value(m, shape, i), *step = child_value(m, stride, i);
+        if (size->kind != PICKLE_INTEGER || step->kind != PICKLE_INTEGER || size->as.integer < 0 ||
+            step->as.integer < 0)
+            return false;
+        t->shape[i] = (size_t)size->as.integer;
+        t->step[i] = (size_t)step->as.integer;
+    }
+    t->n_dims = (int)shape->as.tuple.n;
     return true;
 }
 
-/* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, …) */
-static void rebuild_tensor(machine *m, const value *arguments) {
-    if (arguments->as.tuple.n < 4 || child(m, arguments, 0)->kind != STORAGE ||
-        child(m, arguments, 1)->kind != INTEGER || child(m, arguments, 1)->as.integer < 0) {
-        refuse(m, "a tensor without storage");
+static void push_tensor(pickle_machine *m, pickle_tensor tensor) {
+    pickle_tensor *slot = grow(m, &m->tensors, sizeof tensor);
+    if (slot == NULL) return;
+    *slot = tensor;
+    push_new(m, (pickle_value){.kind = PICKLE_TENSOR, .as.tensor = m->tensors.n - 1});
+}
+
+/* _rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks, …); v3 has a dtype behind
+ * these. */
+static void rebuild_tensor(pickle_machine *m, const pickle_value *arguments, bool v3) {
+    const size_t n = arguments->as.tuple.n;
+    pickle_tensor t = {.storage = PICKLE_THE_OTHER, .dtype = EC_OTHER_DTYPE};
+    if (n < (v3 ? 7 : 4) || child_value(m, arguments, 0)->kind != PICKLE_STORAGE ||
+        child_value(m, arguments, 1)->kind != PICKLE_INTEGER ||
+        child_value(m, arguments, 1)->as.integer < 0 ||
+        !read_shape(m, &t, child_value(m, arguments, 2), child_value(m, arguments, 3))) {
+        t.unread = "has no proper storage and shape of at most 6 dimensions";
+        push_tensor(m, t);
         return;
     }
-    value tensor = {.kind = TENSOR,
-                    .as.tensor = {.storage = child_index(m, arguments, 0),
-                                  .offset = (uint64_t)child(m, arguments, 1)->as.integer}};
-    if (read_shape(m, &tensor, child(m, arguments, 2), child(m, arguments, 3))) push_new(m, tensor);
+    const pickle_value *storage = child_value(m, arguments, 0);
+    t.storage = child(m, arguments, 0);
+    t.offset = (uint64_t)child_value(m, arguments, 1)->as.integer;
+    t.dtype = storage->as.storage.dtype;
+    if (v3) {
+        const pickle_value *dtype = child_value(m, arguments, 6);
+        t.dtype = dtype->kind == PICKLE_GLOBAL ? ec_pickle_global(m, dtype)->dtype : EC_OTHER_DTYPE;
+    }
+    if (t.dtype == EC_OTHER_DTYPE) t.unread = "has a dtype that eyechart does not read";
+    if (storage->as.storage.is_view) t.unread = "lies in a view of a storage; save it again";
+    push_tensor(m, t);
 }
 
-static void reduce(machine *m) {
-    const value *arguments = pop_value(m, TUPLE, "calls something without a tuple of arguments");
-    const value *function = pop_value(m, GLOBAL, "calls something that is not a known function");
-    if (arguments == NULL || function == NULL) return;
-    switch (function->as.global.callable) {
-    case ORDERED_DICT:
-        if (arguments->as.tuple.n != 0)
-            refuse(m, "an OrderedDict with arguments");
-        else
-            push_new(m, (value){.kind = DICT});
-        break;
-    case REBUILD_TENSOR:
-        rebuild_tensor(m, arguments);
-        break;
-    case REBUILD_PARAMETER:
-        if (arguments->as.tuple.n < 1 || child(m, arguments, 0)->kind != TENSOR)
-            refuse(m, "a parameter without a tensor");
-        else
-            push(m, child_index(m, arguments, 0));
-        break;
-    case STORAGE_CLASS:
-        refuse(m, "calls a storage class");
-        break;
+static void push_unread(pickle_machine *m, const char *why) {
+    push_tensor(
+        m, (pickle_tensor){.storage = PICKLE_THE_OTHER, .dtype = EC_OTHER_DTYPE, .unread = why});
+}
+
+/* ---- calls ---- */
+
+static void call(pickle_machine *m, size_t function, size_t arguments, int depth);
+
+/* _rebuild_from_type_v2(function, class, arguments, state): a tensor of a subclass. */
+static void call_for_subclass(pickle_machine *m, const pickle_value *a, int depth) {
+    if (a->as.tuple.n >= 3 && depth < 4)
+        call(m, child(m, a, 0), child(m, a, 2), depth + 1);
+    else
+        push_other(m);
+}
+
+/* What function(*arguments) gives, as far as it matters here, on top of the stack. */
+static void call(pickle_machine *m, size_t function, size_t arguments, int depth) {
+    const pickle_value *f = value(m, function);
+    const bool has_arguments = value(m, arguments)->kind == PICKLE_TUPLE;
+    const pickle_value a = *value(m, arguments); /* a copy: values may move */
+    const pickle_callable callable = f->kind == PICKLE_GLOBAL && has_arguments
+                                         ? ec_pickle_global(m, f)->callable
+                                         : PICKLE_FOREIGN;
+    switch (callable) {
+    case PICKLE_MAKE_DICT:
+        push_new(m, (pickle_value){.kind = PICKLE_DICT});
+        return;
+    case PICKLE_MAKE_SIZE:
+        push(m, a.as.tuple.n == 1 ? child(m, &a, 0) : PICKLE_THE_OTHER);
+        return;
+    case PICKLE_TENSOR_V2:
+    case PICKLE_TENSOR_V3:
+        rebuild_tensor(m, &a, callable == PICKLE_TENSOR_V3);
+        return;
+    case PICKLE_FIRST_ARGUMENT:
+        push(m, a.as.tuple.n > 0 ? child(m, &a, 0) : PICKLE_THE_OTHER);
+        return;
+    case PICKLE_SUBCLASS:
+        call_for_subclass(m, &a, depth);
+        return;
+    case PICKLE_QUANTISED:
+        push_unread(m, "is quantised; save the model before quantisation");
+        return;
+    case PICKLE_SPARSE:
+        push_unread(m, "is sparse; save it again with .to_dense()");
+        return;
+    case PICKLE_META:
+        push_unread(m, "has no values: it was saved on PyTorch's device 'meta'");
+        return;
+    case PICKLE_STORAGE_CLASS:
+    case PICKLE_DTYPE:
+    case PICKLE_FOREIGN:
+        push_new(m, (pickle_value){.kind = PICKLE_OBJECT, .as.class = function});
+        return;
     }
 }
 
-/* BUILD sets attributes, such as the _metadata of a state dict; they say nothing about tensors. */
-static void build(machine *m) {
+static void reduce(pickle_machine *m) {
+    const size_t arguments = pop(m), function = pop(m);
+    if (m->status == EC_OK) call(m, function, arguments, 0);
+}
+
+static void new_object_with_keywords(pickle_machine *m) {
     pop(m);
-    if (m->stack.n == 0) refuse(m, "sets attributes of nothing");
+    reduce(m);
 }
 
-static void append_to_list(machine *m, size_t n, bool marked) {
-    /* Lists occur only as arguments that are not looked at. */
-    if (m->stack.n < n + marked + 1)
-        refuse(m, "appends to nothing");
-    else
-        m->stack.n -= n + marked;
+/* INST and OBJ: a class and, above a mark, its arguments. */
+static void make_instance(pickle_machine *m, bool class_on_stack) {
+    pickle_value module = {0}, name = {0};
+    if (!class_on_stack) {
+        module = take_line(m);
+        name = take_line(m);
+    }
+    const size_t n = above_mark(m);
+    if (m->status != EC_OK) return;
+    if (class_on_stack && n == 0) {
+        ec_pickle_refuse(m, "an object without a class");
+        return;
+    }
+    const size_t class = class_on_stack ? stack_at(m, n - 1) : PICKLE_THE_OTHER;
+    m->stack.n -= n + 1;
+    if (class_on_stack) {
+        push_new(m, (pickle_value){.kind = PICKLE_OBJECT, .as.class = class});
+    } else {
+        push_global(m, &module, &name);
+        const size_t global = pop(m);
+        if (m->status == EC_OK)
+            push_new(m, (pickle_value){.kind = PICKLE_OBJECT, .as.class = global});
+    }
 }
 
-static void global_from_stack(machine *m) {
-    const value *name = pop_value(m, STRING, "a global without a name");
-    const value *module = pop_value(m, STRING, "a global without a module");
-    if (name == NULL || module == NULL) return;
-    const value module_copy = *module, name_copy = *name; /* pushing may move the values */
-    push_global(m, &module_copy, &name_copy);
+/* BUILD gives an object its attributes: a dictionary, or (dictionary, slots). Those of a
+ * dictionary, such as the _metadata of a state dict, say nothing about tensors. */
+static void build(pickle_machine *m) {
+    size_t state = pop(m);
+    if (m->status != EC_OK) return;
+    if (m->stack.n == 0) {
+        ec_pickle_refuse(m, "sets attributes of nothing");
+        return;
+    }
+    const pickle_value *v = value(m, state);
+    if (v->kind == PICKLE_TUPLE && v->as.tuple.n == 2) state = child(m, v, 0);
+    if (value(m, stack_at(m, 0))->kind == PICKLE_OBJECT && value(m, state)->kind == PICKLE_DICT)
+        add_item(m, stack_at(m, 0), PICKLE_THE_OTHER, state);
 }
 
-static void global_from_lines(machine *m) {
-    const value module = take_line(m);
-    const value name = take_line(m);
-    push_global(m, &module, &name);
+static void duplicate(pickle_machine *m) {
+    const size_t i = pop(m);
+    push(m, i);
+    push(m, i);
 }
 
-/* Runs one instruction; false at STOP. */
-static bool step(machine *m) {
-    m->opcode_at = m->at;
-    const unsigned char *opcode = take(m, 1);
-    if (opcode == NULL) return false;
-    switch (*opcode) {
-    case 0x80: /* PROTO */
-        if (take_uint(m, 1) > 5) refuse(m, "a pickle protocol newer than 5");
-        break;
-    case 0x95:
-        take(m, 8);
-        break; /* FRAME */
-    case '(':
-        push_new(m, (value){.kind = MARK});
-        break;
+/* ---- instructions ---- */
+
+static void simple_value(pickle_machine *m, unsigned char opcode) {
+    switch (opcode) {
     case '}':
-        push_new(m, (value){.kind = DICT});
+        push_new(m, (pickle_value){.kind = PICKLE_DICT});
         break;
     case ']':
-        push_new(m, (value){.kind = LIST});
+        push_new(m, (pickle_value){.kind = PICKLE_LIST});
         break;
-    case ')':
-        make_tuple(m, 0);
-        break;
-    case 't':
-        make_marked_tuple(m);
-        break;
-    case 0x85:
-        make_tuple(m, 1);
-        break;
-    case 0x86:
-        make_tuple(m, 2);
-        break;
-    case 0x87:
-        make_tuple(m, 3);
-        break;
+    case 0x8f: /* EMPTY_SET: its items are not looked at */
     case 'N':
-        push_new(m, (value){.kind = NONE});
-        break;
-    case 0x88:
-        push_new(m, (value){.kind = BOOLEAN, .as.integer = 1});
-        break;
-    case 0x89:
-        push_new(m, (value){.kind = BOOLEAN, .as.integer = 0});
+    case 0x88: /* NEWTRUE */
+    case 0x89: /* NEWFALSE */
+        push_other(m);
         break;
     case 'J':
         push_integer(m, (int32_t)(uint32_t)take_uint(m, 4));
@@ -488,18 +675,115 @@ static bool step(machine *m) {
     case 'M':
         push_integer(m, (int64_t)take_uint(m, 2));
         break;
-    case 0x8a:
-        push_long(m);
+    case 'I':
+    case 'L':
+        push_decimal(m);
         break;
-    case 'G': /* BINFLOAT: occurs only in attributes */
-        take(m, 8);
-        push_new(m, (value){.kind = FLOATING});
+    case 0x8a: /* LONG1 */
+        push_long(m, take_uint(m, 1));
         break;
+    case 0x8b: /* LONG4 */
+        push_long(m, take_uint(m, 4));
+        break;
+    case 'F':
+        take_line(m);
+        push_other(m);
+        break;
+    case 'G': /* BINFLOAT */
+        push_bytes(m, 8);
+        break;
+    }
+}
+
+static void text_value(pickle_machine *m, unsigned char opcode) {
+    switch (opcode) {
+    case 'S':
+        push_quoted(m);
+        break;
+    case 'V':
+        push_new(m, take_line(m));
+        break;
+    case 'T': /* BINSTRING, Python 2's */
     case 'X':
-        push_string(m, (size_t)take_uint(m, 4));
+        push_string(m, take_uint(m, 4));
         break;
+    case 'U': /* SHORT_BINSTRING */
     case 0x8c:
-        push_string(m, (size_t)take_uint(m, 1));
+        push_string(m, take_uint(m, 1));
+        break;
+    case 0x8d: /* BINUNICODE8 */
+        push_string(m, take_uint(m, 8));
+        break;
+    case 'B': /* BINBYTES */
+        push_bytes(m, take_uint(m, 4));
+        break;
+    case 'C': /* SHORT_BINBYTES */
+        push_bytes(m, take_uint(m, 1));
+        break;
+    case 0x8e: /* BINBYTES8 */
+    case 0x96: /* BYTEARRAY8 */
+        push_bytes(m, take_uint(m, 8));
+        break;
+    }
+}
+
+static void remember(pickle_machine *m, unsigned char opcode) {
+    switch (opcode) {
+    case 'p':
+        memo_put(m, take_decimal(m));
+        break;
+    case 'q':
+        memo_put(m, take_uint(m, 1));
+        break;
+    case 'r':
+        memo_put(m, take_uint(m, 4));
+        break;
+    case 0x94:
+        memo_put(m, m->memo.n);
+        break;
+    case 'g':
+        memo_get(m, take_decimal(m));
+        break;
+    case 'h':
+        memo_get(m, take_uint(m, 1));
+        break;
+    case 'j':
+        memo_get(m, take_uint(m, 4));
+        break;
+    }
+}
+
+/* Runs one instruction; false at STOP. */
+static bool step(pickle_machine *m) {
+    m->opcode_at = m->at;
+    const unsigned char *opcode = take(m, 1);
+    if (opcode == NULL) return false;
+    switch (*opcode) {
+    case 0x80: /* PROTO */
+        if (take_uint(m, 1) > 5) ec_pickle_refuse(m, "a pickle protocol newer than 5");
+        break;
+    case 0x95: /* FRAME */
+        take(m, 8);
+        break;
+    case '(':
+        push(m, PICKLE_THE_MARK);
+        break;
+    case ')':
+        make_tuple(m, 0);
+        break;
+    case 't':
+        make_marked_tuple(m);
+        break;
+    case 0x85:
+    case 0x86:
+    case 0x87:
+        make_tuple(m, *opcode - 0x84u);
+        break;
+    case 'l':
+        make_marked(m, PICKLE_LIST);
+        break;
+    case 'd':
+        make_marked(m, PICKLE_DICT);
         break;
     case 'c':
         global_from_lines(m);
@@ -507,11 +791,25 @@ static bool step(machine *m) {
     case 0x93:
         global_from_stack(m);
         break;
+    case 'P':
+        take_line(m);
+        push_other(m);
+        break;
     case 'Q':
-        push_storage(m);
+        push_persistent(m);
         break;
     case 'R':
+    case 0x81: /* NEWOBJ */
         reduce(m);
+        break;
+    case 0x92: /* NEWOBJ_EX */
+        new_object_with_keywords(m);
+        break;
+    case 'i':
+        make_instance(m, false);
+        break;
+    case 'o':
+        make_instance(m, true);
         break;
     case 'b':
         build(m);
@@ -523,123 +821,89 @@ static bool step(machine *m) {
         set_items(m, above_mark(m), true);
         break;
     case 'a':
-        append_to_list(m, 1, false);
+        append(m, 1, false);
         break;
     case 'e':
-        append_to_list(m, above_mark(m), true);
+        append(m, above_mark(m), true);
+        break;
+    case 0x90: /* ADDITEMS */
+        pop_marked(m);
+        break;
+    case 0x91: /* FROZENSET */
+        pop_marked(m);
+        push_other(m);
         break;
     case '0':
         pop(m);
         break;
+    case '1':
+        pop_marked(m);
+        break;
+    case '2':
+        duplicate(m);
+        break;
+    case '}':
+    case ']':
+    case 'N':
+    case 'J':
+    case 'K':
+    case 'M':
+    case 'I':
+    case 'L':
+    case 'F':
+    case 'G':
+    case 0x88:
+    case 0x89:
+    case 0x8a:
+    case 0x8b:
+    case 0x8f:
+        simple_value(m, *opcode);
+        break;
+    case 'S':
+    case 'V':
+    case 'T':
+    case 'X':
+    case 'U':
+    case 'B':
+    case 'C':
+    case 0x8c:
+    case 0x8d:
+    case 0x8e:
+    case 0x96:
+        text_value(m, *opcode);
+        break;
+    case 'p':
     case 'q':
-        memo_put(m, (size_t)take_uint(m, 1));
-        break;
     case 'r':
-        memo_put(m, (size_t)take_uint(m, 4));
-        break;
-    case 0x94:
-        memo_put(m, m->memo.n);
-        break;
+    case 'g':
     case 'h':
-        memo_get(m, (size_t)take_uint(m, 1));
-        break;
     case 'j':
-        memo_get(m, (size_t)take_uint(m, 4));
+    case 0x94:
+        remember(m, *opcode);
         break;
     case '.':
         return false;
-    default:
-        refuse(m, "an instruction that files of tensors do not have");
+    default: /* extensions and buffers outside of the program */
+        ec_pickle_refuse(m, "an instruction that files of tensors do not have");
         break;
     }
     return m->status == EC_OK;
 }
 
-/* ---- the result ---- */
-
-static char *copy_string(const value *string) {
-    char *copy = malloc(string->as.string.size + 1);
-    if (copy == NULL) return NULL;
-    memcpy(copy, string->as.string.at, string->as.string.size);
-    copy[string->as.string.size] = '\0';
-    return copy;
-}
-
-/* `name_bytes` is what the names may still take: each is written in the program once. Without it a
- * long name that is recalled for many tensors would be copied for each. */
-static ec_status export_item(const machine *m, ec_pickled_tensor *out, const item *it,
-                             size_t *name_bytes) {
-    const value *key = value_at(m, it->key), *tensor = value_at(m, it->value);
-    if (key->kind != STRING || memchr(key->as.string.at, 0, key->as.string.size) != NULL)
-        return ec_fail(m->err, EC_ERR_FORMAT, "%s: a key of the dictionary is not a name", m->path);
-    if (key->as.string.size > *name_bytes)
-        return ec_fail(m->err, EC_ERR_FORMAT,
-                       "%s: the names of the tensors are longer than the file that lists them",
-                       m->path);
-    *name_bytes -= key->as.string.size;
-    out->name = copy_string(key);
-    if (out->name == NULL) return ec_fail(m->err, EC_ERR_NOMEM, "%s: out of memory", m->path);
-    if (tensor->kind != TENSOR)
-        return ec_fail(
-            m->err, EC_ERR_FORMAT,
-            "%s: '%.80s' is not a tensor; expected a dictionary of tensors (a state dict)", m->path,
-            out->name);
-    const value *storage = value_at(m, tensor->as.tensor.storage);
-    const value *storage_key = value_at(m, storage->as.storage.key);
-    if (storage_key->as.string.size > MAX_STORAGE_NAME ||
-        memchr(storage_key->as.string.at, 0, storage_key->as.string.size) != NULL)
-        return ec_fail(m->err, EC_ERR_FORMAT,
-                       "%s: tensor '%.80s': the name of its storage is broken", m->path, out->name);
-    out->storage = copy_string(storage_key);
-    if (out->storage == NULL) return ec_fail(m->err, EC_ERR_NOMEM, "%s: out of memory", m->path);
-    out->dtype = storage->as.storage.dtype;
-    out->offset = tensor->as.tensor.offset;
-    out->n_dims = tensor->as.tensor.n_dims;
-    memcpy(out->shape, tensor->as.tensor.shape, sizeof out->shape);
-    return EC_OK;
-}
-
-static ec_status export_dict(machine *m, ec_pickled_tensor **out, size_t *n_out) {
-    const size_t result = pop(m);
-    if (m->status != EC_OK) return m->status;
-    if (m->stack.n != 0 || value_at(m, result)->kind != DICT)
-        return refuse(m, "the program does not leave one dictionary of tensors");
-    ec_pickled_tensor *tensors = calloc(m->items.n + 1, sizeof *tensors);
-    if (tensors == NULL) return ec_fail(m->err, EC_ERR_NOMEM, "%s: out of memory", m->path);
-    size_t n = 0, name_bytes = m->size_bytes;
-    const item *items = m->items.data;
-    for (size_t i = 0; i < m->items.n && m->status == EC_OK; i++)
-        if (items[i].dict == result)
-            m->status = export_item(m, &tensors[n++], &items[i], &name_bytes);
-    if (m->status != EC_OK) {
-        ec_pickled_free(tensors, n);
-        return m->status;
+void ec_pickle_run(pickle_machine *m) {
+    make(m, (pickle_value){.kind = PICKLE_OTHER}); /* PICKLE_THE_OTHER */
+    make(m, (pickle_value){.kind = PICKLE_MARK});  /* PICKLE_THE_MARK */
+    while (step(m)) {
     }
-    *out = tensors;
-    *n_out = n;
-    return EC_OK;
+    m->opcode_at = m->at;
 }
 
-ec_status ec_pickle_read(ec_pickled_tensor **out, size_t *n_out, const unsigned char *bytes,
-                         size_t size_bytes, const char *path, ec_error *err) {
-    *out = NULL;
-    *n_out = 0;
-    machine m = {.bytes = bytes, .size_bytes = size_bytes, .path = path, .err = err};
-    while (step(&m)) {
-    }
-    if (m.status == EC_OK) export_dict(&m, out, n_out);
-    free(m.values.data);
-    free(m.children.data);
-    free(m.stack.data);
-    free(m.memo.data);
-    free(m.items.data);
-    return m.status;
-}
-
-void ec_pickled_free(ec_pickled_tensor *tensors, size_t n) {
-    for (size_t i = 0; i < n; i++) {
-        free(tensors[i].name);
-        free(tensors[i].storage);
-    }
-    free(tensors);
+void ec_pickle_release(pickle_machine *m) {
+    free(m->values.data);
+    free(m->children.data);
+    free(m->stack.data);
+    free(m->memo.data);
+    free(m->items.data);
+    free(m->tensors.data);
+    free(m->globals.data);
 }

@@ -9,6 +9,7 @@
  */
 #include <inttypes.h>
 #include <jansson.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -21,33 +22,41 @@ typedef struct {
     const char *name;
 } extent;
 
-static ec_status read_dtype(ec_dtype *out, const json_t *json, const char *path, const char *name,
-                            ec_error *err) {
+/* A dtype that is not known is a matter of those who ask for the tensor: *unread says so then. */
+static ec_status read_dtype(ec_stored *out, char unread[64], const json_t *json, const char *path,
+                            const char *name, ec_error *err) {
     const char *text = json_string_value(json);
-    for (int d = 0; text != NULL && d < EC_DTYPES; d++)
-        if (strcmp(text, ec_dtype_name((ec_dtype)d)) == 0) {
-            *out = (ec_dtype)d;
-            return EC_OK;
-        }
-    return ec_fail(err, EC_ERR_FORMAT,
-                   "%s: tensor '%.80s': dtype %.20s is not one eyechart reads (F32, F16, BF16, …)",
-                   path, name, text != NULL ? text : "is missing or not a string, which");
+    if (text == NULL)
+        return ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.80s': dtype is missing or not a string",
+                       path, name);
+    out->tensor.dtype = EC_OTHER_DTYPE;
+    for (int d = 0; d < EC_OTHER_DTYPE; d++)
+        if (strcmp(text, ec_dtype_name((ec_dtype)d)) == 0) out->tensor.dtype = (ec_dtype)d;
+    if (out->tensor.dtype == EC_OTHER_DTYPE) {
+        snprintf(unread, 64, "has dtype %.20s, which eyechart does not read", text);
+        out->unread = unread;
+    }
+    return EC_OK;
 }
 
-static ec_status read_shape(ec_tensor *out, const json_t *json, const char *path, const char *name,
+static ec_status read_shape(ec_stored *out, const json_t *json, const char *path, const char *name,
                             ec_error *err) {
-    if (!json_is_array(json) || json_array_size(json) > EC_MAX_DIMS)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: tensor '%.80s': the shape is not a list of at most %d numbers", path,
-                       name, EC_MAX_DIMS);
-    out->n_dims = (int)json_array_size(json);
-    for (int i = 0; i < out->n_dims; i++) {
-        const json_t *dim = json_array_get(json, (size_t)i);
+    if (!json_is_array(json))
+        return ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.80s': the shape is not a list of numbers",
+                       path, name);
+    const size_t n = json_array_size(json);
+    for (size_t i = 0; i < n; i++) {
+        const json_t *dim = json_array_get(json, i);
         if (!json_is_integer(dim) || json_integer_value(dim) < 0)
             return ec_fail(err, EC_ERR_FORMAT,
-                           "%s: tensor '%.80s': dimension %d of the shape is not a whole number",
+                           "%s: tensor '%.80s': dimension %zu of the shape is not a whole number",
                            path, name, i);
-        out->shape[i] = (size_t)json_integer_value(dim);
+        if (i < EC_MAX_DIMS) out->tensor.shape[i] = (size_t)json_integer_value(dim);
+    }
+    out->tensor.n_dims = n <= EC_MAX_DIMS ? (int)n : 0;
+    if (n > EC_MAX_DIMS) {
+        out->tensor.dtype = EC_OTHER_DTYPE;
+        out->unread = "has more than 6 dimensions";
     }
     return EC_OK;
 }
@@ -68,18 +77,18 @@ static ec_status read_offsets(extent *out, const json_t *json, const char *path,
 static ec_status read_entry(ec_weights *weights, extent *where, const char *name,
                             const json_t *entry, const unsigned char *data, uint64_t data_bytes,
                             const char *path, ec_error *err) {
-    ec_tensor tensor = {0};
-    ec_status status;
-    if ((status = read_dtype(&tensor.dtype, json_object_get(entry, "dtype"), path, name, err)) !=
-        EC_OK)
-        return status;
-    if ((status = read_shape(&tensor, json_object_get(entry, "shape"), path, name, err)) != EC_OK)
-        return status;
-    if ((status = read_offsets(where, json_object_get(entry, "data_offsets"), path, name, err)) !=
-        EC_OK)
-        return status;
+    ec_stored stored = {0};
+    ec_tensor *tensor = &stored.tensor;
+    char unread[64];
+    ec_status status =
+        read_dtype(&stored, unread, json_object_get(entry, "dtype"), path, name, err);
+    if (status == EC_OK)
+        status = read_shape(&stored, json_object_get(entry, "shape"), path, name, err);
+    if (status == EC_OK)
+        status = read_offsets(where, json_object_get(entry, "data_offsets"), path, name, err);
+    if (status != EC_OK) return status;
     uint64_t size;
-    if (!ec_tensor_size(&size, tensor.dtype, tensor.shape, tensor.n_dims))
+    if (!ec_tensor_size(&size, tensor->dtype, tensor->shape, tensor->n_dims))
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: tensor '%.80s': the size of its shape does not fit 64 bits", path,
                        name);
@@ -89,16 +98,17 @@ static ec_status read_entry(ec_weights *weights, extent *where, const char *name
                        " of the data, but there are %" PRIu64
                        "; the file is truncated, download it again",
                        path, name, where->end, data_bytes);
-    if (where->end - where->begin != size) {
+    if (tensor->dtype != EC_OTHER_DTYPE && where->end - where->begin != size) {
         char shape[128];
         return ec_fail(
             err, EC_ERR_FORMAT,
             "%s: tensor '%.80s': %s %s needs %" PRIu64 " bytes, its data_offsets give %" PRIu64,
-            path, name, ec_dtype_name(tensor.dtype),
-            ec_tensor_shape_text(shape, sizeof shape, &tensor), size, where->end - where->begin);
+            path, name, ec_dtype_name(tensor->dtype),
+            ec_tensor_shape_text(shape, sizeof shape, tensor), size, where->end - where->begin);
     }
-    tensor.data = (void *)(data + where->begin);
-    return ec_weights_add(weights, name, &tensor, err);
+    stored.first = data + where->begin;
+    stored.size_bytes = where->end - where->begin;
+    return ec_weights_add(weights, name, &stored, err);
 }
 
 static int by_begin(const void *a, const void *b) {
@@ -145,6 +155,11 @@ static ec_status read_header(ec_weights *weights, json_t *header, const unsigned
     if (status == EC_OK) status = check_extents(extents, n, data_bytes, path, err);
     free(extents);
     return status;
+}
+
+bool ec_safetensors_recognise(const ec_map *file) {
+    return file->size_bytes >= 9 && file->bytes[8] == '{' &&
+           (file->bytes[4] | file->bytes[5] | file->bytes[6] | file->bytes[7]) == 0;
 }
 
 ec_status ec_safetensors_read(ec_weights *weights, const ec_map *file, const char *path,

@@ -1,6 +1,7 @@
 /* tensor.c - dtypes and shapes, see eyechart/tensor.h */
 #include "eyechart/tensor.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -9,10 +10,14 @@
 static const struct {
     const char *name;
     size_t size;
-} dtypes[EC_DTYPES] = {
-    [EC_F32] = {"F32", 4}, [EC_F16] = {"F16", 2},  [EC_BF16] = {"BF16", 2}, [EC_F64] = {"F64", 8},
-    [EC_I64] = {"I64", 8}, [EC_I32] = {"I32", 4},  [EC_I16] = {"I16", 2},   [EC_I8] = {"I8", 1},
-    [EC_U8] = {"U8", 1},   [EC_BOOL] = {"BOOL", 1}};
+} dtypes[EC_DTYPES] = {[EC_F32] = {"F32", 4},         [EC_F16] = {"F16", 2},
+                       [EC_BF16] = {"BF16", 2},       [EC_F64] = {"F64", 8},
+                       [EC_F8_E4M3] = {"F8_E4M3", 1}, [EC_F8_E5M2] = {"F8_E5M2", 1},
+                       [EC_I64] = {"I64", 8},         [EC_I32] = {"I32", 4},
+                       [EC_I16] = {"I16", 2},         [EC_I8] = {"I8", 1},
+                       [EC_U64] = {"U64", 8},         [EC_U32] = {"U32", 4},
+                       [EC_U16] = {"U16", 2},         [EC_U8] = {"U8", 1},
+                       [EC_BOOL] = {"BOOL", 1},       [EC_OTHER_DTYPE] = {"other", 0}};
 
 const char *ec_dtype_name(ec_dtype dtype) {
     return dtype < EC_DTYPES ? dtypes[dtype].name : NULL;
@@ -20,6 +25,10 @@ const char *ec_dtype_name(ec_dtype dtype) {
 
 size_t ec_dtype_size(ec_dtype dtype) {
     return dtypes[dtype].size;
+}
+
+bool ec_dtype_is_float(ec_dtype dtype) {
+    return dtype <= EC_F8_E5M2;
 }
 
 size_t ec_tensor_count(const ec_tensor *tensor) {
@@ -79,6 +88,24 @@ float ec_bf16_to_f32(uint16_t brain) {
     return value;
 }
 
+float ec_f8_e4m3_to_f32(uint8_t byte) {
+    const uint32_t exponent = byte >> 3 & 0xfu, mantissa = byte & 7u;
+    float magnitude;
+    if (exponent == 0xf && mantissa == 7) {
+        magnitude = NAN;
+    } else if (exponent == 0) {
+        magnitude = (float)mantissa * 0x1p-9f;
+    } else {
+        const uint32_t bits = (exponent + 120) << 23 | mantissa << 20;
+        memcpy(&magnitude, &bits, sizeof magnitude);
+    }
+    return (byte & 0x80u) != 0 ? -magnitude : magnitude;
+}
+
+float ec_f8_e5m2_to_f32(uint8_t byte) {
+    return ec_f16_to_f32((uint16_t)(byte << 8));
+}
+
 void ec_tensor_to_f32(float *out, const ec_tensor *tensor, size_t first, size_t n) {
     /* Mapped files do not align their tensors, hence memcpy. */
     const unsigned char *from =
@@ -101,6 +128,12 @@ void ec_tensor_to_f32(float *out, const ec_tensor *tensor, size_t first, size_t 
         case EC_F64:
             memcpy(&wide, from + 8 * i, sizeof wide);
             out[i] = (float)wide;
+            break;
+        case EC_F8_E4M3:
+            out[i] = ec_f8_e4m3_to_f32(from[i]);
+            break;
+        case EC_F8_E5M2:
+            out[i] = ec_f8_e5m2_to_f32(from[i]);
             break;
         default:
             out[i] = 0;

@@ -1,14 +1,23 @@
-/* torch.c - PyTorch's zip format: pytorch_model.bin, mm_projector.bin
+/* torch.c - PyTorch's files: pytorch_model.bin, mm_projector.bin, checkpoints
+ *
+ * Since 1.6, and TorchScript, a zip archive:
  *
  *     <root>/data.pkl        a pickle program that names the tensors (pickle.c)
  *     <root>/data/<key>      their storages, little-endian, stored without compression
  *     <root>/byteorder       "little", in newer files
  *
+ * Before, pickle programs and storages one after the other:
+ *
+ *     magic number | version | system | a program that names the tensors | list of keys |
+ *     for each key: u64 number of elements, elements
+ *
+ * In both a tensor is a view of a storage, with strides.
+ *
  * libzip reads the archive. It does not tell where in the file a stored member lies, and we want to
  * map, not to copy; so libzip reads through a source of ours over the mapped file, which notes
  * where each read begins: the last read of a stored member's first byte is its data.
  *
- * Source: torch/serialization.py (1.6 and newer); caffe2/serialize/inline_container.cc.
+ * Source: torch/serialization.py (_load, _legacy_load); caffe2/serialize/inline_container.cc.
  */
 #include <inttypes.h>
 #include <stdio.h>
@@ -148,6 +157,19 @@ static ec_status find_member(const unsigned char **data, uint64_t *size, archive
     return EC_OK;
 }
 
+/* A stranger's zip archive, told by its first member. */
+static ec_status refuse_archive(const archive *a, ec_error *err) {
+    const char *first =
+        zip_get_num_entries(a->zip, 0) > 0 ? zip_get_name(a->zip, 0, ZIP_FL_ENC_RAW) : NULL;
+    const size_t n = first != NULL ? strlen(first) : 0;
+    const bool numpy = n > 4 && strcmp(first + n - 4, ".npy") == 0;
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s: a zip file without data.pkl (%s%.80s); expected what torch.save writes%s",
+                   a->path, first != NULL ? "its first member is " : "it is empty",
+                   first != NULL ? first : "",
+                   numpy ? ", and this is NumPy's .npz" : "; if weights were packed, unpack them");
+}
+
 static ec_status find_root(archive *a, ec_error *err) {
     static const char program[] = "data.pkl";
     const size_t length = sizeof program - 1;
@@ -161,8 +183,7 @@ static ec_status find_root(archive *a, ec_error *err) {
         ec_text_add_bytes(&a->root, name, size - length);
         return a->root.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", a->path) : EC_OK;
     }
-    return ec_fail(err, EC_ERR_FORMAT,
-                   "%s: a zip file without data.pkl; expected what torch.save writes", a->path);
+    return refuse_archive(a, err);
 }
 
 static ec_status check_byte_order(archive *a, ec_error *err) {
@@ -181,31 +202,114 @@ static ec_status check_byte_order(archive *a, ec_error *err) {
 
 /* ---- tensors ---- */
 
-static ec_status add_tensor(ec_weights *weights, archive *a, const ec_pickled_tensor *p,
-                            ec_error *err) {
-    ec_tensor tensor = {.dtype = p->dtype, .n_dims = p->n_dims};
-    memcpy(tensor.shape, p->shape, sizeof tensor.shape);
+/* Expanded tensors have many elements for one that is stored. So much may be read of them, or as
+ * much as the file has where that is more. */
+enum { MAX_EXPANDED_BYTES = 64 << 20 };
+
+/* Where a storage is, or why it cannot be had. */
+typedef struct {
+    const unsigned char *data;
+    uint64_t size_bytes;
+    const char *unread;
+} place;
+
+typedef struct {
+    ec_weights *weights;
+    const char *path;
+    uint64_t expanded_bytes_left;
+} adder;
+
+/* False: the size does not fit 63 bits. *span: elements from the first to the last, both included.
+ */
+static bool measure(uint64_t *count, uint64_t *span, bool *is_dense, const ec_pickled_tensor *p) {
+    *count = *span = 1;
+    *is_dense = true;
+    for (int i = p->n_dims - 1; i >= 0; i--) {
+        const uint64_t n = p->shape[i], step = p->step[i];
+        if (n > 1 && step != *count) *is_dense = false;
+        if (n > 0 && *count > (uint64_t)INT64_MAX / 16 / n) return false;
+        if (n > 1 && (step > (uint64_t)INT64_MAX / 16 / n ||
+                      *span > (uint64_t)INT64_MAX / 16 - (n - 1) * step))
+            return false;
+        *count *= n;
+        if (n > 1) *span += (n - 1) * step;
+    }
+    for (int i = 0; i < p->n_dims; i++)
+        if (p->shape[i] == 0) *count = *span = 0;
+    return true;
+}
+
+static ec_status add_tensor(adder *a, const ec_pickled_tensor *p, const place *at, ec_error *err) {
+    ec_stored stored = {.tensor = {.dtype = p->dtype, .n_dims = p->n_dims},
+                        .unread = p->unread != NULL ? p->unread : at->unread};
+    memcpy(stored.tensor.shape, p->shape, sizeof stored.tensor.shape);
+    memcpy(stored.step, p->step, sizeof stored.step);
+    uint64_t count, span;
+    bool is_dense;
+    char why[256], shape[128];
+    ec_tensor_shape_text(shape, sizeof shape, &stored.tensor);
+    const uint64_t element = ec_dtype_size(p->dtype);
+    if (!measure(&count, &span, &is_dense, p)) {
+        stored.unread = "has a shape whose size does not fit 63 bits";
+        stored.tensor.n_dims = 0; /* nobody is to multiply it */
+    }
+    if (stored.unread != NULL) return ec_weights_add(a->weights, p->name, &stored, err);
+    if (p->offset > at->size_bytes / element || span > at->size_bytes / element - p->offset) {
+        snprintf(why, sizeof why,
+                 "does not fit its storage: %s %s from element %" PRIu64 " on, in %" PRIu64
+                 " bytes; the file is broken, or was saved in parts",
+                 ec_dtype_name(p->dtype), shape, p->offset, at->size_bytes);
+        stored.unread = why;
+    } else if (count > span && count * element > a->expanded_bytes_left) {
+        snprintf(why, sizeof why, "is expanded: %s %s of few values that are stored once",
+                 ec_dtype_name(p->dtype), shape);
+        stored.unread = why;
+    } else {
+        if (count > span) a->expanded_bytes_left -= count * element;
+        stored.first = count == 0 ? NULL : at->data + p->offset * element;
+        stored.is_strided = !is_dense;
+    }
+    return ec_weights_add(a->weights, p->name, &stored, err);
+}
+
+static adder new_adder(ec_weights *weights, const ec_map *file, const char *path) {
+    return (adder){weights, path,
+                   file->size_bytes > MAX_EXPANDED_BYTES ? file->size_bytes : MAX_EXPANDED_BYTES};
+}
+
+static ec_status note_taken(ec_weights *weights, const ec_pickled *pickled, ec_error *err) {
+    return pickled->taken == NULL ? EC_OK : ec_weights_note_part(weights, pickled->taken, err);
+}
+
+/* ---- the zip format ---- */
+
+/* The storage of a tensor. One that is missing or compressed is a matter of those who ask for it:
+ * `why` has the reason then. */
+static ec_status find_storage(place *out, ec_error *why, archive *a, const ec_pickled_tensor *p,
+                              ec_error *err) {
+    *out = (place){0};
+    if (p->storage == NULL) return EC_OK; /* p says why */
     ec_text name = {0};
     ec_text_format(&name, "data/%s", p->storage);
     if (name.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", a->path);
-    const unsigned char *data;
-    uint64_t storage_bytes, size;
-    ec_status status = find_member(&data, &storage_bytes, a, name.data, err);
+    const ec_status status = find_member(&out->data, &out->size_bytes, a, name.data, why);
     ec_text_release(&name);
-    if (status != EC_OK) return ec_error_prefix(err, status, "tensor '%.80s'", p->name);
-    const uint64_t element = ec_dtype_size(p->dtype);
-    if (!ec_tensor_size(&size, p->dtype, p->shape, p->n_dims) ||
-        p->offset > storage_bytes / element || size > storage_bytes - p->offset * element) {
-        char shape[128];
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: tensor '%.80s': %s %s from element %" PRIu64
-                       " on does not fit its storage of %" PRIu64 " bytes",
-                       a->path, p->name, ec_dtype_name(p->dtype),
-                       ec_tensor_shape_text(shape, sizeof shape, &tensor), p->offset,
-                       storage_bytes);
+    if (status == EC_ERR_NOMEM) return ec_fail(err, status, "%s: out of memory", a->path);
+    if (status != EC_OK) out->unread = why->message;
+    return EC_OK;
+}
+
+static ec_status add_archived(ec_weights *weights, archive *a, const ec_pickled *pickled,
+                              ec_error *err) {
+    adder to = new_adder(weights, a->source.file, a->path);
+    ec_status status = EC_OK;
+    for (size_t i = 0; i < pickled->n_tensors && status == EC_OK; i++) {
+        place at;
+        ec_error why;
+        status = find_storage(&at, &why, a, &pickled->tensor[i], err);
+        if (status == EC_OK) status = add_tensor(&to, &pickled->tensor[i], &at, err);
     }
-    tensor.data = data == NULL ? NULL : (void *)(data + p->offset * element);
-    return ec_weights_add(weights, p->name, &tensor, err);
+    return status;
 }
 
 static ec_status read_archive(ec_weights *weights, archive *a, ec_error *err) {
@@ -220,22 +324,15 @@ static ec_status read_archive(ec_weights *weights, archive *a, ec_error *err) {
                          a->path, program_bytes);
     if (status != EC_OK) return status;
 
-    ec_pickled_tensor *tensors;
-    size_t n;
-    status = ec_pickle_read(&tensors, &n, program, (size_t)program_bytes, a->path, err);
-    for (size_t i = 0; i < n && status == EC_OK; i++)
-        status = add_tensor(weights, a, &tensors[i], err);
-    ec_pickled_free(tensors, n);
+    ec_pickled pickled;
+    status = ec_pickle_read(&pickled, program, (size_t)program_bytes, a->path, err);
+    if (status == EC_OK) status = add_archived(weights, a, &pickled, err);
+    if (status == EC_OK) status = note_taken(weights, &pickled, err);
+    ec_pickled_release(&pickled);
     return status;
 }
 
 ec_status ec_torch_read(ec_weights *weights, const ec_map *file, const char *path, ec_error *err) {
-    if (file->size_bytes < 4 || memcmp(file->bytes, "PK\3\4", 4) != 0)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: not the zip format of PyTorch 1.6 and newer; load it in PyTorch and "
-                       "save it again with torch.save, or "
-                       "as safetensors",
-                       path);
     archive a = {.path = path, .source = {.file = file}};
     zip_error_init(&a.source.error);
     zip_error_t error;
@@ -255,5 +352,100 @@ ec_status ec_torch_read(ec_weights *weights, const ec_map *file, const char *pat
     ec_text_release(&a.root);
     zip_error_fini(&a.source.error);
     zip_error_fini(&error);
+    return status;
+}
+
+/* ---- the older format ---- */
+
+/* The magic number 0x1950a86a20f9469cfc6c as pickle writes it, behind two bytes that name the
+ * protocol, or a few more for newer ones. */
+bool ec_torch_is_legacy(const ec_map *file) {
+    static const char magic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.";
+    const size_t n = file->size_bytes < 32 ? file->size_bytes : 32;
+    return n > 2 && file->bytes[0] == 0x80 &&
+           memmem(file->bytes, n, magic, sizeof magic - 1) != NULL;
+}
+
+/* The storages of a file in the order of its list of keys; places[i] is that of
+ * pickled->storage[i].
+ */
+static ec_status find_storages(place *places, const ec_pickled *pickled, char *const *keys,
+                               size_t n_keys, const ec_map *file, size_t at, const char *path,
+                               ec_error *err) {
+    for (size_t i = 0; i < pickled->n_storages; i++)
+        places[i].unread = "lies in a storage that the file does not have";
+    for (size_t k = 0; k < n_keys; k++) {
+        const ec_pickled_storage wanted = {.key = keys[k]};
+        const ec_pickled_storage *s = pickled->n_storages > 0
+                                          ? bsearch(&wanted, pickled->storage, pickled->n_storages,
+                                                    sizeof wanted, ec_pickled_by_key)
+                                          : NULL;
+        if (s == NULL || s->element_bytes == 0)
+            return ec_fail(
+                err, EC_ERR_FORMAT,
+                "%s: storage '%s' is of a type whose size is not known; load the file in "
+                "PyTorch and save it again with torch.save, or as safetensors",
+                path, keys[k]);
+        uint64_t n = 0;
+        const size_t left = file->size_bytes - at;
+        for (size_t i = 8; i > 0 && left >= 8; i--) n = n << 8 | file->bytes[at + i - 1];
+        if (left < 8 || n > (left - 8) / s->element_bytes)
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s: storage '%s' reaches past the end of the file; it is truncated, "
+                           "download it again",
+                           path, keys[k]);
+        places[s - pickled->storage] = (place){file->bytes + at + 8, n * s->element_bytes, NULL};
+        at += 8 + (size_t)n * s->element_bytes;
+    }
+    return EC_OK;
+}
+
+static ec_status add_legacy(ec_weights *weights, const ec_pickled *pickled, const ec_map *file,
+                            size_t at, const char *path, ec_error *err) {
+    char **keys;
+    size_t n_keys, list_bytes;
+    ec_status status = ec_pickle_strings(&keys, &n_keys, &list_bytes, file->bytes + at,
+                                         file->size_bytes - at, path, err);
+    if (status != EC_OK) return status;
+    place *places = calloc(pickled->n_storages + 1, sizeof *places);
+    if (places == NULL)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    else
+        status = find_storages(places, pickled, keys, n_keys, file, at + list_bytes, path, err);
+    adder to = new_adder(weights, file, path);
+    for (size_t i = 0; i < pickled->n_tensors && status == EC_OK; i++) {
+        const ec_pickled_tensor *t = &pickled->tensor[i];
+        const ec_pickled_storage wanted = {.key = t->storage},
+                                 *s = t->storage == NULL
+                                          ? NULL
+                                          : bsearch(&wanted, pickled->storage, pickled->n_storages,
+                                                    sizeof wanted, ec_pickled_by_key);
+        status = add_tensor(&to, t, s != NULL ? &places[s - pickled->storage] : &(place){0}, err);
+    }
+    for (size_t i = 0; i < n_keys; i++) free(keys[i]);
+    free(keys);
+    free(places);
+    return status;
+}
+
+ec_status ec_torch_read_legacy(ec_weights *weights, const ec_map *file, const char *path,
+                               ec_error *err) {
+    size_t at = 0;
+    for (int i = 0; i < 3; i++) { /* magic number, version, system: nothing that is needed */
+        char **strings;
+        size_t n, end;
+        const ec_status status = ec_pickle_strings(&strings, &n, &end, file->bytes + at,
+                                                   file->size_bytes - at, path, err);
+        if (status != EC_OK) return status;
+        for (size_t k = 0; k < n; k++) free(strings[k]);
+        free(strings);
+        at += end;
+    }
+    ec_pickled pickled;
+    ec_status status = ec_pickle_read(&pickled, file->bytes + at, file->size_bytes - at, path, err);
+    if (status == EC_OK)
+        status = add_legacy(weights, &pickled, file, at + pickled.size_bytes, path, err);
+    if (status == EC_OK) status = note_taken(weights, &pickled, err);
+    ec_pickled_release(&pickled);
     return status;
 }

@@ -6,10 +6,9 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
-    ec_pickled_tensor *tensors;
-    size_t n;
+    ec_pickled pickled;
     ec_error err;
-    if (ec_pickle_read(&tensors, &n, data, size, "m.bin", &err) == EC_OK)
-        ec_pickled_free(tensors, n);
+    ec_pickle_read(&pickled, data, size, "m.bin", &err);
+    ec_pickled_release(&pickled);
     return 0;
 }

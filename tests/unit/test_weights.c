@@ -73,7 +73,8 @@ static void safetensors_gives_tensors_by_name(void **state) {
 
 static void broken_safetensors_are_refused_by_name(void **state) {
     (void)state;
-    assert_refused("", 0, "m.safetensors", "too few");
+    assert_refused("", 0, "m.safetensors", "is empty");
+    assert_refused("\1\2\3", 3, "m.safetensors", "too few");
     assert_refused("\xff\xff\xff\xff\xff\xff\xff\xff{}", 10, "m.safetensors",
                    "the header is said to have");
     refuse_header("[]", 0, "not a JSON object");
@@ -81,13 +82,9 @@ static void broken_safetensors_are_refused_by_name(void **state) {
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]},"
                   "\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4]}}",
                   4, "duplicate");
-    refuse_header("{\"a\":{\"dtype\":\"F8_E4M3\",\"shape\":[1],\"data_offsets\":[0,1]}}", 1,
-                  "dtype F8_E4M3");
     refuse_header("{\"a\":{\"shape\":[1],\"data_offsets\":[0,1]}}", 1, "tensor 'a': dtype");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[-1],\"data_offsets\":[0,4]}}", 4,
                   "dimension 0");
-    refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1],\"data_offsets\":[0,4]}}", 4,
-                  "at most 6");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[4,0]}}", 4,
                   "begin <= end");
     refuse_header("{\"a\":{\"dtype\":\"F32\",\"shape\":[1],\"data_offsets\":[0,4,8]}}", 4,
@@ -139,14 +136,13 @@ static void large_headers_are_read_or_refused_quickly(void **state) {
 /* ---- PyTorch ---- */
 
 static void assert_pickle_refused(const char *program, size_t size, const char *why) {
-    ec_pickled_tensor *tensors;
-    size_t n;
+    ec_pickled pickled;
     ec_error err = {.message = "(none)"};
     const ec_status status =
-        ec_pickle_read(&tensors, &n, (const unsigned char *)program, size, "m.bin", &err);
+        ec_pickle_read(&pickled, (const unsigned char *)program, size, "m.bin", &err);
     if (status != EC_ERR_FORMAT || strstr(err.message, why) == NULL)
         fail_msg("status %d, '%s'; expected '%s'", status, err.message, why);
-    assert_null(tensors);
+    ec_pickled_release(&pickled);
 }
 
 #define REFUSE(program, why) assert_pickle_refused(program, sizeof program - 1, why)
@@ -160,7 +156,8 @@ static void a_pickle_can_do_nothing_but_name_tensors(void **state) {
            "c__builtin__\neval\n.",
            "__builtin__.eval");
     REFUSE("\x80\x04\x8c\x02os\x8c\x06system\x93.", "os.system");
-    REFUSE("\x80\x02i", "instruction that files of tensors do not have");
+    REFUSE("\x80\x02\xff", "instruction that files of tensors do not have");
+    REFUSE("\x80\x02(ios\nsystem\n.", "os.system");
     REFUSE("", "ends in the middle");
     REFUSE("\x80\x02}", "ends in the middle");
     REFUSE("\x80\x02.", "empty stack");
@@ -169,12 +166,12 @@ static void a_pickle_can_do_nothing_but_name_tensors(void **state) {
     REFUSE("\x80\x02h\x05.", "never remembered");
     REFUSE("\x80\x02}u.", "no mark");
     REFUSE("\x80\x02}(X\x01\0\0\0au.", "items without");
-    REFUSE("\x80\x02}X\x01\0\0\0aK\x01s.", "'a' is not a tensor");
+    REFUSE("\x80\x02}X\x01\0\0\0aK\x01s.", "no tensors in it");
     REFUSE("\x80\x02X\xff\xff\xff\x7f"
            "a.",
            "ends in the middle");
     REFUSE("\x80\x02}r\xff\xff\xff\xff.", "not there, or too many");
-    REFUSE("\x80\x02)Q.", "not a storage");
+    REFUSE("\x80\x02)Q.", "one dictionary");
     /* a number of the memo that no program of this length counts to: it would be allocated */
     REFUSE("\x80\x02}r\x20\0\0\0.", "not there, or too many");
 }
@@ -210,23 +207,25 @@ static void recalled_names_are_not_multiplied(void **state) {
     char name[251];
     memset(name, 'n', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    ec_pickled_tensor *tensors;
-    size_t n;
+    ec_pickled pickled;
     ec_error err = {.message = ""};
     ec_text p = recalling_pickle("0", name, 1);
-    if (ec_pickle_read(&tensors, &n, (unsigned char *)p.data, p.size_bytes, "m.bin", &err) != EC_OK)
+    if (ec_pickle_read(&pickled, (unsigned char *)p.data, p.size_bytes, "m.bin", &err) != EC_OK)
         fail_msg("%s", err.message);
-    assert_int_equal(n, 1);
-    assert_string_equal(tensors[0].name, name);
-    assert_string_equal(tensors[0].storage, "0");
-    ec_pickled_free(tensors, n);
+    assert_int_equal(pickled.n_tensors, 1);
+    assert_string_equal(pickled.tensor[0].name, name);
+    assert_string_equal(pickled.tensor[0].storage, "0");
+    ec_pickled_release(&pickled);
     ec_text_release(&p);
 
     p = recalling_pickle("0", name, 1000);
     assert_pickle_refused(p.data, p.size_bytes, "names of the tensors are longer");
     ec_text_release(&p);
     p = recalling_pickle(name, "a", 1);
-    assert_pickle_refused(p.data, p.size_bytes, "name of its storage");
+    assert_int_equal(
+        ec_pickle_read(&pickled, (unsigned char *)p.data, p.size_bytes, "m.bin", &err), EC_OK);
+    assert_non_null(strstr(pickled.tensor[0].unread, "storage whose name is broken"));
+    ec_pickled_release(&pickled);
     ec_text_release(&p);
 }
 
@@ -299,7 +298,7 @@ static void missing_files_are_told(void **state) {
     static const char index[] = "{\"weight_map\":{\"a\":\"model-1.safetensors\"}}";
     assert_int_equal(ec_file_write(path, index, sizeof index - 1, &err), EC_OK);
     assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_NOT_FOUND);
-    assert_non_null(strstr(err.message, "names a file that is missing"));
+    assert_non_null(strstr(err.message, "model-1.safetensors: cannot open"));
     static const char escape[] = "{\"weight_map\":{\"a\":\"../../etc/passwd\"}}";
     assert_int_equal(ec_file_write(path, escape, sizeof escape - 1, &err), EC_OK);
     assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
@@ -320,8 +319,8 @@ static void put(const char *folder, const char *name, const void *bytes, size_t 
     assert_int_equal(ec_file_write(path, bytes, size, &err), EC_OK);
 }
 
-/* The index says in which shard each tensor is, and it must be in that one. */
-static void an_index_that_points_to_the_wrong_shard_is_refused(void **state) {
+/* An index with a mistake matters to those who ask for a tensor that no file has. */
+static void an_index_that_points_to_the_wrong_shard_is_read(void **state) {
     (void)state;
     static const char *const shards[] = {"1.safetensors", "x1.safetensors"};
     static const char right[] = "{\"weight_map\":{\"b\":\"x1.safetensors\",\"a\":\"1.safetensors\","
@@ -347,13 +346,19 @@ static void an_index_that_points_to_the_wrong_shard_is_refused(void **state) {
     assert_int_equal(ec_weights_count(w), 3);
     ec_weights_close(w);
     put(folder, "model.safetensors.index.json", wrong, sizeof wrong - 1);
-    assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
-    assert_non_null(strstr(err.message, "tensor 'b' should be in 1.safetensors"));
+    if (ec_weights_open(&w, folder, &err) != EC_OK) fail_msg("%s", err.message);
+    assert_int_equal(ec_weights_count(w), 3);
+    assert_non_null(ec_weights_find(w, "b")->data);
+    ec_weights_close(w);
     /* a shard without any tensor */
     put(folder, shards[0], "\2\0\0\0\0\0\0\0{}", 10);
     put(folder, "model.safetensors.index.json", nothing, sizeof nothing - 1);
-    assert_int_equal(ec_weights_open(&w, folder, &err), EC_ERR_FORMAT);
+    if (ec_weights_open(&w, folder, &err) != EC_OK) fail_msg("%s", err.message);
+    assert_int_equal(ec_weights_count(w), 1);
+    const ec_tensor *a;
+    assert_int_equal(ec_weights_load(&a, w, 0, &err), EC_ERR_FORMAT);
     assert_non_null(strstr(err.message, "tensor 'a' should be in 1.safetensors"));
+    ec_weights_close(w);
     for (size_t i = 0; i < 3; i++) {
         snprintf(path, sizeof path, "%s/%s", folder,
                  i < 2 ? shards[i] : "model.safetensors.index.json");
@@ -471,7 +476,7 @@ int main(void) {
         cmocka_unit_test(corrupted_files_do_no_harm),
         cmocka_unit_test(the_hash_sees_every_byte),
         cmocka_unit_test(missing_files_are_told),
-        cmocka_unit_test(an_index_that_points_to_the_wrong_shard_is_refused),
+        cmocka_unit_test(an_index_that_points_to_the_wrong_shard_is_read),
         cmocka_unit_test(nan_weights_are_found_on_request),
         cmocka_unit_test(half_precision_is_exact_and_rounds_to_even),
         cmocka_unit_test(written_arrays_are_read_back),
