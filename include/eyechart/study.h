@@ -158,18 +158,37 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study, const e
 typedef struct ec_result {
     size_t benchmark;
     double value;
+    double se; /* its standard error; 0 or NaN: not known */
 } ec_result;
 
+/* Reads "1502.7" or "1502.7+-8.1" (also "+/-" and the sign for it; blanks around each number) into
+ * value and se of *out, se 0 where there is none. `text` is for the message too.
+ * Errors: EC_ERR_ARG, in words that name the text. */
+ec_status ec_result_read(ec_result *out, const char *text, ec_error *err);
+
+/* What became of a result that was told. */
+typedef struct ec_told {
+    bool unchanged;    /* was known already: nothing was recorded */
+    size_t n_before;   /* results of that candidate and benchmark before: 0, 1, with repeats more */
+    double before, before_se; /* the value known before as ec_table has it, and the error given with
+                                 it; NaN: none */
+} ec_told;
+
 typedef struct ec_tell_options {
-    double hours;        /* GPU-hours it took; 0: not recorded */
+    double hours;        /* GPU-hours it took; 0: not recorded. Those of a repeat are added to the others */
+    bool repeat;         /* the results stand beside those known, of another seed or another evaluation,
+                            rather than in their place */
     const char *worker;  /* NULL means "default" */
     const char *source;  /* provenance in words, a path or a command; NULL: none */
+    ec_told *told;       /* [n], filled on success; NULL: not wanted */
 } ec_tell_options;
 
 /* Records results of one finetuned candidate, all or nothing, and closes its pending question.
- * A benchmark that had a value gets the new one; the old one stays in history.
- * Errors: EC_ERR_ARG a value is not finite or outside the benchmark's declared range, a benchmark is
- * given twice; EC_ERR_BUSY; EC_ERR_IO. */
+ * A benchmark that had a value gets the new one; the old one stays in history. With options->repeat
+ * the new one is added, and what counts is the mean (table.h). A value that is known already, with
+ * the same error or without one, is not recorded again, unless as a repeat.
+ * Errors: EC_ERR_ARG a value is not finite or outside the benchmark's declared range, a standard error
+ * is negative or not finite, a benchmark is given twice; EC_ERR_BUSY; EC_ERR_IO. */
 ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *results, size_t n,
                         const ec_tell_options *options, ec_error *err);
 
@@ -180,6 +199,8 @@ typedef enum ec_table_format { EC_FORMAT_BY_NAME = 0, EC_FORMAT_CSV, EC_FORMAT_J
 /* What an import did: candidates in the file, those added to study.yaml, values written, values known before. */
 typedef struct ec_import_summary {
     size_t n_candidates, n_added, n_scores, n_observations, n_unchanged;
+    size_t n_repeats; /* of the observations, those beside another one */
+    size_t n_kept;    /* results of the study that the file leaves empty: they stay */
 } ec_import_summary;
 
 /* Reads scores and observations into study.db, all or nothing; what is known already is left as it is.
@@ -223,7 +244,10 @@ ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *stud
 typedef struct ec_observation {
     size_t candidate, benchmark;
     double value;
-    bool current; /* false: replaced by a later one */
+    double se;      /* standard error as given; NaN: none */
+    bool repeat;    /* stands beside those before it */
+    bool withdrawn; /* takes back those before it; value is what was known then */
+    bool current;   /* counts now; false: replaced or taken back by a later one, or takes back itself */
     char time[32]; /* ISO 8601, UTC */
     char worker[64];
     char source[256];

@@ -9,6 +9,20 @@
  *
  * NaN means missing: a score not computed yet, a candidate not finetuned yet.
  * Where A is shared by all benchmarks its row is repeated.
+ *
+ * Results have noise: another seed of the same finetuning, another evaluation of the same model give
+ * another number. Of n results x[k] of one candidate for one benchmark
+ *
+ *     each with its standard error e[k]    z = sum(x[k] / e[k]^2) / sum(1 / e[k]^2)
+ *                                          z_se = 1 / sqrt(sum(1 / e[k]^2))
+ *     else                                 z = mean of x[k]
+ *                                          z_se = s / sqrt(n)
+ *
+ * where s^2, the variance of a single result, is pooled over the candidates of that benchmark: the sum
+ * of squared deviations of repeats from the mean of their candidate, divided by its degrees of freedom
+ * (n - 1 of each candidate). With 3 degrees of freedom or more s is that of every candidate, so that
+ * those with a single result without an error get s itself; with fewer it is taken from the candidate's
+ * own repeats, and a single result has none. Repeats that are all equal say nothing about s.
  */
 #ifndef EYECHART_TABLE_H
 #define EYECHART_TABLE_H
@@ -27,7 +41,9 @@ typedef struct ec_table {
     const double *a_se;   /* standard errors of a, same shape; NULL or NaN: unknown, taken as 0 */
     const double *c;      /* [n_candidates] */
     const double *c_se;   /* [n_candidates]; NULL or NaN: unknown, taken as 0 */
-    const double *z;      /* [n_benchmarks][n_candidates] */
+    const double *z;      /* [n_benchmarks][n_candidates]; of a repeated result the mean */
+    const double *z_se;   /* standard error of z, same shape; NULL or NaN: unknown */
+    const double *z_n;    /* results behind z, same shape: 1, with repeats more, 0 where z is NaN; NULL: 1 */
     const int *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all +1 */
 } ec_table;
 

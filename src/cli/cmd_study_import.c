@@ -33,17 +33,23 @@ static const example EXAMPLES[] = {
 static void print_text(const ec_import_summary *s, const char *file) {
     printf("%s: %zu candidate%s", file, s->n_candidates, s->n_candidates == 1 ? "" : "s");
     if (s->n_added > 0) printf(" (%zu new)", s->n_added);
-    printf("; %zu score%s and %zu result%s recorded, %zu number%s known already\n", s->n_scores,
-           s->n_scores == 1 ? "" : "s", s->n_observations, s->n_observations == 1 ? "" : "s",
-           s->n_unchanged, s->n_unchanged == 1 ? "" : "s");
+    printf("; %zu score%s and %zu result%s recorded", s->n_scores, s->n_scores == 1 ? "" : "s",
+           s->n_observations, s->n_observations == 1 ? "" : "s");
+    if (s->n_repeats > 0) printf(" (%zu beside another of the same candidate)", s->n_repeats);
+    printf(", %zu number%s known already\n", s->n_unchanged, s->n_unchanged == 1 ? "" : "s");
+    if (s->n_kept > 0)
+        note("%zu result%s of the study stay%s, for which the file has no value; 'eyechart "
+             "withdraw' takes results back",
+             s->n_kept, s->n_kept == 1 ? "" : "s", s->n_kept == 1 ? "s" : "");
 }
 
 static void print_json(const ec_study *study, const ec_import_summary *s, const char *file) {
-    json_print(json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I}", "study",
+    json_print(json_pack("{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "study",
                          json_text(ec_study_name(study)), "file", json_text(file), "n_candidates",
                          (json_int_t)s->n_candidates, "n_added", (json_int_t)s->n_added, "n_scores",
                          (json_int_t)s->n_scores, "n_results", (json_int_t)s->n_observations,
-                         "n_unchanged", (json_int_t)s->n_unchanged));
+                         "n_repeats", (json_int_t)s->n_repeats, "n_unchanged",
+                         (json_int_t)s->n_unchanged, "n_kept", (json_int_t)s->n_kept));
 }
 
 static int run(const arguments *args) {

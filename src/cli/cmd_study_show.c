@@ -5,10 +5,13 @@
 #include "cli/output.h"
 #include "cli/study.h"
 
-enum { O_STUDY, O_COLUMNS, O_HISTORY, O_JSON };
+enum { O_STUDY, O_RESULTS, O_COLUMNS, O_HISTORY, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
+    [O_RESULTS] = {.name = "results",
+                   .help = "the results, candidate by candidate: the mean where there are repeats, "
+                           "with its standard error and how many"},
     [O_COLUMNS] = {.name = "columns", .help = "the numbers beside A and C, candidate by candidate"},
     [O_HISTORY] = {.name = "history",
                    .help = "every result ever told, oldest first, those replaced later included"},
@@ -21,6 +24,7 @@ static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
 static const example EXAMPLES[] = {
     {"eyechart study show mystudy/",
      "candidates, benchmarks, what is measured and what is pending"},
+    {"eyechart study show mystudy/ --results", "what each candidate reached on each benchmark"},
     {"eyechart study show mystudy/ --columns",
      "what else is known of each candidate, for the --a-column and --c-column of rank"},
     {"eyechart study show mystudy/ --history", "who told what, when, and from where"},
@@ -31,7 +35,7 @@ static const example EXAMPLES[] = {
 typedef struct view {
     const ec_study *study;
     const ec_study_snapshot *snapshot;
-    bool wants_columns, wants_history;
+    bool wants_results, wants_columns, wants_history;
     const ec_observation *history; /* [n_history] */
     size_t n_history;
 } view;
@@ -181,6 +185,52 @@ static void print_columns_of_all(const view *v) {
     free(titles);
 }
 
+static double count_of(const ec_table *t, size_t cell) {
+    return t->z_n != NULL ? t->z_n[cell] : isfinite(t->z[cell]) ? 1.0 : 0.0;
+}
+
+/* "65.7", "65.7 +- 1.2", "65.7 +- .8 (3)" */
+static void result_cell(text_table *table, const ec_table *t, size_t b, size_t i) {
+    const size_t cell = b * t->n_candidates + i;
+    const int decimals = decimals_for(t->z + b * t->n_candidates, t->n_candidates);
+    char se[40] = "", n[40] = "";
+    if (!isfinite(t->z[cell])) {
+        table_cell(table, "-");
+        return;
+    }
+    if (t->z_se != NULL && t->z_se[cell] > 0.0)
+        snprintf(se, sizeof se, " +- %.*f", decimals, t->z_se[cell]);
+    if (count_of(t, cell) > 1.0) snprintf(n, sizeof n, " (%.0f)", count_of(t, cell));
+    table_cell(table, "%.*f%s%s", decimals, t->z[cell], se, n);
+}
+
+static void print_results(const view *v) {
+    const ec_table *t = &v->snapshot->table;
+    const char **headers = allocate(t->n_benchmarks + 1, sizeof *headers);
+    headers[0] = "<candidate";
+    for (size_t b = 0; b < t->n_benchmarks; b++)
+        headers[b + 1] = ec_study_benchmark(v->study, b)->name;
+    text_table *table = table_new(t->n_benchmarks + 1, headers);
+    for (size_t i = 0; i < t->n_candidates; i++) {
+        if (results_of_candidate(t, i) == 0) continue;
+        table_cell(table, "%s", text_name(v, i));
+        for (size_t b = 0; b < t->n_benchmarks; b++) result_cell(table, t, b, i);
+    }
+    table_print(table);
+    free(headers);
+    bool any_errors = false, any_repeats = false;
+    for (size_t cell = 0; cell < t->n_candidates * t->n_benchmarks; cell++) {
+        any_errors = any_errors || (t->z_se != NULL && t->z_se[cell] > 0.0);
+        any_repeats = any_repeats || count_of(t, cell) > 1.0;
+    }
+    if (any_errors) puts("+-: standard error, as told or by the scatter of repeats.");
+    if (any_repeats) puts("(n): the mean of so many results.");
+}
+
+static const char *state_of(const ec_observation *o) {
+    return o->withdrawn ? "withdrawn" : !o->current ? "replaced" : o->repeat ? "repeat" : "current";
+}
+
 static void print_history(const view *v) {
     static const char *const HEADERS[] = {"<time",  "<candidate", "<benchmark", "value",
                                           "<state", "<worker",    "<source"};
@@ -190,8 +240,11 @@ static void print_history(const view *v) {
         table_cell(table, "%s", o->time);
         table_cell(table, "%s", text_name(v, o->candidate));
         table_cell(table, "%s", ec_study_benchmark(v->study, o->benchmark)->name);
-        table_cell(table, "%.10g", o->value);
-        table_cell(table, "%s", o->current ? "current" : "replaced");
+        if (o->se > 0.0)
+            table_cell(table, "%.10g +- %.4g", o->value, o->se);
+        else
+            table_cell(table, "%.10g", o->value);
+        table_cell(table, "%s", state_of(o));
         table_cell(table, "%s", o->worker);
         table_cell(table, "%s", o->source);
     }
@@ -201,6 +254,10 @@ static void print_history(const view *v) {
 static void print_text(const view *v) {
     if (v->wants_history) {
         print_history(v);
+        return;
+    }
+    if (v->wants_results) {
+        print_results(v);
         return;
     }
     if (v->wants_columns) {
@@ -223,6 +280,18 @@ static json_t *by_benchmark(const view *v, const double *values, size_t i) {
     for (size_t b = 0; b < v->snapshot->table.n_benchmarks; b++) {
         const double value = values == NULL ? NAN : values[b * v->snapshot->table.n_candidates + i];
         json_object_set_new(object, ec_study_benchmark(v->study, b)->name, json_number(value));
+    }
+    return object;
+}
+
+/* How many results stand behind each of candidate i. */
+static json_t *counts_json(const view *v, size_t i) {
+    const ec_table *t = &v->snapshot->table;
+    json_t *object = json_object();
+    for (size_t b = 0; b < t->n_benchmarks; b++) {
+        const double n = count_of(t, b * t->n_candidates + i);
+        json_object_set_new(object, ec_study_benchmark(v->study, b)->name,
+                            json_integer((json_int_t)n));
     }
     return object;
 }
@@ -263,13 +332,14 @@ static json_t *candidates_json(const view *v) {
     json_t *array = json_array();
     for (size_t i = 0; i < t->n_candidates; i++)
         json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
+            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
                              json_text(text_name(v, i)), "c", json_number(t->c[i]), "c_se",
                              json_number(t->c_se == NULL ? NAN : t->c_se[i]), "a",
                              by_benchmark(v, t->a, i), "a_se", by_benchmark(v, t->a_se, i),
-                             "results", by_benchmark(v, t->z, i), "cost_hours",
-                             json_number(ec_study_candidate(v->study, i)->cost), "hours",
-                             json_number(s->hours[i]), "pending", s->pending[i], "columns",
+                             "results", by_benchmark(v, t->z, i), "results_se",
+                             by_benchmark(v, t->z_se, i), "n_results", counts_json(v, i),
+                             "cost_hours", json_number(ec_study_candidate(v->study, i)->cost),
+                             "hours", json_number(s->hours[i]), "pending", s->pending[i], "columns",
                              columns_json(v, i)));
     return array;
 }
@@ -279,11 +349,15 @@ static json_t *history_json(const view *v) {
     for (size_t i = 0; i < v->n_history; i++) {
         const ec_observation *o = &v->history[i];
         json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:b, s:o, s:o}", "time", json_text(o->time),
-                             "candidate", json_text(text_name(v, o->candidate)), "benchmark",
-                             json_text(ec_study_benchmark(v->study, o->benchmark)->name), "value",
-                             json_number(o->value), "current", o->current, "worker",
-                             json_text(o->worker), "source", json_text(o->source)));
+            array,
+            json_pack("{s:o, s:o, s:o, s:s, s:o, s:o, s:b, s:o, s:o}", "time", json_text(o->time),
+                      "candidate", json_text(text_name(v, o->candidate)), "benchmark",
+                      json_text(ec_study_benchmark(v->study, o->benchmark)->name), "kind",
+                      o->withdrawn ? "withdrawn"
+                      : o->repeat  ? "repeat"
+                                   : "value",
+                      "value", json_number(o->value), "se", json_number(o->se), "current",
+                      o->current, "worker", json_text(o->worker), "source", json_text(o->source)));
     }
     return array;
 }
@@ -319,8 +393,13 @@ static int run(const arguments *args) {
     if (wants_history && ec_study_history(&history, &n_history, study, &err) != EC_OK) {
         status = report_error(&err);
     } else {
-        const view v = {study,         snapshot, args->values[O_COLUMNS].given,
-                        wants_history, history,  n_history};
+        const view v = {.study = study,
+                        .snapshot = snapshot,
+                        .wants_results = args->values[O_RESULTS].given,
+                        .wants_columns = args->values[O_COLUMNS].given,
+                        .wants_history = wants_history,
+                        .history = history,
+                        .n_history = n_history};
         (args->values[O_JSON].given ? print_json : print_text)(&v);
     }
     free(history);

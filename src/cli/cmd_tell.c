@@ -2,12 +2,13 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "cli/output.h"
 #include "cli/study.h"
 #include "eyechart/results.h"
 
-enum { O_STUDY, O_RESULTS, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
+enum { O_STUDY, O_RESULTS, O_REPEAT, O_SE, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -15,6 +16,16 @@ static const option OPTIONS[] = {
                    .argument = "FILE",
                    .type = VALUE_FILE,
                    .help = "a results JSON of lmms-eval; results on the command line win over it"},
+    [O_REPEAT] = {.name = "repeat",
+                  .help =
+                      "the results are of another seed or another evaluation: they stand beside "
+                      "those told before, rather than in their place, and their mean counts"},
+    [O_SE] = {.name = "se",
+              .argument = "BENCHMARK=ERROR",
+              .type = VALUE_TEXT,
+              .repeatable = true,
+              .help = "standard error of the result for that benchmark, which may stand behind the "
+                      "value as well (mme=1502.7+-8.1); ERROR alone where there is one result"},
     [O_HOURS] = {.name = "hours",
                  .argument = "HOURS",
                  .type = VALUE_NUMBER,
@@ -43,14 +54,17 @@ static const operand OPERANDS[] = {
      .type = VALUE_TEXT,
      .optional = true,
      .repeatable = true,
-     .help = "a result, in the units of the benchmark"},
+     .help = "a result, in the units of the benchmark, with its standard error if it is known: "
+             "VALUE+-ERROR"},
     {0},
 };
 
 static const example EXAMPLES[] = {
     {"eyechart tell mystudy/ CLIP@336 mme=1502.7 mmbench=64.26", "two results of one finetuning"},
-    {"eyechart tell mystudy/ CLIP@336 mme=1500.2 --source 'second run'",
+    {"eyechart tell mystudy/ CLIP@336 mme=1500.2 --source 'counted again'",
      "a correction; the value before stays in the history (study show --history)"},
+    {"eyechart tell mystudy/ CLIP@336 mme=1511.4+-8.1 --repeat",
+     "another seed, with the standard error of its evaluation"},
     {"eyechart tell mystudy/ SigLIP --results logs/siglip/results.json",
      "what lmms-eval found; docs/formats.md says which metric belongs to which benchmark"},
     {"eyechart tell mystudy/ SigLIP mme=1425 --hours 380 --source logs/siglip.json",
@@ -58,119 +72,235 @@ static const example EXAMPLES[] = {
     {0},
 };
 
-/* "mme=1502.7"; the name may hold '=' itself. */
-static int parse_result(ec_result *out, const ec_study *study, const command *which,
-                        const char *typed) {
-    char name[256];
-    const char *equals = strrchr(typed, '=');
-    if (equals == NULL || equals == typed || equals[1] == '\0')
-        return usage_error(which, "a result is BENCHMARK=VALUE, such as mme=1502.7, not '%s'",
-                           typed);
-    snprintf(name, sizeof name, "%.*s", (int)(equals - typed), typed);
-    char *end;
-    out->value = strtod(equals + 1, &end);
-    if (*end != '\0') return usage_error(which, "'%s': '%s' is not a number", typed, equals + 1);
-    return study_find_benchmark(&out->benchmark, study, name);
+/* What is told, and what became of it. */
+typedef struct {
+    ec_study *study;
+    const arguments *args;
+    size_t candidate, n;
+    ec_result *results; /* [n] */
+    ec_told *told;      /* [n] */
+} telling;
+
+/* Words with which other programs and people write that there is no number. */
+static bool is_no_value(const char *text) {
+    static const char *const words[] = {"", "null", "none", "nan", "na", "n/a", "-", "~"};
+    for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+        if (strcasecmp(text, words[k]) == 0) return true;
+    return false;
 }
 
-static void print_text(const ec_study *study, size_t candidate, const ec_result *results, size_t n,
-                       const double *before, const ec_study_snapshot *after) {
-    printf("recorded for %s:", ec_study_candidate(study, candidate)->name);
-    for (size_t i = 0; i < n; i++) {
-        printf("%s %s %.10g", i == 0 ? "" : ",",
-               ec_study_benchmark(study, results[i].benchmark)->name, results[i].value);
-        if (!isnan(before[i])) printf(" (was %.10g, kept in the history)", before[i]);
+/* "mme=1502.7" or "mme=1502.7+-8.1"; the name may hold '=' itself. */
+static int parse_result(telling *t, ec_result *out, const char *typed) {
+    char name[256];
+    ec_error err;
+    const char *equals = strrchr(typed, '=');
+    if (equals == NULL || equals == typed)
+        return usage_error(t->args->command,
+                           "a result is BENCHMARK=VALUE, such as mme=1502.7, not '%s'", typed);
+    snprintf(name, sizeof name, "%.*s", (int)(equals - typed), typed);
+    if (is_no_value(equals + 1))
+        return usage_error(t->args->command,
+                           "'%s' has no value, and is no way to take a result back; leave it out",
+                           typed);
+    if (ec_result_read(out, equals + 1, &err) != EC_OK)
+        return usage_error(t->args->command, "%s: %s", name, err.message);
+    return study_find_benchmark(&out->benchmark, t->study, name);
+}
+
+/* "mme=8.1", or "8.1" for the only result. */
+static int parse_error(telling *t, const char *typed) {
+    char name[256];
+    ec_result error;
+    ec_error err;
+    size_t i = 0;
+    const char *equals = strrchr(typed, '='), *number = equals != NULL ? equals + 1 : typed;
+    if (equals == NULL && t->n != 1)
+        return usage_error(t->args->command,
+                           "--se %s: of which of the %zu results? Say --se BENCHMARK=ERROR", typed,
+                           t->n);
+    if (equals != NULL) {
+        snprintf(name, sizeof name, "%.*s", (int)(equals - typed), typed);
+        const int status = study_find_benchmark(&error.benchmark, t->study, name);
+        if (status != EXIT_DONE) return status;
+        while (i < t->n && t->results[i].benchmark != error.benchmark) i++;
+        if (i == t->n)
+            return usage_error(t->args->command, "--se %s: no result of %s is told", typed, name);
     }
-    printf("\n%zu of %zu candidates have results", after->n_observed, after->table.n_candidates);
+    if (ec_result_read(&error, number, &err) != EC_OK || error.se != 0.0 || !(error.value > 0.0))
+        return usage_error(t->args->command, "--se %s: '%s' is not a number greater than 0", typed,
+                           number);
+    t->results[i].se = error.value;
+    return EXIT_DONE;
+}
+
+/* ---- what is said --------------------------------------------------------------------------- */
+
+static void print_value(double value, double se) {
+    printf(" %.10g", value);
+    if (se > 0.0) printf(" +- %.4g", se);
+}
+
+static void print_mean(double value, double se) {
+    printf(" %.6g", value);
+    if (se > 0.0) printf(" +- %.2g", se);
+}
+
+static const char *benchmark_name(const telling *t, size_t i) {
+    return ec_study_benchmark(t->study, t->results[i].benchmark)->name;
+}
+
+/* "mme 1511.4 (the mean of 2 results is 1507.05 +- 5.7)" */
+static void print_recorded(const telling *t, size_t i, const ec_table *after) {
+    const ec_told *told = &t->told[i];
+    const size_t cell = t->results[i].benchmark * after->n_candidates + t->candidate;
+    printf(" %s", benchmark_name(t, i));
+    print_value(t->results[i].value, t->results[i].se);
+    if (told->n_before == 0) return;
+    if (t->args->values[O_REPEAT].given) {
+        printf(" (the mean of %zu results is", told->n_before + 1);
+        print_mean(after->z[cell], after->z_se[cell]);
+        fputs(")", stdout);
+        return;
+    }
+    fputs(" (was", stdout);
+    (told->n_before > 1 ? print_mean : print_value)(told->before, told->before_se);
+    if (told->n_before > 1) printf(", the mean of %zu results", told->n_before);
+    fputs(", kept in the history)", stdout);
+}
+
+static size_t count_unchanged(const telling *t) {
+    size_t n = 0;
+    for (size_t i = 0; i < t->n; i++) n += t->told[i].unchanged;
+    return n;
+}
+
+static void print_unchanged(const telling *t) {
+    size_t n = 0;
+    fputs("known already, and not recorded again:", stdout);
+    for (size_t i = 0; i < t->n; i++) {
+        if (!t->told[i].unchanged) continue;
+        printf("%s %s", n++ == 0 ? "" : ",", benchmark_name(t, i));
+        print_value(t->told[i].before, t->told[i].before_se);
+    }
+    putchar('\n');
+}
+
+static bool any_replaced(const telling *t) {
+    for (size_t i = 0; i < t->n; i++)
+        if (!t->told[i].unchanged && t->told[i].n_before > 0 &&
+            t->told[i].before != t->results[i].value)
+            return !t->args->values[O_REPEAT].given;
+    return false;
+}
+
+static void print_text(const telling *t, const ec_study_snapshot *after) {
+    const ec_study *study = t->study;
+    const size_t n_unchanged = count_unchanged(t);
+    if (n_unchanged < t->n) {
+        size_t n = 0;
+        printf("recorded for %s:", ec_study_candidate(study, t->candidate)->name);
+        for (size_t i = 0; i < t->n; i++) {
+            if (t->told[i].unchanged) continue;
+            fputs(n++ == 0 ? "" : ",", stdout);
+            print_recorded(t, i, &after->table);
+        }
+        putchar('\n');
+    }
+    if (n_unchanged > 0) print_unchanged(t);
+    if (any_replaced(t))
+        note("a result of another seed or another evaluation is told with --repeat; then both "
+             "count");
+    printf("%zu of %zu candidates have results", after->n_observed, after->table.n_candidates);
     if (after->hours_spent > 0.0) printf(", %.6g GPU-hours spent", after->hours_spent);
     fputs("; next: eyechart rank ", stdout);
     print_shell_word(stdout, ec_study_path(study));
     putchar('\n');
 }
 
-static void print_json(const ec_study *study, size_t candidate, const ec_result *results, size_t n,
-                       const double *before, const ec_study_snapshot *after) {
+static json_t *json_recorded(const telling *t, size_t i, const ec_table *after) {
+    const ec_result *r = &t->results[i];
+    const ec_told *told = &t->told[i];
+    const bool repeat = t->args->values[O_REPEAT].given;
+    const size_t cell = r->benchmark * after->n_candidates + t->candidate;
+    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:I}", "benchmark",
+                     json_text(benchmark_name(t, i)), "value", json_number(r->value), "se",
+                     json_number(r->se > 0.0 ? r->se : NAN), "unchanged", told->unchanged,
+                     "replaced", json_number(told->unchanged || repeat ? NAN : told->before),
+                     "mean", json_number(after->z[cell]), "mean_se", json_number(after->z_se[cell]),
+                     "n_results", (json_int_t)(after->z_n != NULL ? after->z_n[cell] : 1.0));
+}
+
+static void print_json(const telling *t, const ec_study_snapshot *after) {
     json_t *recorded = json_array();
-    for (size_t i = 0; i < n; i++)
-        json_array_append_new(
-            recorded,
-            json_pack("{s:o, s:o, s:o}", "benchmark",
-                      json_text(ec_study_benchmark(study, results[i].benchmark)->name), "value",
-                      json_number(results[i].value), "replaced", json_number(before[i])));
-    json_print(json_pack("{s:o, s:o, s:o, s:I, s:I, s:o}", "study", json_text(ec_study_name(study)),
-                         "candidate", json_text(ec_study_candidate(study, candidate)->name),
-                         "recorded", recorded, "n_finetuned", (json_int_t)after->n_observed,
-                         "n_candidates", (json_int_t)after->table.n_candidates, "hours_spent",
-                         json_number(after->hours_spent)));
+    for (size_t i = 0; i < t->n; i++)
+        json_array_append_new(recorded, json_recorded(t, i, &after->table));
+    json_print(json_pack(
+        "{s:o, s:o, s:o, s:I, s:I, s:o}", "study", json_text(ec_study_name(t->study)), "candidate",
+        json_text(ec_study_candidate(t->study, t->candidate)->name), "recorded", recorded,
+        "n_finetuned", (json_int_t)after->n_observed, "n_candidates",
+        (json_int_t)after->table.n_candidates, "hours_spent", json_number(after->hours_spent)));
 }
 
-/* The values that the results replace; NaN where there was none. */
-static int values_before(double *before, ec_study *study, size_t candidate,
-                         const ec_result *results, size_t n) {
-    ec_study_snapshot *snapshot;
-    ec_error err;
-    if (ec_study_snapshot_get(&snapshot, study, &err) != EC_OK) return report_error(&err);
-    const ec_table *table = &snapshot->table;
-    for (size_t i = 0; i < n; i++)
-        before[i] = table->z[results[i].benchmark * table->n_candidates + candidate];
-    ec_study_snapshot_free(snapshot);
-    return EXIT_DONE;
-}
+/* ---- what is done --------------------------------------------------------------------------- */
 
-/* Results of the file for benchmarks that have none among the first *n. */
-static int add_file(ec_result *results, size_t *n, const ec_study *study, const char *file) {
+/* Results of the file for benchmarks that have none on the command line. */
+static int add_file(telling *t, const char *file) {
     ec_results found;
     ec_error err;
-    if (ec_results_read(&found, study, &file, 1, false, &err) != EC_OK) return report_error(&err);
-    const size_t n_typed = *n;
+    if (ec_results_read(&found, t->study, &file, 1, false, &err) != EC_OK)
+        return report_error(&err);
+    const size_t n_typed = t->n;
     for (size_t k = 0; k < found.n; k++) {
+        const ec_found_result *f = &found.items[k];
         size_t i = 0;
-        while (i < n_typed && results[i].benchmark != found.items[k].benchmark) i++;
-        if (i == n_typed)
-            results[(*n)++] = (ec_result){found.items[k].benchmark, found.items[k].value};
+        while (i < n_typed && t->results[i].benchmark != f->benchmark) i++;
+        if (i == n_typed) t->results[t->n++] = (ec_result){f->benchmark, f->value, f->se};
     }
     for (size_t k = 0; k < found.n_notes; k++) note("%s", found.notes[k]);
     ec_results_release(&found);
     return EXIT_DONE;
 }
 
-static int record(ec_study *study, size_t candidate, const ec_result *results, size_t n,
-                  double *before, const arguments *args) {
-    const option_value *v = args->values;
-    const int status = values_before(before, study, candidate, results, n);
-    if (status != EXIT_DONE) return status;
+static int record(telling *t) {
+    const option_value *v = t->args->values;
     const ec_tell_options options = {.hours = v[O_HOURS].number,
+                                     .repeat = v[O_REPEAT].given,
                                      .worker = v[O_WORKER].text,
                                      .source =
-                                         v[O_SOURCE].given ? v[O_SOURCE].text : v[O_RESULTS].text};
+                                         v[O_SOURCE].given ? v[O_SOURCE].text : v[O_RESULTS].text,
+                                     .told = t->told};
     ec_error err;
-    if (ec_study_tell(study, candidate, results, n, &options, &err) != EC_OK)
+    if (ec_study_tell(t->study, t->candidate, t->results, t->n, &options, &err) != EC_OK)
         return report_error(&err);
     ec_study_snapshot *after;
-    if (ec_study_snapshot_get(&after, study, &err) != EC_OK) {
+    if (ec_study_snapshot_get(&after, t->study, &err) != EC_OK) {
         note("the results are recorded, but could not be read back");
         return report_error(&err);
     }
-    (v[O_JSON].given ? print_json : print_text)(study, candidate, results, n, before, after);
+    (v[O_JSON].given ? print_json : print_text)(t, after);
     ec_study_snapshot_free(after);
     return EXIT_DONE;
 }
 
 static int tell(ec_study *study, const arguments *args) {
+    const option_value *se = &args->values[O_SE];
     const char *file = args->values[O_RESULTS].text;
-    size_t candidate, n = args->n_operands - 1;
-    if (n == 0 && file == NULL)
+    const size_t n_typed = args->n_operands - 1, room = n_typed + ec_study_n_benchmarks(study);
+    if (n_typed == 0 && file == NULL)
         return usage_error(args->command, "needs a BENCHMARK=VALUE, or --results FILE");
-    int status = study_find_candidate(&candidate, study, args->operands[0]);
-    const size_t room = n + ec_study_n_benchmarks(study);
-    ec_result *results = allocate(room, sizeof *results);
-    double *before = allocate(room, sizeof *before);
-    for (size_t i = 0; i < n && status == EXIT_DONE; i++)
-        status = parse_result(&results[i], study, args->command, args->operands[i + 1]);
-    if (status == EXIT_DONE && file != NULL) status = add_file(results, &n, study, file);
-    if (status == EXIT_DONE) status = record(study, candidate, results, n, before, args);
-    free(results);
-    free(before);
+    telling t = {.study = study,
+                 .args = args,
+                 .results = allocate(room, sizeof *t.results),
+                 .told = allocate(room, sizeof *t.told)};
+    int status = study_find_candidate(&t.candidate, study, args->operands[0]);
+    for (; t.n < n_typed && status == EXIT_DONE; t.n++)
+        status = parse_result(&t, &t.results[t.n], args->operands[t.n + 1]);
+    if (status == EXIT_DONE && file != NULL) status = add_file(&t, file);
+    for (size_t k = 0; k < se->n_all && status == EXIT_DONE; k++)
+        status = parse_error(&t, se->all[k]);
+    if (status == EXIT_DONE) status = record(&t);
+    free(t.results);
+    free(t.told);
     return status;
 }
 
@@ -189,7 +319,10 @@ const command CMD_TELL = {
     .about =
         "All or nothing: either every result is recorded, durably, or none. A name that the study "
         "does not have, a value that is not finite or outside the range declared for the benchmark "
-        "is refused. A later value replaces an earlier one, which stays in the history.",
+        "is refused. A later value replaces an earlier one, which stays in the history, unless it "
+        "is "
+        "told as a repeat: then the mean of all counts. A value that is known already is not "
+        "recorded again.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -55,7 +55,8 @@ typedef struct {
     ec_import_summary *summary;
     ec_study *study;
     const ec_sheet *sheet;
-    ec_numbers known;     /* of the study */
+    ec_numbers known;     /* of the study, results as they were told */
+    ec_repeats repeats;   /* likewise, sorted; those of the sheet are too */
     size_t *to_benchmark; /* [benchmarks of the sheet] index in the study */
     size_t *
         from_benchmark; /* [benchmarks of the study] index in the sheet; its number of them: none */
@@ -159,31 +160,93 @@ static ec_status merge_cost(merging *g, size_t row, size_t i) {
     return status;
 }
 
+/* The results of a cell, as told. */
+typedef struct {
+    double value, se;
+    const ec_repeat *more;
+    size_t n; /* of all */
+} told;
+
+static told told_of(const ec_numbers *numbers, const ec_repeats *repeats, size_t cell) {
+    told t = {.value = numbers->z[cell], .se = numbers->z_se[cell]};
+    if (isnan(t.value)) return t;
+    t.more = ec_repeats_of(&t.n, repeats, cell);
+    t.n++;
+    return t;
+}
+
+/* A standard error of 0, which no result has, is one that is not known. */
+static ec_repeat at(const told *t, size_t k) {
+    ec_repeat x = k == 0 ? (ec_repeat){.value = t->value, .se = t->se} : t->more[k - 1];
+    if (x.se == 0.0) x.se = NAN;
+    return x;
+}
+
+/* How many results of `known` begin those of the file. A value without an error says nothing
+ * against the error that is known. */
+static bool is_known(const told *from, size_t k, const told *known, size_t l) {
+    const ec_repeat x = at(from, k), y = at(known, l);
+    return same(x.value, y.value) && (isnan(x.se) || same(x.se, y.se));
+}
+
+static size_t count_common(const told *from, const told *known) {
+    size_t k = 0;
+    while (k < from->n && k < known->n && is_known(from, k, known, k)) k++;
+    return k;
+}
+
+/* Does the file say nothing new? Its only result may be any of those known. */
+static bool all_known(const told *from, const told *known) {
+    if (from->n != 1) return count_common(from, known) == from->n;
+    for (size_t l = 0; l < known->n; l++)
+        if (is_known(from, 0, known, l)) return true;
+    return false;
+}
+
+static ec_status add_result(merging *g, size_t row, const ec_benchmark *benchmark,
+                            const ec_repeat *x, bool repeat) {
+    const char *name = g->sheet->candidates[row];
+    char fault[EC_RANGE_TEXT_SIZE];
+    if (ec_benchmark_excludes(fault, benchmark, x->value))
+        return ec_sheet_fail(g->err, g->file, g->sheet->candidate_line[row],
+                             "candidate '%.80s', %.80s: %s that study.yaml declares", name,
+                             benchmark->name, fault);
+    g->summary->n_observations++;
+    g->summary->n_repeats += repeat;
+    return ec_database_rerun(&g->study->db, g->err, g->observation, "ittddt", g->event, name,
+                             benchmark->name, x->value, x->se, repeat ? "repeat" : "value");
+}
+
+/* Where the results known are the first of those in the file the others are added; else the file's
+ * take their place. */
+static ec_status merge_cell(bool *any, merging *g, size_t row, size_t i, size_t k) {
+    const size_t n = g->study->declared.sheet.n_candidates, b = g->to_benchmark[k];
+    const told from = told_of(&g->sheet->numbers, &g->sheet->repeats,
+                              k * g->sheet->n_candidates + row),
+               known = told_of(&g->known, &g->repeats, b * n + i);
+    *any = *any || from.n > 0;
+    g->summary->n_kept += from.n == 0 && known.n > 0;
+    if (all_known(&from, &known)) {
+        g->summary->n_unchanged += from.n;
+        return EC_OK;
+    }
+    const size_t n_common = count_common(&from, &known), first = n_common == known.n ? n_common : 0;
+    ec_status status = EC_OK;
+    for (size_t r = first; status == EC_OK && r < from.n; r++) {
+        const ec_repeat x = at(&from, r);
+        status = add_result(g, row, ec_study_benchmark(g->study, b), &x, r > 0);
+    }
+    return status;
+}
+
 static ec_status merge_results(merging *g, size_t row, size_t i) {
-    const size_t n = g->study->declared.sheet.n_candidates;
     const char *name = g->sheet->candidates[row];
     ec_status status = EC_OK;
     bool any = false;
-    for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++) {
-        const double value = g->sheet->numbers.z[k * g->sheet->n_candidates + row];
-        const ec_benchmark *benchmark = ec_study_benchmark(g->study, g->to_benchmark[k]);
-        if (isnan(value)) continue;
-        any = true;
-        char fault[EC_RANGE_TEXT_SIZE];
-        if (ec_benchmark_excludes(fault, benchmark, value))
-            return ec_sheet_fail(g->err, g->file, g->sheet->candidate_line[row],
-                                 "candidate '%.80s', %.80s: %s that study.yaml declares", name,
-                                 benchmark->name, fault);
-        if (same(value, g->known.z[g->to_benchmark[k] * n + i])) {
-            g->summary->n_unchanged++;
-            continue;
-        }
-        g->summary->n_observations++;
-        status = ec_database_rerun(&g->study->db, g->err, g->observation, "ittd", g->event, name,
-                                   benchmark->name, value);
-    }
+    for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++)
+        status = merge_cell(&any, g, row, i, k);
     if (status == EC_OK && any)
-        status = ec_database_rerun(&g->study->db, g->err, g->answered, "t", name);
+        status = ec_database_rerun(&g->study->db, g->err, g->answered, "it", g->event, name);
     return status;
 }
 
@@ -228,12 +291,12 @@ static ec_status prepare_statements(merging *g) {
     if (status == EC_OK)
         status = ec_database_prepare(&g->observation, db, g->err,
                                      "INSERT INTO observation (event, candidate, benchmark, "
-                                     "value) VALUES (?, ?, ?, ?)",
+                                     "value, se, kind) VALUES (?, ?, ?, ?, ?, ?)",
                                      "");
     if (status == EC_OK)
         status = ec_database_prepare(&g->answered, db, g->err,
-                                     "UPDATE question SET state = 'answered' WHERE candidate = ? "
-                                     "AND state = 'pending'",
+                                     "UPDATE question SET state = 'answered', answer = ? WHERE "
+                                     "candidate = ? AND state = 'pending'",
                                      "");
     return status;
 }
@@ -260,7 +323,8 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
                  .event = event,
                  .err = err};
     ec_status status = map_benchmarks(&g);
-    if (status == EC_OK) status = ec_study_read_numbers(&g.known, study, err);
+    if (status == EC_OK) status = ec_study_read_told(&g.known, &g.repeats, study, err);
+    ec_repeats_sort(&g.repeats);
     if (status == EC_OK) status = prepare_statements(&g);
     for (size_t row = 0; status == EC_OK && row < sheet->n_candidates; row++)
         status = merge_row(&g, row);
@@ -271,6 +335,7 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
     sqlite3_finalize(g.observation);
     sqlite3_finalize(g.answered);
     ec_numbers_release(&g.known);
+    ec_repeats_release(&g.repeats);
     free(g.to_benchmark);
     free(g.from_benchmark);
     return status;
@@ -412,14 +477,15 @@ static void share_equal_scores(ec_numbers *x, size_t n, size_t m) {
 /* Numbers and columns in one transaction. */
 static ec_status read_for_export(ec_sheet *sheet, ec_study *study, ec_error *err) {
     sheet->columns = (ec_columns){0};
-    if (study->built_in) return ec_study_read_numbers(&sheet->numbers, study, err);
+    if (study->built_in) return ec_study_read_told(&sheet->numbers, &sheet->repeats, study, err);
     ec_status status = ec_database_begin_read(&study->db, err);
     if (status != EC_OK) return status;
-    status = ec_study_read_numbers(&sheet->numbers, study, err);
+    status = ec_study_read_told(&sheet->numbers, &sheet->repeats, study, err);
     if (status != EC_OK) return ec_database_end(&study->db, status, err);
     status = ec_database_end(&study->db, ec_columns_read(&sheet->columns, study, err), err);
     if (status == EC_OK) return EC_OK;
     ec_numbers_release(&sheet->numbers);
+    ec_repeats_release(&sheet->repeats);
     ec_columns_release(&sheet->columns);
     return status;
 }
@@ -432,12 +498,14 @@ ec_status ec_study_export(ec_study *study, const char *file, ec_table_format for
     ec_status status = read_for_export(&sheet, study, err);
     if (status != EC_OK) return status;
     share_equal_scores(&sheet.numbers, sheet.n_candidates, sheet.n_benchmarks);
+    ec_repeats_sort(&sheet.repeats);
     if (format == EC_FORMAT_BY_NAME) format = format_by_name(file);
     if (format == EC_FORMAT_JSON)
         ec_sheet_write_json(&text, &sheet);
     else
         ec_sheet_write_csv(&text, &sheet);
     ec_numbers_release(&sheet.numbers);
+    ec_repeats_release(&sheet.repeats);
     ec_columns_release(&sheet.columns);
     status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file)
                          : ec_file_write(file, text.data, text.size_bytes, err);

@@ -331,9 +331,9 @@ static ec_status read_new(const ec_results_reader *r, const char *pattern, doubl
                          "'results:' in study.yaml the right place?",
                          old);
     else
-        status = ec_fail(r->err, EC_ERR_FORMAT,
-                         "the evaluation left no %s, which 'results:' in study.yaml expects",
-                         pattern);
+        status =
+            ec_fail(r->err, EC_ERR_FORMAT,
+                    "the evaluation left no %s, which 'results:' in study.yaml expects", pattern);
     globfree(&found);
     return status;
 }
@@ -394,7 +394,8 @@ static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, c
     const ec_tell_options options = {.hours = hours, .worker = l->worker, .source = source};
     ec_result told[EC_STUDY_MAX_BENCHMARKS];
     for (size_t k = 0; k < results->n; k++)
-        told[k] = (ec_result){results->items[k].benchmark, results->items[k].value};
+        told[k] =
+            (ec_result){results->items[k].benchmark, results->items[k].value, results->items[k].se};
     const ec_status status =
         ec_study_tell(l->study, job->candidate, told, results->n, &options, l->err);
     if (status != EC_OK) return status;

@@ -15,7 +15,7 @@ static const char *const steps[] = {
     "CREATE TABLE event ("
     "  id INTEGER PRIMARY KEY,"
     "  time TEXT NOT NULL,"    /* ISO 8601, UTC */
-    "  command TEXT NOT NULL," /* 'ask', 'tell', 'import', 'score' */
+    "  command TEXT NOT NULL," /* 'ask', 'tell', 'withdraw', 'import', 'score', 'run' */
     "  version TEXT NOT NULL," /* of eyechart */
     "  worker TEXT,"
     "  source TEXT"
@@ -125,6 +125,22 @@ static const char *const steps[] = {
     /* 4 -> 5: a score can be lost: what is told no longer; the value is what was known */
     "ALTER TABLE score ADD COLUMN lost INTEGER NOT NULL DEFAULT 0 CHECK (lost IN (0, 1));"
     "ALTER TABLE extra ADD COLUMN lost INTEGER NOT NULL DEFAULT 0 CHECK (lost IN (0, 1));",
+
+    /* 5 -> 6: results have errors and repeats and can be withdrawn, candidates can fail */
+    "ALTER TABLE observation ADD COLUMN se REAL;" /* null: not given */
+    /* 'value' is in the place of all before it about the same candidate and benchmark, 'repeat'
+     * stands beside them, 'withdrawn' takes them back; the value of that one is what was known */
+    "ALTER TABLE observation ADD COLUMN kind TEXT NOT NULL DEFAULT 'value'"
+    "  CHECK (kind IN ('value', 'repeat', 'withdrawn'));"
+    "ALTER TABLE question ADD COLUMN answer INTEGER REFERENCES event (id);" /* null: none, or old */
+    "CREATE TABLE failure (" /* the newest row about a candidate counts */
+    "  id INTEGER PRIMARY KEY,"
+    "  event INTEGER NOT NULL REFERENCES event (id),"
+    "  candidate TEXT NOT NULL,"
+    "  state TEXT NOT NULL CHECK (state IN ('failed', 'withdrawn')),"
+    "  hours REAL," /* GPU-hours that it took; null: not recorded here */
+    "  why TEXT NOT NULL"
+    ") STRICT;",
 };
 
 const ec_migrations ec_study_migrations = {sizeof steps / sizeof steps[0], steps};

@@ -12,7 +12,7 @@
 
 /* ---- numbers ------------------------------------------------------------------------------ */
 
-enum { PER_CANDIDATE = 6, PER_CELL = 3 };
+enum { PER_CANDIDATE = 6, PER_CELL = 4 };
 
 static size_t count_numbers(size_t n, size_t m) {
     return n * (PER_CANDIDATE + PER_CELL * m);
@@ -29,18 +29,15 @@ ec_status ec_numbers_init(ec_numbers *numbers, size_t n, size_t m, ec_error *err
     double **const per_candidate[PER_CANDIDATE] = {&numbers->c,        &numbers->c_se,
                                                    &numbers->a_shared, &numbers->a_shared_se,
                                                    &numbers->cost,     &numbers->hours};
-    double **const per_cell[PER_CELL] = {&numbers->a, &numbers->a_se, &numbers->z};
+    double **const per_cell[PER_CELL] = {&numbers->a, &numbers->a_se, &numbers->z, &numbers->z_se};
     for (int k = 0; k < PER_CANDIDATE; k++, block += n) *per_candidate[k] = block;
     for (int k = 0; k < PER_CELL; k++, block += m * n) *per_cell[k] = block;
     return EC_OK;
 }
 
-void ec_numbers_copy(ec_numbers *to, const ec_numbers *from, size_t n, size_t m) {
-    memcpy(to->c, from->c, count_numbers(n, m) * sizeof *to->c);
-}
-
 void ec_numbers_release(ec_numbers *numbers) {
     free(numbers->c); /* the first of the one block */
+    free(numbers->z_n);
     *numbers = (ec_numbers){0};
 }
 
@@ -95,6 +92,7 @@ void ec_sheet_release(ec_sheet *sheet) {
     free(sheet->benchmark_names);
     free(sheet->benchmark_order);
     ec_numbers_release(&sheet->numbers);
+    ec_repeats_release(&sheet->repeats);
     ec_columns_release(&sheet->columns);
     *sheet = (ec_sheet){0};
 }
@@ -203,6 +201,18 @@ bool ec_benchmark_excludes(char text[EC_RANGE_TEXT_SIZE], const ec_benchmark *be
     return true;
 }
 
+/* Of the repeats of a result those outside the range are found when they are recorded. */
+static bool has_cell_fault(char fault[EC_RANGE_TEXT_SIZE], const ec_sheet *sheet, size_t b,
+                           size_t cell) {
+    const ec_numbers *x = &sheet->numbers;
+    const bool lone_a = isnan(x->a[cell]) && !isnan(x->a_se[cell]);
+    const bool lone_z = isnan(x->z[cell]) && !isnan(x->z_se[cell]);
+    if (lone_a || lone_z)
+        snprintf(fault, EC_RANGE_TEXT_SIZE, "standard error of %s",
+                 lone_a ? "A without A" : "a result without the result");
+    return lone_a || lone_z || ec_benchmark_excludes(fault, &sheet->benchmarks[b], x->z[cell]);
+}
+
 ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_error *err) {
     const ec_numbers *x = &sheet->numbers;
     for (size_t i = 0; i < sheet->n_candidates; i++) {
@@ -216,10 +226,8 @@ ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_err
                                  "candidate '%.220s' has a standard error of A without A", name);
         for (size_t b = 0; b < sheet->n_benchmarks; b++) {
             const size_t cell = b * sheet->n_candidates + i;
-            char fault[EC_RANGE_TEXT_SIZE] = "standard error of A without A";
-            const bool lone_error = isnan(x->a[cell]) && !isnan(x->a_se[cell]);
-            if (!lone_error && !ec_benchmark_excludes(fault, &sheet->benchmarks[b], x->z[cell]))
-                continue;
+            char fault[EC_RANGE_TEXT_SIZE];
+            if (!has_cell_fault(fault, sheet, b, cell)) continue;
             return ec_sheet_fail(err, path, line, "candidate '%.80s', benchmark '%.80s': %s", name,
                                  sheet->benchmarks[b].name, fault);
         }

@@ -8,15 +8,17 @@
 #include "base/text.h"
 #include "eyechart/study.h"
 #include "study/columns.h"
+#include "study/repeats.h"
 
 #define EC_SHEET_MAX_BYTES (256u << 20)
 
-/* n = number of candidates, m = number of benchmarks. One block, in this order. */
+/* n = number of candidates, m = number of benchmarks. One block, in this order, but z_n. */
 typedef struct ec_numbers {
     double *c, *c_se;               /* [n] */
     double *a_shared, *a_shared_se; /* [n], for the benchmarks without an A of their own */
     double *cost, *hours;           /* [n] GPU-hours of one finetuning: expected, recorded */
-    double *a, *a_se, *z;           /* [m][n] */
+    double *a, *a_se, *z, *z_se;    /* [m][n] */
+    double *z_n;                    /* [m][n] as in ec_table, for the statistics; NULL: all 1 */
 } ec_numbers;
 
 typedef struct ec_sheet {
@@ -27,13 +29,13 @@ typedef struct ec_sheet {
     char **benchmark_names;   /* [m], the pointers in `benchmarks`, for ec_names_find */
     size_t *candidate_order, *benchmark_order; /* from ec_names_sort */
     size_t *candidate_line;                    /* [n] where the file tells about it; 0 unknown */
-    ec_numbers numbers;
+    ec_numbers numbers; /* z and z_se: the first result of a candidate for a benchmark */
+    ec_repeats repeats; /* the others */
     ec_columns columns; /* beside A and C; none in study.yaml */
 } ec_sheet;
 
 /* All numbers NaN; one allocation. */
 ec_status ec_numbers_init(ec_numbers *numbers, size_t n, size_t m, ec_error *err);
-void ec_numbers_copy(ec_numbers *to, const ec_numbers *from, size_t n, size_t m);
 void ec_numbers_release(ec_numbers *numbers);
 /* A of candidate i for benchmark b: its own, else the shared one; *se likewise. */
 double ec_numbers_a(const ec_numbers *numbers, size_t n, size_t b, size_t i, double *se);

@@ -2,9 +2,10 @@
  *
  *     {"name": …, "benchmarks": [{"name", "group", "direction", "range", "weight"}],
  *      "candidates": [{"name", "A", "A_se", "C", "C_se", "cost", "hours", "results": {benchmark:
- * value}, "columns": {name: value}, "columns_se"}]}
+ * value}, "results_se", "columns": {name: value}, "columns_se"}]}
  *
- * A and A_se are numbers, one for all benchmarks, or objects by benchmark. A number that is absent
+ * A and A_se are numbers, one for all benchmarks, or objects by benchmark. A result is a number, or
+ * an array of them where it was repeated, and its standard error likewise. A number that is absent
  * or null is missing. Every field: docs/formats.md.
  */
 #include <jansson.h>
@@ -159,6 +160,12 @@ static ec_status read_benchmark(ec_sheet *sheet, size_t b, const json_t *from, c
     return status;
 }
 
+static ec_status fail_undeclared(const place *p, const char *name, const char *what) {
+    char fault[120];
+    snprintf(fault, sizeof fault, "in '%s' is not one of the names in \"benchmarks\"", what);
+    return fail_in(p, name, fault);
+}
+
 /* An object of numbers by benchmark, into array[benchmark][candidate]. */
 static ec_status read_by_benchmark(double *array, const ec_sheet *sheet, size_t i,
                                    const json_t *object, const place *p, const char *what,
@@ -167,12 +174,7 @@ static ec_status read_by_benchmark(double *array, const ec_sheet *sheet, size_t 
     json_t *value;
     json_object_foreach((json_t *)object, key, value) {
         const size_t b = ec_sheet_find_benchmark(sheet, key);
-        if (b == sheet->n_benchmarks) {
-            char fault[120];
-            snprintf(fault, sizeof fault, "in '%s' is not one of the names in \"benchmarks\"",
-                     what);
-            return fail_in(p, key, fault);
-        }
+        if (b == sheet->n_benchmarks) return fail_undeclared(p, key, what);
         const ec_status status =
             read_number(&array[b * sheet->n_candidates + i], value, p, key, non_negative);
         if (status != EC_OK) return status;
@@ -232,10 +234,75 @@ static ec_status read_columns(ec_sheet *sheet, size_t i, const json_t *object, c
     return EC_OK;
 }
 
+/* One result, or several: a number or null, or an array of these. */
+static const json_t *result_at(const json_t *value, size_t k) {
+    return json_is_array(value) ? json_array_get(value, k) : k == 0 ? value : NULL;
+}
+
+static size_t count_results(const json_t *value) {
+    return json_is_array(value) ? json_array_size(value) : 1;
+}
+
+static ec_status read_result(ec_sheet *sheet, size_t cell, const char *benchmark,
+                             const json_t *value, const json_t *error, const place *p) {
+    const size_t n = count_results(value);
+    if (error != NULL && count_results(error) > n)
+        return fail_in(p, benchmark, "has more standard errors than results");
+    for (size_t k = 0; k < n; k++) {
+        double x = NAN, se = NAN;
+        ec_status status = read_number(&x, result_at(value, k), p, benchmark, false);
+        if (status == EC_OK) status = read_number(&se, result_at(error, k), p, benchmark, true);
+        if (status != EC_OK) return status;
+        if (n > 1 && isnan(x)) return fail_in(p, benchmark, "has null among several results");
+        if (k == 0) {
+            sheet->numbers.z[cell] = x;
+            sheet->numbers.z_se[cell] = se;
+        } else {
+            status = ec_repeats_add(&sheet->repeats, cell, x, se, p->err);
+        }
+        if (status != EC_OK) return status;
+    }
+    return EC_OK;
+}
+
+static ec_status get_object(const json_t **out, const json_t *candidate, const place *p,
+                            const char *key) {
+    *out = json_object_get(candidate, key);
+    if (json_is_null(*out)) *out = NULL;
+    return *out == NULL || json_is_object(*out)
+               ? EC_OK
+               : fail_kind(p, key, *out, "an object of numbers by benchmark");
+}
+
+/* "results" with "results_se". */
+static ec_status read_results(ec_sheet *sheet, size_t i, const json_t *candidate, const place *p) {
+    const json_t *results, *errors;
+    const char *name;
+    json_t *value;
+    ec_status status = get_object(&results, candidate, p, "results");
+    if (status == EC_OK) status = get_object(&errors, candidate, p, "results_se");
+    if (status != EC_OK) return status;
+    json_object_foreach((json_t *)errors, name, value) {
+        if (ec_sheet_find_benchmark(sheet, name) == sheet->n_benchmarks)
+            return fail_undeclared(p, name, "results_se");
+        if (results == NULL || json_object_get(results, name) == NULL)
+            return fail_in(p, name, "has a standard error without a result");
+    }
+    json_object_foreach((json_t *)results, name, value) {
+        const size_t b = ec_sheet_find_benchmark(sheet, name);
+        if (b == sheet->n_benchmarks) return fail_undeclared(p, name, "results");
+        const json_t *error = errors != NULL ? json_object_get(errors, name) : NULL;
+        status = read_result(sheet, b * sheet->n_candidates + i, name, value, error, p);
+        if (status != EC_OK) return status;
+    }
+    return EC_OK;
+}
+
 static ec_status read_candidate(ec_sheet *sheet, size_t i, const json_t *from, const char *path,
                                 ec_error *err) {
-    static const char *const keys[] = {"name",  "A",       "A_se",    "C",          "C_se", "cost",
-                                       "hours", "results", "columns", "columns_se", NULL};
+    static const char *const keys[] = {"name",       "A",       "A_se",       "C",
+                                       "C_se",       "cost",    "hours",      "results",
+                                       "results_se", "columns", "columns_se", NULL};
     const ec_numbers *x = &sheet->numbers;
     place p = {path, "candidate", NULL, i, err};
     const char *name;
@@ -259,11 +326,7 @@ static ec_status read_candidate(ec_sheet *sheet, size_t i, const json_t *from, c
         status = read_columns(sheet, i, json_object_get(from, "columns"), &p, "columns");
     if (status == EC_OK)
         status = read_columns(sheet, i, json_object_get(from, "columns_se"), &p, "columns_se");
-    const json_t *results = json_object_get(from, "results");
-    if (status != EC_OK || results == NULL || json_is_null(results)) return status;
-    if (!json_is_object(results))
-        return fail_kind(&p, "results", results, "an object of numbers by benchmark");
-    return read_by_benchmark(x->z, sheet, i, results, &p, "results", false);
+    return status == EC_OK ? read_results(sheet, i, from, &p) : status;
 }
 
 /* ---- reading: the whole ------------------------------------------------------------------- */
@@ -299,6 +362,7 @@ static ec_status read_root(ec_sheet *sheet, const json_t *root, const char *path
         status = read_candidate(sheet, i, json_array_get(candidates, i), path, err);
     if (status == EC_OK) status = ec_sheet_index_candidates(sheet, path, err);
     if (status == EC_OK) status = ec_sheet_check_numbers(sheet, path, err);
+    ec_repeats_sort(&sheet->repeats);
     return status;
 }
 
@@ -432,6 +496,45 @@ static void write_columns(ec_text *out, const ec_sheet *sheet, size_t i, bool is
     if (!first) ec_text_add(out, "}");
 }
 
+/* A number, or an array where the result was repeated. */
+static void write_result(ec_text *out, const ec_sheet *sheet, size_t cell, bool is_se) {
+    const double first = (is_se ? sheet->numbers.z_se : sheet->numbers.z)[cell];
+    size_t n_more;
+    const ec_repeat *more = ec_repeats_of(&n_more, &sheet->repeats, cell);
+    if (n_more > 0) ec_text_add(out, "[");
+    write_number(out, first);
+    for (size_t k = 0; k < n_more; k++) {
+        ec_text_add(out, ", ");
+        write_number(out, is_se ? more[k].se : more[k].value);
+    }
+    if (n_more > 0) ec_text_add(out, "]");
+}
+
+static bool any_error(const ec_sheet *sheet, size_t cell) {
+    size_t n_more;
+    const ec_repeat *more = ec_repeats_of(&n_more, &sheet->repeats, cell);
+    bool any = !isnan(sheet->numbers.z_se[cell]);
+    for (size_t k = 0; k < n_more; k++) any = any || !isnan(more[k].se);
+    return any;
+}
+
+/* "results", or "results_se" of those that have an error. */
+static void write_results(ec_text *out, const ec_sheet *sheet, size_t i, bool is_se) {
+    bool first = true;
+    for (size_t b = 0; b < sheet->n_benchmarks; b++) {
+        const size_t cell = b * sheet->n_candidates + i;
+        if (is_se ? !any_error(sheet, cell) : isnan(sheet->numbers.z[cell])) continue;
+        ec_text_format(out, "%s",
+                       first ? (is_se ? ",\n     \"results_se\": {" : ",\n     \"results\": {")
+                             : ", ");
+        first = false;
+        write_string(out, sheet->benchmarks[b].name);
+        ec_text_add(out, ": ");
+        write_result(out, sheet, cell, is_se);
+    }
+    if (!first) ec_text_add(out, "}");
+}
+
 static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
     const ec_numbers *x = &sheet->numbers;
     ec_text_add(out, "    {\"name\": ");
@@ -443,7 +546,8 @@ static void write_candidate(ec_text *out, const ec_sheet *sheet, size_t i) {
     write_field(out, "hours", x->hours[i]);
     write_columns(out, sheet, i, false);
     write_columns(out, sheet, i, true);
-    write_by_benchmark(out, "results", x->z, sheet, i);
+    write_results(out, sheet, i, false);
+    write_results(out, sheet, i, true);
     ec_text_add(out, "}");
 }
 

@@ -11,6 +11,12 @@ const char *ec_column_text(sqlite3_stmt *statement, int column) {
     return text != NULL ? (const char *)text : "";
 }
 
+double ec_column_number(sqlite3_stmt *statement, int column) {
+    return sqlite3_column_type(statement, column) == SQLITE_NULL
+               ? NAN
+               : sqlite3_column_double(statement, column);
+}
+
 double ec_study_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -28,19 +34,26 @@ bool ec_numbers_observed(const ec_numbers *numbers, size_t n, size_t m, size_t i
 /* Rows come oldest first, so that the newest about a thing is what stays. Rows about names that are
  * not declared are passed over. A damaged file may hold infinities, which no function here ever
  * writes. */
-typedef void (*row_reader)(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row);
+typedef struct {
+    ec_numbers *numbers;
+    ec_repeats *repeats;
+    const ec_sheet *sheet;
+    ec_error *err;
+} target;
+typedef ec_status (*row_reader)(const target *t, size_t i, sqlite3_stmt *row);
 
-static void read_score(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
+static ec_status read_score(const target *t, size_t i, sqlite3_stmt *row) {
+    ec_numbers *to = t->numbers;
+    const ec_sheet *sheet = t->sheet;
     const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
     const char *benchmark = ec_column_text(row, 2);
     const bool lost = sqlite3_column_int(row, 5) != 0;
     const double value = lost ? NAN : sqlite3_column_double(row, 3);
-    const double se =
-        lost || sqlite3_column_type(row, 4) == SQLITE_NULL ? NAN : sqlite3_column_double(row, 4);
+    const double se = lost ? NAN : ec_column_number(row, 4);
     if (strcmp(ec_column_text(row, 1), "C") == 0) {
         to->c[i] = value;
         to->c_se[i] = se;
-        return;
+        return EC_OK;
     }
     const bool shared = *benchmark == '\0';
     if (shared) {
@@ -53,45 +66,56 @@ static void read_score(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_
         to->a[b * n + i] = value;
         to->a_se[b * n + i] = se;
     }
+    return EC_OK;
 }
 
-static void read_cost(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
-    (void)sheet;
+static ec_status read_cost(const target *t, size_t i, sqlite3_stmt *row) {
     const bool expected = strcmp(ec_column_text(row, 1), "expected") == 0;
-    (expected ? to->cost : to->hours)[i] = sqlite3_column_double(row, 2);
+    (expected ? t->numbers->cost : t->numbers->hours)[i] = ec_column_number(row, 2);
+    return EC_OK;
 }
 
-static void read_observation(ec_numbers *to, const ec_sheet *sheet, size_t i, sqlite3_stmt *row) {
-    const size_t b = ec_sheet_find_benchmark(sheet, ec_column_text(row, 1));
-    if (b < sheet->n_benchmarks) to->z[b * sheet->n_candidates + i] = sqlite3_column_double(row, 2);
+static ec_status read_observation(const target *t, size_t i, sqlite3_stmt *row) {
+    const ec_numbers *to = t->numbers;
+    const size_t b = ec_sheet_find_benchmark(t->sheet, ec_column_text(row, 1));
+    if (b == t->sheet->n_benchmarks) return EC_OK;
+    const size_t cell = b * t->sheet->n_candidates + i;
+    const double value = sqlite3_column_double(row, 2), se = ec_column_number(row, 3);
+    const char *kind = ec_column_text(row, 4);
+    if (strcmp(kind, "repeat") == 0 && !isnan(to->z[cell]))
+        return ec_repeats_add(t->repeats, cell, value, se, t->err);
+    const bool withdrawn = strcmp(kind, "withdrawn") == 0;
+    to->z[cell] = withdrawn ? NAN : value;
+    to->z_se[cell] = withdrawn ? NAN : se;
+    ec_repeats_drop(t->repeats, cell);
+    return EC_OK;
 }
 
-static ec_status read_rows(ec_numbers *to, ec_study *study, const char *sql, row_reader read,
-                           ec_error *err) {
-    const ec_sheet *sheet = &study->declared.sheet;
+static ec_status read_rows(const target *t, ec_study *study, const char *sql, row_reader read) {
     sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(&row, &study->db, err, sql, "");
+    ec_status status = ec_database_prepare(&row, &study->db, t->err, sql, "");
     if (status != EC_OK) return status;
     bool more;
-    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
-        if (i < sheet->n_candidates) read(to, sheet, i, row);
+    while ((status = ec_database_step(&more, &study->db, row, t->err)) == EC_OK && more) {
+        const size_t i = ec_sheet_find_candidate(t->sheet, ec_column_text(row, 0));
+        if (i < t->sheet->n_candidates) status = read(t, i, row);
+        if (status != EC_OK) break;
     }
     sqlite3_finalize(row);
     return status;
 }
 
-static ec_status read_database(ec_numbers *to, ec_study *study, ec_error *err) {
-    ec_status status =
-        read_rows(to, study, "SELECT candidate, kind, benchmark, value, se, lost FROM score ORDER BY id",
-                  read_score, err);
-    if (status == EC_OK)
-        status = read_rows(to, study, "SELECT candidate, kind, hours FROM cost ORDER BY id",
-                           read_cost, err);
+static ec_status read_database(const target *t, ec_study *study) {
+    ec_status status = read_rows(
+        t, study, "SELECT candidate, kind, benchmark, value, se, lost FROM score ORDER BY id",
+        read_score);
     if (status == EC_OK)
         status =
-            read_rows(to, study, "SELECT candidate, benchmark, value FROM observation ORDER BY id",
-                      read_observation, err);
+            read_rows(t, study, "SELECT candidate, kind, hours FROM cost ORDER BY id", read_cost);
+    if (status == EC_OK)
+        status = read_rows(
+            t, study, "SELECT candidate, benchmark, value, se, kind FROM observation ORDER BY id",
+            read_observation);
     return status;
 }
 
@@ -122,17 +146,32 @@ static void overlay_declared(ec_numbers *to, const ec_sheet *sheet) {
         }
 }
 
-ec_status ec_study_read_numbers(ec_numbers *numbers, ec_study *study, ec_error *err) {
+ec_status ec_study_read_told(ec_numbers *numbers, ec_repeats *repeats, ec_study *study,
+                             ec_error *err) {
     const ec_sheet *sheet = &study->declared.sheet;
+    *repeats = (ec_repeats){0};
     ec_status status = ec_numbers_init(numbers, sheet->n_candidates, sheet->n_benchmarks, err);
     if (status != EC_OK) return status;
     if (study->built_in)
         memcpy(numbers->z, sheet->numbers.z,
                sheet->n_candidates * sheet->n_benchmarks * sizeof(double));
     else
-        status = read_database(numbers, study, err);
+        status = read_database(&(target){numbers, repeats, sheet, err}, study);
     overlay_declared(numbers, sheet);
     for (size_t i = 0; i < sheet->n_candidates; i++) study->candidates[i].cost = numbers->cost[i];
+    if (status == EC_OK) return EC_OK;
+    ec_numbers_release(numbers);
+    ec_repeats_release(repeats);
+    return status;
+}
+
+ec_status ec_study_read_numbers(ec_numbers *numbers, ec_study *study, ec_error *err) {
+    const ec_sheet *sheet = &study->declared.sheet;
+    ec_repeats repeats;
+    ec_status status = ec_study_read_told(numbers, &repeats, study, err);
+    if (status != EC_OK) return status;
+    status = ec_repeats_summarise(numbers, &repeats, sheet->n_candidates, sheet->n_benchmarks, err);
+    ec_repeats_release(&repeats);
     if (status != EC_OK) ec_numbers_release(numbers);
     return status;
 }
@@ -226,6 +265,8 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
                                  .c = s->numbers.c,
                                  .c_se = s->numbers.c_se,
                                  .z = s->numbers.z,
+                                 .z_se = s->numbers.z_se,
+                                 .z_n = s->numbers.z_n,
                                  .direction = s->direction};
     s->public.hours = s->numbers.hours;
     s->public.pending = s->pending;

@@ -27,7 +27,12 @@ ec_status ec_study_load_declaration(ec_study *study, ec_error *err);
  * refreshes the costs of study->candidates. */
 ec_status ec_study_read_numbers(ec_numbers *numbers, ec_study *study, ec_error *err);
 
-/* The same in a transaction of its own. */
+/* The same with results as they were told: the first of a candidate for a benchmark in z and z_se,
+ * the others in *repeats, in the order of telling; z_n is NULL. Both released by the caller. */
+ec_status ec_study_read_told(ec_numbers *numbers, ec_repeats *repeats, ec_study *study,
+                             ec_error *err);
+
+/* ec_study_read_numbers in a transaction of its own. */
 ec_status ec_study_read_all(ec_numbers *numbers, ec_study *study, ec_error *err);
 
 /* Has candidate i a result for any benchmark? */
@@ -43,5 +48,7 @@ double ec_study_now(void);
 
 /* The text in a column; "" for null. Borrowed until the next step. */
 const char *ec_column_text(sqlite3_stmt *statement, int column);
+/* The number in a column; NaN for null. */
+double ec_column_number(sqlite3_stmt *statement, int column);
 
 #endif

@@ -15,7 +15,7 @@ documented() {
 paths() {
     jq -r '[paths(type != "object" and type != "array" or length == 0)] | .[] |
         map(if type == "number" then "[]" else . end) | join(".") | gsub("\\.\\[\\]"; "[]")' "$1" |
-        sed -E 's/\.(coefficients|standard_errors|a|a_se|results)\.[^.]*$/.\1.*/' | sort -u
+        sed -E 's/\.(coefficients|standard_errors|a|a_se|results|results_se|n_results)\.[^.]*$/.\1.*/' | sort -u
 }
 
 run 0 study export paper-2024 --format csv

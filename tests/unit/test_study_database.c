@@ -36,7 +36,7 @@ static int set_up(void **state) {
     folder_write(folder_join(f->folder, "study.yaml"), YAML);
     ec_study *study;
     assert_int_equal(ec_study_open(&study, f->folder, NULL), EC_OK);
-    assert_int_equal(ec_study_tell(study, 0, &(ec_result){0, 1500}, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_study_tell(study, 0, &(ec_result){0, 1500, 0}, 1, NULL, NULL), EC_OK);
     ec_study_close(study);
     *state = f;
     return 0;
@@ -197,9 +197,9 @@ static void a_newer_database_is_left_to_a_newer_eyechart(void **state) {
  * program of today refuses the result. */
 static void older_databases_are_brought_up_to_date(void **state) {
     fixture *f = *state;
-    const char *steps[8];
+    const char *steps[16];
     const size_t n = ec_study_migrations.n;
-    assert_true(n + 2 <= 8);
+    assert_true(n + 2 <= 16);
     memcpy(steps, ec_study_migrations.steps, n * sizeof *steps);
     steps[n] = "ALTER TABLE event ADD COLUMN host TEXT";
     steps[n + 1] = "UPDATE event SET host = 'here'";
@@ -225,12 +225,47 @@ static void older_databases_are_brought_up_to_date(void **state) {
     assert_open_fails(f, EC_ERR_VERSION, words);
 }
 
+/* Tables as they were before results had errors and repeats: what was told then counts now, a later
+ * value in the place of an earlier one. */
+static void results_of_version_4_are_what_they_were(void **state) {
+    fixture *f = *state;
+    unlink(f->db);
+    const ec_migrations old = {4, ec_study_migrations.steps};
+    ec_database db;
+    ec_error err;
+    if (ec_database_open(&db, f->folder, &old, &err) != EC_OK) fail_msg("%s", err.message);
+    ec_database_close(&db);
+    execute(f->db, "INSERT INTO event VALUES (1, '2024-01-01T00:00:00Z', 'tell', '0.1', 'w', NULL);"
+                   "INSERT INTO observation (event, candidate, benchmark, value)"
+                   " SELECT 1, candidate, 'MME', value FROM (SELECT 'x' candidate, 3 value"
+                   " UNION ALL SELECT 'x', 4 UNION ALL SELECT 'y', 5);"
+                   "INSERT INTO question VALUES (1, 1, 'y', 'w', 9e9, 'pending', 'why')");
+    ec_study *study;
+    if (ec_study_open(&study, f->folder, &err) != EC_OK) fail_msg("%s", err.message);
+    ec_study_snapshot *s;
+    assert_int_equal(ec_study_snapshot_get(&s, study, NULL), EC_OK);
+    assert_true(s->table.z[0] == 4 && s->table.z[1] == 5);
+    assert_true(isnan(s->table.z_se[0]) && s->table.z_n == NULL);
+    assert_true(s->pending[1]);
+    ec_study_snapshot_free(s);
+    ec_observation *rows;
+    size_t n_rows;
+    assert_int_equal(ec_study_history(&rows, &n_rows, study, NULL), EC_OK);
+    assert_int_equal(n_rows, 3);
+    assert_true(!rows[0].current && rows[1].current && !rows[1].repeat && isnan(rows[1].se));
+    free(rows);
+    assert_int_equal(
+        ec_study_tell(study, 1, &(ec_result){0, 6, 1}, 1, &(ec_tell_options){.repeat = true}, NULL),
+        EC_OK);
+    ec_study_close(study);
+}
+
 /* The second step fails: the first has not happened either. */
 static void a_migration_is_all_or_nothing(void **state) {
     fixture *f = *state;
-    const char *steps[8];
+    const char *steps[16];
     const size_t n = ec_study_migrations.n;
-    assert_true(n + 2 <= 8);
+    assert_true(n + 2 <= 16);
     memcpy(steps, ec_study_migrations.steps, n * sizeof *steps);
     steps[n] = "ALTER TABLE event ADD COLUMN host TEXT";
     steps[n + 1] = "NONSENSE";
@@ -257,7 +292,7 @@ static void a_locked_database_is_waited_for_and_then_told(void **state) {
     ec_error err;
     ec_question q;
     size_t n;
-    assert_says(ec_study_tell(study, 0, &(ec_result){0, 1}, 1, NULL, &err), EC_ERR_BUSY, &err,
+    assert_says(ec_study_tell(study, 0, &(ec_result){0, 1, 0}, 1, NULL, &err), EC_ERR_BUSY, &err,
                 "has kept it locked for more than 0.1 s; nothing was changed");
     assert_says(ec_study_ask(&q, &n, study, NULL, &err), EC_ERR_BUSY, &err,
                 "repeat when that process is done");
@@ -268,7 +303,7 @@ static void a_locked_database_is_waited_for_and_then_told(void **state) {
 
     sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL);
     sqlite3_close(other);
-    assert_int_equal(ec_study_tell(study, 0, &(ec_result){0, 1}, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_study_tell(study, 0, &(ec_result){0, 1, 0}, 1, NULL, NULL), EC_OK);
     ec_study_close(study);
 }
 
@@ -307,7 +342,7 @@ static void can_read_but_not_write(const fixture *f) {
     CHECK(ec_study_snapshot_get(&s, study, &err) == EC_OK);
     CHECK(s->table.z[0] == 1500);
     ec_study_snapshot_free(s);
-    CHECK(ec_study_tell(study, 0, &(ec_result){0, 1}, 1, NULL, &err) == EC_ERR_IO);
+    CHECK(ec_study_tell(study, 0, &(ec_result){0, 1, 0}, 1, NULL, &err) == EC_ERR_IO);
     CHECK(
         strstr(err.message,
                "cannot be written to; nothing was changed, make the file and its folder writable"));
@@ -343,8 +378,8 @@ static void a_read_only_reader_sees_what_a_writer_commits(void **state) {
     fixture *f = *state;
     ec_study *writer;
     assert_int_equal(ec_study_open(&writer, f->folder, NULL), EC_OK);
-    assert_int_equal(ec_study_tell(writer, 0, &(ec_result){0, 3}, 1, NULL, NULL), EC_OK);
-    assert_int_equal(ec_study_tell(writer, 0, &(ec_result){0, 1500}, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_study_tell(writer, 0, &(ec_result){0, 3, 0}, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_study_tell(writer, 0, &(ec_result){0, 1500, 0}, 1, NULL, NULL), EC_OK);
     chmod(f->folder, 0555);
     chmod(f->db, 0444);
     as_nobody(can_read_but_not_write, f);
@@ -359,7 +394,7 @@ static void opens_empty(const fixture *f) {
     CHECK(ec_study_snapshot_get(&s, study, NULL) == EC_OK);
     CHECK(s->n_observed == 0 && s->table.c[1] == 2);
     ec_study_snapshot_free(s);
-    CHECK(ec_study_tell(study, 0, &(ec_result){0, 1}, 1, NULL, NULL) == EC_ERR_IO);
+    CHECK(ec_study_tell(study, 0, &(ec_result){0, 1, 0}, 1, NULL, NULL) == EC_ERR_IO);
     ec_study_close(study);
 }
 
@@ -396,7 +431,7 @@ static int tell_until_full(const char *folder, ec_error *err) {
     source[sizeof source - 1] = '\0';
     int n = 0;
     for (; n < 5000; n++) {
-        const ec_result results[] = {{0, n}, {1, -n}};
+        const ec_result results[] = {{0, n, 0}, {1, -n, 0}};
         const ec_tell_options options = {.source = source};
         if (ec_study_tell(study, 1, results, 2, &options, err) != EC_OK) break;
     }
@@ -486,6 +521,7 @@ int main(void) {
         DATABASE_TEST(tables_that_are_not_ours_are_refused),
         DATABASE_TEST(a_newer_database_is_left_to_a_newer_eyechart),
         DATABASE_TEST(older_databases_are_brought_up_to_date),
+        DATABASE_TEST(results_of_version_4_are_what_they_were),
         DATABASE_TEST(a_migration_is_all_or_nothing),
         DATABASE_TEST(a_locked_database_is_waited_for_and_then_told),
         DATABASE_TEST(a_read_only_folder_opens_for_reading),

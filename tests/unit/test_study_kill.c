@@ -100,7 +100,8 @@ static size_t next_candidate(worker *w, bool *found) {
 static void tell(worker *w, size_t candidate) {
     ec_result results[N_BENCHMARKS];
     const double tag = w->next_tag++;
-    for (size_t b = 0; b < N_BENCHMARKS; b++) results[b] = (ec_result){b, tag + 0.25 * (double)b};
+    for (size_t b = 0; b < N_BENCHMARKS; b++)
+        results[b] = (ec_result){b, tag + 0.25 * (double)b, 0};
     ec_error err;
     if (ec_study_tell(w->study, candidate, results, N_BENCHMARKS, NULL, &err) != EC_OK)
         give_up(w, &err);
@@ -332,7 +333,7 @@ static void *ask_and_tell(void *argument) {
     ec_status status;
     while ((status = ec_study_ask(&q, &n, study, &(ec_ask_options){.worker = name}, NULL)) ==
            EC_OK) {
-        const ec_result result = {0, (double)q.candidate};
+        const ec_result result = {0, (double)q.candidate, 0};
         if (q.repeated || ec_study_tell(study, q.candidate, &result, 1, NULL, NULL) != EC_OK) break;
     }
     job->fine = status == EC_ERR_NOT_FOUND;

@@ -196,7 +196,7 @@ static void fill_at_random(ec_sheet *sheet, uint64_t seed) {
     ec_numbers *x = &sheet->numbers;
     const double zeros[] = {0.0, -0.0};
     double *value[] = {x->c, x->a_shared, x->cost, x->hours, x->a, x->z};
-    double *se[] = {x->c_se, x->a_shared_se, NULL, NULL, x->a_se, NULL};
+    double *se[] = {x->c_se, x->a_shared_se, NULL, NULL, x->a_se, x->z_se};
     for (int k = 0; k < 6; k++)
         for (size_t i = 0; i < (k < 4 ? n : n * m); i++) {
             if (ec_rng_uniform(&rng) < .25) continue;
@@ -206,8 +206,14 @@ static void fill_at_random(ec_sheet *sheet, uint64_t seed) {
             }
             value[k][i] = exp(30 * ec_rng_normal(&rng)) *
                           (k != 2 && k != 3 && ec_rng_below(&rng, 2) ? -1 : 1);
-            if (se[k] != NULL && ec_rng_uniform(&rng) < .5) se[k][i] = ec_rng_uniform(&rng);
+            if (se[k] == NULL || ec_rng_uniform(&rng) < .5) continue;
+            /* Larger ones are refused, as results under a name that means errors. */
+            se[k][i] = ec_rng_uniform(&rng) * (k == 5 ? fabs(x->z[i]) / 2.0 : 1.0);
         }
+    for (size_t cell = 0; cell < n * m; cell++)
+        while (!isnan(x->z[cell]) && ec_rng_uniform(&rng) < .3)
+            ec_repeats_add(&sheet->repeats, cell, ec_rng_normal(&rng),
+                           ec_rng_uniform(&rng) < .5 ? NAN : ec_rng_uniform(&rng), NULL);
 }
 
 static ec_sheet random_sheet(uint64_t seed) {
@@ -233,7 +239,14 @@ static void assert_same_numbers(const ec_sheet *x, const ec_sheet *y) {
     for (size_t b = 0; b < x->n_benchmarks; b++)
         assert_string_equal(x->benchmarks[b].name, y->benchmarks[b].name);
     assert_memory_equal(x->numbers.c, y->numbers.c,
-                        x->n_candidates * (6 + 3 * x->n_benchmarks) * sizeof(double));
+                        x->n_candidates * (6 + 4 * x->n_benchmarks) * sizeof(double));
+    assert_int_equal(x->repeats.n, y->repeats.n);
+    for (size_t k = 0; k < x->repeats.n; k++) {
+        const ec_repeat *p = &x->repeats.items[k], *q = &y->repeats.items[k];
+        assert_int_equal(p->cell, q->cell);
+        assert_memory_equal(&p->value, &q->value, sizeof p->value);
+        assert_memory_equal(&p->se, &q->se, sizeof p->se);
+    }
 }
 
 static void csv_that_was_written_reads_back_to_the_last_bit(void **state) {
