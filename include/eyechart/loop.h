@@ -15,7 +15,8 @@
  *         failed                   given up, why; `eyechart run --retry-failed` takes it away
  *         .lock                    held by the process that works on the candidate
  *
- * A training that ended well is not repeated. Commands die with the process that started them: one
+ * A training that ended well is not repeated; one that was stopped, by a signal to the whole job or
+ * to it alone, goes on in attempt n + 1, and is neither a failure nor evaluated. Commands die with the process that started them: one
  * that is killed with -9 leaves nobody training, and the next run begins attempt n + 1.
  *
  * Any number of processes may run one study, and any number of threads of a process, each with an
@@ -45,6 +46,7 @@ typedef enum ec_loop_step {
     EC_LOOP_ENDED,      /* the command ended after `seconds`; `text` says how */
     EC_LOOP_TOLD,       /* its results are in study.db; `hours` GPU-hours in all */
     EC_LOOP_WARNING,    /* something to know, in `text` */
+    EC_LOOP_STOPPED,    /* the command was ended from outside, in `text`; it is begun again */
     EC_LOOP_FAILED,     /* an attempt failed; `text` says why */
     EC_LOOP_GAVE_UP,    /* the candidate is left out */
     EC_LOOP_WAITING     /* nothing to do but other processes are at work; every second */

@@ -60,9 +60,16 @@ static int64_t now_ms(clockid_t clock) {
 
 /* ---- the command -------------------------------------------------------------------------- */
 
+static bool is_ignored(int signal_number) {
+    struct sigaction action;
+    return sigaction(signal_number, NULL, &action) == 0 && action.sa_handler == SIG_IGN;
+}
+
+/* The keeper ignores SIGHUP where the caller does; nohup means the command too. */
 static void reset_signals(void) {
     sigset_t none;
-    for (int s = 1; s < NSIG; s++) signal(s, SIG_DFL);
+    for (int s = 1; s < NSIG; s++)
+        if (s != SIGHUP || !is_ignored(s)) signal(s, SIG_DFL);
     sigemptyset(&none);
     sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -144,7 +151,8 @@ static char *put_number(char *to, int64_t value, char after) {
     return to;
 }
 
-static const char *const hows[] = {"exited", "signalled", "timed-out", "stopped"};
+static const char *const hows[] = {"exited", "signalled", "timed-out", "stopped", "unfinished"};
+enum { N_HOWS = sizeof hows / sizeof *hows };
 
 /* Into the room that was made for it, so that a disk that the command has filled does not lose how
  * it ended. */
@@ -164,49 +172,100 @@ static bool write_end(const launch *l) {
     return close(fd) == 0 && written && rename(l->temporary, l->spec->end_path) == 0;
 }
 
-static void note_end(account *a, int how, int status, int64_t begun) {
-    a->how = how;
-    a->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
-    if (how == EC_PROCESS_EXITED && WIFSIGNALED(status)) a->how = EC_PROCESS_SIGNALLED;
-    a->ran_ms = now_ms(CLOCK_MONOTONIC) - begun;
+/* A signal that the keeper itself got. It is alone in its session, so that whoever sent it sent it
+ * to the whole job: the scheduler, systemd, a person who ended everything. */
+static volatile sig_atomic_t job_signal;
+
+static void on_job_signal(int signal_number) {
+    job_signal = signal_number;
 }
 
-/* Waits for the end of the command, or for a reason to bring it about. */
-static void watch(const launch *l, pid_t command, int *status, bool *caller_gone) {
-    const int64_t begun = now_ms(CLOCK_MONOTONIC);
-    const double limit_ms = l->spec->timeout_s > 0.0 ? 1000.0 * l->spec->timeout_s : INFINITY;
-    bool ended = false;
-    int how = EC_PROCESS_EXITED;
-    while (!reap(command, status, &ended)) {
-        const int64_t ran = now_ms(CLOCK_MONOTONIC) - begun;
-        struct pollfd control = {.fd = l->control[1], .events = POLLIN};
-        if (poll(&control, 1, ran < 1000 ? 10 : 100) > 0) {
-            char word;
-            *caller_gone = read(l->control[1], &word, 1) <= 0;
-            how = EC_PROCESS_STOPPED;
-        } else if ((double)ran >= limit_ms) {
-            how = EC_PROCESS_TIMED_OUT;
-        }
-        if (how == EC_PROCESS_EXITED) continue;
-        if (reap(command, status, &ended)) { /* it ended by itself meanwhile: hours are not lost */
-            how = EC_PROCESS_EXITED;
-            continue;
-        }
-        stop_group(command, status, &ended,
-                   l->spec->grace_s > 0.0 ? l->spec->grace_s : EC_PROCESS_GRACE_S);
-        break;
+/* The signals by which schedulers and people end a job. SIGUSR1 and SIGUSR2 are sent by Slurm
+ * (--signal), SGE and LSF some time before the end, SIGXCPU by SGE and LSF at it. One that the
+ * caller ignores, under nohup for example, stays ignored. */
+static void hear_job_signals(void) {
+    static const int signals[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2, SIGXCPU};
+    const struct sigaction action = {.sa_handler = on_job_signal, .sa_flags = SA_RESTART};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++)
+        if (!is_ignored(signals[i])) sigaction(signals[i], &action, NULL);
+}
+
+/* Waits for the caller, `wait_ms` at most, or for a signal. Whether either says stop; a caller that
+ * is gone does not say anything. */
+static bool is_told_to_stop(int control_fd, int wait_ms, bool *caller_gone) {
+    struct pollfd control = {.fd = *caller_gone ? -1 : control_fd, .events = POLLIN};
+    char word;
+    if (job_signal == 0 && poll(&control, 1, wait_ms) > 0) {
+        if (read(control_fd, &word, 1) > 0) return true;
+        *caller_gone = true;
     }
-    note_end(l->account, how, *status, begun);
+    return job_signal != 0;
+}
+
+/* A command that ended by itself may have been the first to hear of a signal to the whole job. So
+ * its end is judged after a moment: EC_PROCESS_SETTLE_S, or as long as it ran where that is less.
+ */
+static bool is_stopped_after_all(const launch *l, int64_t ran_ms, bool *caller_gone) {
+    const int64_t limit_ms = (int64_t)(1000.0 * EC_PROCESS_SETTLE_S);
+    const int64_t until = now_ms(CLOCK_MONOTONIC) + (ran_ms < limit_ms ? ran_ms : limit_ms);
+    int64_t left_ms;
+    while ((left_ms = until - now_ms(CLOCK_MONOTONIC)) > 0)
+        if (is_told_to_stop(l->control[1], left_ms < 50 ? (int)left_ms : 50, caller_gone))
+            return true;
+    return false;
+}
+
+/* Of a command that ended by itself. */
+static ec_process_how judge(const launch *l, int status, int64_t ran_ms, bool told_to_stop,
+                            bool *caller_gone) {
+    if (told_to_stop || is_stopped_after_all(l, ran_ms, caller_gone)) return EC_PROCESS_STOPPED;
+    if (WIFSIGNALED(status)) return EC_PROCESS_SIGNALLED;
+    return status == 0 && l->spec->needs_path != NULL ? EC_PROCESS_UNFINISHED : EC_PROCESS_EXITED;
+}
+
+/* What a command leaves when it has done all its work says more than any signal. */
+static bool is_finished(const launch *l, int status) {
+    const char *path = l->spec->needs_path;
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 && path != NULL && access(path, F_OK) == 0;
+}
+
+/* Waits for the end of the command, or for a reason to bring it about, and writes down how it
+ * ended. */
+static void watch(const launch *l, pid_t command, bool *caller_gone) {
+    const double grace_s = l->spec->grace_s > 0.0 ? l->spec->grace_s : EC_PROCESS_GRACE_S;
+    const double limit_ms = l->spec->timeout_s > 0.0 ? 1000.0 * l->spec->timeout_s : INFINITY;
+    const int64_t begun = now_ms(CLOCK_MONOTONIC);
+    account *a = l->account;
+    bool ended = false, told_to_stop = false, is_late = false;
+    int status = 0;
+    while (!reap(command, &status, &ended) && !told_to_stop && !*caller_gone && !is_late) {
+        const int64_t ran = now_ms(CLOCK_MONOTONIC) - begun;
+        told_to_stop = is_told_to_stop(l->control[1], ran < 1000 ? 10 : 100, caller_gone);
+        is_late = (double)ran >= limit_ms;
+    }
+    a->ran_ms = now_ms(CLOCK_MONOTONIC) - begun;
+    a->how = told_to_stop || *caller_gone ? EC_PROCESS_STOPPED : EC_PROCESS_TIMED_OUT;
+    if (reap(command, &status, &ended)) /* perhaps in the last moment: hours are not lost */
+        a->how = is_finished(l, status)
+                     ? EC_PROCESS_EXITED
+                     : (int)judge(l, status, a->ran_ms, told_to_stop, caller_gone);
+    if (a->how == EC_PROCESS_STOPPED || a->how == EC_PROCESS_TIMED_OUT) {
+        stop_group(command, &status, &ended, grace_s);
+        a->ran_ms = now_ms(CLOCK_MONOTONIC) - begun;
+        if (ended && is_finished(l, status)) a->how = EC_PROCESS_EXITED;
+    }
+    a->code = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
 }
 
 static _Noreturn void keep(launch *l) {
-    static const int deaf_to[] = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE};
-    int lock, status = 0;
+    int lock;
     bool caller_gone = false;
     setsid();
     prctl(PR_SET_NAME, "ec-keeper"); /* so that what ends all of one name leaves it */
     prctl(PR_SET_CHILD_SUBREAPER, 1);
-    for (size_t i = 0; i < sizeof deaf_to / sizeof *deaf_to; i++) signal(deaf_to[i], SIG_IGN);
+    hear_job_signals();
+    signal(SIGQUIT, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
     signal(SIGCHLD, SIG_DFL); /* one that is ignored takes the exit status away */
     sigset_t none;
     sigemptyset(&none);
@@ -218,7 +277,7 @@ static _Noreturn void keep(launch *l) {
     if (command < 0) _exit(1);
     setpgid(command, command);
     close_others(l, &lock);
-    watch(l, command, &status, &caller_gone);
+    watch(l, command, &caller_gone);
     if (l->temporary != NULL && !write_end(l)) l->account->write_errno = errno;
     l->account->done = true;
     if (caller_gone && lock >= 0) flock(lock, LOCK_UN);
@@ -400,8 +459,8 @@ ec_status ec_process_end_read(ec_process_end *out, const char *end_path, ec_erro
     const int n = sscanf(text.data, "%15s %d %" SCNd64 " %" SCNd64 "%c", word, &code, &started_ms,
                          &ran_ms, &rest);
     size_t how = 0;
-    while (how < 4 && (n < 5 || strcmp(word, hows[how]) != 0)) how++;
-    if (how == 4 || rest != '\n' || ran_ms < 0)
+    while (how < N_HOWS && (n < 5 || strcmp(word, hows[how]) != 0)) how++;
+    if (how == N_HOWS || rest != '\n' || ran_ms < 0)
         status = ec_fail(err, EC_ERR_FORMAT,
                          "%s: does not say how a command ended; remove it, and the command is run "
                          "again",
@@ -430,13 +489,26 @@ void ec_process_end_words(char text[EC_PROCESS_WORDS_SIZE], const ec_process_end
                  signal_words != NULL ? signal_words : "unknown");
         return;
     case EC_PROCESS_TIMED_OUT:
-        snprintf(text, size, "was stopped at its time limit, after %.6g s", end->seconds);
+        snprintf(text, size, "was stopped at its time limit");
         return;
     case EC_PROCESS_STOPPED:
-        snprintf(text, size, "was stopped after %.6g s", end->seconds);
+        snprintf(text, size, "was stopped");
+        return;
+    case EC_PROCESS_UNFINISHED:
+        snprintf(text, size, "exited with status 0 before its end");
         return;
     case EC_PROCESS_LOST:
         snprintf(text, size, "was lost sight of");
         return;
     }
+}
+
+bool ec_process_was_stopped(const ec_process_end *end) {
+    static const int asking[] = {SIGHUP, SIGINT, SIGTERM, SIGUSR1, SIGUSR2};
+    if (end->how == EC_PROCESS_STOPPED || end->how == EC_PROCESS_UNFINISHED) return true;
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+        if ((end->how == EC_PROCESS_SIGNALLED && end->code == asking[i]) ||
+            (end->how == EC_PROCESS_EXITED && end->code == 128 + asking[i]))
+            return true;
+    return false;
 }

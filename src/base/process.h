@@ -10,6 +10,11 @@
  * grace (SIGKILL), and writes down how the command ended, where room on the disk was kept for it.
  * So nobody trains unseen, and the end of a command is known though nobody waited for it.
  *
+ * A scheduler ends a job by a signal to all its processes, in any order: the command may save its
+ * work and exit with status 0 before the caller hears of anything. Therefore a command that ended
+ * by itself is judged EC_PROCESS_SETTLE_S later, or as long as it ran where that is less. If by
+ * then the caller says stop, or the keeper has got a signal itself, the command was stopped.
+ *
  * A command that puts itself into another process group (setsid) is not reached.
  */
 #ifndef EC_BASE_PROCESS_H
@@ -21,6 +26,7 @@
 #include "eyechart/status.h"
 
 #define EC_PROCESS_GRACE_S 10.0
+#define EC_PROCESS_SETTLE_S 2.0
 
 /* Strings are borrowed during the call. */
 typedef struct ec_process_spec {
@@ -31,6 +37,9 @@ typedef struct ec_process_spec {
     const char *out_path; /* receives its standard output; made new */
     const char *log_path; /* receives its standard error; may be the same file */
     const char *end_path; /* receives its end, through a rename; NULL: not kept */
+    /* A file or folder that the command leaves once it has done everything. Without it status 0 is
+     * no good end; with it, it is one whatever signals came. NULL: nothing is known of such. */
+    const char *needs_path;
     /* A descriptor under flock(); 0: none. The command has it as well, so that the lock is held for
      * as long as anybody is at work; the keeper of a caller who is gone releases it when the
      * command is. Of a command that is lost the caller closes it and does not unlock. */
@@ -40,11 +49,12 @@ typedef struct ec_process_spec {
 } ec_process_spec;
 
 typedef enum ec_process_how {
-    EC_PROCESS_EXITED,    /* with `code` */
-    EC_PROCESS_SIGNALLED, /* by signal number `code` */
-    EC_PROCESS_TIMED_OUT, /* and was stopped for it */
-    EC_PROCESS_STOPPED,   /* because the caller said so, or is gone */
-    EC_PROCESS_LOST       /* the keeper was killed: the command may be running, unwatched */
+    EC_PROCESS_EXITED,     /* with `code` */
+    EC_PROCESS_SIGNALLED,  /* by signal number `code` */
+    EC_PROCESS_TIMED_OUT,  /* and was stopped for it */
+    EC_PROCESS_STOPPED,    /* by the caller, because the caller is gone, or with the whole job */
+    EC_PROCESS_UNFINISHED, /* with status 0, but `needs_path` is not there */
+    EC_PROCESS_LOST        /* the keeper was killed: the command may be running, unwatched */
 } ec_process_how;
 
 typedef struct ec_process_end {
@@ -63,6 +73,12 @@ typedef struct ec_process_end {
  * the keeper was killed (out->how is then EC_PROCESS_LOST); EC_ERR_NOMEM. */
 ec_status ec_process_run(ec_process_end *out, const ec_process_spec *spec,
                          bool (*go_on)(void *context), void *context, ec_error *err);
+
+/* Whether somebody asked the command to end and it did, so that it did not fail: it was stopped, is
+ * unfinished, or ended by a signal that asks for that (HUP, INT, TERM, USR1, USR2) or with the exit
+ * status that a shell gives to it, 128 and the number of the signal. SIGKILL is not among them,
+ * since it also comes from a machine that is out of memory. */
+bool ec_process_was_stopped(const ec_process_end *end);
 
 /* Reads an end that was written to `end_path`. EC_ERR_NOT_FOUND: the command has not ended, or
  * nobody was left to see it; EC_ERR_FORMAT; EC_ERR_IO. */

@@ -158,6 +158,10 @@ static bool see(void *context, const ec_loop_event *e) {
     case EC_LOOP_WARNING:
         progress_note(&s->progress, "%s: %s", name_of(s, e), e->text);
         break;
+    case EC_LOOP_STOPPED:
+        progress_note(&s->progress, "%s, attempt %zu was stopped, and goes on: %s", name_of(s, e),
+                      e->attempt, e->text);
+        break;
     case EC_LOOP_FAILED:
         progress_note(&s->progress, "%s, attempt %zu failed: %s", name_of(s, e), e->attempt,
                       e->text);
@@ -279,18 +283,37 @@ static ec_loop_options options_of(const arguments *args) {
                              .n_threads = v[O_THREADS].given ? v[O_THREADS].count : 0};
 }
 
+/* What schedulers, systemd and a terminal that is closed send to end a job, or to announce its end.
+ * They interrupt as Ctrl-C does, which progress_start() has seen to. */
+static const int job_signals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+enum { N_JOB_SIGNALS = sizeof job_signals / sizeof *job_signals };
+
+/* One that is ignored, under nohup for example, stays so, but for SIGTERM. */
+static void take_job_signals(struct sigaction before[N_JOB_SIGNALS]) {
+    struct sigaction action;
+    sigaction(SIGINT, NULL, &action);
+    for (size_t i = 0; i < N_JOB_SIGNALS; i++) {
+        sigaction(job_signals[i], NULL, &before[i]);
+        if (before[i].sa_handler != SIG_IGN || job_signals[i] == SIGTERM)
+            sigaction(job_signals[i], &action, NULL);
+    }
+}
+
+static void restore_job_signals(const struct sigaction before[N_JOB_SIGNALS]) {
+    for (size_t i = 0; i < N_JOB_SIGNALS; i++) sigaction(job_signals[i], &before[i], NULL);
+}
+
 static int run_study(ec_study *study, const arguments *args) {
     const ec_loop_options options = options_of(args);
     show s = {.study = study, .told = json_array(), .gave_up = json_array()};
     ec_loop_summary sum;
     ec_error err;
     progress_start(&s.progress);
-    /* A batch system that wants the machine back sends SIGTERM. */
-    struct sigaction action, terminate;
-    sigaction(SIGINT, NULL, &action);
-    sigaction(SIGTERM, &action, &terminate);
+    struct sigaction before[N_JOB_SIGNALS];
+    take_job_signals(before);
     const ec_status status = ec_study_run(&sum, study, &options, see, &s, &err);
-    sigaction(SIGTERM, &terminate, NULL);
+    /* What was stopped before the signal came here is told all the same, with status 130. */
+    if (status != EC_ERR_INTERRUPTED) restore_job_signals(before);
     progress_end(&s.progress);
     int result;
     if (status == EC_ERR_INTERRUPTED) {
@@ -387,9 +410,10 @@ const command CMD_RUN = {
         "evaluate). What the commands print is in STUDY/runs/CANDIDATE/ATTEMPT/, "
         "the model in STUDY/runs/CANDIDATE/out. A command that fails or exceeds its time is "
         "repeated as often as study.yaml says; after that the candidate is left out.\n"
-        "Ctrl-C ends the command that runs and keeps what was reached, as kill -9 does: the same "
-        "command line goes on, and a training that was finished is not repeated. Several runs of "
-        "one study share the candidates and the budget.",
+        "Ctrl-C and the signals of a scheduler end the command that runs and keep what was "
+        "reached, as kill -9 does: the same command line goes on, what was stopped counts as no "
+        "failure, and a training that was finished is not repeated. Several runs of one study "
+        "share the candidates and the budget.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -10,17 +10,21 @@
 enum { SECONDS_BETWEEN_LINES = 30, DURATION_SIZE = 32, ONE_INTERRUPT_MS = 500 };
 
 static _Atomic int64_t interrupted_ms; /* on the monotonic clock; 0: not interrupted */
+static atomic_int interrupted_by;
 
 /* `timeout --signal=INT` sends the signal to the process and then to its group, so the process
- * gets it twice for one wish: only a later one means that somebody does not want to wait. */
+ * gets it twice for one wish: only a later one means that somebody does not want to wait. Another
+ * signal does not mean that: Slurm announces the end with one and brings it about with the next. */
 static void on_interrupt(int signal_number) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     const int64_t now_ms = (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000 + 1;
     int64_t first_ms = 0;
-    if (atomic_compare_exchange_strong(&interrupted_ms, &first_ms, now_ms) ||
-        now_ms - first_ms < ONE_INTERRUPT_MS)
+    if (atomic_compare_exchange_strong(&interrupted_ms, &first_ms, now_ms)) {
+        interrupted_by = signal_number;
         return;
+    }
+    if (now_ms - first_ms < ONE_INTERRUPT_MS || signal_number != interrupted_by) return;
     signal(signal_number, SIG_DFL);
     raise(signal_number);
 }

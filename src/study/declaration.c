@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/number.h"
+#include "base/process.h"
 #include "eyechart/spelling.h"
 #include "study/names.h"
 #include "study/results.h"
@@ -51,8 +52,8 @@ typedef struct {
 } yaml_scores;
 
 typedef struct {
-    char *train, *evaluate, *results, *train_timeout_hours, *evaluate_timeout_hours, *retries,
-        *budget, *finetunes, *gpus, *limited;
+    char *train, *evaluate, *trained, *results, *train_timeout_hours, *evaluate_timeout_hours,
+        *grace_seconds, *retries, *budget, *finetunes, *gpus, *limited;
 } yaml_run;
 
 typedef struct {
@@ -148,9 +149,11 @@ static const cyaml_schema_field_t scores_fields[] = {
 static const cyaml_schema_field_t run_fields[] = {
     OPTIONAL("train", yaml_run, train),
     OPTIONAL("evaluate", yaml_run, evaluate),
+    OPTIONAL("trained", yaml_run, trained),
     OPTIONAL("results", yaml_run, results),
     OPTIONAL("train_timeout_hours", yaml_run, train_timeout_hours),
     OPTIONAL("evaluate_timeout_hours", yaml_run, evaluate_timeout_hours),
+    OPTIONAL("grace_seconds", yaml_run, grace_seconds),
     OPTIONAL("retries", yaml_run, retries),
     OPTIONAL("budget", yaml_run, budget),
     OPTIONAL("finetunes", yaml_run, finetunes),
@@ -472,6 +475,7 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
     if (from == NULL) return EC_OK;
     ec_status status = read_copy(&to->train, p, from->train);
     if (status == EC_OK) status = read_copy(&to->evaluate, p, from->evaluate);
+    if (status == EC_OK) status = read_copy(&to->trained, p, from->trained);
     if (status == EC_OK) status = read_copy(&to->results, p, from->results);
     if (status == EC_OK)
         status = read_number(&to->train_timeout_hours, p, "train_timeout_hours",
@@ -479,6 +483,8 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
     if (status == EC_OK)
         status = read_number(&to->evaluate_timeout_hours, p, "evaluate_timeout_hours",
                              from->evaluate_timeout_hours, POSITIVE);
+    if (status == EC_OK)
+        status = read_number(&to->grace_seconds, p, "grace_seconds", from->grace_seconds, POSITIVE);
     if (status == EC_OK)
         status = read_count(&to->retries, p, "retries", from->retries, EC_MAX_RETRIES);
     if (status == EC_OK) status = read_number(&to->budget, p, "budget", from->budget, POSITIVE);
@@ -546,6 +552,7 @@ ec_declaration ec_declaration_default(void) {
                             .scores = {.n_images = 100, .seed = 42},
                             .run = {.train_timeout_hours = INFINITY,
                                     .evaluate_timeout_hours = INFINITY,
+                                    .grace_seconds = EC_PROCESS_GRACE_S,
                                     .budget = INFINITY,
                                     .finetunes = SIZE_MAX,
                                     .gpus = 1.0}};
@@ -571,6 +578,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     free(scores->images);
     free(declaration->run.train);
     free(declaration->run.evaluate);
+    free(declaration->run.trained);
     free(declaration->run.results);
     free(declaration->origins);
     free(declaration->words);

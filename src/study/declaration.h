@@ -44,13 +44,15 @@ typedef struct ec_score_declaration {
 /* Key `run`: the commands of the loop. */
 typedef struct ec_run_declaration {
     char *train, *evaluate; /* for the shell, with {candidate}, {out}, …; NULL: none */
+    char *trained;          /* file that `train` leaves at its end, likewise; NULL: none */
     char *results;          /* file that `evaluate` leaves its results in, likewise; NULL: none */
     double train_timeout_hours, evaluate_timeout_hours; /* INFINITY: no limit */
-    double budget;    /* GPU-hours of the whole study; INFINITY: no limit */
-    double gpus;      /* that one finetuning keeps busy: hours of the clock to GPU-hours */
-    size_t finetunes; /* of the whole study; SIZE_MAX: no limit */
-    size_t retries;   /* of a command that failed */
-    bool limited;     /* results of limited runs are taken */
+    double grace_seconds; /* that a command has to save its work when it is stopped */
+    double budget;        /* GPU-hours of the whole study; INFINITY: no limit */
+    double gpus;          /* that one finetuning keeps busy: hours of the clock to GPU-hours */
+    size_t finetunes;     /* of the whole study; SIZE_MAX: no limit */
+    size_t retries;       /* of a command that failed */
+    bool limited;         /* results of limited runs are taken */
 } ec_run_declaration;
 
 typedef struct ec_declaration {

@@ -173,7 +173,8 @@ static void write_limit(ec_text *out, const char *key, double value, double usua
 
 static void write_run(ec_text *out, const ec_run_declaration *run) {
     const ec_run_declaration usual = ec_declaration_default().run;
-    if (run->train == NULL && run->evaluate == NULL && run->results == NULL &&
+    if (run->train == NULL && run->evaluate == NULL && run->trained == NULL &&
+        run->results == NULL && run->grace_seconds == usual.grace_seconds &&
         run->retries == usual.retries && run->train_timeout_hours == usual.train_timeout_hours &&
         run->evaluate_timeout_hours == usual.evaluate_timeout_hours &&
         run->budget == usual.budget && run->finetunes == usual.finetunes &&
@@ -182,10 +183,12 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
     ec_text_add(out, "\nrun:\n");
     write_line(out, "  ", "train", run->train);
     write_line(out, "  ", "evaluate", run->evaluate);
+    write_line(out, "  ", "trained", run->trained);
     write_line(out, "  ", "results", run->results);
     write_limit(out, "train_timeout_hours", run->train_timeout_hours, usual.train_timeout_hours);
     write_limit(out, "evaluate_timeout_hours", run->evaluate_timeout_hours,
                 usual.evaluate_timeout_hours);
+    write_limit(out, "grace_seconds", run->grace_seconds, usual.grace_seconds);
     write_limit(out, "retries", (double)run->retries, (double)usual.retries);
     write_limit(out, "budget", run->budget, usual.budget);
     write_limit(out, "finetunes", (double)run->finetunes, (double)usual.finetunes);

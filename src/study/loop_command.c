@@ -211,25 +211,38 @@ static void add_literal(ec_text *to, const char *value) {
     }
 }
 
-ec_status ec_command_fill_pattern(ec_text *to, const char *pattern,
-                                  const char *const values[EC_PLACES], ec_error *err) {
-    const filling f = {
-        .command = pattern, .key = "results", .values = values, .to = to, .err = err};
-    for (const char *c = pattern; *c != '\0';) {
-        const size_t n = brace_length(pattern, c);
+/* What no shell sees; `add` writes the value of a placeholder. */
+static ec_status fill_name(const filling *f, void (*add)(ec_text *to, const char *value)) {
+    ec_text *to = f->to;
+    const char *const *values = f->values;
+    for (const char *c = f->command; *c != '\0';) {
+        const size_t n = brace_length(f->command, c);
         const ec_placeholder place = n > 0 ? find(c + 1, n - 2) : EC_PLACES;
         if (place == EC_PLACES && n > 0) {
-            const ec_status status = check_slip(&f, c + 1, n - 2);
+            const ec_status status = check_slip(f, c + 1, n - 2);
             if (status != EC_OK) return status;
         }
         const char *value = place < EC_PLACES ? values[place] : NULL;
         if (value != NULL)
-            add_literal(to, value);
+            add(to, value);
         else
             ec_text_add_bytes(to, c, 1);
         c += value != NULL ? n : 1;
     }
-    return to->failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
+    return to->failed ? ec_fail(f->err, EC_ERR_NOMEM, "out of memory") : EC_OK;
+}
+
+ec_status ec_command_fill_pattern(ec_text *to, const char *pattern,
+                                  const char *const values[EC_PLACES], ec_error *err) {
+    const filling f = {
+        .command = pattern, .key = "results", .values = values, .to = to, .err = err};
+    return fill_name(&f, add_literal);
+}
+
+ec_status ec_command_fill_path(ec_text *to, const char *path, const char *const values[EC_PLACES],
+                               const char *key, ec_error *err) {
+    const filling f = {.command = path, .key = key, .values = values, .to = to, .err = err};
+    return fill_name(&f, ec_text_add);
 }
 
 /* ---- the environment ---------------------------------------------------------------------- */

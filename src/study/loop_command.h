@@ -37,6 +37,10 @@ ec_status ec_command_fill(ec_text *to, const char *command, const char *const va
 ec_status ec_command_fill_pattern(ec_text *to, const char *pattern,
                                   const char *const values[EC_PLACES], ec_error *err);
 
+/* Adds the path of a file with the same placeholders; it is neither a pattern nor for a shell. */
+ec_status ec_command_fill_path(ec_text *to, const char *path, const char *const values[EC_PLACES],
+                               const char *key, ec_error *err);
+
 /* "EYECHART_OUT=…" for every value that is there, then NULL. Free each and the array, with
  * ec_command_environment_free. NULL: out of memory. */
 char **ec_command_environment(const char *const values[EC_PLACES]);

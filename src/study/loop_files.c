@@ -134,7 +134,7 @@ static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attemp
     if (train_begun || train_ended) s->trained = train_ended && went_well(&train);
     if (train_ended) {
         s->seconds += train.seconds;
-        if (counts && !went_well(&train) && train.how != EC_PROCESS_STOPPED) s->n_failed++;
+        if (counts && !went_well(&train) && !ec_process_was_stopped(&train)) s->n_failed++;
     }
     if (!evaluate_ended) return EC_OK;
     s->seconds += evaluate.seconds;
@@ -143,7 +143,7 @@ static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attemp
         s->evaluated_since = evaluate.started;
     }
     /* One that ended well and was told is not looked at again: so its results could not be read. */
-    if (counts && evaluate.how != EC_PROCESS_STOPPED) s->n_failed++;
+    if (counts && !ec_process_was_stopped(&evaluate)) s->n_failed++;
     return EC_OK;
 }
 

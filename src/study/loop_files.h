@@ -13,8 +13,10 @@ char *ec_run_folder_candidate(const char *folder_name);
 
 /* How far a candidate is, by its files. */
 typedef struct ec_run_state {
-    size_t n;               /* highest attempt there is; 0: not begun */
-    size_t n_failed;        /* commands that failed since it was last begun anew; results unread */
+    size_t n; /* highest attempt there is; 0: not begun */
+    /* Commands that failed since it was last begun anew, and evaluations whose results are not
+     * told; what was stopped is not among them. */
+    size_t n_failed;
     bool trained;           /* the last training ended well, and {out} is still there */
     size_t evaluated;       /* the last attempt whose evaluation ended well; 0: none */
     double evaluated_since; /* when that evaluation began; seconds since 1970 */

@@ -7,6 +7,11 @@
  *     too many commands failed      give up
  *     a training ended well         evaluate
  *     else                          train
+ *
+ * A command that was stopped is none that failed. Together with the run (base/process.h), the run
+ * ends and the next one goes on. Alone, by a signal that somebody sent to it, it is begun again at
+ * once; but if that happens MAX_STOPPED times in a row the run ends too, since somebody seems to
+ * want it, or the command ends itself so.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -22,6 +27,8 @@
 #include "base/file.h"
 #include "study/loop_internal.h"
 #include "study/names.h"
+
+enum { MAX_STOPPED = 3 };
 
 static ec_status no_memory(const ec_loop *l) {
     return ec_fail(l->err, EC_ERR_NOMEM, "%s: out of memory", l->study->path);
@@ -82,6 +89,7 @@ ec_status ec_loop_command_line(char **out, const ec_loop *l, size_t candidate, c
 ec_status ec_loop_check_commands(const ec_loop *l) {
     static const char *const some[EC_PLACES] = {"x", "x", "x", "x", "x", "x", "x", "x"};
     const char *const commands[] = {l->run->train, l->run->evaluate};
+    ec_text unused = {0};
     static const char *const keys[] = {"train", "evaluate"};
     for (int k = 0; k < 2; k++) {
         if (commands[k] == NULL || commands[k][strspn(commands[k], " \t\n")] == '\0')
@@ -89,12 +97,15 @@ ec_status ec_loop_check_commands(const ec_loop *l) {
                            "%s: study.yaml does not say how to %s a candidate; add '%s: COMMAND' "
                            "under 'run:', or finetune by hand with 'eyechart ask' and 'tell'",
                            l->study->path, k == 0 ? "finetune" : "evaluate", keys[k]);
-        ec_text unused = {0};
         const ec_status status = ec_command_fill(&unused, commands[k], some, keys[k], l->err);
         ec_text_release(&unused);
         if (status != EC_OK) return status;
     }
-    return EC_OK;
+    if (l->run->trained == NULL) return EC_OK;
+    const ec_status status =
+        ec_command_fill_path(&unused, l->run->trained, some, "trained", l->err);
+    ec_text_release(&unused);
+    return status;
 }
 
 /* ---- files ---------------------------------------------------------------------------------- */
@@ -211,11 +222,31 @@ static ec_status name_streams(stream_paths *s, const ec_loop *l, const ec_loop_j
     return status;
 }
 
+/* Where `trained:` says that a training leaves something at its end; NULL: nowhere. Owned. */
+static ec_status name_trained(char **out, const ec_loop *l, const places *p) {
+    ec_text path = {0}, relative = {0};
+    *out = NULL;
+    if (l->run->trained == NULL) return EC_OK;
+    ec_status status =
+        ec_command_fill_path(&relative, l->run->trained, p->values, "trained", l->err);
+    if (status == EC_OK && relative.data[0] != '/') ec_text_format(&path, "%s/", l->root);
+    if (status == EC_OK) ec_text_add(&path, relative.data);
+    ec_text_release(&relative);
+    if (status == EC_OK && path.failed) status = no_memory(l);
+    if (status != EC_OK) ec_text_release(&path);
+    *out = path.data;
+    return status;
+}
+
 static ec_status start(ec_process_end *end, ec_loop *l, const ec_loop_job *job,
                        const stream_paths *s, const places *p, bool evaluate) {
-    char *line;
+    char *line, *trained = NULL;
     ec_status status = fill_command(&line, l, p, evaluate);
-    if (status != EC_OK) return status;
+    if (status == EC_OK && !evaluate) status = name_trained(&trained, l, p);
+    if (status != EC_OK) {
+        free(line);
+        return status;
+    }
     char **environment = ec_command_environment(p->values);
     if (environment == NULL) status = no_memory(l);
     if (status == EC_OK) status = ec_run_make_folder(p->values[EC_PLACE_OUT], l->err);
@@ -236,11 +267,14 @@ static ec_status start(ec_process_end *end, ec_loop *l, const ec_loop_job *job,
                                       .out_path = s->out,
                                       .log_path = s->log,
                                       .end_path = s->end,
+                                      .needs_path = trained,
                                       .lock_fd = job->lock,
-                                      .timeout_s = limit_s(l, evaluate)};
+                                      .timeout_s = limit_s(l, evaluate),
+                                      .grace_s = l->run->grace_seconds};
         status = ec_process_run(end, &spec, tick, &t, l->err);
     }
     ec_command_environment_free(environment);
+    free(trained);
     free(line);
     return status;
 }
@@ -249,20 +283,35 @@ static bool went_well(const ec_process_end *end) {
     return end->how == EC_PROCESS_EXITED && end->code == 0;
 }
 
-/* Runs the next command of the candidate. `why` receives why it failed; "" when it did not. */
-static ec_status run_command(char *why, size_t why_size, ec_loop *l, ec_loop_job *job,
-                             bool evaluate) {
+/* How a command ended that did not end well, for a message. */
+static void describe_end(char *why, size_t why_size, const ec_loop *l, const ec_process_end *end,
+                         const char *log, bool evaluate) {
+    char words[EC_PROCESS_WORDS_SIZE], line[200];
+    ec_process_end_words(words, end);
+    last_line(line, sizeof line, l, log);
+    snprintf(why, why_size, "%s %s%s%s%s%s", evaluate ? "the evaluation" : "the training", words,
+             end->how == EC_PROCESS_UNFINISHED
+                 ? ": it did not leave the file that 'trained:' in study.yaml names"
+                 : "",
+             line[0] != '\0' ? "; its log ends with '" : "", line, line[0] != '\0' ? "'" : "");
+}
+
+/* Runs the next command of the candidate. `why` receives how it ended, "" when it ended well;
+ * *stopped is true when it ended because somebody asked it to, and not for a fault of its own. */
+static ec_status run_command(char *why, size_t why_size, bool *stopped, ec_loop *l,
+                             ec_loop_job *job, bool evaluate) {
     places p;
     stream_paths s = {0};
     ec_process_end end = {0};
     why[0] = '\0';
+    *stopped = false;
     ec_status status = fill_places(&p, l, job->candidate, job->folder, job->state.n);
     if (status != EC_OK) return status;
     status = name_streams(&s, l, job, evaluate);
     if (status == EC_OK) status = start(&end, l, job, &s, &p, evaluate);
     if (end.how == EC_PROCESS_LOST) ec_run_leave_lock(&job->lock);
     if (status == EC_OK) {
-        char words[EC_PROCESS_WORDS_SIZE], line[200];
+        char words[EC_PROCESS_WORDS_SIZE];
         ec_process_end_words(words, &end);
         ec_loop_say(l, (ec_loop_event){.step = EC_LOOP_ENDED,
                                        .candidate = job->candidate,
@@ -270,11 +319,8 @@ static ec_status run_command(char *why, size_t why_size, ec_loop *l, ec_loop_job
                                        .seconds = end.seconds,
                                        .text = went_well(&end) ? "ended well" : words,
                                        .file = s.log});
-        last_line(line, sizeof line, l, s.log);
-        if (!went_well(&end))
-            snprintf(why, why_size, "%s %s%s%s%s", evaluate ? "the evaluation" : "the training",
-                     words, line[0] != '\0' ? "; its log ends with '" : "", line,
-                     line[0] != '\0' ? "'" : "");
+        if (!went_well(&end)) describe_end(why, why_size, l, &end, s.log, evaluate);
+        *stopped = ec_process_was_stopped(&end);
         if (end.how == EC_PROCESS_STOPPED) l->stopped = true; /* whoever did it */
     }
     release_streams(&s);
@@ -467,13 +513,25 @@ static ec_status give_up(ec_loop *l, const ec_loop_job *job, const char *why) {
 }
 
 /* Runs what comes next, in an attempt that has room for it. */
-static ec_status go_on(char *why, size_t why_size, ec_loop *l, ec_loop_job *job) {
+static ec_status go_on(char *why, size_t why_size, bool *stopped, ec_loop *l, ec_loop_job *job) {
     const bool evaluate = job->state.trained;
     if (evaluate ? !job->state.can_evaluate : !job->state.can_train) {
         const ec_status status = ec_run_begin_attempt(&job->state, job->folder, l->err);
         if (status != EC_OK) return status;
     }
-    return run_command(why, why_size, l, job, evaluate);
+    return run_command(why, why_size, stopped, l, job, evaluate);
+}
+
+/* The last command was ended from outside, and the run was not. */
+static ec_status see_stopped(size_t *n_in_a_row, ec_loop *l, const ec_loop_job *job,
+                             const char *why) {
+    if (++*n_in_a_row == MAX_STOPPED)
+        return ec_fail(l->err, EC_ERR_INTERRUPTED,
+                       "%s: stopped from outside %d times in a row, the last time: %s; 'eyechart "
+                       "run' goes on with it",
+                       l->study->candidates[job->candidate].name, MAX_STOPPED, why);
+    ec_loop_tell(l, EC_LOOP_STOPPED, job->candidate, job->state.n, "%s", why);
+    return EC_OK;
 }
 
 /* To go on with other candidates would only find the same name, one training after the other. The
@@ -490,7 +548,8 @@ static ec_status stop_for_name(ec_loop *l, const ec_loop_job *job, const char *w
 ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job) {
     char why[700] = "";
     size_t unreadable = 0; /* the last attempt whose results could not be read */
-    bool misnamed = false, evaluated = false;
+    size_t n_stopped = 0;  /* commands in a row that somebody stopped */
+    bool misnamed = false, evaluated = false, stopped = false;
     *told = false;
     for (;;) {
         ec_status status = ec_run_state_read(&job->state, job->folder, l->err);
@@ -506,11 +565,15 @@ ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job) {
         if (job->state.n_failed > l->run->retries && !misnamed) return give_up(l, job, why);
         misnamed = false;
         evaluated = job->state.trained;
-        if (!l->stopped) status = go_on(why, sizeof why, l, job);
+        if (!l->stopped) status = go_on(why, sizeof why, &stopped, l, job);
         if (status != EC_OK) return status;
         if (l->stopped)
             return ec_fail(l->err, EC_ERR_INTERRUPTED, "interrupted; 'eyechart run' goes on");
-        if (why[0] != '\0')
+        if (!stopped) n_stopped = 0;
+        if (stopped)
+            status = see_stopped(&n_stopped, l, job, why);
+        else if (why[0] != '\0')
             ec_loop_tell(l, EC_LOOP_FAILED, job->candidate, job->state.n, "%s", why);
+        if (status != EC_OK) return status;
     }
 }

@@ -61,6 +61,15 @@ start() {
     until_there "$study/held"
 }
 
+# keeper_of PID: the process above it that watches
+keeper_of() {
+    local pid=$1
+    while [[ $pid -gt 1 && $(cat "/proc/$pid/comm") != ec-keeper ]]; do
+        pid=$(sed "s|.*) [A-Z] ||; s| .*||" "/proc/$pid/stat")
+    done
+    echo "$pid"
+}
+
 # gone PID: within half a minute
 gone() {
     local i

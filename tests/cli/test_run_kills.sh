@@ -44,7 +44,7 @@ else
     rm between/look
     for pid in "$background" "$other"; do
         wait "$pid"
-        check "both end well: $(cat between/bg.err between/err)" test $? -eq 0
+        check "both end well" test $? -eq 0
     done
     times 1 between/trained
     times 1 between/evaluated
@@ -52,15 +52,6 @@ else
 fi
 
 # --- a command that outlives its keeper -------------------------------------------------------
-
-# keeper_of PID: the process above it that watches
-keeper_of() {
-    local pid=$1
-    while [[ $pid -gt 1 && $(cat "/proc/$pid/comm") != ec-keeper ]]; do
-        pid=$(sed "s|.*) [A-Z] ||; s| .*||" "/proc/$pid/stat")
-    done
-    echo "$pid"
-}
 
 # keeps_its_lock STUDY: the command of `which` goes on, and its run is gone. Nobody begins the candidate
 # before it has ended; then another run does.
@@ -73,7 +64,7 @@ keeps_its_lock() {
     times 1 "$1/trained"
     rm "$1/hold"
     wait "$other"
-    check "then another run goes on: $(cat "$1/err")" test $? -eq 0
+    check "then another run goes on" test $? -eq 0
     times 2 "$1/trained"
     tells "$1" 1
 }

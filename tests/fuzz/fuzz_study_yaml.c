@@ -31,9 +31,11 @@ static void demand_same_settings(const ec_declaration *x, const ec_declaration *
     demand_same_names(s->compare_with, s->n_compare_with, t->compare_with, t->n_compare_with);
     demand_same_word(x->run.train, y->run.train);
     demand_same_word(x->run.evaluate, y->run.evaluate);
+    demand_same_word(x->run.trained, y->run.trained);
     demand_same_word(x->run.results, y->run.results);
     DEMAND(x->run.train_timeout_hours == y->run.train_timeout_hours);
     DEMAND(x->run.evaluate_timeout_hours == y->run.evaluate_timeout_hours);
+    DEMAND(x->run.grace_seconds == y->run.grace_seconds);
     DEMAND(x->run.retries == y->run.retries && x->run.budget == y->run.budget);
     DEMAND(x->run.gpus == y->run.gpus && x->run.finetunes == y->run.finetunes);
     for (size_t i = 0; i < x->n_origins; i++) {

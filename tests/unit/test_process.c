@@ -261,6 +261,104 @@ static void room_for_the_end_is_kept_while_it_runs(void **state) {
     assert_file(f->out, "1\n"); /* its own */
 }
 
+/* ---- signals to the whole job ------------------------------------------------------------- */
+
+/* Sends SIGTERM to a process that the command is followed by, once the command is gone. */
+static bool signal_keeper_later(void *path) {
+    static double seen_at;
+    static bool sent;
+    if (access(path, F_OK) != 0) {
+        seen_at = 0.0;
+        sent = false;
+    } else if (seen_at == 0.0) {
+        seen_at = now();
+    } else if (!sent && now() - seen_at > 0.4) {
+        kill(pid_in(path), SIGTERM);
+        sent = true;
+    }
+    return true;
+}
+
+/* A scheduler's signal may reach the command first, which saves its work and says that all is well;
+ * the keeper, and through it the caller, hears of it some time later. */
+static void a_command_that_ends_before_a_signal_to_the_job_was_stopped(void **state) {
+    const fixture *f = *state;
+    static const char *const commands[] = {
+        "sleep 2; echo $PPID >keeper.tmp; mv keeper.tmp keeper; exit 0",
+        "sleep 2; echo $PPID >keeper.tmp; mv keeper.tmp keeper; exit 1"};
+    for (int i = 0; i < 2; i++) {
+        char keeper[2 * FOLDER_SIZE];
+        snprintf(keeper, sizeof keeper, "%s/keeper", f->folder);
+        const ec_process_spec spec = spec_of(f, commands[i]);
+        ec_process_end end;
+        assert_int_equal(ec_process_run(&end, &spec, signal_keeper_later, keeper, NULL), EC_OK);
+        assert_int_equal(end.how, EC_PROCESS_STOPPED);
+        assert_int_equal(end.code, i);
+        assert_int_equal(ec_process_end_read(&end, f->end, NULL), EC_OK);
+        assert_int_equal(end.how, EC_PROCESS_STOPPED);
+        remove(keeper);
+        signal_keeper_later(keeper);
+    }
+}
+
+/* The caller may be the only one who hears of it, and that after the command has ended. */
+static void a_command_that_ends_before_the_caller_says_stop_was_stopped(void **state) {
+    const fixture *f = *state;
+    char ended[2 * FOLDER_SIZE];
+    snprintf(ended, sizeof ended, "%s/ended", f->folder);
+    ec_process_end end;
+    ec_process_spec spec = spec_of(f, "sleep 2; touch ended");
+    assert_int_equal(ec_process_run(&end, &spec, until_file, ended, NULL), EC_OK);
+    assert_int_equal(end.how, EC_PROCESS_STOPPED);
+
+    /* But where it left what it leaves at its end, it had come to its end. */
+    remove(ended);
+    spec.needs_path = ended;
+    assert_int_equal(ec_process_run(&end, &spec, until_file, ended, NULL), EC_OK);
+    assert_int_equal(end.how, EC_PROCESS_EXITED);
+}
+
+static void a_command_that_does_not_leave_what_it_should_is_unfinished(void **state) {
+    const fixture *f = *state;
+    ec_process_spec spec = spec_of(f, "true");
+    spec.needs_path = folder_join(f->folder, "model");
+    ec_process_end end = run(&spec);
+    assert_int_equal(end.how, EC_PROCESS_UNFINISHED);
+    assert_true(ec_process_was_stopped(&end));
+    assert_int_equal(ec_process_end_read(&end, f->end, NULL), EC_OK);
+    assert_int_equal(end.how, EC_PROCESS_UNFINISHED);
+    spec.command = "touch model; exit 3";
+    end = run(&spec);
+    assert_true(end.how == EC_PROCESS_EXITED && end.code == 3);
+}
+
+static void ends_that_somebody_asked_for_are_told_from_failures(void **state) {
+    const fixture *f = *state;
+    static const struct {
+        const char *command;
+        bool stopped;
+    } cases[] = {{"exit 143", true},       {"exit 130", true},       {"kill -TERM $$", true},
+                 {"kill -HUP $$", true},   {"kill -USR1 $$", true},  {"kill -USR2 $$", true},
+                 {"kill -INT $$", true},   {"kill -KILL $$", false}, {"kill -XCPU $$", false},
+                 {"kill -SEGV $$", false}, {"exit 137", false},      {"exit 15", false},
+                 {"exit 0", false},        {"exit 1", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const ec_process_spec spec = spec_of(f, cases[i].command);
+        const ec_process_end end = run(&spec);
+        if (ec_process_was_stopped(&end) != cases[i].stopped) fail_msg("%s", cases[i].command);
+    }
+}
+
+/* As nohup wants it: what the caller ignores ends neither the command nor what watches it. */
+static void a_hangup_that_the_caller_ignores_is_ignored_by_all(void **state) {
+    const fixture *f = *state;
+    signal(SIGHUP, SIG_IGN);
+    const ec_process_spec spec = spec_of(f, "kill -HUP $PPID $$; sleep .2; exit 5");
+    const ec_process_end end = run(&spec);
+    signal(SIGHUP, SIG_DFL);
+    assert_true(end.how == EC_PROCESS_EXITED && end.code == 5);
+}
+
 /* ---- a caller who is gone ----------------------------------------------------------------- */
 
 /* Runs `command` in a process that is killed once the file "pid" is there. Returns what "pid" says.
@@ -398,6 +496,11 @@ int main(void) {
         TEST(who_hears_sigterm_has_the_grace_to_finish),
         TEST(the_caller_can_stop_it),
         TEST(room_for_the_end_is_kept_while_it_runs),
+        TEST(a_command_that_ends_before_a_signal_to_the_job_was_stopped),
+        TEST(a_command_that_ends_before_the_caller_says_stop_was_stopped),
+        TEST(a_command_that_does_not_leave_what_it_should_is_unfinished),
+        TEST(ends_that_somebody_asked_for_are_told_from_failures),
+        TEST(a_hangup_that_the_caller_ignores_is_ignored_by_all),
         TEST(a_command_dies_with_its_caller),
         TEST(who_left_the_group_does_not_keep_the_lock),
         TEST(the_lock_is_held_while_the_command_lives),

@@ -268,6 +268,7 @@ static const char SCORES[] =
     "         positions_by_size: true,\n"
     "         references: [CLIP, 'a: b']}\n"
     "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
+    "      trained: '{out}/m', grace_seconds: 30,\n"
     "      evaluate_timeout_hours: 2, retries: 3, budget: 400, finetunes: 5, gpus: 8}\n"
     "benchmarks:\n  - {name: MME, images: mme.jsonl, result: 'mme.mme_acc,none * 100'}\n  - name: "
     "POPE\n"
@@ -286,6 +287,8 @@ static void assert_scores(const ec_declaration *d) {
     assert_string_equal(d->scores.references[1], "a: b");
     assert_string_equal(d->run.train, "bash t.sh {candidate} {out}");
     assert_string_equal(d->run.evaluate, "e\t1");
+    assert_string_equal(d->run.trained, "{out}/m");
+    assert_true(d->run.grace_seconds == 30.0);
     assert_true(d->run.train_timeout_hours == 0.5 && d->run.evaluate_timeout_hours == 2.0);
     assert_true(d->run.retries == 3 && d->run.budget == 400.0 && d->run.gpus == 8.0);
     assert_string_equal(d->words[0].images, "mme.jsonl");
@@ -321,6 +324,7 @@ static void without_the_keys_of_scores_the_defaults_hold(void **state) {
     assert_int_equal(d.scores.n_images, 100);
     assert_int_equal(d.scores.seed, 42);
     assert_int_equal(d.scores.n_references, 0);
+    assert_true(d.run.trained == NULL && d.run.grace_seconds == 10.0);
     assert_true(isinf(d.run.train_timeout_hours) && isinf(d.run.budget) &&
                 d.run.finetunes == SIZE_MAX && d.run.gpus == 1.0);
     assert_null(d.run.train);
