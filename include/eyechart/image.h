@@ -26,7 +26,7 @@ void ec_image_release(ec_image *image);
 
 #define EC_IMAGE_MAX_PIXELS 178956970 /* as Pillow's decompression bomb error: above is refused */
 
-/* Decodes JPEG, PNG, WebP, GIF (first frame), BMP, PPM/PGM, told apart by content. Grey, palette,
+/* `path` is that of a file, or a place in a list as an image set gives it. Decodes JPEG, PNG, WebP, GIF (first frame), BMP, PPM/PGM, told apart by content. Grey, palette,
  * alpha, 16-bit, CMYK become RGB as Pillow's convert("RGB") makes them. Errors: EC_ERR_NOT_FOUND,
  * EC_ERR_FORMAT (path, what is wrong: truncated, corrupt, not an image, too large), EC_ERR_NOMEM.
  */

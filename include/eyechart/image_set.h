@@ -5,12 +5,15 @@
  *     a folder       its image files, by name
  *     .txt           a path a line
  *     .jsonl, .json  records with an image and, if known, a prompt: LLaVA's, lmms-eval's, ours
+ *     .tsv           VLMEvalKit's tables
  *
- * Paths are relative to the file that names them. docs/formats.md lists the accepted keys.
+ * Paths are relative to the file that names them, or to an image root. Images may be in the file
+ * itself, as base64; memory does not grow with them. docs/formats.md lists the accepted keys.
  */
 #ifndef EYECHART_IMAGE_SET_H
 #define EYECHART_IMAGE_SET_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,7 +24,7 @@ extern "C" {
 #endif
 
 typedef struct ec_image_item {
-    char *path;      /* as it can be opened from here */
+    char *path;      /* as ec_image_load() opens it from here: of a file, or of a place in a list */
     char *prompt;    /* NULL: not given */
     size_t n_tokens; /* of the prompt, where the record says; 0: it does not */
     size_t index;    /* in the set as it was read, from 0 */
@@ -31,14 +34,29 @@ typedef struct ec_image_set {
     ec_image_item *items; /* [n_items], in the order of the source */
     size_t n_items;
     size_t n_without_image; /* records left out because they have no image: text-only ones */
+    size_t n_several;       /* records with several images, of which the first counts */
+    size_t n_no_images;     /* files of a folder that are no images by their names */
 } ec_image_set;
 
-/* Reads a set; ec_image_set_release() frees it, also after a failure. Image files are not opened.
- * An image that is named twice is there twice: benchmarks ask several questions about one image,
- * and the authors score each. Errors name file and line: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (also: no
- * images), EC_ERR_IO, EC_ERR_NOMEM. */
-ec_status ec_image_set_load(ec_image_set *out, const char *path, ec_error *err);
+/* Reads a set; ec_image_set_release() frees it, also after a failure.
+ *
+ *   root    folder of the relative paths in a list; NULL: that of the list. A folder has no use
+ *           for it
+ *
+ * Images are not decoded, but those of a folder can be opened: one that cannot is EC_ERR_IO. An image
+ * that is named twice is there twice: benchmarks ask several questions about one image, and the
+ * authors score each. Errors name file and line: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (also: no images),
+ * EC_ERR_IO, EC_ERR_NOMEM. */
+ec_status ec_image_set_load(ec_image_set *out, const char *path, const char *root, ec_error *err);
 void ec_image_set_release(ec_image_set *set);
+
+/* Whether a file has records by its name, and not a path a line. */
+bool ec_image_set_is_list(const char *path);
+
+/* What a user should know of how a set was read: "3 records have no image and are left out". The
+ * i-th such sentence; false past the last. */
+#define EC_IMAGE_SET_NOTE 96
+bool ec_image_set_note(char out[EC_IMAGE_SET_NOTE], const ec_image_set *set, size_t i);
 
 typedef enum ec_image_selection {
     EC_SELECT_RANDOM = 0, /* without replacement, from ec_rng: the same on every machine */

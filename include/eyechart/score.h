@@ -67,6 +67,7 @@ const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, siz
 bool ec_study_is_combined(const ec_study *study, size_t candidate);
 const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
 const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
+const char *ec_study_image_root(const ec_study *study, size_t benchmark); /* folder; NULL: none */
 
 /* How many candidates lack an A or a C that ec_study_score() would compute. What 'combine:' made
  * does not count unless grids are resampled: whether its encoders fit takes opening them to know.

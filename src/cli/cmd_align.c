@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/images.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -14,6 +15,7 @@ enum {
     O_CANDIDATE,
     O_REFERENCE,
     O_IMAGES,
+    O_ROOT,
     O_N,
     O_SELECT,
     O_SEED,
@@ -51,8 +53,9 @@ static const option OPTIONS[] = {
                   .type = VALUE_TEXT,
                   .letter = 'i',
                   .repeatable = true,
-                  .help = "images of a benchmark: a folder, a .txt list, or .jsonl or .json "
-                          "records with image and prompt"},
+                  .help = "images of a benchmark: a folder, a .txt list, .jsonl or .json records "
+                          "with image and prompt, or a .tsv of VLMEvalKit"},
+    [O_ROOT] = OPTION_IMAGE_ROOT,
     [O_N] = {.name = "n",
              .argument = "N",
              .type = VALUE_COUNT,
@@ -241,10 +244,10 @@ static int load_benchmark(benchmark *b, const char *value, const arguments *args
     if (b->path == NULL || b->name[0] == '\0' || strchr(b->name, '/') != NULL)
         return usage_error(args->command, "--images '%s': expected NAME=PATH, a name without '/'",
                            value);
-    if (ec_image_set_load(&b->set, b->path, &err) != EC_OK) return report_error(&err);
+    if (ec_image_set_load(&b->set, b->path, v[O_ROOT].text, &err) != EC_OK)
+        return report_error(&err);
     b->n_in_set = b->set.n_items;
-    if (b->set.n_without_image > 0)
-        note("%s: %zu records have no image and are left out", b->path, b->set.n_without_image);
+    note_image_set(&b->set, b->path);
     if (ec_image_set_select(&b->set, (ec_image_selection)v[O_SELECT].choice, (size_t)v[O_N].count,
                             v[O_SEED].count, &err) != EC_OK) {
         ec_error_prefix(&err, err.status, "%s", b->name);

@@ -1,5 +1,4 @@
 /* cmd_features.c - eyechart features: patch features of images, to files */
-#include <dirent.h>
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -7,6 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "cli/images.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -40,6 +40,7 @@ enum {
     O_MATH,
     O_FILE_PER_IMAGE,
     O_LIST,
+    O_ROOT,
     O_BATCH,
     O_THREADS,
     O_POSITIONS,
@@ -100,7 +101,9 @@ static const option OPTIONS[] = {
                 .argument = "FILE",
                 .type = VALUE_FILE,
                 .repeatable = true,
-                .help = "images by name, one a line, after those of the command line"},
+                .help = "images by name, one a line, after those of the command line; or records "
+                        "that name them, as align --images reads: .jsonl, .json, .tsv"},
+    [O_ROOT] = OPTION_IMAGE_ROOT,
     [O_BATCH] = {.name = "batch",
                  .argument = "N",
                  .type = VALUE_COUNT,
@@ -123,7 +126,7 @@ static const operand OPERANDS[] = {
      .type = VALUE_FILE,
      .optional = true,
      .repeatable = true,
-     .help = "image file, or a folder of them"},
+     .help = "image file, or a folder of them, told by the ends of their names"},
     {0},
 };
 
@@ -169,40 +172,29 @@ static char *copy_text(const char *text, size_t length) {
     return copy;
 }
 
-static int visible(const struct dirent *entry) {
-    return entry->d_name[0] != '.';
+/* The images of a folder, or of records that name them. */
+static int add_set(path_list *list, const char *path, const char *root) {
+    ec_image_set set;
+    ec_error err;
+    const ec_status status = ec_image_set_load(&set, path, root, &err);
+    for (size_t i = 0; i < set.n_items && status == EC_OK; i++)
+        add_path(list, copy_text(set.items[i].path, strlen(set.items[i].path)));
+    if (status == EC_OK) note_image_set(&set, path);
+    ec_image_set_release(&set);
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
 }
 
-/* The regular files of a folder, in the order of their names as bytes. */
-static int by_bytes(const struct dirent **a, const struct dirent **b) {
-    return strcmp((*a)->d_name, (*b)->d_name);
+static char *under_root(const char *root, const char *path) {
+    if (root == NULL || path[0] == '/') return copy_text(path, strlen(path));
+    const size_t size = strlen(root) + strlen(path) + 2;
+    char *full = allocate(size, 1);
+    snprintf(full, size, "%s/%s", root, path);
+    return full;
 }
 
-static int add_folder(path_list *list, const char *folder) {
-    struct dirent **entry;
-    const int n = scandir(folder, &entry, visible, by_bytes);
-    if (n < 0) {
-        note("%s: cannot list: %s", folder, strerror(errno));
-        return EXIT_DATA;
-    }
-    const size_t length = strlen(folder);
-    const char *slash = length > 0 && folder[length - 1] == '/' ? "" : "/";
-    for (int i = 0; i < n; i++) {
-        const size_t size = length + strlen(entry[i]->d_name) + 2;
-        char *path = allocate(size, 1);
-        struct stat info;
-        snprintf(path, size, "%s%s%s", folder, slash, entry[i]->d_name);
-        if (stat(path, &info) == 0 && S_ISREG(info.st_mode))
-            add_path(list, path);
-        else
-            free(path);
-        free(entry[i]);
-    }
-    free(entry);
-    return EXIT_DONE;
-}
-
-static int add_list(path_list *list, const char *file) {
+/* A path a line, relative to the root; records are a set. */
+static int add_list(path_list *list, const char *file, const char *root) {
+    if (ec_image_set_is_list(file)) return add_set(list, file, root);
     FILE *in = strcmp(file, "-") == 0 ? stdin : fopen(file, "re");
     if (in == NULL) {
         note("%s: cannot open: %s", file, strerror(errno));
@@ -211,9 +203,11 @@ static int add_list(path_list *list, const char *file) {
     char *line = NULL;
     size_t capacity = 0;
     ssize_t length;
-    while ((length = getline(&line, &capacity, in)) >= 0) {
+    for (bool first = true; (length = getline(&line, &capacity, in)) >= 0; first = false) {
         while (length > 0 && (line[length - 1] == '\n' || line[length - 1] == '\r')) length--;
-        if (length > 0) add_path(list, copy_text(line, (size_t)length));
+        line[length] = '\0';
+        const char *path = first && strncmp(line, "\xef\xbb\xbf", 3) == 0 ? line + 3 : line;
+        if (*path != '\0') add_path(list, under_root(root, path));
     }
     const bool failed = ferror(in) != 0;
     free(line);
@@ -228,13 +222,13 @@ static int gather_images(path_list *list, const arguments *args) {
         struct stat info;
         const char *path = args->operands[i];
         if (stat(path, &info) == 0 && S_ISDIR(info.st_mode))
-            status = add_folder(list, path);
+            status = add_set(list, path, NULL);
         else
             add_path(list, copy_text(path, strlen(path)));
     }
     const option_value *lists = &args->values[O_LIST];
     for (size_t i = 0; i < lists->n_all && status == EXIT_DONE; i++)
-        status = add_list(list, lists->all[i]);
+        status = add_list(list, lists->all[i], args->values[O_ROOT].text);
     if (status == EXIT_DONE && list->n == 0)
         status = usage_error(args->command, "no images: name files, a folder, or a --list");
     return status;

@@ -30,6 +30,7 @@
 #include "base/text.h"
 #include "features/extractor.h"
 #include "features/loader.h"
+#include "image/source.h"
 
 enum { DEFAULT_BATCH = 8, MAX_BATCH = 65536, MAX_JOURNAL_BYTES = 1 << 30 };
 
@@ -173,7 +174,7 @@ static const char journal_head[] = "eyechart-features 2 ";
 static void hash_file(char out[EC_HASH_SIZE], const char *path) {
     ec_text bytes = {0};
     out[0] = '\0';
-    if (ec_loader_read(&bytes, path, NULL) != EC_OK) return;
+    if (ec_image_read(&bytes, path, NULL) != EC_OK) return;
     ec_hash_bytes(out, bytes.data, bytes.size_bytes);
     ec_text_release(&bytes);
 }

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
+#include "image/source.h"
 
-enum { N_SLOTS = 2, MAX_IMAGE_BYTES = 1 << 30 };
+enum { N_SLOTS = 2 };
 
 struct ec_loader {
     const char *const *images;
@@ -29,18 +29,13 @@ static size_t view_floats(const ec_loader_view *view) {
     return 3 * view->width * view->height;
 }
 
-ec_status ec_loader_read(ec_text *out, const char *path, ec_error *err) {
-    const bool dash = strcmp(path, "-") == 0; /* a file of this name, not standard input */
-    return ec_file_read(out, dash ? "./-" : path, MAX_IMAGE_BYTES, err);
-}
-
 /* Decodes one image and writes its views behind those of the good images so far. */
 static void load_image(const ec_loader *l, ec_loaded_batch *batch, ec_loaded_image *out,
                        const char *path) {
     ec_text bytes = {0};
     ec_image image = {0};
     *out = (ec_loaded_image){0};
-    out->status = ec_loader_read(&bytes, path, &out->error);
+    out->status = ec_image_read(&bytes, path, &out->error);
     if (out->status != EC_OK) return;
     ec_hash_bytes(out->hash, bytes.data, bytes.size_bytes);
     out->status = ec_image_decode(&image, bytes.data, bytes.size_bytes, path, &out->error);

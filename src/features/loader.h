@@ -7,7 +7,6 @@
 #define EC_FEATURES_LOADER_H
 
 #include "base/hash.h"
-#include "base/text.h"
 #include "eyechart/image.h"
 
 typedef struct ec_loader ec_loader;
@@ -30,9 +29,6 @@ typedef struct ec_loaded_batch {
     size_t n_good;
     float **input; /* [n_views] -> [n_good][3][height][width], the good images in order */
 } ec_loaded_batch;
-
-/* The bytes of an image file. */
-ec_status ec_loader_read(ec_text *out, const char *path, ec_error *err);
 
 /* Starts loading batches of `batch` images from image `first` on. Everything is borrowed until
  * ec_loader_free. */

@@ -2,11 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "image/decode.h"
-
-/* Larger than any photograph; a limit so that a wrong path cannot fill the memory. */
-#define MAX_FILE_BYTES ((size_t)1 << 30)
+#include "image/source.h"
 
 void ec_image_release(ec_image *image) {
     free(image->rgb);
@@ -120,7 +117,7 @@ ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, c
 ec_status ec_image_load(ec_image *out, const char *path, ec_error *err) {
     *out = (ec_image){0};
     ec_text text;
-    ec_status status = ec_file_read(&text, path, MAX_FILE_BYTES, err);
+    ec_status status = ec_image_read(&text, path, err);
     if (status != EC_OK) return status;
     status = ec_image_decode(out, text.data, text.size_bytes, path, err);
     ec_text_release(&text);

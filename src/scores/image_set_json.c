@@ -1,251 +1,526 @@
-/* image_set_json.c - records with an image and a prompt, and lists of paths
+/* image_set_json.c - records in JSON
  *
  *     {"image": "a.jpg", "prompt": "…"}                                 ours
  *     {"image": "a.jpg", "conversations": [{"from": "human", "value": "<image>\n…"}, …]}   LLaVA
  *     {"question_id": 1, "image": "a.jpg", "text": "…"}                 LLaVA's question files
  *     {"doc_id": 0, "doc": {"image_path": "a.jpg", "question": "…"}, …}  lmms-eval's samples
+ *     {"image": {"bytes": null, "path": "a.jpg"}}                       datasets of Hugging Face
  *
- * Records are read one at a time, since LLaVA's files have a gigabyte, and so that a message can
- * name the line.
+ * one a line, in a list, in an object that has the list, or in an object by their ids (MathVista).
+ *
+ * What is read is the JSON that Python's json writes and reads: NaN, Infinity and lone surrogates
+ * are in it, and of a key that comes twice the last counts. Fields that nobody looks at are
+ * passed over without a copy.
  */
-#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "base/number.h"
 #include "scores/image_set_reader.h"
 
-static const char *const image_keys[] = {"image",      "image_path", "img_path", "image_file",
-                                         "image_name", "file_name",  "images"};
-static const char *const prompt_keys[] = {"prompt", "question",    "text",   "query",
-                                          "input",  "instruction", "context"};
-static const char *const token_keys[] = {"prompt_tokens", "n_tokens"};
-static const char *const list_keys[] = {"data", "records", "samples", "questions", "logs"};
-
-/* The first of the keys that the record has, in itself or in its "doc". */
-static const json_t *value_of(const json_t *record, const char *const *keys, size_t n,
-                              const char **key) {
-    const json_t *const places[] = {record, json_object_get(record, "doc")};
-    for (size_t p = 0; p < 2; p++)
-        for (size_t i = 0; i < n; i++) {
-            const json_t *value = json_object_get(places[p], keys[i]);
-            if (value == NULL || json_is_null(value)) continue;
-            *key = keys[i];
-            return value;
-        }
-    return NULL;
-}
-
-#define VALUE_OF(record, keys, key) value_of(record, keys, sizeof keys / sizeof *keys, key)
-
-/* Where in the text a record is: a line, or (line 0) its number in a list within an object. */
-typedef struct {
-    size_t line, number;
-    const char *list; /* its key */
-} place;
-
-static ec_status at_place(const image_set_reader *r, place where, ec_status status, ec_error *err) {
-    if (where.line > 0) return ec_error_prefix(err, status, "%s:%zu", r->file, where.line);
-    const char *list = where.list != NULL ? where.list : "";
-    return ec_error_prefix(err, status, "%s: \"%s\"[%zu]", r->file, list, where.number);
-}
-
-/* The first thing a human says, without the mark of the image. */
-static const json_t *first_question(const json_t *record) {
-    const json_t *turns = json_object_get(record, "conversations");
-    for (size_t i = 0; i < json_array_size(turns); i++) {
-        const json_t *turn = json_array_get(turns, i);
-        const char *from = json_string_value(json_object_get(turn, "from"));
-        if (from != NULL && (strcmp(from, "human") == 0 || strcmp(from, "user") == 0))
-            return json_object_get(turn, "value");
-    }
-    return NULL;
-}
-
-static bool is_blank(char c) {
-    return c == ' ' || c == '\n' || c == '\r' || c == '\t';
-}
-
-/* Cuts "<image>" and blanks from both ends: LLaVA puts the mark before or after the question. */
-static void trim_prompt(const char **text, size_t *size) {
-    static const char mark[] = "<image>";
-    const size_t n = sizeof mark - 1;
-    for (bool again = true; again;) {
-        again = false;
-        for (; *size > 0 && is_blank(**text); ++*text, --*size) again = true;
-        for (; *size > 0 && is_blank((*text)[*size - 1]); --*size) again = true;
-        if (*size >= n && memcmp(*text, mark, n) == 0) {
-            *text += n;
-            *size -= n;
-            again = true;
-        }
-        if (*size >= n && memcmp(*text + *size - n, mark, n) == 0) {
-            *size -= n;
-            again = true;
-        }
-    }
-}
-
-static ec_status read_record(image_set_reader *r, const json_t *record, ec_error *err) {
-    const char *key = NULL;
-    const json_t *image = VALUE_OF(record, image_keys, &key);
-    if (json_is_array(image)) image = json_array_get(image, 0); /* of several, the first */
-    if (image == NULL) {
-        r->set->n_without_image++;
-        return EC_OK;
-    }
-    if (!json_is_string(image))
-        return ec_fail(err, EC_ERR_FORMAT, "\"%s\": expected the path of an image file", key);
-
-    const json_t *prompt = VALUE_OF(record, prompt_keys, &key);
-    if (prompt == NULL) {
-        prompt = first_question(record);
-        key = "conversations";
-    }
-    if (prompt != NULL && !json_is_string(prompt))
-        return ec_fail(err, EC_ERR_FORMAT, "\"%s\": expected the prompt as a text", key);
-    const char *text = json_string_value(prompt);
-    size_t size = json_string_length(prompt);
-    if (text != NULL) trim_prompt(&text, &size);
-
-    const json_t *tokens = VALUE_OF(record, token_keys, &key);
-    if (tokens != NULL && (!json_is_integer(tokens) || json_integer_value(tokens) < 1 ||
-                           json_integer_value(tokens) > INT32_MAX))
-        return ec_fail(err, EC_ERR_FORMAT, "\"%s\": expected the number of tokens, at least 1",
-                       key);
-    const json_t *index = json_object_get(record, "set_index");
-    if (index != NULL && (!json_is_integer(index) || json_integer_value(index) < 0))
-        return ec_fail(err, EC_ERR_FORMAT, "\"set_index\": expected a number from 0 on");
-
-    const ec_status status =
-        ec_image_set_add(r, json_string_value(image), json_string_length(image), text, size,
-                         tokens != NULL ? (size_t)json_integer_value(tokens) : 0, err);
-    if (status == EC_OK && index != NULL)
-        r->set->items[r->set->n_items - 1].index = (size_t)json_integer_value(index);
-    return status;
-}
-
-ec_status ec_image_set_read_lines(image_set_reader *r, const char *text, size_t size_bytes,
-                                  bool records, ec_error *err) {
-    const char *const end = text + size_bytes;
-    ec_status status = EC_OK;
-    for (place where = {.line = 1}; text < end && status == EC_OK; where.line++) {
-        const char *newline = memchr(text, '\n', (size_t)(end - text));
-        const char *stop = newline != NULL ? newline : end;
-        const char *const next = stop < end ? stop + 1 : end;
-        while (stop > text && is_blank(stop[-1])) stop--;
-        if (records)
-            while (text < stop && is_blank(*text)) text++;
-        if (stop > text && !records) {
-            status = ec_image_set_add(r, text, (size_t)(stop - text), NULL, 0, 0, err);
-        } else if (stop > text) {
-            json_error_t fault;
-            json_t *record =
-                json_loadb(text, (size_t)(stop - text), JSON_REJECT_DUPLICATES, &fault);
-            if (!json_is_object(record))
-                status = ec_fail(err, EC_ERR_FORMAT, "%s",
-                                 record == NULL ? fault.text : "expected a record in { }");
-            else
-                status = read_record(r, record, err);
-            json_decref(record);
-        }
-        if (status != EC_OK) at_place(r, where, status, err);
-        text = next;
-    }
-    return status;
-}
-
-/* ---- .json ---- */
+enum { MAX_DEPTH = 1000, KEY_SIZE = 32 };
 
 typedef struct {
-    const char *at, *end;
-    size_t line;
-} cursor;
+    image_set_reader *set;
+    ec_stream *in;
+    set_record record;
+    bool one_line; /* a record ends where its line does */
+    int depth;
+    ec_error *err;
+} scanner;
 
-static void advance(cursor *c, size_t n) {
-    for (; n > 0 && c->at < c->end; n--)
-        if (*c->at++ == '\n') c->line++;
-}
+/* Reads the value that comes next, of this key or with this number. */
+typedef ec_status (*key_taker)(scanner *s, const char *key, void *context);
+typedef ec_status (*value_taker)(scanner *s, size_t i, void *context);
 
-static char next_sign(cursor *c) {
-    while (c->at < c->end && is_blank(*c->at)) advance(c, 1);
-    return c->at < c->end ? *c->at : '\0';
-}
+/* ---- signs ---- */
 
-/* "[" record "," … "]": each record is parsed where it stands. */
-static ec_status read_array(image_set_reader *r, cursor *c, ec_error *err) {
-    advance(c, 1);
-    if (next_sign(c) == ']')
-        advance(c, 1);
+static ec_status unexpected(scanner *s, const char *expected) {
+    const ec_status status = ec_stream_status(s->in, s->err);
+    if (status != EC_OK) return status;
+    const int c = ec_stream_peek(s->in);
+    char found[24];
+    if (c == EC_STREAM_END)
+        strcpy(found, "the end");
+    else if (c == '\n')
+        strcpy(found, "the end of the line");
+    else if (c < ' ' || c > '~')
+        snprintf(found, sizeof found, "byte %d", c);
     else
-        for (bool more = true; more;) {
-            json_error_t fault;
-            const char first = next_sign(c);
-            const place where = {.line = c->line};
-            json_t *record = json_loadb(c->at, (size_t)(c->end - c->at),
-                                        JSON_REJECT_DUPLICATES | JSON_DISABLE_EOF_CHECK, &fault);
-            ec_status status = EC_OK;
-            if (record == NULL || first != '{')
-                status = ec_fail(
-                    err, EC_ERR_FORMAT, "%s:%zu: %s", r->file,
-                    c->line + (record == NULL && fault.line > 1 ? (size_t)fault.line - 1 : 0),
-                    record == NULL ? fault.text : "expected a record in { }");
-            else if ((status = read_record(r, record, err)) != EC_OK)
-                at_place(r, where, status, err);
-            json_decref(record);
-            if (status != EC_OK) return status;
-            advance(c, (size_t)fault.position);
-            const char after = next_sign(c);
-            if (after != ',' && after != ']')
-                return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: expected ',' or ']' after a record",
-                               r->file, c->line);
-            advance(c, 1);
-            more = after == ',';
-        }
-    if (next_sign(c) != '\0' || c->at < c->end)
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: expected nothing after the list of records",
-                       r->file, c->line);
+        snprintf(found, sizeof found, "'%c'", c);
+    return ec_fail(s->err, EC_ERR_FORMAT, "%s:%zu: expected %s, found %s", s->in->name, s->in->line,
+                   expected, found);
+}
+
+/* The next byte that is not blank, which stays. */
+static int next_sign(scanner *s) {
+    for (;;) {
+        const int c = ec_stream_peek(s->in);
+        if (c != ' ' && c != '\t' && c != '\r' && (c != '\n' || s->one_line)) return c;
+        ec_stream_next(s->in);
+    }
+}
+
+/* ---- texts ---- */
+
+static bool is_high(uint32_t c) {
+    return c >= 0xd800 && c < 0xdc00;
+}
+static bool is_low(uint32_t c) {
+    return c >= 0xdc00 && c < 0xe000;
+}
+
+static void add_character(record_field *out, uint32_t c) {
+    char utf8[4];
+    size_t n = 0;
+    if (out == NULL) return;
+    if (c == 0) out->has_zero = true;
+    /* Python's name of a file that is not UTF-8 has its bytes as lone surrogates. */
+    if (out->is_image && c >= 0xdc80 && c < 0xdd00) {
+        utf8[0] = (char)(c & 0xff);
+        ec_field_add(out, utf8, 1);
+        return;
+    }
+    if (c == 0 || is_high(c) || is_low(c)) c = 0xfffd;
+    if (c < 0x80) {
+        utf8[n++] = (char)c;
+    } else if (c < 0x800) {
+        utf8[n++] = (char)(0xc0 | c >> 6);
+    } else if (c < 0x10000) {
+        utf8[n++] = (char)(0xe0 | c >> 12);
+        utf8[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+    } else {
+        utf8[n++] = (char)(0xf0 | c >> 18);
+        utf8[n++] = (char)(0x80 | (c >> 12 & 0x3f));
+        utf8[n++] = (char)(0x80 | (c >> 6 & 0x3f));
+    }
+    if (c >= 0x80) utf8[n++] = (char)(0x80 | (c & 0x3f));
+    ec_field_add(out, utf8, n);
+}
+
+static ec_status read_hex(uint32_t *out, scanner *s) {
+    *out = 0;
+    for (int i = 0; i < 4; i++) {
+        const int c = ec_stream_peek(s->in);
+        const int digit = c >= '0' && c <= '9'   ? c - '0'
+                          : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                          : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                                 : -1;
+        if (digit < 0) return unexpected(s, "four hexadecimal digits after \\u");
+        *out = *out << 4 | (uint32_t)digit;
+        ec_stream_next(s->in);
+    }
     return EC_OK;
 }
 
-/* An object with a list of records among other things. */
-static ec_status read_object(image_set_reader *r, const char *text, size_t size_bytes,
-                             ec_error *err) {
-    json_error_t fault;
-    json_t *root = json_loadb(text, size_bytes, JSON_REJECT_DUPLICATES, &fault);
-    if (root == NULL)
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", r->file, fault.line, fault.text);
-    const json_t *list = NULL;
-    place where = {0};
-    for (size_t i = 0; i < sizeof list_keys / sizeof *list_keys && list == NULL; i++) {
-        where.list = list_keys[i];
-        list = json_object_get(root, list_keys[i]);
-        if (!json_is_array(list)) list = NULL;
+/* What stands after a backslash. */
+static ec_status read_escape(uint32_t *out, scanner *s) {
+    static const char letters[] = "\"\\/bfnrt", meant[] = "\"\\/\b\f\n\r\t";
+    const int c = ec_stream_peek(s->in);
+    const char *letter = c > 0 ? strchr(letters, c) : NULL;
+    if (letter == NULL && c != 'u') return unexpected(s, "one of \"\\/bfnrtu after a backslash");
+    ec_stream_next(s->in);
+    if (letter == NULL) return read_hex(out, s);
+    *out = (uint32_t)(unsigned char)meant[letter - letters];
+    return EC_OK;
+}
+
+/* A text, whose '"' is next, into `out`; NULL: it is passed over. */
+static ec_status read_text(scanner *s, record_field *out) {
+    ec_stream_next(s->in);
+    const uint64_t start = ec_stream_offset(s->in);
+    uint32_t high = 0; /* the first half of a pair */
+    for (;;) {
+        const int c = ec_stream_peek(s->in);
+        uint32_t code = 0;
+        if (c == EC_STREAM_END || (c < ' ' && c != '\t'))
+            return unexpected(s, "the '\"' that ends a text");
+        const bool ends = c == '"';
+        if (c == '\\') {
+            ec_stream_next(s->in);
+            const ec_status status = read_escape(&code, s);
+            if (status != EC_OK) return status;
+        }
+        if (high != 0 && c == '\\' && is_low(code)) {
+            add_character(out, 0x10000 + ((high - 0xd800) << 10) + (code - 0xdc00));
+            high = 0;
+            continue;
+        }
+        if (high != 0) add_character(out, high);
+        high = 0;
+        if (ends) break;
+        if (c == '\\' && is_high(code)) {
+            high = code;
+        } else if (c == '\\') {
+            add_character(out, code);
+        } else {
+            const char byte = (char)c;
+            ec_stream_next(s->in);
+            if (out != NULL) ec_field_add(out, &byte, 1);
+        }
     }
-    ec_status status = EC_OK;
-    if (list == NULL)
-        status = ec_fail(err, EC_ERR_FORMAT,
-                         "%s: expected a list of records, or an object that has one as \"data\", "
-                         "\"records\", \"samples\", \"questions\" or \"logs\"",
-                         r->file);
-    for (; status == EC_OK && where.number < json_array_size(list); where.number++) {
-        const json_t *record = json_array_get(list, where.number);
-        status = json_is_object(record) ? read_record(r, record, err)
-                                        : ec_fail(err, EC_ERR_FORMAT, "expected a record in { }");
-        if (status != EC_OK) at_place(r, where, status, err);
+    if (out != NULL) {
+        out->kind = FIELD_TEXT;
+        out->offset = start;
+        out->size_bytes = ec_stream_offset(s->in) - start;
+        ec_field_add(out, "", 0);
     }
-    json_decref(root);
+    ec_stream_next(s->in);
+    return EC_OK;
+}
+
+/* ---- values ---- */
+
+static ec_status read_object(scanner *s, key_taker take, void *context) {
+    if (++s->depth > MAX_DEPTH) return unexpected(s, "less than 1000 values in each other");
+    ec_stream_next(s->in);
+    bool more = next_sign(s) != '}';
+    while (more) {
+        record_field key = {.is_image = true};
+        char name[KEY_SIZE];
+        if (next_sign(s) != '"') return unexpected(s, "a key in quotes");
+        ec_status status = read_text(s, &key);
+        /* None of those that are looked at is as long. */
+        snprintf(name, sizeof name, "%s", key.text.data != NULL ? key.text.data : "");
+        if (status == EC_OK && key.text.failed)
+            status = ec_fail(s->err, EC_ERR_NOMEM, "%s: out of memory", s->in->name);
+        ec_text_release(&key.text);
+        if (status == EC_OK && next_sign(s) != ':') status = unexpected(s, "':' after a key");
+        if (status != EC_OK) return status;
+        ec_stream_next(s->in);
+        next_sign(s);
+        status = take(s, name, context);
+        if (status != EC_OK) return status;
+        const int c = next_sign(s);
+        if (c != ',' && c != '}') return unexpected(s, "',' or '}' after a value");
+        more = c == ',';
+        if (more) ec_stream_next(s->in);
+    }
+    ec_stream_next(s->in);
+    s->depth--;
+    return EC_OK;
+}
+
+/* *n receives how many there are. */
+static ec_status read_list(size_t *n, scanner *s, value_taker take, void *context) {
+    if (++s->depth > MAX_DEPTH) return unexpected(s, "less than 1000 values in each other");
+    ec_stream_next(s->in);
+    *n = 0;
+    bool more = next_sign(s) != ']';
+    while (more) {
+        next_sign(s);
+        const ec_status status = take(s, (*n)++, context);
+        if (status != EC_OK) return status;
+        const int c = next_sign(s);
+        if (c != ',' && c != ']') return unexpected(s, "',' or ']' after a value");
+        more = c == ',';
+        if (more) ec_stream_next(s->in);
+    }
+    ec_stream_next(s->in);
+    s->depth--;
+    return EC_OK;
+}
+
+static bool is_number(const char *word) {
+    double number;
+    const char *digits = word[0] == '-' ? word + 1 : word;
+    if (digits[0] < '0' || digits[0] > '9') return false;
+    const ec_number_fault fault = ec_number_read(&number, word);
+    return fault == EC_NUMBER_OK || fault == EC_NUMBER_TOO_LARGE;
+}
+
+/* A number of any length, true, false, null, NaN, Infinity, -Infinity. */
+static ec_status read_word(scanner *s, record_field *out) {
+    static const char *const words[] = {"true", "false", "null", "NaN", "Infinity", "-Infinity"};
+    char word[64];
+    size_t n = 0, length = 0;
+    for (;; length++) {
+        const int c = ec_stream_peek(s->in);
+        const bool goes_on = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                             (c >= 'A' && c <= 'Z') || c == '-' || c == '+' || c == '.';
+        /* The middle of a long number says nothing about what it is. */
+        if (!goes_on) break;
+        if (n < sizeof word - 1) word[n++] = (char)c;
+        ec_stream_next(s->in);
+    }
+    word[n] = '\0';
+    size_t i = 0;
+    while (i < sizeof words / sizeof *words && strcmp(words[i], word) != 0) i++;
+    const bool is_known = i < sizeof words / sizeof *words;
+    if (length == 0) return unexpected(s, "a value");
+    if (!is_known && !is_number(word))
+        return ec_fail(s->err, EC_ERR_FORMAT, "%s:%zu: expected a value, found '%.40s'",
+                       s->in->name, s->in->line, word);
+    if (out == NULL) return EC_OK;
+    out->kind = !is_known || i > 2 ? FIELD_NUMBER : i == 2 ? FIELD_NULL : FIELD_OTHER;
+    ec_field_add(out, word, n);
+    return EC_OK;
+}
+
+static ec_status skip_value(scanner *s);
+
+static ec_status skip_key(scanner *s, const char *key, void *context) {
+    (void)key, (void)context;
+    return skip_value(s);
+}
+
+static ec_status skip_element(scanner *s, size_t i, void *context) {
+    (void)i, (void)context;
+    return skip_value(s);
+}
+
+static ec_status skip_value(scanner *s) {
+    size_t n;
+    switch (ec_stream_peek(s->in)) {
+    case '"':
+        return read_text(s, NULL);
+    case '{':
+        return read_object(s, skip_key, NULL);
+    case '[':
+        return read_list(&n, s, skip_element, NULL);
+    default:
+        return read_word(s, NULL);
+    }
+}
+
+/* ---- fields ---- */
+
+static ec_status read_field(scanner *s, record_field *out);
+
+/* An image as an object: {"bytes": base64, "path": …}, {"url": "data:…"}. */
+typedef struct {
+    record_field best;
+    size_t rank; /* of its key; the number of keys: there is none */
+    bool any_key;
+} image_object;
+
+static ec_status take_image_part(scanner *s, const char *key, void *context) {
+    static const char *const keys[] = {"bytes", "base64", "b64",       "data",      "url",
+                                       "path",  "image",  "file_name", "image_path"};
+    const size_t n = sizeof keys / sizeof *keys;
+    image_object *object = context;
+    size_t rank = 0;
+    while (rank < n && strcmp(keys[rank], key) != 0) rank++;
+    if (rank == n) return skip_value(s);
+    object->any_key = true;
+    record_field part = {.is_image = true};
+    const ec_status status = read_field(s, &part);
+    if (status == EC_OK && !ec_field_is_blank(&part) && rank < object->rank) {
+        ec_text_release(&object->best.text);
+        object->best = part;
+        object->rank = rank;
+    } else {
+        ec_text_release(&part.text);
+    }
     return status;
 }
 
-ec_status ec_image_set_read_json(image_set_reader *r, const char *text, size_t size_bytes,
-                                 ec_error *err) {
-    cursor c = {text, text + size_bytes, 1};
-    switch (next_sign(&c)) {
-    case '[':
-        return read_array(r, &c, err);
+static ec_status read_image_object(scanner *s, record_field *out) {
+    image_object object = {.rank = SIZE_MAX};
+    const ec_status status = read_object(s, take_image_part, &object);
+    if (object.best.kind == FIELD_ABSENT)
+        object.best.kind = object.any_key ? FIELD_NULL : FIELD_OTHER;
+    object.best.is_image = true;
+    ec_text_release(&out->text);
+    *out = object.best;
+    return status;
+}
+
+static ec_status take_first(scanner *s, size_t i, void *context) {
+    return i == 0 ? read_field(s, context) : skip_value(s);
+}
+
+static ec_status read_field(scanner *s, record_field *out) {
+    ec_field_clear(out);
+    switch (ec_stream_peek(s->in)) {
+    case '"':
+        return read_text(s, out);
     case '{':
-        return read_object(r, text, size_bytes, err);
-    default:
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: expected a list of records, [ ... ]", r->file,
-                       c.line);
+        if (out->is_image) return read_image_object(s, out);
+        out->kind = FIELD_OTHER;
+        return skip_value(s);
+    case '[': {
+        size_t n;
+        if (!out->is_image) {
+            out->kind = FIELD_OTHER;
+            return skip_value(s);
+        }
+        out->kind = FIELD_NULL; /* of an empty list */
+        const ec_status status = read_list(&n, s, take_first, out);
+        out->n_values = n;
+        return status;
     }
+    default:
+        return read_word(s, out);
+    }
+}
+
+/* A turn of a conversation: {"from": "human", "value": "…"}, {"role": "user", "content": "…"}. */
+typedef struct {
+    record_field who, what;
+} turn;
+
+static ec_status take_turn_part(scanner *s, const char *key, void *context) {
+    turn *t = context;
+    if (strcmp(key, "from") == 0 || strcmp(key, "role") == 0) return read_field(s, &t->who);
+    if (strcmp(key, "value") == 0 || strcmp(key, "content") == 0) return read_field(s, &t->what);
+    return skip_value(s);
+}
+
+static ec_status take_turn(scanner *s, size_t i, void *context) {
+    (void)i, (void)context;
+    record_field *first = &s->record.turn;
+    if (first->kind != FIELD_ABSENT || ec_stream_peek(s->in) != '{') return skip_value(s);
+    turn t = {0};
+    const ec_status status = read_object(s, take_turn_part, &t);
+    const bool is_human = t.who.kind == FIELD_TEXT && (strcmp(t.who.text.data, "human") == 0 ||
+                                                       strcmp(t.who.text.data, "user") == 0);
+    if (is_human && t.what.kind == FIELD_TEXT) {
+        ec_text_release(&first->text);
+        *first = t.what;
+    } else {
+        ec_text_release(&t.what.text);
+    }
+    ec_text_release(&t.who.text);
+    return status;
+}
+
+/* ---- records ---- */
+
+static ec_status take_key(scanner *s, const char *key, void *context) {
+    const size_t *place = context;
+    const int c = ec_stream_peek(s->in);
+    size_t n;
+    if (*place == 0 && strcmp(key, "doc") == 0 && c == '{')
+        return read_object(s, take_key, &(size_t){1});
+    if (*place == 0 && c == '[' &&
+        (strcmp(key, "conversations") == 0 || strcmp(key, "messages") == 0))
+        return read_list(&n, s, take_turn, NULL);
+    record_field *field = ec_record_find(&s->record, *place, key);
+    return field != NULL ? read_field(s, field) : skip_value(s);
+}
+
+static ec_status read_record(scanner *s) {
+    const size_t line = s->in->line;
+    if (ec_stream_peek(s->in) != '{') return unexpected(s, "a record in { }");
+    ec_record_clear(&s->record);
+    const ec_status status = read_object(s, take_key, &(size_t){0});
+    return status == EC_OK ? ec_image_set_take(s->set, &s->record, line, s->err) : status;
+}
+
+static ec_status take_record(scanner *s, size_t i, void *context) {
+    (void)i, (void)context;
+    return read_record(s);
+}
+
+static ec_status take_record_by_id(scanner *s, const char *key, void *context) {
+    (void)key, (void)context;
+    return read_record(s);
+}
+
+/* ---- files ---- */
+
+static ec_status read_array(scanner *s) {
+    size_t n;
+    const ec_status status = read_list(&n, s, take_record, NULL);
+    if (status != EC_OK || next_sign(s) == EC_STREAM_END) return status;
+    return unexpected(s, "nothing after the list of records");
+}
+
+/* One after another; with one_line each on a line of its own. */
+static ec_status read_sequence(scanner *s) {
+    const bool one_line = s->one_line;
+    for (;;) {
+        s->one_line = false; /* empty lines */
+        const int c = next_sign(s);
+        s->one_line = one_line;
+        if (c == EC_STREAM_END) return EC_OK;
+        const ec_status status = read_record(s);
+        if (status != EC_OK) return status;
+        const int after = next_sign(s);
+        if (one_line && after != '\n' && after != EC_STREAM_END)
+            return unexpected(s, "the end of the line after a record");
+    }
+}
+
+/* What an object is that a file begins with. */
+typedef struct {
+    uint64_t offset; /* of its list of records */
+    size_t line, rank;
+    bool has_image, all_objects, any_key;
+} survey;
+
+/* Whether the list that comes next has an object first; it stays. */
+static bool lists_objects(scanner *s) {
+    const uint64_t offset = ec_stream_offset(s->in);
+    const size_t line = s->in->line;
+    ec_stream_next(s->in);
+    const bool found = next_sign(s) == '{';
+    ec_stream_seek(s->in, offset, line);
+    return found;
+}
+
+static ec_status take_survey(scanner *s, const char *key, void *context) {
+    /* "images" of COCO's annotations are records, those of a record are not. */
+    static const char *const list_keys[] = {"data", "records",     "samples", "questions",
+                                            "logs", "annotations", "images"};
+    const size_t n = sizeof list_keys / sizeof *list_keys;
+    survey *found = context;
+    const int c = ec_stream_peek(s->in);
+    size_t rank = 0;
+    while (rank < n && strcmp(list_keys[rank], key) != 0) rank++;
+    const bool is_list = c == '[' && rank < n && (rank + 2 < n || lists_objects(s));
+    if (is_list && rank < found->rank) {
+        found->rank = rank;
+        found->offset = ec_stream_offset(s->in);
+        found->line = s->in->line;
+    }
+    found->any_key = true;
+    found->has_image |= !is_list && (ec_is_image_key(key) || strcmp(key, "doc") == 0);
+    found->all_objects &= c == '{';
+    return skip_value(s);
+}
+
+static ec_status read_whole_object(scanner *s) {
+    const uint64_t start = ec_stream_offset(s->in);
+    const size_t line = s->in->line;
+    survey found = {.rank = SIZE_MAX, .all_objects = true};
+    size_t n;
+    ec_status status = read_object(s, take_survey, &found);
+    if (status != EC_OK) return status;
+    const int after = next_sign(s);
+    const bool is_sequence = after == '{';
+    if (!is_sequence && after != EC_STREAM_END)
+        return unexpected(s, "nothing after the object with the records");
+    ec_stream_seek(s->in, start, line);
+    if (is_sequence) return read_sequence(s);
+    if (found.has_image) return read_record(s);
+    if (found.rank != SIZE_MAX) {
+        ec_stream_seek(s->in, found.offset, found.line);
+        return read_list(&n, s, take_record, NULL);
+    }
+    if (found.any_key && found.all_objects) return read_object(s, take_record_by_id, NULL);
+    return ec_fail(s->err, EC_ERR_FORMAT,
+                   "%s: expected a list of records, an object that has one as \"data\", "
+                   "\"records\", \"samples\", \"questions\" or \"logs\", or records by their ids",
+                   s->in->name);
+}
+
+ec_status ec_image_set_read_json(image_set_reader *reader, ec_stream *stream, bool lines,
+                                 ec_error *err) {
+    scanner s = {.set = reader, .in = stream, .err = err};
+    ec_status status;
+    const int first = next_sign(&s);
+    s.one_line = lines && first != '[';
+    if (first == '[')
+        status = read_array(&s);
+    else if (lines)
+        status = read_sequence(&s);
+    else if (first == '{')
+        status = read_whole_object(&s);
+    else
+        status = unexpected(&s, "a list of records, [ ... ]");
+    ec_record_release(&s.record);
+    return status == EC_OK ? ec_stream_status(stream, err) : status;
 }

@@ -22,7 +22,7 @@
 /* ---- schema ------------------------------------------------------------------------------- */
 
 typedef struct {
-    char *name, *group, *direction, *weight, *images, *result;
+    char *name, *group, *direction, *weight, *images, *image_root, *result;
     char **range; /* [2] */
 } yaml_benchmark;
 
@@ -41,7 +41,7 @@ typedef struct {
 } yaml_policy;
 
 typedef struct {
-    char *keypoints, *split, *images;
+    char *keypoints, *split, *images, *image_root;
 } yaml_data;
 
 typedef struct {
@@ -85,6 +85,7 @@ static const cyaml_schema_field_t benchmark_fields[] = {
                                range, &word, 2),
     OPTIONAL("weight", yaml_benchmark, weight),
     OPTIONAL("images", yaml_benchmark, images),
+    OPTIONAL("image_root", yaml_benchmark, image_root),
     OPTIONAL("result", yaml_benchmark, result),
     CYAML_FIELD_END,
 };
@@ -127,6 +128,7 @@ static const cyaml_schema_field_t data_fields[] = {
     OPTIONAL("keypoints", yaml_data, keypoints),
     OPTIONAL("split", yaml_data, split),
     OPTIONAL("images", yaml_data, images),
+    OPTIONAL("image_root", yaml_data, image_root),
     CYAML_FIELD_END,
 };
 
@@ -340,6 +342,7 @@ static ec_status read_benchmark(ec_declaration *out, size_t b, const yaml_benchm
     if (status == EC_OK) status = read_direction(&to->direction, p, from->direction);
     if (status == EC_OK) status = read_number(&to->weight, p, "weight", from->weight, NOT_NEGATIVE);
     if (status == EC_OK) status = read_copy(&out->words[b].images, p, from->images);
+    if (status == EC_OK) status = read_copy(&out->words[b].image_root, p, from->image_root);
     if (status == EC_OK) status = read_copy(&out->words[b].result, p, from->result);
     if (status == EC_OK && out->words[b].result != NULL &&
         ec_result_key_fault(from->result) != NULL)
@@ -412,6 +415,7 @@ static ec_status read_data(ec_score_declaration *to, const yaml_data *from, cons
     ec_status status = read_copy(&to->keypoints, p, from->keypoints);
     if (status == EC_OK) status = read_copy(&to->split, p, from->split);
     if (status == EC_OK) status = read_copy(&to->images, p, from->images);
+    if (status == EC_OK) status = read_copy(&to->image_root, p, from->image_root);
     return status;
 }
 
@@ -565,6 +569,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     }
     for (size_t b = 0; b < declaration->n_words; b++) {
         free(declaration->words[b].images);
+        free(declaration->words[b].image_root);
         free(declaration->words[b].result);
     }
     ec_score_declaration *scores = &declaration->scores;
@@ -576,6 +581,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     free(scores->keypoints);
     free(scores->split);
     free(scores->images);
+    free(scores->image_root);
     free(declaration->run.train);
     free(declaration->run.evaluate);
     free(declaration->run.trained);

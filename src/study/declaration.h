@@ -19,6 +19,7 @@ typedef struct ec_origin {
 /* What is declared of a benchmark beside ec_benchmark; as written, NULL: not given. */
 typedef struct ec_benchmark_words {
     char *images; /* for A */
+    char *image_root; /* folder of the paths in `images`; NULL: that of the list */
     char *result; /* TASK.METRIC or TASK.METRIC * FACTOR of lmms-eval's results that is it */
 } ec_benchmark_words;
 
@@ -27,6 +28,7 @@ typedef struct ec_score_declaration {
     char *keypoints;   /* SPair folder or keypoint JSON; NULL: none */
     char *split;       /* NULL: "test" */
     char *images;      /* of the benchmarks without images of their own; NULL: none */
+    char *image_root;  /* of those without a root of their own; NULL: none */
     bool consistent;   /* C of the ranking is by the consistent protocol, else the authors' */
     size_t n_images;   /* of each benchmark, for A */
     bool longest;      /* those with the longest prompts, else a seeded draw */

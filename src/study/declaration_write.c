@@ -86,6 +86,7 @@ static void write_benchmark(ec_text *out, const ec_declaration *declaration, siz
     if (benchmark->weight != 1.0) write_number(out, "weight", benchmark->weight);
     if (b >= declaration->n_words) return;
     write_line(out, "    ", "images", declaration->words[b].images);
+    write_line(out, "    ", "image_root", declaration->words[b].image_root);
     write_line(out, "    ", "result", declaration->words[b].result);
 }
 
@@ -129,11 +130,13 @@ static void write_candidate(ec_text *out, const ec_declaration *declaration, siz
 
 /* The settings of scores and of the loop: those that differ from what holds without them. */
 static void write_data(ec_text *out, const ec_score_declaration *s) {
-    if (s->keypoints == NULL && s->split == NULL && s->images == NULL) return;
+    if (s->keypoints == NULL && s->split == NULL && s->images == NULL && s->image_root == NULL)
+        return;
     ec_text_add(out, "\ndata:\n");
     write_line(out, "  ", "keypoints", s->keypoints);
     write_line(out, "  ", "split", s->split);
     write_line(out, "  ", "images", s->images);
+    write_line(out, "  ", "image_root", s->image_root);
 }
 
 static void write_names(ec_text *out, const char *key, char *const *names, size_t n) {

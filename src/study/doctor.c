@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "eyechart/encoder.h"
+#include "image/source.h"
 #include "study/doctor_commands.h"
 #include "study/doctor_images.h"
 #include "study/findings.h"
@@ -216,8 +217,13 @@ static void check_images(doctor *d, size_t benchmark) {
     ec_image_set set;
     ec_error err;
     ec_name_list missing = {0};
-    ec_status status = ec_image_set_load(&set, ec_study_images(d->study, benchmark), &err);
+    ec_status status = ec_image_set_load(&set, ec_study_images(d->study, benchmark),
+                                         ec_study_image_root(d->study, benchmark), &err);
     const size_t n_all = set.n_items;
+    char text[EC_IMAGE_SET_NOTE];
+    for (size_t i = 0; status == EC_OK && ec_image_set_note(text, &set, i); i++)
+        ec_findings_add(&d->found, EC_FINDING_NOTE, "%s: %s", ec_study_images(d->study, benchmark),
+                        text);
     if (status == EC_OK)
         status = ec_image_set_select(&set, s->longest ? EC_SELECT_LONGEST : EC_SELECT_RANDOM,
                                      s->n_images, s->seed, &err);
@@ -226,7 +232,7 @@ static void check_images(doctor *d, size_t benchmark) {
         say_error(d, &err);
     }
     for (size_t i = 0; status == EC_OK && i < set.n_items; i++)
-        if (access(set.items[i].path, R_OK) != 0)
+        if (!ec_image_is_readable(set.items[i].path))
             ec_name_list_add(&missing, set.items[i].path);
         else
             ec_image_check_add(&d->images, set.items[i].path);

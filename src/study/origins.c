@@ -139,8 +139,12 @@ static ec_status read_images(ec_origins *out, const char *folder, const ec_decla
     ec_status status = EC_OK;
     for (size_t b = 0; status == EC_OK && b < out->n_benchmarks; b++) {
         const char *own = b < declared->n_words ? declared->words[b].images : NULL;
+        const char *root = b < declared->n_words ? declared->words[b].image_root : NULL;
         status =
             read_path(&out->images[b], folder, own != NULL ? own : declared->scores.images, err);
+        if (status == EC_OK)
+            status = read_path(&out->image_roots[b], folder,
+                               root != NULL ? root : declared->scores.image_root, err);
     }
     return status;
 }
@@ -152,9 +156,11 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
                         .n_benchmarks = declared->sheet.n_benchmarks};
     out->candidates = calloc(out->n_candidates + 1, sizeof *out->candidates);
     out->images = calloc(out->n_benchmarks + 1, sizeof *out->images);
+    out->image_roots = calloc(out->n_benchmarks + 1, sizeof *out->image_roots);
     out->references = calloc(s->n_references + 1, sizeof *out->references);
     out->compare_with = calloc(s->n_references + s->n_compare_with + 1, sizeof *out->compare_with);
-    ec_status status = out->candidates != NULL && out->images != NULL && out->references != NULL &&
+    ec_status status = out->candidates != NULL && out->images != NULL &&
+                               out->image_roots != NULL && out->references != NULL &&
                                out->compare_with != NULL
                            ? EC_OK
                            : no_memory(folder, err);
@@ -197,8 +203,11 @@ void ec_origins_release(ec_origins *origins) {
     }
     for (size_t b = 0; origins->images != NULL && b < origins->n_benchmarks; b++)
         free(origins->images[b]);
+    for (size_t b = 0; origins->image_roots != NULL && b < origins->n_benchmarks; b++)
+        free(origins->image_roots[b]);
     free(origins->candidates);
     free(origins->images);
+    free(origins->image_roots);
     free(origins->keypoints);
     free(origins->references);
     free(origins->compare_with);
@@ -228,6 +237,10 @@ const char *ec_study_connector(const ec_study *study, size_t candidate) {
 
 const char *ec_study_images(const ec_study *study, size_t benchmark) {
     return study->origins.images[benchmark];
+}
+
+const char *ec_study_image_root(const ec_study *study, size_t benchmark) {
+    return study->origins.image_roots[benchmark];
 }
 
 static bool lacks_computable_c(const ec_study *study, const ec_table *table, size_t i) {

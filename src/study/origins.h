@@ -18,7 +18,7 @@ typedef struct ec_origins {
     ec_score_settings settings;      /* borrows from what follows, and from the declaration */
     ec_candidate_origin *candidates; /* [n_candidates] */
     size_t n_candidates;
-    char **images; /* [n_benchmarks], NULL: none */
+    char **images, **image_roots; /* [n_benchmarks], NULL: none */
     size_t n_benchmarks;
     char *keypoints;
     size_t *references, *compare_with;

@@ -403,7 +403,8 @@ static ec_status take_choice(ec_job *job, size_t benchmark, const ec_image_set *
 
 ec_status ec_job_load_images(ec_job *job, size_t benchmark, ec_error *err) {
     ec_image_set set;
-    ec_status status = ec_image_set_load(&set, ec_study_images(job->study, benchmark), err);
+    ec_status status = ec_image_set_load(&set, ec_study_images(job->study, benchmark),
+                                         ec_study_image_root(job->study, benchmark), err);
     if (status == EC_OK)
         status =
             ec_image_set_select(&set, job->settings.longest ? EC_SELECT_LONGEST : EC_SELECT_RANDOM,

@@ -7,10 +7,9 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/file.h"
+#include "image/source.h"
 
 enum {
-    MAX_FILE_BYTES = 1 << 30,
     SETTLED_S = 2 /* a file as old as this has another time when it changes again */
 };
 
@@ -121,7 +120,7 @@ static ec_status recall_file(char hash[EC_HASH_SIZE], ec_store *store, const cha
 static ec_status read_hash(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
                            const struct stat *info, ec_error *err) {
     ec_text bytes = {0};
-    ec_status status = ec_file_read(&bytes, path, MAX_FILE_BYTES, err);
+    ec_status status = ec_image_read(&bytes, path, err);
     if (status != EC_OK) return status;
     ec_hash_bytes(hash, bytes.data, bytes.size_bytes);
     ec_text_release(&bytes);
@@ -138,13 +137,22 @@ static ec_status read_hash(char hash[EC_HASH_SIZE], ec_store *store, const char 
 
 ec_status ec_store_hash_file(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
                              ec_error *err) {
+    const size_t n = ec_image_file_name(path);
+    char *file = strndup(path, n), *real = NULL;
     struct stat info;
-    if (stat(path, &info) != 0) return fail_file(path, err);
-    char *real = realpath(path, NULL);
-    if (real == NULL) return errno == ENOMEM ? no_memory(store, err) : fail_file(path, err);
-    ec_status status = recall_file(hash, store, real, &info, err);
-    if (status == EC_OK && hash[0] == '\0') status = read_hash(hash, store, real, &info, err);
+    ec_status status = EC_OK;
+    if (file == NULL)
+        status = no_memory(store, err);
+    else if (stat(file, &info) != 0 || (real = realpath(file, NULL)) == NULL)
+        status = errno == ENOMEM ? no_memory(store, err) : fail_file(path, err);
+    ec_text name = {0};
+    ec_text_format(&name, "%s%s", real != NULL ? real : "", path + n); /* where in the file, too */
+    if (status == EC_OK && name.failed) status = no_memory(store, err);
+    if (status == EC_OK) status = recall_file(hash, store, name.data, &info, err);
+    if (status == EC_OK && hash[0] == '\0') status = read_hash(hash, store, name.data, &info, err);
+    ec_text_release(&name);
     free(real);
+    free(file);
     return status;
 }
 

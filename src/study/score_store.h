@@ -26,7 +26,7 @@ ec_status ec_store_flush(ec_store *store, ec_error *err);
 
 /* ---- hashes and identities ---------------------------------------------------------------- */
 
-/* The hash of a file's content, read only if its size, time or inode is not what it was. Errors
+/* The hash of a file's content, or of an image in a list (image/source.h), read only if its size, time or inode is not what it was. Errors
  * name the path. */
 ec_status ec_store_hash_file(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
                              ec_error *err);

@@ -112,4 +112,17 @@ says "nothing was kept"
 silent
 run 2 align "${all[@]}" --csv --json
 says "one of them"
+# Images of a VLMEvalKit table, of which one row asks for that of another; and paths under a root.
+mkdir root
+cp "$SOURCE_DIR/tests/images/png-rgb-8.png" "$SOURCE_DIR/tests/images/bmp-24.bmp" root
+printf 'index\timage\tquestion\n0\t5\tWhy?\n5\t%s\tWhat?\n6\tnan\tNo image\n' \
+    "$(base64 -w76 root/png-rgb-8.png | sed '1s/^/"/; $s/$/"/')" >mmb.tsv
+printf '[{"image": "png-rgb-8.png"}, {"image": ["png-rgb-8.png", "bmp-24.bmp"]}]' >rooted.json
+run 0 align -r "$first" -c "$siglip" -i mmb=mmb.tsv --image-root root -i rooted=rooted.json --json --per-image --keep-lists .
+says "mmb.tsv: 1 record has no image and is left out"
+says "rooted.json: 1 record has several images, of which the first is taken"
+json '.images[0].n_images == 2'
+json '[.candidates[0].scores[].references[0].per_image[]] | length == 4 and (unique | length == 1)'
+run 0 align -r "$first" -c "$siglip" -i mmb=mmb.jsonl --json --per-image
+json '[.candidates[0].scores[].references[0].per_image[]] | length == 2'
 finish

@@ -37,6 +37,23 @@ run 1 doctor s --json
 json '[.findings[].message | select(contains("not an image") or contains("is empty"))] | length == 5'
 json '[.findings[].message | select(test("and [1-9] more images cannot be decoded"))] | length == 1'
 
+# A link that leads nowhere does not vanish, nor does what a list leaves out.
+cp -a fresh l
+ln -s nowhere l/photos/z.ppm
+run 1 doctor l
+prints "l/photos/z.ppm: cannot open: No such file or directory; it is a link to nowhere"
+run 3 score l
+says "z.ppm"
+rm l/photos/z.ppm
+ls l/photos | sed 's/.*/{"image": "&"}/' >l/mme.jsonl
+echo '{"image": ""}' >>l/mme.jsonl
+sed -i 's|images: photos|images: mme.jsonl|' l/study.yaml
+run 1 doctor l
+prints "cannot be read"
+sed -i 's|images: mme.jsonl|images: mme.jsonl, image_root: photos|' l/study.yaml
+run 0 doctor l
+prints "mme.jsonl: 1 record has no image and is left out"
+
 # --- all of it --------------------------------------------------------------------------------
 
 # Nothing is left that could be scored; everything else is looked at all the same.

@@ -153,6 +153,46 @@ echo "eyechart-features 2 00000000000000000000000000000000" >killed.npy.journal
 touch killed.npy
 run 0 features "$clip" a.png --prepare square -o killed.npy
 
+# A folder: what is no image by its name is left out, an image that cannot be opened is named.
+mkdir mixed
+cp "$images/png-rgb-8.png" mixed/a.png
+cp "$images/bmp-16.bmp" mixed/b.BMP
+echo "what these are" >mixed/README
+echo "{}" >mixed/labels.json
+mkdir mixed/more
+run 0 features "$clip" mixed --prepare square -o mixed.npy --json
+json '.images == 2'
+says "mixed: 2 files are no images by their names and are left out"
+ln -s blobs/7f mixed/c.jpg
+run 3 features "$clip" mixed --prepare square -o linked.npy
+says "mixed/c.jpg: cannot open: No such file or directory; it is a link to blobs/7f"
+run 3 features "$clip" mixed --prepare square -o linked.npy --skip-bad
+rm mixed/c.jpg
+echo "no image" >mixed/c.jpg
+run 3 features "$clip" mixed --prepare square -o bad.npy
+says "mixed/c.jpg: not an image"
+
+# Lists: paths under a root, records, a table with the images in it. Equal pictures, equal rows.
+printf '\357\273\277a.png\nb.BMP\n' >paths.txt
+printf '{"image": "a.png", "hint": NaN}\n{"image": ""}\n{"image": "b.BMP", "n": "\\ud800"}\n' >records.jsonl
+inline() { base64 -w0 "$1"; }
+printf 'index\timage\tquestion\n1\t%s\t"a ""question""\nof two lines"\n7\t%s\tq\n' \
+    "$(inline mixed/a.png)" "$(inline mixed/b.BMP)" >table.tsv
+run 0 features "$clip" mixed/a.png mixed/b.BMP --prepare square -o named.npy
+for list in paths.txt records.jsonl table.tsv; do
+    run 0 features "$clip" --list $list --image-root mixed --prepare square -o $list.npy
+    check "$list has the same images" cmp named.npy $list.npy
+done
+run 0 features "$clip" --list records.jsonl --image-root mixed --prepare square -o r.npy
+says "records.jsonl: 1 record has no image and is left out"
+check "an image in a list has the hash of its file" \
+    test "$(jq -r '.images[0].xxh3' named.npy.json)" = "$(jq -r '.images[0].xxh3' table.tsv.npy.json)"
+check "and a name of its own" test "$(jq -r '.images[0].path' table.tsv.npy.json | cut -d@ -f1)" = "table.tsv#1"
+run 3 features "$clip" --list records.jsonl --image-root nowhere --prepare square -o x.npy
+says "image root 'nowhere'"
+run 3 features "$clip" --list records.jsonl --prepare square -o x.npy
+says "b.BMP: cannot open"
+
 # Ctrl-C, while the second of three images is read; then the same command.
 cp "$images"/pnm-p6.ppm first.ppm
 cp "$images"/pnm-p3.ppm last.ppm
