@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "eyechart/encoder.h"
@@ -13,6 +14,7 @@
 #include "study/doctor_commands.h"
 #include "study/doctor_images.h"
 #include "study/findings.h"
+#include "study/loop_command.h"
 #include "study/score_plan.h"
 
 typedef struct {
@@ -105,16 +107,131 @@ static void check_machine(doctor *d) {
     if (any_encoder(d) && ec_encoder_preferred_isa(&isa, &err) != EC_OK) say_error(d, &err);
 }
 
+/* Candidates that 'run' could come to and that declare nothing for {encoder} or {connector}. */
+static void check_place(doctor *d, const char *command, const char *key, ec_placeholder place,
+                        const char *name) {
+    const ec_declaration *declared = &d->study->declared;
+    const size_t n = ec_study_n_candidates(d->study), m = ec_study_n_benchmarks(d->study);
+    ec_name_list without = {0};
+    if (!ec_command_uses(command, place)) return;
+    for (size_t i = 0; i < n; i++) {
+        const ec_origin *origin = i < declared->n_origins ? &declared->origins[i] : NULL;
+        const char *value = origin == NULL              ? NULL
+                            : place == EC_PLACE_ENCODER ? origin->encoder
+                                                        : origin->connector;
+        if (value == NULL && !ec_numbers_observed(&d->numbers, n, m, i))
+            ec_name_list_add(&without, ec_study_candidate(d->study, i)->name);
+    }
+    if (without.n > 0)
+        ec_findings_add(&d->found, EC_FINDING_ERROR,
+                        "'run: %s:' uses {%s}, which is not declared of %s; add '%s:' there", key,
+                        name, ec_name_list_end(&without), name);
+}
+
+static void check_command(doctor *d, const char *command, const char *key) {
+    ec_error err;
+    if (!ec_command_is_given(command)) return;
+    ec_command_check(&d->found, command, d->study->path, key);
+    if (ec_command_check_placeholders(command, key, &err) != EC_OK) {
+        ec_findings_add(&d->found, EC_FINDING_ERROR, "%s", err.message);
+        return;
+    }
+    check_place(d, command, key, EC_PLACE_ENCODER, "encoder");
+    check_place(d, command, key, EC_PLACE_CONNECTOR, "connector");
+}
+
+/* Whether 'eyechart run' has what it takes to train and to evaluate. */
+static bool has_loop(const doctor *d) {
+    const ec_run_declaration *run = &d->study->declared.run;
+    return ec_command_is_given(run->train) && ec_command_is_given(run->evaluate);
+}
+
 static void check_commands(doctor *d) {
     const ec_run_declaration *run = &d->study->declared.run;
-    if (run->train != NULL) ec_command_check(&d->found, run->train, d->study->path, "train");
-    if (run->evaluate != NULL)
-        ec_command_check(&d->found, run->evaluate, d->study->path, "evaluate");
-    if ((run->train == NULL) == (run->evaluate == NULL)) return;
+    ec_error err;
+    check_command(d, run->train, "train");
+    check_command(d, run->evaluate, "evaluate");
+    if (run->results != NULL &&
+        ec_command_check_placeholders(run->results, "results", &err) != EC_OK)
+        ec_findings_add(&d->found, EC_FINDING_ERROR, "%s", err.message);
+    if (run->trained != NULL &&
+        ec_command_check_placeholders(run->trained, "trained", &err) != EC_OK)
+        ec_findings_add(&d->found, EC_FINDING_ERROR, "%s", err.message);
+    const bool train = ec_command_is_given(run->train);
+    const bool any = run->train != NULL || run->evaluate != NULL || run->results != NULL;
+    if (any && !has_loop(d))
+        ec_findings_add(&d->found, EC_FINDING_ERROR,
+                        "'run:' has no '%s:': 'eyechart run' needs the commands for training and "
+                        "for evaluating",
+                        train ? "evaluate" : "train");
+    if (!any)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "no 'run:' in study.yaml, so that 'eyechart run' has nothing to finetune "
+                        "with; 'eyechart ask' and 'tell' do without");
+}
+
+/* ---- what there is to do ------------------------------------------------------------------- */
+
+/* 'score' refuses where it finds nothing to do. That stops nobody who has all scores and finetunes
+ * by 'run'. */
+static void check_something(doctor *d) {
+    const ec_score_settings s = ec_study_score_settings(d->study);
+    bool scored = true;
+    for (size_t i = 0; i < ec_study_n_candidates(d->study); i++)
+        scored = scored && !lacks_a(d, i) && !isnan(d->numbers.c[i]);
+    const ec_finding_level level = scored && has_loop(d) ? EC_FINDING_NOTE : EC_FINDING_ERROR;
+    if (!any_encoder(d))
+        ec_findings_add(&d->found, level,
+                        "no candidate has an 'encoder:' in study.yaml, so that 'eyechart score' "
+                        "has nothing to compute from%s",
+                        scored ? "; every A and C is known, and nothing else needs it"
+                               : "; give the folders of their weights");
+    else if (!ec_job_has_wants(d->study) && !ec_job_has_images(d->study) && s.keypoints == NULL)
+        ec_findings_add(&d->found, level,
+                        "neither keypoints nor images are declared, so that 'eyechart score' has "
+                        "nothing to compute from; give 'data: {keypoints: PATH}' and 'images:' of "
+                        "a benchmark");
+}
+
+/* Policies but the random one place a candidate by A and C. */
+static void check_placed(doctor *d) {
+    const size_t n = ec_study_n_candidates(d->study), m = ec_study_n_benchmarks(d->study);
+    if (!has_loop(d) || n == 0 || ec_study_policy(d->study) == EC_POLICY_RANDOM) return;
+    for (size_t i = 0; i < n; i++) {
+        bool a = false, c = !isnan(d->numbers.c[i]);
+        for (size_t b = 0; b < m; b++) a = a || !isnan(d->numbers.a[b * n + i]);
+        for (size_t k = 0; k < d->job.n_parts; k++) {
+            if (d->job.parts[k].candidate != i) continue;
+            a = a || d->job.parts[k].wants_a;
+            c = c || d->job.parts[k].wants_c;
+        }
+        if (a && c) return;
+    }
     ec_findings_add(&d->found, EC_FINDING_ERROR,
-                    "'run:' has no '%s:': 'eyechart run' needs the commands for training and for "
-                    "evaluating",
-                    run->train == NULL ? "train" : "evaluate");
+                    "no candidate has, or gets from 'eyechart score', both A and C, which the "
+                    "policy %s needs; import scores, give what A and C are computed from, or set "
+                    "'policy: {name: random}'",
+                    ec_policy_name(ec_study_policy(d->study)));
+}
+
+/* A folder that commands make inside the study's. */
+static void check_folder(doctor *d, const char *name, const char *who) {
+    struct stat info;
+    ec_error err;
+    ec_text path = {0};
+    ec_text_format(&path, "%s/%s", d->study->path, name);
+    if (path.failed) {
+        d->found.failed = true;
+    } else if (lstat(path.data, &info) == 0 &&
+               (stat(path.data, &info) != 0 || !S_ISDIR(info.st_mode) ||
+                access(path.data, R_OK | W_OK | X_OK) != 0)) {
+        ec_fail(&err, EC_ERR_IO,
+                "%s: 'eyechart %s' works in this folder, and %s; move it away, or make it writable",
+                path.data, who,
+                S_ISDIR(info.st_mode) ? "it cannot be written to" : "it is no folder");
+        say_error(d, &err);
+    }
+    ec_text_release(&path);
 }
 
 /* ---- files -------------------------------------------------------------------------------- */
@@ -334,7 +451,11 @@ static ec_status examine(doctor *d, ec_doctor_watcher watcher, void *context, ec
     check_settings(d);
     check_machine(d);
     check_commands(d);
+    check_something(d);
+    check_folder(d, "work", "score");
+    if (has_loop(d)) check_folder(d, "runs", "run");
     check_weights(d);
+    if (d->n_errors == 0) check_placed(d);
     check_keypoints(d);
     const bool images = ec_job_wants(d->study, true) || ec_job_any_measures(&d->job);
     for (size_t b = 0; images && b < ec_study_n_benchmarks(d->study); b++)

@@ -245,6 +245,35 @@ ec_status ec_command_fill_path(ec_text *to, const char *path, const char *const 
     return fill_name(&f, ec_text_add);
 }
 
+/* ---- before there is a candidate ------------------------------------------------------------ */
+
+static const char *const anything[EC_PLACES] = {"x", "x", "x", "x", "x", "x", "x", "x"};
+
+ec_status ec_command_check_placeholders(const char *command, const char *key, ec_error *err) {
+    ec_text unused = {0};
+    const ec_status status = strcmp(key, "results") == 0
+                                 ? ec_command_fill_pattern(&unused, command, anything, err)
+                             : strcmp(key, "trained") == 0
+                                 ? ec_command_fill_path(&unused, command, anything, key, err)
+                                 : ec_command_fill(&unused, command, anything, key, err);
+    ec_text_release(&unused);
+    return status;
+}
+
+bool ec_command_uses(const char *command, ec_placeholder place) {
+    const char *values[EC_PLACES];
+    ec_text unused = {0};
+    memcpy(values, anything, sizeof values);
+    values[place] = NULL;
+    const ec_status status = ec_command_fill(&unused, command, values, "", NULL);
+    ec_text_release(&unused);
+    return status == EC_ERR_ARG;
+}
+
+bool ec_command_is_given(const char *command) {
+    return command != NULL && command[strspn(command, " \t\n")] != '\0';
+}
+
 /* ---- the environment ---------------------------------------------------------------------- */
 
 void ec_command_environment_free(char **environment) {

@@ -11,6 +11,8 @@
 #ifndef EC_STUDY_LOOP_COMMAND_H
 #define EC_STUDY_LOOP_COMMAND_H
 
+#include <stdbool.h>
+
 #include "base/text.h"
 
 /* In this order in `values` below and in the environment, as EYECHART_CANDIDATE and so on. */
@@ -40,6 +42,16 @@ ec_status ec_command_fill_pattern(ec_text *to, const char *pattern,
 /* Adds the path of a file with the same placeholders; it is neither a pattern nor for a shell. */
 ec_status ec_command_fill_path(ec_text *to, const char *path, const char *const values[EC_PLACES],
                                const char *key, ec_error *err);
+
+/* The errors of the three above that hold for every candidate; `key` "results": of the pattern,
+ * "trained": of the path. */
+ec_status ec_command_check_placeholders(const char *command, const char *key, ec_error *err);
+
+/* Does the command, which passed that check, have the placeholder? */
+bool ec_command_uses(const char *command, ec_placeholder place);
+
+/* Is there anything but blanks? NULL: no. */
+bool ec_command_is_given(const char *command);
 
 /* "EYECHART_OUT=…" for every value that is there, then NULL. Free each and the array, with
  * ec_command_environment_free. NULL: out of memory. */

@@ -87,24 +87,22 @@ ec_status ec_loop_command_line(char **out, const ec_loop *l, size_t candidate, c
 }
 
 ec_status ec_loop_check_commands(const ec_loop *l) {
-    static const char *const some[EC_PLACES] = {"x", "x", "x", "x", "x", "x", "x", "x"};
     const char *const commands[] = {l->run->train, l->run->evaluate};
-    ec_text unused = {0};
     static const char *const keys[] = {"train", "evaluate"};
     for (int k = 0; k < 2; k++) {
-        if (commands[k] == NULL || commands[k][strspn(commands[k], " \t\n")] == '\0')
+        if (!ec_command_is_given(commands[k]))
             return ec_fail(l->err, EC_ERR_ARG,
                            "%s: study.yaml does not say how to %s a candidate; add '%s: COMMAND' "
                            "under 'run:', or finetune by hand with 'eyechart ask' and 'tell'",
                            l->study->path, k == 0 ? "finetune" : "evaluate", keys[k]);
-        const ec_status status = ec_command_fill(&unused, commands[k], some, keys[k], l->err);
-        ec_text_release(&unused);
+        const ec_status status = ec_command_check_placeholders(commands[k], keys[k], l->err);
         if (status != EC_OK) return status;
     }
-    if (l->run->trained == NULL) return EC_OK;
-    const ec_status status =
-        ec_command_fill_path(&unused, l->run->trained, some, "trained", l->err);
-    ec_text_release(&unused);
+    ec_status status = EC_OK;
+    if (l->run->trained != NULL)
+        status = ec_command_check_placeholders(l->run->trained, "trained", l->err);
+    if (status == EC_OK && l->run->results != NULL)
+        status = ec_command_check_placeholders(l->run->results, "results", l->err);
     return status;
 }
 
