@@ -24,6 +24,10 @@ extern "C" {
 /* The preparation a protocol takes its features from. */
 ec_prepare_mode ec_matching_prepare(ec_c_protocol protocol);
 
+/* Decodes an image of keypoints. EC_ERR_FORMAT also where it has another size than its annotation
+ * says; and the errors of ec_image_load. */
+ec_status ec_matching_image_load(ec_image *out, const ec_keypoint_image *said, ec_error *err);
+
 /* Decodes the images of a category, in its order, on n_threads threads (0: one per processor).
  * *out is owned by the caller, ec_matching_images_free(); NULL on failure. Errors: those of
  * ec_image_load; EC_ERR_FORMAT an image is not of the size that the annotation says. */

@@ -27,17 +27,21 @@ typedef struct {
     ec_error *errors; /* [n_images] status EC_OK: none */
 } decoding;
 
+ec_status ec_matching_image_load(ec_image *out, const ec_keypoint_image *said, ec_error *err) {
+    const ec_status status = ec_image_load(out, said->path, err);
+    if (status != EC_OK || (out->width == said->width && out->height == said->height))
+        return status;
+    const size_t width = out->width, height = out->height;
+    ec_image_release(out);
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s: %zu x %zu pixels, but its annotation says %zu x %zu; keypoints would be "
+                   "misplaced",
+                   said->path, width, height, said->width, said->height);
+}
+
 static void decode_one(void *context, size_t i) {
     const decoding *d = context;
-    const ec_keypoint_image *said = &d->set->images[d->category->images[i]];
-    ec_image *image = &d->images[i];
-    ec_error *err = &d->errors[i];
-    if (ec_image_load(image, said->path, err) != EC_OK) return;
-    if (image->width != said->width || image->height != said->height)
-        ec_fail(err, EC_ERR_FORMAT,
-                "%s: %zu x %zu pixels, but its annotation says %zu x %zu; keypoints would be "
-                "misplaced",
-                said->path, image->width, image->height, said->width, said->height);
+    ec_matching_image_load(&d->images[i], &d->set->images[d->category->images[i]], &d->errors[i]);
 }
 
 ec_status ec_matching_images_load(ec_image **out, const ec_keypoint_set *set, size_t category,

@@ -315,7 +315,7 @@ static void check_keypoints(doctor *d) {
         if (access(set->images[i].path, R_OK) != 0)
             ec_name_list_add(&missing, set->images[i].name);
         else
-            ec_image_check_add(&d->images, set->images[i].path);
+            ec_image_check_add(&d->images, set->images[i].path, &set->images[i]);
     say_missing(d, d->job.settings.keypoints, &missing, set->n_images);
     for (size_t k = 0; missing.n == 0 && k < set->n_categories; k++)
         if (ec_job_identify_category(&d->job, k, &err) != EC_OK) {
@@ -352,7 +352,7 @@ static void check_images(doctor *d, size_t benchmark) {
         if (!ec_image_is_readable(set.items[i].path))
             ec_name_list_add(&missing, set.items[i].path);
         else
-            ec_image_check_add(&d->images, set.items[i].path);
+            ec_image_check_add(&d->images, set.items[i].path, NULL);
     say_missing(d, ec_study_images(d->study, benchmark), &missing, set.n_items);
     if (status == EC_OK && n_all < s->n_images)
         ec_findings_add(&d->found, EC_FINDING_NOTE,

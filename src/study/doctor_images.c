@@ -6,59 +6,67 @@
 
 #include "base/parallel.h"
 #include "eyechart/image.h"
+#include "eyechart/matching.h"
 
 enum {
     BLOCK = 32, /* images between two words to the watcher */
     SHOWN = 5   /* findings of their own */
 };
 
-void ec_image_check_add(ec_image_check *check, const char *path) {
+typedef struct ec_checked_image checked;
+
+void ec_image_check_add(ec_image_check *check, const char *path, const ec_keypoint_image *said) {
     if (check->n == check->capacity) {
         const size_t capacity = check->capacity > 0 ? 2 * check->capacity : 256;
-        char **grown = realloc(check->paths, capacity * sizeof *grown);
+        checked *grown = realloc(check->images, capacity * sizeof *grown);
         check->failed = check->failed || grown == NULL;
         if (grown == NULL) return;
-        check->paths = grown;
+        check->images = grown;
         check->capacity = capacity;
     }
     char *copy = strdup(path);
     check->failed = check->failed || copy == NULL;
-    if (copy != NULL) check->paths[check->n++] = copy;
+    if (copy != NULL) check->images[check->n++] = (checked){copy, said};
 }
 
 void ec_image_check_release(ec_image_check *check) {
-    for (size_t i = 0; i < check->n; i++) free(check->paths[i]);
-    free(check->paths);
+    for (size_t i = 0; i < check->n; i++) free(check->images[i].path);
+    free(check->images);
     *check = (ec_image_check){0};
 }
 
-static int by_text(const void *left, const void *right) {
-    return strcmp(*(char *const *)left, *(char *const *)right);
+/* Those with an annotation before others of the same path. */
+static int by_path(const void *left, const void *right) {
+    const checked *x = left, *y = right;
+    const int order = strcmp(x->path, y->path);
+    return order != 0 ? order : (x->said == NULL) - (y->said == NULL);
 }
 
 /* Benchmarks may share their images. */
 static void keep_one_of_each(ec_image_check *check) {
     size_t n = 0;
-    if (check->n > 0) qsort(check->paths, check->n, sizeof *check->paths, by_text);
+    if (check->n > 0) qsort(check->images, check->n, sizeof *check->images, by_path);
     for (size_t i = 0; i < check->n; i++) {
-        if (n > 0 && strcmp(check->paths[n - 1], check->paths[i]) == 0)
-            free(check->paths[i]);
+        if (n > 0 && strcmp(check->images[n - 1].path, check->images[i].path) == 0)
+            free(check->images[i].path);
         else
-            check->paths[n++] = check->paths[i];
+            check->images[n++] = check->images[i];
     }
     check->n = n;
 }
 
 typedef struct {
-    char *const *paths;
+    const checked *images;
     ec_status status[BLOCK];
     ec_error error[BLOCK];
 } block;
 
 static void decode(void *context, size_t i) {
     block *b = context;
+    const checked *from = &b->images[i];
     ec_image image;
-    b->status[i] = ec_image_load(&image, b->paths[i], &b->error[i]);
+    b->status[i] = from->said != NULL ? ec_matching_image_load(&image, from->said, &b->error[i])
+                                      : ec_image_load(&image, from->path, &b->error[i]);
     ec_image_release(&image);
 }
 
@@ -76,7 +84,7 @@ ec_status ec_image_check_run(size_t *n_bad, ec_findings *found, ec_image_check *
             status = ec_fail(err, EC_ERR_INTERRUPTED, "interrupted");
             break;
         }
-        b->paths = check->paths + from;
+        b->images = check->images + from;
         ec_parallel_for(n, 0, decode, b);
         for (size_t i = 0; i < n; i++)
             if (b->status[i] != EC_OK && (*n_bad)++ < SHOWN)

@@ -6,20 +6,25 @@
 #ifndef EC_STUDY_DOCTOR_IMAGES_H
 #define EC_STUDY_DOCTOR_IMAGES_H
 
+#include "eyechart/keypoints.h"
 #include "eyechart/score.h"
 #include "study/findings.h"
 
 /* Zero-initialise. */
 typedef struct ec_image_check {
-    char **paths; /* [n], owned */
+    struct ec_checked_image {
+        char *path;                    /* owned */
+        const ec_keypoint_image *said; /* borrowed; NULL: no keypoints are in it */
+    } *images;                         /* [n] */
     size_t n, capacity;
     bool failed; /* out of memory */
 } ec_image_check;
 
-void ec_image_check_add(ec_image_check *check, const char *path);
+/* `said` has to outlive the check; NULL: the image may have any size. */
+void ec_image_check_add(ec_image_check *check, const char *path, const ec_keypoint_image *said);
 void ec_image_check_release(ec_image_check *check);
 
-/* Decodes them all, one that was added twice once; the first few that fail are findings of their
+/* Decodes them all, one that was added twice once, and compares sizes with what annotations say; the first few that fail are findings of their
  * own, the others are counted. *n_bad receives how many. Errors: EC_ERR_INTERRUPTED the watcher
  * said so; EC_ERR_NOMEM. */
 ec_status ec_image_check_run(size_t *n_bad, ec_findings *found, ec_image_check *check,
