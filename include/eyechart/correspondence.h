@@ -19,7 +19,8 @@
  *                       EC_C_AUTHORS                       EC_C_CONSISTENT
  *   features of         the squashed image, [-1, 1]        the padded image, encoder's own
  *                       (EC_PREPARE_SQUARE)                normalisation (EC_PREPARE_PAD)
- *   frame, side S       840; s = 840/max(W, H)             the encoder's input;
+ *   frame, side S       840; s = 840/max(W, H)             the encoder's input, as far as its P
+ *                                                          whole patches cover it;
  *                       (s x + ox, s y + oy), o centres    ec_preparation_frame of the encoder
  *                       the shorter side:
  *                       int((840 - round(840 W/H))/2),
@@ -79,7 +80,7 @@ double ec_c_alpha(size_t alpha);
  * x_frame = scale_x x + offset_x, and so y. */
 typedef struct ec_c_frame {
     double scale_x, scale_y, offset_x, offset_y;
-    double side; /* S */
+    double side; /* S; of the encoder's input all of it: see ec_similarity.covers */
 } ec_c_frame;
 
 /* The frame of 840 for an image. */
@@ -106,6 +107,7 @@ typedef struct ec_similarity {
                                  order, point by point */
     size_t grid;              /* P */
     const ec_c_frame *frames; /* [category->n_images], of each image in the category's order */
+    double covers;            /* share of the frames' side that the patches cover; 0: all of it */
 } ec_similarity;
 
 /* Fills s->rows, which the caller has allocated.
@@ -122,7 +124,9 @@ ec_status ec_similarity_compute(ec_similarity *s, ec_correspondence *c, const ec
 
 /* Rows on another grid: each row of `from`, a picture of grid x grid over the target, is resampled
  * to to->grid, bilinear, pixel centres at (i + 1/2) scale (align_corners = false), without
- * antialiasing, as torch.nn.functional.interpolate does. Frames stay those of `from`, by which the
+ * antialiasing, as torch.nn.functional.interpolate does. Where the patches of one cover less of the
+ * input than those of the other (to->covers, from->covers), scale is from/to times their quotient,
+ * so that places stay the same of the image. Frames stay those of `from`, by which the
  * source patches were found. Only where the user asked for it. */
 void ec_similarity_resample(ec_similarity *to, ec_correspondence *c, const ec_similarity *from,
                             size_t n_points);

@@ -84,9 +84,10 @@ typedef struct ec_tap {
 } ec_tap;
 #define EC_TAP_DEFAULT ((ec_tap){.layer = -2})
 
-/* Tokens, channels and grid of the features for an input size. EC_ERR_ARG if the patch size does
- * not divide it, the model cannot take it (fixed position embeddings), or there is no such layer.
- */
+/* Tokens, channels and grid of the features for an input size. What is left on the right and below
+ * after the last whole patch is not seen, as the convolution cuts it: SigLIP so400m/14 at its own
+ * 384 pixels has 27 x 27 patches, of the first 378. EC_ERR_ARG if there is not one patch, or no
+ * such layer. */
 ec_status ec_encoder_feature_shape(size_t *n_tokens, size_t *n_channels, size_t *grid_width,
                                    size_t *grid_height, const ec_encoder *encoder, size_t width,
                                    size_t height, ec_tap tap, ec_error *err);

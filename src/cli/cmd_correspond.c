@@ -408,6 +408,8 @@ static void free_group(grid_group *g) {
 static ec_status gather_group(grid_group *g, job *j, size_t grid, const ec_similarity *rows,
                               size_t n_points, ec_error *err) {
     uint32_t used = 0;
+    const ec_similarity *finest = rows; /* the first one on this grid */
+    while (finest->grid != grid) finest++;
     *g = (grid_group){.subsets = allocate(j->all.n_rows, sizeof *g->subsets),
                       .rows = allocate(j->all.n_rows, sizeof *g->rows)};
     for (size_t r = 0; r < j->all.n_rows; r++) {
@@ -423,6 +425,7 @@ static ec_status gather_group(grid_group *g, job *j, size_t grid, const ec_simil
         g->members[at] = rows[i];
         if (rows[i].grid == grid) continue;
         g->members[at].grid = grid;
+        g->members[at].covers = finest->covers;
         g->members[at].rows = malloc((n_points * grid * grid + 1) * sizeof(float));
         g->own[at] = true;
         if (g->members[at].rows == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");

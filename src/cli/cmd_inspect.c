@@ -106,8 +106,10 @@ static void print_text(const facts *f) {
     printf("parameters   %.1f million, %s, %.0f MB of tensors in the files\n",
            (double)i->n_parameters / 1e6, ec_dtype_name(i->dtype), (double)i->weight_bytes / 1e6);
     printf("weights      xxh3 %s\n", f->hash);
-    printf("at %-9zu %zu x %zu patches, %.1f GFLOP an image up to layer %d\n", f->size,
-           f->grid_width, f->grid_height, f->flops / 1e9, f->layer);
+    const size_t covered = f->grid_width * i->patch_size;
+    printf("at %-9zu %zu x %zu patches", f->size, f->grid_width, f->grid_height);
+    if (covered < f->size) printf(" (of the first %zu pixels)", covered);
+    printf(", %.1f GFLOP an image up to layer %d\n", f->flops / 1e9, f->layer);
     printf("features     [%zu tokens, %zu channels]%s\n", f->n_tokens, f->n_channels,
            i->has_class_token ? ", class token dropped" : "");
     print_preparation(f);

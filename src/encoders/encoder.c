@@ -155,13 +155,11 @@ ec_status ec_encoder_feature_shape(size_t *n_tokens, size_t *n_channels, size_t 
         return ec_fail(err, EC_ERR_ARG,
                        "%s: an input of %zu x %zu pixels; expected at most %d a side",
                        encoder->folder, width, height, MAX_INPUT);
-    if (width == 0 || height == 0 || width % s->patch != 0 || height % s->patch != 0)
-        return ec_fail(
-            err, EC_ERR_ARG,
-            "%s: an input of %zu x %zu pixels is not whole patches of %zu; take a multiple of %zu, "
-            "such as %zu",
-            encoder->folder, width, height, s->patch, s->patch,
-            (width + s->patch - 1) / s->patch * s->patch);
+    if (width < s->patch || height < s->patch)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: an input of %zu x %zu pixels has no patch of %zu x %zu; take a larger "
+                       "one",
+                       encoder->folder, width, height, s->patch, s->patch);
     *grid_width = width / s->patch;
     *grid_height = height / s->patch;
     *n_channels = s->width;

@@ -68,6 +68,7 @@ static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
                                       &info->grid_height, e->encoder, info->input_width,
                                       info->input_height, e->tap, err);
     if (status != EC_OK) return status;
+    info->patch_size = ec_encoder_describe(e->encoder).patch_size;
     info->flops = ec_encoder_flops(e->encoder, info->input_width, info->input_height, e->tap.layer);
     return EC_OK;
 }

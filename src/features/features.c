@@ -68,7 +68,7 @@ typedef struct {
 /* ---- encoders ---- */
 
 static ec_status refuse_grid(const job *j, size_t i, const ec_extractor_info *info, ec_error *err) {
-    const size_t patch = ec_encoder_describe(ec_extractor_encoder(j->tower[i])).patch_size;
+    const size_t patch = info->patch_size;
     return ec_fail(err, EC_ERR_ARG,
                    "%s gives %zu x %zu patches and %s %zu x %zu; features can only be joined on "
                    "equal grids. Give %s an "

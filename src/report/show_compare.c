@@ -19,15 +19,14 @@ typedef struct comparison {
 } comparison;
 
 static ec_feature_map map_of(const ec_extractor_info *info, const ec_frame *frame) {
-    const double patches_x = (double)info->grid_width / (double)info->input_width;
-    const double patches_y = (double)info->grid_height / (double)info->input_height;
+    const double patches = 1.0 / (double)info->patch_size; /* a pixel of the input */
     return (ec_feature_map){.grid_width = info->grid_width,
                             .grid_height = info->grid_height,
                             .n_channels = info->n_channels,
-                            .scale_x = frame->scale_x * patches_x,
-                            .offset_x = frame->offset_x * patches_x,
-                            .scale_y = frame->scale_y * patches_y,
-                            .offset_y = frame->offset_y * patches_y};
+                            .scale_x = frame->scale_x * patches,
+                            .offset_x = frame->offset_x * patches,
+                            .scale_y = frame->scale_y * patches,
+                            .offset_y = frame->offset_y * patches};
 }
 
 /* Features of image i under the open extractor, into its map, which owns them. */

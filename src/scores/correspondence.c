@@ -89,9 +89,15 @@ static size_t patch_of(double at, double side, size_t grid) {
     return patch < (double)grid ? (size_t)patch : grid - 1;
 }
 
-static size_t source_patch(const double point[2], const ec_c_frame *f, size_t grid) {
+double ec_covered_side(const ec_similarity *s, const ec_c_frame *frame) {
+    return s->covers > 0.0 ? frame->side * s->covers : frame->side;
+}
+
+/* What no patch covers is looked up in the nearest. */
+static size_t source_patch(const double point[2], const ec_similarity *s, const ec_c_frame *f) {
     const double x = f->scale_x * point[0] + f->offset_x, y = f->scale_y * point[1] + f->offset_y;
-    return patch_of(y, f->side, grid) * grid + patch_of(x, f->side, grid);
+    const double side = ec_covered_side(s, f);
+    return patch_of(y, side, s->grid) * s->grid + patch_of(x, side, s->grid);
 }
 
 size_t ec_category_place(const ec_keypoint_category *category, size_t image) {
@@ -188,7 +194,7 @@ static void collect(query *queries, size_t *first, const ec_similarity *s,
         const size_t source = ec_category_place(category, pair->source);
         size_t *at = &first[ec_category_place(category, pair->target)];
         for (size_t k = 0; k < pair->n_points; k++, row += patches) {
-            const size_t patch = source_patch(pair->source_points[k], &s->frames[source], s->grid);
+            const size_t patch = source_patch(pair->source_points[k], s, &s->frames[source]);
             queries[(*at)++] = (query){features + (source * patches + patch) * channels, row};
         }
     }
@@ -232,16 +238,16 @@ ec_status ec_similarity_compute(ec_similarity *s, ec_correspondence *c, const ec
 typedef struct {
     ec_similarity *to;
     const ec_similarity *from;
+    float scale; /* patches of `from` a patch of `to` */
 } resampling;
 
 /* Neighbour and weight of the second one for place i of `to`, as torch computes them. */
-static float neighbours(size_t pair[2], size_t i, size_t to, size_t from) {
-    const float scale = (float)from / (float)to;
+static float neighbours(size_t pair[2], size_t i, float scale, size_t from) {
     float at = scale * ((float)i + 0.5f) - 0.5f;
     if (at < 0.0f) at = 0.0f;
     pair[0] = (size_t)at < from ? (size_t)at : from - 1;
     pair[1] = pair[0] + 1 < from ? pair[0] + 1 : pair[0];
-    return at - (float)pair[0];
+    return at - (float)pair[0]; /* where both are the last one it does not matter */
 }
 
 static void resample_row(void *context, size_t r) {
@@ -251,9 +257,9 @@ static void resample_row(void *context, size_t r) {
     float *out = job->to->rows + r * to * to;
     for (size_t y = 0; y < to; y++) {
         size_t ys[2], xs[2];
-        const float b = neighbours(ys, y, to, from);
+        const float b = neighbours(ys, y, job->scale, from);
         for (size_t x = 0; x < to; x++) {
-            const float a = neighbours(xs, x, to, from);
+            const float a = neighbours(xs, x, job->scale, from);
             const float *above = in + ys[0] * from, *below = in + ys[1] * from;
             out[y * to + x] = (1.0f - b) * ((1.0f - a) * above[xs[0]] + a * above[xs[1]]) +
                               b * ((1.0f - a) * below[xs[0]] + a * below[xs[1]]);
@@ -263,6 +269,10 @@ static void resample_row(void *context, size_t r) {
 
 void ec_similarity_resample(ec_similarity *to, ec_correspondence *c, const ec_similarity *from,
                             size_t n_points) {
+    const double covers_to = to->covers > 0.0 ? to->covers : 1.0,
+                 covers_from = from->covers > 0.0 ? from->covers : 1.0;
+    float scale = (float)from->grid / (float)to->grid;
+    if (covers_to != covers_from) scale = (float)((double)scale * covers_to / covers_from);
     to->frames = from->frames;
-    ec_parallel_for(n_points, c->n_threads, resample_row, &(resampling){to, from});
+    ec_parallel_for(n_points, c->n_threads, resample_row, &(resampling){to, from, scale});
 }

@@ -12,6 +12,9 @@ struct ec_correspondence {
     size_t n_threads; /* 0: one per processor */
 };
 
+/* The side of a frame that the patches cover. */
+double ec_covered_side(const ec_similarity *s, const ec_c_frame *frame);
+
 /* Where an image stands in its category. */
 size_t ec_category_place(const ec_keypoint_category *category, size_t image);
 

@@ -108,9 +108,9 @@ static step *plan(size_t *n_steps, const uint32_t *subsets, size_t n_subsets) {
 /* ---- points ------------------------------------------------------------------------------- */
 
 /* A point of the grid in the protocol's coordinates. */
-static void place(double out[2], const double at[2], size_t grid, ec_c_protocol protocol,
+static void place(double out[2], const double at[2], const ec_similarity *s, ec_c_protocol protocol,
                   const ec_c_frame *f) {
-    const double stride = f->side / (double)grid;
+    const double stride = ec_covered_side(s, f) / (double)s->grid;
     if (protocol == EC_C_AUTHORS) {
         for (int k = 0; k < 2; k++) out[k] = at[k] * stride + floor(stride / 2.0);
     } else {
@@ -170,10 +170,11 @@ static void judge_row(const judging *j, size_t pair_place, size_t k, float *sums
 
         double at[EC_C_READOUTS][2];
         j->kernels->read(at, level[s->depth], j->grid, m, s->depth + 1u);
-        const ec_c_frame *frame = &j->members[s->first_member].frames[target];
+        const ec_similarity *first = &j->members[s->first_member];
+        const ec_c_frame *frame = &first->frames[target];
         ec_point_prediction predicted;
         for (int r = 0; r < EC_C_READOUTS; r++)
-            place(predicted.at[r], at[r], j->grid, j->protocol, frame);
+            place(predicted.at[r], at[r], first, j->protocol, frame);
         if (j->predictions != NULL)
             j->predictions[s->subset * j->category->n_points + point] = predicted;
         if (j->results == NULL) continue;

@@ -88,6 +88,10 @@ static ec_status check_preparation(const ec_extractor *extractor, ec_c_protocol 
                                                    : "it takes padded images");
 }
 
+double ec_matching_covers(const ec_extractor_info *info) {
+    return (double)(info->grid_width * info->patch_size) / (double)info->input_width;
+}
+
 ec_status ec_matching_frames(ec_c_frame *frames, const ec_extractor *extractor,
                              ec_c_protocol protocol, const ec_keypoint_set *set, size_t category,
                              ec_error *err) {
@@ -168,6 +172,8 @@ ec_status ec_matching_rows(ec_similarity *out, ec_correspondence *c, ec_extracto
     float *rows = take(k->n_points, grid * grid, sizeof *rows);
     ec_c_frame *frames = take(k->n_images, 1, sizeof *frames);
     *out = (ec_similarity){.name = name, .rows = rows, .grid = grid, .frames = frames};
+    if (protocol == EC_C_CONSISTENT)
+        out->covers = ec_matching_covers(&info);
     if (features == NULL || rows == NULL || frames == NULL)
         status =
             ec_fail(err, EC_ERR_NOMEM, "%s: out of memory for the features of %zu images of %s",

@@ -219,7 +219,9 @@ static ec_status load_rows(gathered *g, ec_run *run, ec_c_protocol protocol, siz
         ec_job_rows_key(key, run->job, g->encoders[k], protocol, category);
         status = ec_work_load_rows(&g->rows[k], &g->complete, &run->job->work, key, c->n_points,
                                    c->n_images, err);
-        g->rows[k].name = run->job->encoders[g->encoders[k]].source.folder;
+        const ec_job_encoder *e = &run->job->encoders[g->encoders[k]];
+        g->rows[k].name = e->source.folder;
+        if (protocol == EC_C_CONSISTENT) g->rows[k].covers = ec_matching_covers(&e->info);
     }
     return status;
 }
@@ -297,6 +299,7 @@ static ec_status bring(on_grid *o, ec_run *run, size_t encoder, const ec_similar
     o->own[k] = from->grid != grid;
     if (o->own[k]) {
         to.grid = grid;
+        to.covers = o->rows[0].covers; /* of the finest, which came first */
         to.rows = malloc(n_points * grid * grid * sizeof *to.rows + 1);
         if (to.rows == NULL) return no_memory(run, err);
         ec_similarity_resample(&to, run->matcher, from, n_points);

@@ -32,9 +32,9 @@ ec_encoder_options ec_job_encoder_options(const ec_job *job) {
 
 static bool read_facts(ec_job_encoder *e, const char *facts) {
     ec_extractor_info *i = &e->info;
-    return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf", e->identity, &i->n_tokens,
+    return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf %zu", e->identity, &i->n_tokens,
                   &i->n_channels, &i->grid_width, &i->grid_height, &i->input_width,
-                  &i->input_height, &i->flops) == 8 &&
+                  &i->input_height, &i->flops, &i->patch_size) == 9 &&
            strlen(e->identity) == EC_HASH_SIZE - 1;
 }
 
@@ -53,9 +53,9 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
                                   ec_error *err) {
     const ec_extractor_info *i = &e->info;
     char facts[256];
-    snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g", e->identity, i->n_tokens,
+    snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g %zu", e->identity, i->n_tokens,
              i->n_channels, i->grid_width, i->grid_height, i->input_width, i->input_height,
-             i->flops);
+             i->flops, i->patch_size);
     return ec_store_remember(&job->store, signature, facts, err);
 }
 

@@ -100,7 +100,7 @@ run 2 correspond "$clip:square" -k set.json
 says "each protocol has its preparation"
 run 2 correspond "$clip" "$dino" -k set.json --combine clip+dino
 says "'dino' is none of the encoders; did you mean 'dinov2'?"
-run 3 correspond "$clip@50" -k set.json
+run 3 correspond "$clip@5" -k set.json
 says "patch"
 run 3 correspond "$SOURCE_DIR/tests/parity/clip-f32" -k set.json
 says "preprocessor_config.json"

@@ -10,8 +10,12 @@ run 0 inspect "$clip" --json
 json '.family == "clip" and .grid == [5, 5] and .tokens == 25 and .channels == 40 and .blocks == 3'
 run 3 inspect "$images"
 says "config.json"
-run 3 inspect "$clip" --size 36
-says "patches of 7"
+run 0 inspect "$clip" --size 41 --json # 35 pixels are whole patches of 7; the convolution drops the rest
+json '.grid == [5, 5] and .tokens == 25'
+run 0 inspect "$clip" --size 41
+prints "5 x 5 patches (of the first 35 pixels)"
+run 3 inspect "$clip" --size 6
+says "no patch of 7 x 7"
 
 mkdir pictures
 cp "$images"/png-rgb-8.png "$images"/png-palette-8.png "$images"/bmp-16.bmp pictures/

@@ -106,16 +106,26 @@ static ec_c_frame *frames_of(const ec_keypoint_set *set, ec_c_protocol protocol,
     return frames;
 }
 
-/* Rows of category 0; release with release_similarity. */
-static ec_similarity similarity_of(ec_correspondence *c, const ec_keypoint_set *set,
-                                   const float *features, size_t grid, size_t channels,
-                                   ec_c_protocol protocol, double side) {
-    ec_similarity s = {.name = "toy", .grid = grid, .frames = frames_of(set, protocol, side)};
+/* Rows of category 0, of patches that cover so many pixels of the side; release with
+ * release_similarity. */
+static ec_similarity covered_similarity_of(ec_correspondence *c, const ec_keypoint_set *set,
+                                           const float *features, size_t grid, size_t channels,
+                                           ec_c_protocol protocol, double side, double covered) {
+    ec_similarity s = {.name = "toy",
+                       .grid = grid,
+                       .frames = frames_of(set, protocol, side),
+                       .covers = covered / side};
     s.rows = malloc((set->categories[0].n_points * grid * grid + 1) * sizeof *s.rows);
     assert_non_null(s.rows);
     ec_error err;
     assert_int_equal(ec_similarity_compute(&s, c, set, 0, features, channels, &err), EC_OK);
     return s;
+}
+
+static ec_similarity similarity_of(ec_correspondence *c, const ec_keypoint_set *set,
+                                   const float *features, size_t grid, size_t channels,
+                                   ec_c_protocol protocol, double side) {
+    return covered_similarity_of(c, set, features, grid, channels, protocol, side, side);
 }
 
 static void release_similarity(ec_similarity *s) {
@@ -271,7 +281,8 @@ static size_t expected_patch(double at, double side, size_t grid) {
 
 /* One-hot features, each image's moved by a known number of patches: every point's patch is found
  * where it went, and an image's own patches at their centres. Points on and beyond the border fall
- * into the outermost patches. */
+ * into the outermost patches, and so do those that no whole patch covers: a third run has patches
+ * of 14 pixels in inputs of 6 more, as SigLIP so400m/14 at 384. */
 static void one_hot_features_are_found_where_they_were_moved(void **state) {
     (void)state;
     static const int moved[3][2] = {{0, 0}, {2, 1}, {-3, 4}};
@@ -284,12 +295,14 @@ static void one_hot_features_are_found_where_they_were_moved(void **state) {
     assert_non_null(predictions);
     assert_non_null(results);
     for (size_t g = 0; g < 3; g++)
-        for (int protocol = 0; protocol < EC_C_PROTOCOLS; protocol++) {
+        for (int run = 0; run < EC_C_PROTOCOLS + 1; run++) {
+            const int protocol = run < EC_C_PROTOCOLS ? run : EC_C_CONSISTENT;
             const size_t grid = grids[g];
             const double side = protocol == EC_C_AUTHORS ? 840.0 : 14.0 * (double)grid;
+            const double input = run < EC_C_PROTOCOLS ? side : side + 6.0;
             float *features = one_hot(3, grid, moved);
-            ec_similarity s =
-                similarity_of(c, &set, features, grid, grid * grid, (ec_c_protocol)protocol, side);
+            ec_similarity s = covered_similarity_of(c, &set, features, grid, grid * grid,
+                                                    (ec_c_protocol)protocol, input, side);
             judge(results, predictions, c, &set, (ec_c_protocol)protocol, &s, 1, alone, 1);
             size_t point = 0;
             for (size_t i = 0; i < set.n_pairs; i++) {
@@ -566,7 +579,8 @@ static void grids_that_differ_and_senseless_subsets_are_refused(void **state) {
     float rows[12 * 64] = {0};
     ec_pair_result results[4];
     ec_c_frame *frames = frames_of(&set, EC_C_AUTHORS, 840.0);
-    ec_similarity members[2] = {{"clip", rows, 8, frames}, {"siglip", rows, 7, frames}};
+    ec_similarity members[2] = {{.name = "clip", .rows = rows, .grid = 8, .frames = frames},
+                                {.name = "siglip", .rows = rows, .grid = 7, .frames = frames}};
     ec_error err = {0};
     const uint32_t both = 3, none = 0, beyond = 4;
     assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, members, 2,
@@ -613,6 +627,12 @@ static void rows_are_resampled_as_torch_does(void **state) {
     ec_similarity_resample(&small, c, &large, 1);
     assert_float_equal(two[0], (0 + 1 + 16 + 25) / 4.0, 1e-5);
     assert_float_equal(two[3], (100 + 121 + 196 + 225) / 4.0, 1e-5);
+
+    /* Three patches of 10 pixels in 40, where the other grid has four: the first three of them. */
+    float three[9];
+    ec_similarity cut = {.rows = three, .grid = 3, .covers = 0.75};
+    ec_similarity_resample(&cut, c, &large, 1);
+    for (size_t i = 0; i < 9; i++) assert_float_equal(three[i], four[i / 3 * 4 + i % 3], 1e-6);
     ec_correspondence_free(c);
 }
 
