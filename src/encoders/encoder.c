@@ -71,8 +71,6 @@ void ec_encoder_watch(ec_encoder *encoder,
 }
 
 ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
-    static const char *const family[] = {
-        [VIT_CLIP] = "clip", [VIT_SIGLIP] = "siglip", [VIT_DINOV2] = "dinov2", [VIT_PLAIN] = "vit"};
     static const char *const activation[] = {[EC_ACT_NONE] = "none",
                                              [EC_ACT_QUICK_GELU] = "quick_gelu",
                                              [EC_ACT_GELU] = "gelu",
@@ -98,7 +96,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
                         (s->pre_norm ? 2 * d : 0) + s->blocks * block,
         .dtype = encoder->weights.patch_matrix.dtype,
     };
-    snprintf(info.family, sizeof info.family, "%s", family[s->family]);
+    snprintf(info.family, sizeof info.family, "%s", vit_family_name(s->family));
     snprintf(info.math, sizeof info.math, "%s", ec_ctx_math(encoder->ctx));
     snprintf(info.activation, sizeof info.activation, "%s",
              s->swiglu ? "swiglu" : activation[s->activation]);

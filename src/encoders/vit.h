@@ -5,7 +5,7 @@
  *     block: x += scale1 * attention(norm1 x);  x += scale2 * mlp(norm2 x)
  *
  * One spec and one forward pass serve all of them: the families differ in the names of their
- * tensors (vit_weights.c) and in a few flags of the spec (vit_spec.c). A new variant is a row in
+ * tensors (vit_names.c) and in a few flags of the spec (vit_spec.c). A new variant is a row in
  * each.
  */
 #ifndef EC_ENCODERS_VIT_H
@@ -14,6 +14,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "encoders/bind.h"
 #include "eyechart/encoder.h"
 #include "eyechart/status.h"
 #include "eyechart/tensor.h"
@@ -50,6 +51,49 @@ typedef struct vit_spec {
 /* Reads config.json of `folder`. Errors name the file and the key. */
 ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err);
 
+/* "clip", "siglip", "dinov2", "vit" */
+const char *vit_family_name(vit_family family);
+
+/* ---- names ---- */
+
+enum { VIT_MAX_BLOCK_NAMES = 4, VIT_MAX_COMPANIONS = 8 };
+
+/* How one of those who save vision transformers calls the tensors. NULL: there is no such tensor.
+ * ".weight" and ".bias" are added to linear layers and norms, "weight" and "bias" to qkv. */
+typedef struct vit_naming {
+    const char *name;  /* in messages */
+    bool usual;        /* which goes without saying there */
+    unsigned families; /* a bit for each vit_family */
+    const char *class_token, *position, *registers, *patch, *pre_norm;
+    const char *block[VIT_MAX_BLOCK_NAMES]; /* prefixes of a block's tensors; %zu is the block */
+    const char *norm1, *query, *key, *value, *proj, *scale1;
+    const char *qkv; /* one matrix [3 d, d] in place of query, key and value */
+    const char *norm2, *fc1, *fc2, *scale2;
+    const char *fc1_swiglu, *fc2_swiglu;
+    const char *gate_swiglu, *up_swiglu; /* the two halves of fc1 where there is no fc1_swiglu */
+    bool may_be_transposed;              /* some who convert these write [in, out] */
+    const char *companions[VIT_MAX_COMPANIONS]; /* prefixes of tensors that are not needed */
+} vit_naming;
+
+/* The naming that a file follows, and what stands before each name. */
+typedef struct vit_found {
+    const vit_naming *naming;
+    const char *block; /* of naming->block */
+    char prefix[EC_MAX_TENSOR_NAME];
+    char other_prefix[EC_MAX_TENSOR_NAME]; /* of a second tower; "" */
+} vit_found;
+
+/* Errors say what names there are, and what they look like. */
+ec_status vit_naming_find(vit_found *out, vit_family family, bool swiglu, const ec_weights *files,
+                          ec_error *err);
+/* Of any family; false: there is no tower that is complete enough to tell. */
+bool vit_naming_any(vit_found *out, bool swiglu, const ec_weights *files);
+/* Whether a tensor is of a tower or a head beside the vision tower. */
+bool vit_is_beside(const char *tensor);
+void vit_block_prefix(char out[64], const char *format, size_t i);
+
+/* ---- weights ---- */
+
 typedef struct vit_block {
     ec_norm_params norm1, norm2;
     ec_linear_params query, key, value, proj, fc1, fc2;
@@ -59,9 +103,15 @@ typedef struct vit_block {
 /* Views into the weight files, which must outlive them. */
 typedef struct vit_weights {
     ec_tensor patch_matrix; /* [d, 3 p p]: the patch convolution seen as a matrix */
-    const ec_tensor *patch_bias, *class_token, *registers, *position;
+    const ec_tensor *patch_bias, *class_token, *registers;
+    const ec_tensor *position; /* [n_extra_positions + grid, d] */
+    /* Positions before those of the patches: 1 of the class token; 0: it has none (timm's
+     * no_embed_class); 1 + registers: those have some too. */
+    size_t n_extra_positions;
     ec_norm_params pre_norm;
     vit_block *block; /* [blocks], owned: vit_weights_release */
+    ec_made *made;    /* tensors that are not in the file as they are needed; likewise */
+    bool *of_tower;   /* [ec_weights_count] which tensors of the file it consists of; likewise */
 } vit_weights;
 
 /* Finds every tensor the spec asks for, checks its shape and dtype, and that there are no others.

@@ -31,7 +31,7 @@ static ec_tensor patches_of(ec_ctx *ctx, const float *images, size_t n, size_t h
     return out;
 }
 
-/* [class + position 0, registers, patches + position] of every image. */
+/* [class, registers, patches], with positions, of every image. */
 static ec_tensor embed(ec_ctx *ctx, const vit_spec *spec, const vit_weights *w,
                        const float *position, const float *images, size_t n, size_t height,
                        size_t width) {
@@ -46,17 +46,15 @@ static ec_tensor embed(ec_ctx *ctx, const vit_spec *spec, const vit_weights *w,
 
     for (size_t i = 0; i < n; i++) {
         float *to = (float *)x.data + i * (n_extra + grid) * d;
-        if (spec->class_token) {
-            ec_tensor_to_f32(to, w->class_token, 0, d);
-            for (size_t j = 0; j < d; j++) {
-                float position_0;
-                ec_tensor_to_f32(&position_0, w->position, j, 1);
-                to[j] += position_0;
-            }
-            to += d;
+        if (spec->class_token) ec_tensor_to_f32(to, w->class_token, 0, d);
+        if (spec->registers > 0)
+            ec_tensor_to_f32(to + spec->class_token * d, w->registers, 0, spec->registers * d);
+        for (size_t j = 0; j < w->n_extra_positions * d; j++) {
+            float extra;
+            ec_tensor_to_f32(&extra, w->position, j, 1);
+            to[j] += extra;
         }
-        if (spec->registers > 0) ec_tensor_to_f32(to, w->registers, 0, spec->registers * d);
-        to += spec->registers * d;
+        to += n_extra * d;
         const size_t stride = ec_row_stride(&patches);
         const float *from = (const float *)patches.data + i * grid * stride;
         for (size_t g = 0; g < grid; g++, from += stride, to += d)

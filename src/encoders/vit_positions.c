@@ -90,8 +90,8 @@ ec_status vit_positions(float *out, const vit_spec *spec, const vit_weights *wei
         status = ec_fail(err, EC_ERR_NOMEM, "out of memory for position embeddings");
         goto done;
     }
-    /* The class token's own position comes first in the table. */
-    ec_tensor_to_f32(old, weights->position, spec->class_token ? d : 0, side * side * d);
+    /* The positions of other tokens come first in the table. */
+    ec_tensor_to_f32(old, weights->position, weights->n_extra_positions * d, side * side * d);
     if (height == side &&
         width == side) { /* the reference does not interpolate then, not even with + .1 */
         memcpy(out, old, side * side * d * sizeof *out);

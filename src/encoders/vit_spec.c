@@ -66,6 +66,12 @@ static const struct {
                    {"silu", EC_ACT_SILU},
                    {"swish", EC_ACT_SILU}};
 
+const char *vit_family_name(vit_family family) {
+    static const char *const names[] = {
+        [VIT_CLIP] = "clip", [VIT_SIGLIP] = "siglip", [VIT_DINOV2] = "dinov2", [VIT_PLAIN] = "vit"};
+    return names[family];
+}
+
 /* Reads values of one JSON object; remembers the first thing that is wrong, so that callers ask
  * once. */
 typedef struct {

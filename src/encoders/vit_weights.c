@@ -2,7 +2,8 @@
  *
  * Every tensor of the vision tower is required, also of blocks that a given layer does not run: a
  * file that lacks some is not the model its config.json says. Tensors that the tower has no place
- * for are an error, except known companions (text towers, heads, buffers).
+ * for are an error, except known companions (heads, buffers); what stands outside of its prefix is
+ * another model's and is left alone.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,224 +11,119 @@
 
 #include "encoders/vit.h"
 
-enum { MAX_NAME = 256 };
-
-/* Names as the families' checkpoints have them; %zu is the block. NULL: the family has no such
- * tensor.
- * ".weight" and ".bias" are added to linear layers and norms. */
 typedef struct {
-    const char *prefix[2]; /* the tower's tensors may have either prefix */
-    const char *class_token, *position, *registers, *patch, *pre_norm;
-    const char *block; /* prefix of a block's tensors */
-    const char *norm1, *query, *key, *value, *proj, *scale1;
-    const char *norm2, *fc1, *fc2, *scale2;
-    const char *fc1_swiglu, *fc2_swiglu;
-    const char *companions[8]; /* prefixes, after the tower's own, of tensors that are not needed */
-} tensor_names;
+    ec_binder b;
+    const vit_spec *spec;
+    const vit_naming *name;
+    const char *block_format;
+} binding;
 
-static const tensor_names names[] = {
-    [VIT_CLIP] = {.prefix = {"vision_model.", ""},
-                  .class_token = "embeddings.class_embedding",
-                  .position = "embeddings.position_embedding.weight",
-                  .patch = "embeddings.patch_embedding",
-                  .pre_norm = "pre_layrnorm",
-                  .block = "encoder.layers.%zu.",
-                  .norm1 = "layer_norm1",
-                  .query = "self_attn.q_proj",
-                  .key = "self_attn.k_proj",
-                  .value = "self_attn.v_proj",
-                  .proj = "self_attn.out_proj",
-                  .norm2 = "layer_norm2",
-                  .fc1 = "mlp.fc1",
-                  .fc2 = "mlp.fc2",
-                  .companions = {"embeddings.position_ids", "post_layernorm."}},
-    [VIT_SIGLIP] = {.prefix = {"vision_model.", ""},
-                    .position = "embeddings.position_embedding.weight",
-                    .patch = "embeddings.patch_embedding",
-                    .block = "encoder.layers.%zu.",
-                    .norm1 = "layer_norm1",
-                    .query = "self_attn.q_proj",
-                    .key = "self_attn.k_proj",
-                    .value = "self_attn.v_proj",
-                    .proj = "self_attn.out_proj",
-                    .norm2 = "layer_norm2",
-                    .fc1 = "mlp.fc1",
-                    .fc2 = "mlp.fc2",
-                    .companions = {"embeddings.position_ids", "post_layernorm.", "head."}},
-    [VIT_DINOV2] = {.prefix = {"", "dinov2."},
-                    .class_token = "embeddings.cls_token",
-                    .position = "embeddings.position_embeddings",
-                    .registers = "embeddings.register_tokens",
-                    .patch = "embeddings.patch_embeddings.projection",
-                    .block = "encoder.layer.%zu.",
-                    .norm1 = "norm1",
-                    .query = "attention.attention.query",
-                    .key = "attention.attention.key",
-                    .value = "attention.attention.value",
-                    .proj = "attention.output.dense",
-                    .scale1 = "layer_scale1.lambda1",
-                    .norm2 = "norm2",
-                    .fc1 = "mlp.fc1",
-                    .fc2 = "mlp.fc2",
-                    .fc1_swiglu = "mlp.weights_in",
-                    .fc2_swiglu = "mlp.weights_out",
-                    .scale2 = "layer_scale2.lambda1",
-                    .companions = {"embeddings.mask_token", "layernorm."}},
-    [VIT_PLAIN] = {.prefix = {"", "vit."},
-                   .class_token = "embeddings.cls_token",
-                   .position = "embeddings.position_embeddings",
-                   .patch = "embeddings.patch_embeddings.projection",
-                   .block = "encoder.layer.%zu.",
-                   .norm1 = "layernorm_before",
-                   .query = "attention.attention.query",
-                   .key = "attention.attention.key",
-                   .value = "attention.attention.value",
-                   .proj = "attention.output.dense",
-                   .norm2 = "layernorm_after",
-                   .fc1 = "intermediate.dense",
-                   .fc2 = "output.dense",
-                   .companions = {"embeddings.mask_token", "layernorm.", "pooler."}},
-};
-
-/* Whole towers and heads beside the vision tower. */
-static const char *const companions_outside[] = {
-    "text_model.", "visual_projection.", "text_projection.",  "logit_scale",
-    "logit_bias",  "classifier.",        "vision_model.head."};
-
-/* The state of binding: which tensors were taken, and the first failure. */
-typedef struct {
-    ec_weights *files;
-    const char *prefix; /* the one this file uses */
-    bool *taken;        /* [ec_weights_count] */
-    ec_status status;
-    ec_error *err;
-} binder;
-
-/* Where a name is among the sorted ones; ec_weights_count when it is not there. */
-static size_t index_of(const ec_weights *files, const char *name) {
-    const size_t n = ec_weights_count(files);
-    size_t low = 0, high = n;
-    while (low < high) {
-        const size_t middle = low + (high - low) / 2;
-        if (strcmp(ec_weights_name(files, middle), name) < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    return low < n && strcmp(ec_weights_name(files, low), name) == 0 ? low : n;
+/* Query, key and value: thirds of one matrix. */
+static void take_fused(binding *k, vit_block *out, const char *prefix) {
+    const size_t d = k->spec->width, d3 = 3 * d;
+    const ec_tensor *seen = ec_bind_peek(&k->b, prefix, k->name->qkv, "weight");
+    const bool transposed = k->name->may_be_transposed && seen != NULL && seen->n_dims == 2 &&
+                            seen->shape[0] == d && seen->shape[1] == d3;
+    const ec_tensor *weight =
+        ec_bind_matrix(&k->b, prefix, k->name->qkv, "weight", d3, d, transposed);
+    const ec_tensor *bias =
+        k->spec->qkv_bias ? ec_bind(&k->b, prefix, k->name->qkv, "bias", 1, &d3) : NULL;
+    ec_linear_params *const thirds[3] = {&out->query, &out->key, &out->value};
+    for (size_t i = 0; i < 3; i++)
+        *thirds[i] =
+            (ec_linear_params){ec_bind_part(&k->b, weight, i, 3), ec_bind_part(&k->b, bias, i, 3)};
 }
 
-/* The tensor block_prefix + name + suffix, which must have `shape`. */
-static const ec_tensor *take(binder *b, const char *block_prefix, const char *name,
-                             const char *suffix, int n_dims, const size_t *shape) {
-    if (b->status != EC_OK) return NULL;
-    char full[MAX_NAME];
-    snprintf(full, sizeof full, "%s%s%s%s", b->prefix, block_prefix, name, suffix);
-    const size_t at = index_of(b->files, full);
-    ec_tensor wanted = {.n_dims = n_dims};
-    memcpy(wanted.shape, shape, (size_t)n_dims * sizeof *shape);
-    char expected[128], found[128];
-    ec_tensor_shape_text(expected, sizeof expected, &wanted);
-    if (at == ec_weights_count(b->files)) {
-        const char *gaps = ec_weights_gaps(b->files);
-        b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s' is missing; expected shape %s%s%s",
-                            full, expected, gaps != NULL ? "; " : "", gaps != NULL ? gaps : "");
-        return NULL;
-    }
-    /* A tensor of no known dtype has a shape of no account; loading tells what is the matter. */
-    const ec_tensor *stored = ec_weights_tensor(b->files, at), *tensor;
-    if (stored->dtype != EC_OTHER_DTYPE &&
-        (stored->n_dims != n_dims ||
-         memcmp(stored->shape, shape, (size_t)n_dims * sizeof *shape) != 0)) {
-        b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': shape %s, expected %s", full,
-                            ec_tensor_shape_text(found, sizeof found, stored), expected);
-        return NULL;
-    }
-    if ((b->status = ec_weights_load(&tensor, b->files, at, b->err)) != EC_OK) return NULL;
-    b->taken[at] = true;
-    return tensor;
+/* [2 mlp, d], of two halves where the naming has them apart. */
+static ec_linear_params take_gated(binding *k, const char *prefix, size_t d, size_t mlp) {
+    if (k->name->fc1_swiglu != NULL)
+        return ec_bind_linear(&k->b, prefix, k->name->fc1_swiglu, d, 2 * mlp, true, false);
+    const ec_linear_params gate =
+        ec_bind_linear(&k->b, prefix, k->name->gate_swiglu, d, mlp, true, false);
+    const ec_linear_params up =
+        ec_bind_linear(&k->b, prefix, k->name->up_swiglu, d, mlp, true, false);
+    return (ec_linear_params){ec_bind_joined(&k->b, gate.weight, up.weight),
+                              ec_bind_joined(&k->b, gate.bias, up.bias)};
 }
 
-static ec_norm_params take_norm(binder *b, const char *block_prefix, const char *name, size_t d) {
-    return (ec_norm_params){.weight = take(b, block_prefix, name, ".weight", 1, &d),
-                            .bias = take(b, block_prefix, name, ".bias", 1, &d)};
-}
-
-static ec_linear_params take_linear(binder *b, const char *block_prefix, const char *name,
-                                    size_t n_in, size_t n_out, bool has_bias) {
-    const size_t shape[2] = {n_out, n_in};
-    return (ec_linear_params){.weight = take(b, block_prefix, name, ".weight", 2, shape),
-                              .bias = has_bias ? take(b, block_prefix, name, ".bias", 1, &n_out)
-                                               : NULL};
-}
-
-static void take_block(binder *b, vit_block *out, const vit_spec *spec, const tensor_names *name,
-                       size_t i) {
+static void take_block(binding *k, vit_block *out, size_t i) {
     char prefix[64];
-#pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the format is one of the literals above */
-    snprintf(prefix, sizeof prefix, name->block, i);
-#pragma GCC diagnostic pop
+    vit_block_prefix(prefix, k->block_format, i);
+    const vit_naming *name = k->name;
+    const vit_spec *spec = k->spec;
     const size_t d = spec->width, mlp = spec->mlp_width;
-    out->norm1 = take_norm(b, prefix, name->norm1, d);
-    out->query = take_linear(b, prefix, name->query, d, d, spec->qkv_bias);
-    out->key = take_linear(b, prefix, name->key, d, d, spec->qkv_bias);
-    out->value = take_linear(b, prefix, name->value, d, d, spec->qkv_bias);
-    out->proj = take_linear(b, prefix, name->proj, d, d, true);
-    out->norm2 = take_norm(b, prefix, name->norm2, d);
-    out->fc1 = take_linear(b, prefix, spec->swiglu ? name->fc1_swiglu : name->fc1, d,
-                           spec->swiglu ? 2 * mlp : mlp, true);
-    out->fc2 = take_linear(b, prefix, spec->swiglu ? name->fc2_swiglu : name->fc2, mlp, d, true);
+    /* Of a square matrix nothing tells whether it is transposed: it is as the first of the MLP. */
+    const ec_tensor *seen = spec->swiglu ? NULL : ec_bind_peek(&k->b, prefix, name->fc1, ".weight");
+    const bool turned = name->may_be_transposed && seen != NULL && seen->n_dims == 2 && d != mlp &&
+                        seen->shape[0] == d && seen->shape[1] == mlp;
+    out->norm1 = ec_bind_norm(&k->b, prefix, name->norm1, d);
+    if (name->qkv != NULL) {
+        take_fused(k, out, prefix);
+    } else {
+        out->query = ec_bind_linear(&k->b, prefix, name->query, d, d, spec->qkv_bias, false);
+        out->key = ec_bind_linear(&k->b, prefix, name->key, d, d, spec->qkv_bias, false);
+        out->value = ec_bind_linear(&k->b, prefix, name->value, d, d, spec->qkv_bias, false);
+    }
+    out->proj = ec_bind_linear(&k->b, prefix, name->proj, d, d, true, turned);
+    out->norm2 = ec_bind_norm(&k->b, prefix, name->norm2, d);
+    out->fc1 = spec->swiglu ? take_gated(k, prefix, d, mlp)
+                            : ec_bind_linear(&k->b, prefix, name->fc1, d, mlp, true, turned);
+    out->fc2 = ec_bind_linear(&k->b, prefix, spec->swiglu ? name->fc2_swiglu : name->fc2, mlp, d,
+                              true, turned);
     if (spec->layer_scale) {
-        out->scale1 = take(b, prefix, name->scale1, "", 1, &d);
-        out->scale2 = take(b, prefix, name->scale2, "", 1, &d);
+        out->scale1 = ec_bind(&k->b, prefix, name->scale1, "", 1, &d);
+        out->scale2 = ec_bind(&k->b, prefix, name->scale2, "", 1, &d);
     }
 }
 
-static void take_embeddings(binder *b, vit_weights *out, const vit_spec *spec,
-                            const tensor_names *name) {
-    const size_t d = spec->width, p = spec->patch, side = spec->image_size / p;
-    const size_t n_positions = side * side + spec->class_token;
-    /* CLIP and SigLIP keep flat tables; DINOv2 and ViT keep them with a batch dimension of 1. */
-    const bool flat = spec->family == VIT_CLIP || spec->family == VIT_SIGLIP;
-    const ec_tensor *patch = take(b, "", name->patch, ".weight", 4, (size_t[]){d, 3, p, p});
+/* A table with fewer or more positions before the patches' is accepted where that has a meaning. */
+static void take_positions(binding *k, vit_weights *out) {
+    const vit_spec *spec = k->spec;
+    const size_t side = spec->image_size / spec->patch, grid = side * side;
+    const ec_tensor *seen = ec_bind_peek(&k->b, "", k->name->position, "");
+    const size_t rows = seen != NULL && seen->n_dims >= 2 ? seen->shape[seen->n_dims - 2] : 0;
+    out->n_extra_positions = spec->class_token;
+    if (k->name->qkv != NULL &&
+        (rows == grid || rows == grid + spec->class_token + spec->registers))
+        out->n_extra_positions = rows - grid;
+    out->position =
+        ec_bind_rows(&k->b, "", k->name->position, out->n_extra_positions + grid, spec->width);
+}
+
+static void take_embeddings(binding *k, vit_weights *out) {
+    const vit_spec *spec = k->spec;
+    const vit_naming *name = k->name;
+    const size_t d = spec->width, p = spec->patch;
+    const ec_tensor *patch = ec_bind(&k->b, "", name->patch, ".weight", 4, (size_t[]){d, 3, p, p});
     if (patch != NULL)
         out->patch_matrix = (ec_tensor){
             .dtype = patch->dtype, .n_dims = 2, .shape = {d, 3 * p * p}, .data = patch->data};
-    if (spec->patch_bias) out->patch_bias = take(b, "", name->patch, ".bias", 1, &d);
-    if (flat) {
-        out->position = take(b, "", name->position, "", 2, (size_t[]){n_positions, d});
-        if (spec->class_token) out->class_token = take(b, "", name->class_token, "", 1, &d);
-    } else {
-        out->position = take(b, "", name->position, "", 3, (size_t[]){1, n_positions, d});
-        if (spec->class_token)
-            out->class_token = take(b, "", name->class_token, "", 3, (size_t[]){1, 1, d});
-    }
+    if (spec->patch_bias) out->patch_bias = ec_bind(&k->b, "", name->patch, ".bias", 1, &d);
+    take_positions(k, out);
+    if (spec->class_token) out->class_token = ec_bind_rows(&k->b, "", name->class_token, 1, d);
     if (spec->registers > 0)
-        out->registers = take(b, "", name->registers, "", 3, (size_t[]){1, spec->registers, d});
-    if (spec->pre_norm) out->pre_norm = take_norm(b, "", name->pre_norm, d);
+        out->registers = ec_bind_rows(&k->b, "", name->registers, spec->registers, d);
+    if (spec->pre_norm) out->pre_norm = ec_bind_norm(&k->b, "", name->pre_norm, d);
 }
 
 static bool starts_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_companion(const binder *b, const tensor_names *name, const char *tensor) {
-    for (size_t i = 0; i < sizeof companions_outside / sizeof *companions_outside; i++)
-        if (starts_with(tensor, companions_outside[i])) return true;
-    if (!starts_with(tensor, b->prefix)) return false;
-    const char *rest = tensor + strlen(b->prefix);
-    for (size_t i = 0;
-         i < sizeof name->companions / sizeof *name->companions && name->companions[i] != NULL; i++)
-        if (starts_with(rest, name->companions[i])) return true;
-    return false;
+static bool is_companion(const binding *k, const char *tensor) {
+    const char *prefix = k->b.prefix;
+    if (prefix[0] != '\0' && !starts_with(tensor, prefix)) return true; /* of another model */
+    const char *rest = tensor + strlen(prefix);
+    for (size_t i = 0; i < VIT_MAX_COMPANIONS && k->name->companions[i] != NULL; i++)
+        if (starts_with(rest, k->name->companions[i])) return true;
+    return vit_is_beside(tensor);
 }
 
-static ec_status refuse_unexpected(const binder *b, const tensor_names *name) {
-    for (size_t i = 0; i < ec_weights_count(b->files); i++) {
-        const char *tensor = ec_weights_name(b->files, i);
-        if (!b->taken[i] && !is_companion(b, name, tensor))
-            return ec_fail(b->err, EC_ERR_FORMAT,
+static ec_status refuse_unexpected(const binding *k) {
+    for (size_t i = 0; i < ec_weights_count(k->b.files); i++) {
+        const char *tensor = ec_weights_name(k->b.files, i);
+        if (!k->b.taken[i] && !is_companion(k, tensor))
+            return ec_fail(k->b.err, EC_ERR_FORMAT,
                            "tensor '%s' is unexpected: the model that config.json describes has no "
                            "place for it",
                            tensor);
@@ -235,36 +131,50 @@ static ec_status refuse_unexpected(const binder *b, const tensor_names *name) {
     return EC_OK;
 }
 
-/* The prefix under which this file has the tower: the one that finds the position table. */
-static const char *prefix_of(const ec_weights *files, const tensor_names *name) {
-    for (size_t i = 0; i < 2; i++) {
-        char full[MAX_NAME];
-        snprintf(full, sizeof full, "%s%s", name->prefix[i], name->position);
-        if (ec_weights_find(files, full) != NULL) return name->prefix[i];
-    }
-    return name->prefix[0];
+/* Features that the spec has and the naming has no name for. */
+static ec_status check_naming(const vit_spec *spec, const vit_naming *name, ec_error *err) {
+    const char *lacks = spec->registers > 0 && name->registers == NULL ? "register tokens"
+                        : spec->pre_norm && name->pre_norm == NULL     ? "a norm before the blocks"
+                        : spec->layer_scale && name->scale1 == NULL    ? "LayerScale"
+                                                                       : NULL;
+    return lacks == NULL
+               ? EC_OK
+               : ec_fail(err, EC_ERR_FORMAT,
+                         "its tensors have the names of %s, which knows no %s for this family",
+                         name->name, lacks);
 }
 
 ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *files,
                            ec_error *err) {
-    const tensor_names *name = &names[spec->family];
-    *out = (vit_weights){.block = calloc(spec->blocks, sizeof *out->block)};
-    binder b = {.files = files,
-                .prefix = prefix_of(files, name),
-                .taken = calloc(ec_weights_count(files) + 1, sizeof *b.taken),
-                .err = err};
-    if (out->block == NULL || b.taken == NULL)
-        b.status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    if (b.status == EC_OK) take_embeddings(&b, out, spec, name);
-    for (size_t i = 0; i < spec->blocks && b.status == EC_OK; i++)
-        take_block(&b, &out->block[i], spec, name, i);
-    if (b.status == EC_OK) b.status = refuse_unexpected(&b, name);
-    free(b.taken);
-    if (b.status != EC_OK) vit_weights_release(out);
-    return b.status;
+    vit_found found;
+    char note[160];
+    *out = (vit_weights){0};
+    ec_status status = vit_naming_find(&found, spec->family, spec->swiglu, files, err);
+    if (status == EC_OK) status = check_naming(spec, found.naming, err);
+    if (status != EC_OK) return status;
+    note[0] = '\0';
+    if (!found.naming->usual)
+        snprintf(note, sizeof note, " (the file has the names of %s)", found.naming->name);
+    out->block = calloc(spec->blocks, sizeof *out->block);
+    binding k = {.spec = spec, .name = found.naming, .block_format = found.block};
+    ec_bind_begin(&k.b, files, found.prefix, note, err);
+    if (out->block == NULL && k.b.status == EC_OK)
+        k.b.status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    if (k.b.status == EC_OK) take_embeddings(&k, out);
+    for (size_t i = 0; i < spec->blocks && k.b.status == EC_OK; i++)
+        take_block(&k, &out->block[i], i);
+    if (k.b.status == EC_OK) k.b.status = refuse_unexpected(&k);
+    status = k.b.status;
+    out->of_tower = k.b.taken;
+    k.b.taken = NULL;
+    out->made = ec_bind_end(&k.b);
+    if (status != EC_OK) vit_weights_release(out);
+    return status;
 }
 
 void vit_weights_release(vit_weights *weights) {
+    ec_made_free(weights->made);
+    free(weights->of_tower);
     free(weights->block);
     *weights = (vit_weights){0};
 }
