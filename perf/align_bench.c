@@ -92,9 +92,11 @@ static void prepare(operands *o, const char *isa, size_t threads) {
     o->parameter[1] = random_bf16(WIDTH, WIDTH);
     o->parameter[2] = random_bf16(WIDTH, 0);
     o->parameter[3] = random_bf16(WIDTH, 0);
-    o->spec = (mlp_spec){.n_linears = 2, .width = {CHANNELS, WIDTH, WIDTH}};
+    o->spec = (mlp_spec){
+        .activation = EC_ACT_GELU, .n_layers = 2, .n_inputs = CHANNELS, .n_outputs = WIDTH};
+    o->spec.layer[0].activates = true;
     for (size_t i = 0; i < 2; i++)
-        o->weights.linear[i] = (ec_linear_params){&o->parameter[i], &o->parameter[2 + i]};
+        o->weights.layer[i] = (mlp_params){&o->parameter[i], &o->parameter[2 + i]};
 }
 
 static double operations(kind k) {

@@ -27,6 +27,8 @@ typedef struct ec_feature_source {
     const char *folder;
     ec_prepare_mode prepare;
     size_t size;           /* input side in pixels; 0: the encoder's own */
+    bool has_layer, has_tokens; /* tap.layer, tap.keep_class_token hold, whatever else is asked for */
+    ec_tap tap;
     bool horizontal_first; /* resize as Pillow up to 12.1 does; see ec_preparation */
 } ec_feature_source;
 
@@ -36,7 +38,8 @@ typedef struct ec_feature_source {
  * threads work inside. */
 typedef struct ec_extractor ec_extractor;
 
-/* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call.
+/* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call; what
+ * it has no layer or tokens for, `tap` says.
  * Errors: those of ec_encoder_open; EC_ERR_NOT_FOUND the preparation needs preprocessor_config.json
  * and there is none; EC_ERR_ARG a size or layer the encoder cannot take. */
 ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source, ec_tap tap,
@@ -44,6 +47,8 @@ ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source,
 void ec_extractor_close(ec_extractor *extractor);
 
 typedef struct ec_extractor_info {
+    ec_tap tap;                       /* as it was settled */
+    size_t n_blocks;                  /* of the encoder */
     size_t n_tokens, n_channels;      /* of the features of an image */
     size_t grid_width, grid_height;   /* patches */
     size_t input_width, input_height; /* pixels */

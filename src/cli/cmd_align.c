@@ -162,7 +162,9 @@ static const ec_align_member *find_reference(const members *m, const char *name)
 /* Adds "NAME=ENCODER,CONNECTOR", or the name of a reference. */
 static int add_member(members *m, const char *value, const arguments *args) {
     const option_value *v = args->values;
-    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice};
+    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
+                                         .has_layer = v[O_LAYER].given,
+                                         .tap = {.layer = (int)v[O_LAYER].number}};
     char *text = m->text[m->n] = copy_text(value), *rest = cut_name(text);
     ec_align_member *member = &m->member[m->n++];
     member->name = text;

@@ -1,15 +1,16 @@
-/* connector_spec.c - what a connector is, read from its tensors
+/* connector_spec.c - what a connector is, read from its tensors and from config.json
  *
  *     mm_projector.            weight, bias      a single nn.Linear: "linear"
  *                              0.weight, 0.bias, 2.weight, 2.bias, ...
- *                                                nn.Sequential of linears with a GELU between two:
- *                                                "mlpNx_gelu"
- *     multi_modal_projector.   linear_1.weight, linear_1.bias, linear_2.weight, ...
- *                                                the same as transformers names it
- *                                                (LlavaMultiModalProjector)
+ *                                                nn.Sequential of linears with an activation
+ * between two: "mlpNx_gelu"; a weight of one dimension is a LayerNorm's multi_modal_projector.
+ * linear_1.weight, linear_1.bias, linear_2.weight, ... the same as transformers names it
+ *                                                (LlavaMultiModalProjector); projector_layernorm
+ *                                                before them (VipLlavaMultiModalProjector)
  *
- * Anything else under these is another kind of connector (resamplers, convolutions) and an
- * error: run as an MLP it would give numbers, and they would be wrong.
+ * Biases are there for all linear layers or for none. Anything else under these is another kind of
+ * connector (resamplers, convolutions) and an error: run as an MLP it would give numbers, and they
+ * would be wrong.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -32,20 +33,24 @@ const char *mlp_key(const char *name, const char *prefix) {
     return at != NULL ? at + strlen(prefix) : NULL;
 }
 
-void mlp_key_of(char *out, size_t size, const mlp_spec *spec, size_t i, const char *parameter) {
-    if (spec->naming == MLP_BARE)
+static const char LINEAR[] = "linear_", NORM[] = "projector_layernorm.";
+
+void mlp_key_of(char *out, size_t size, mlp_naming naming, size_t slot, const char *parameter) {
+    if (naming == MLP_BARE)
         snprintf(out, size, "%s", parameter);
-    else if (spec->naming == MLP_MODULES)
-        snprintf(out, size, "%zu.%s", 2 * i, parameter);
+    else if (naming == MLP_MODULES)
+        snprintf(out, size, "%zu.%s", slot, parameter);
+    else if (slot == 0)
+        snprintf(out, size, "%s%s", NORM, parameter);
     else
-        snprintf(out, size, "linear_%zu.%s", i + 1, parameter);
+        snprintf(out, size, "%s%zu.%s", LINEAR, (slot + 1) / 2, parameter);
 }
 
-/* A key taken apart: "2.weight" and "linear_2.weight" are linear 1. */
+/* A key taken apart: "2.weight" is of slot 2, "linear_2.weight" of slot 3. */
 typedef struct {
     mlp_naming naming;
     bool is_weight;
-    size_t linear;
+    size_t slot;
 } parsed_key;
 
 /* Digits without zeros before them and the dot after them; moves *at past it. */
@@ -60,16 +65,18 @@ static bool parse_number(size_t *out, const char **at) {
 }
 
 static bool parse_key(parsed_key *out, const char *key) {
-    static const char LINEAR[] = "linear_";
     size_t number;
     *out = (parsed_key){.naming = MLP_BARE};
     if (strncmp(key, LINEAR, strlen(LINEAR)) == 0) {
         key += strlen(LINEAR);
         if (!parse_number(&number, &key) || number == 0) return false;
-        *out = (parsed_key){.naming = MLP_LINEAR_N, .linear = number - 1};
+        *out = (parsed_key){.naming = MLP_LINEAR_N, .slot = 2 * number - 1};
+    } else if (strncmp(key, NORM, strlen(NORM)) == 0) {
+        key += strlen(NORM);
+        *out = (parsed_key){.naming = MLP_LINEAR_N};
     } else if (key[0] >= '0' && key[0] <= '9') {
-        if (!parse_number(&number, &key) || number % 2 != 0) return false;
-        *out = (parsed_key){.naming = MLP_MODULES, .linear = number / 2};
+        if (!parse_number(&number, &key)) return false;
+        *out = (parsed_key){.naming = MLP_MODULES, .slot = number};
     }
     out->is_weight = strcmp(key, "weight") == 0;
     return out->is_weight || strcmp(key, "bias") == 0;
@@ -77,7 +84,8 @@ static bool parse_key(parsed_key *out, const char *key) {
 
 static ec_status refuse_key(const char *path, const char *name, ec_error *err) {
     return ec_fail(err, EC_ERR_FORMAT,
-                   "%s: tensor '%.160s' has no place in a connector of type linear or mlpNx_gelu, "
+                   "%s: tensor '%.160s' has no place in a connector of type linear or mlpNx_gelu "
+                   "(_silu, _relu), "
                    "which has weight and bias, or 0.weight, 0.bias, 2.weight, 2.bias and so on, or "
                    "linear_1.weight, linear_1.bias, linear_2.weight and so on; other types are not "
                    "supported",
@@ -95,64 +103,180 @@ static ec_status no_connector(const ec_weights *files, const char *path, ec_erro
                    ec_weights_count(files) > 0 ? ec_weights_name(files, 0) : "");
 }
 
-static ec_status no_weight(const mlp_spec *spec, size_t i, const char *prefix, const char *path,
-                           const char *beside, ec_error *err) {
-    char key[32], in[32] = "channels in";
-    mlp_key_of(key, sizeof key, spec, i, "weight");
-    if (spec->width[i] > 0) snprintf(in, sizeof in, "%zu", spec->width[i]);
-    return ec_fail(
-        err, EC_ERR_FORMAT,
-        "%s: tensor '%s%s' is missing; expected shape [channels out, %s], beside '%.160s'", path,
-        prefix, key, in, beside);
-}
+/* ---- what there is in each slot ---- */
 
-/* Counts the linears and notes the widths that the weights claim. */
-static ec_status read_key(mlp_spec *spec, const parsed_key *key, ec_weights *files, size_t at,
+typedef struct {
+    const ec_tensor *weight;
+    const char *name; /* of the weight */
+    bool has_bias;
+} slot;
+
+typedef struct {
+    slot slots[MLP_MAX_LAYERS];
+    size_t n_slots; /* up to the last one that is used */
+    mlp_naming naming;
+    const char *first; /* the first tensor of the connector; NULL: there is none */
+} found;
+
+static ec_status take_key(found *f, const parsed_key *key, ec_weights *files, size_t i,
                           const char *path, ec_error *err) {
-    const char *name = ec_weights_name(files, at);
-    const ec_tensor *tensor = ec_weights_tensor(files, at);
+    const char *name = ec_weights_name(files, i);
+    const ec_tensor *tensor = ec_weights_tensor(files, i);
     /* One that cannot be had has no shape; loading says why. */
-    if (tensor->dtype == EC_OTHER_DTYPE) return ec_weights_load(&tensor, files, at, err);
-    if (key->linear >= MLP_MAX_LINEARS)
+    if (tensor->dtype == EC_OTHER_DTYPE) return ec_weights_load(&tensor, files, i, err);
+    if (key->slot >= MLP_MAX_LAYERS)
         return ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': expected at most %d linear layers",
                        path, name, MLP_MAX_LINEARS);
-    spec->naming = key->naming;
-    if (key->linear >= spec->n_linears) spec->n_linears = key->linear + 1;
-    if (!key->is_weight) return EC_OK;
-    if (tensor->n_dims != 2 || tensor->shape[0] == 0 || tensor->shape[1] == 0) {
+    if (f->first != NULL && key->naming != f->naming) return refuse_key(path, name, err);
+    if (f->first == NULL) f->first = name;
+    f->naming = key->naming;
+    slot *s = &f->slots[key->slot];
+    if (key->slot >= f->n_slots) f->n_slots = key->slot + 1;
+    if (!key->is_weight) {
+        s->has_bias = true;
+        return EC_OK;
+    }
+    if ((tensor->n_dims != 2 && (tensor->n_dims != 1 || key->naming == MLP_BARE)) ||
+        tensor->shape[0] == 0 || (tensor->n_dims == 2 && tensor->shape[1] == 0)) {
         char shape[128];
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: tensor '%.160s': shape %s, expected [channels out, channels in]", path,
                        name, ec_tensor_shape_text(shape, sizeof shape, tensor));
     }
-    spec->width[key->linear + 1] = tensor->shape[0];
-    if (key->linear == 0) spec->width[0] = tensor->shape[1];
+    if (s->weight == NULL || tensor->n_dims == s->weight->n_dims) s->weight = tensor;
+    s->name = name;
     return EC_OK;
 }
 
-ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const char *path, ec_error *err) {
-    *out = (mlp_spec){0};
+static ec_status find_slots(found *f, ec_weights *files, const char *path, ec_error *err) {
     const char *const prefix = mlp_prefix(files);
-    const bool prefixed = prefix[0] != '\0';
-    const char *first = NULL; /* the first tensor of the connector */
     bool all_parse = true;
+    *f = (found){.naming = MLP_BARE};
     for (size_t i = 0; i < ec_weights_count(files); i++) {
         const char *name = ec_weights_name(files, i), *key = mlp_key(name, prefix);
         parsed_key parsed;
         if (key == NULL) continue;
         if (!parse_key(&parsed, key)) {
             all_parse = false;
-            if (prefixed) return refuse_key(path, name, err);
+            if (prefix[0] != '\0') return refuse_key(path, name, err);
             continue;
         }
-        if (first != NULL && parsed.naming != out->naming) return refuse_key(path, name, err);
-        if (first == NULL) first = name;
-        const ec_status status = read_key(out, &parsed, files, i, path, err);
+        const ec_status status = take_key(f, &parsed, files, i, path, err);
         if (status != EC_OK) return status;
     }
     /* Without the prefix a file is a connector when it is nothing else as well. */
-    if (first == NULL || !all_parse) return no_connector(files, path, err);
-    for (size_t i = 0; i < out->n_linears; i++)
-        if (out->width[i + 1] == 0) return no_weight(out, i, prefix, path, first, err);
+    return f->first != NULL && all_parse ? EC_OK : no_connector(files, path, err);
+}
+
+/* ---- slots to layers ---- */
+
+static ec_status no_weight(const found *f, size_t at, size_t width, const char *prefix,
+                           const char *path, ec_error *err) {
+    char key[48], in[32] = "channels in";
+    mlp_key_of(key, sizeof key, f->naming, at, "weight");
+    if (width > 0) snprintf(in, sizeof in, "%zu", width);
+    return ec_fail(
+        err, EC_ERR_FORMAT,
+        "%s: tensor '%s%s' is missing; expected shape [channels out, %s], beside '%.160s'", path,
+        prefix, key, in, f->first);
+}
+
+static bool is_norm(const slot *s) {
+    return s->weight->n_dims == 1;
+}
+
+/* The layer in slot `at`, behind `last` (NULL: it is the first). */
+static ec_status add_layer(mlp_spec *out, const found *f, size_t at, const char *path,
+                           ec_error *err) {
+    const slot *s = &f->slots[at];
+    mlp_layer *last = out->n_layers > 0 ? &out->layer[out->n_layers - 1] : NULL;
+    mlp_layer *layer = &out->layer[out->n_layers++];
+    *layer = (mlp_layer){.is_norm = is_norm(s), .slot = at};
+    layer->n_out = s->weight->shape[0];
+    layer->n_in = last != NULL ? last->n_out : s->weight->shape[is_norm(s) ? 0 : 1];
+    if (layer->is_norm) {
+        layer->n_out = layer->n_in;
+        layer->has_bias = true; /* without it, it would be an RMSNorm or something else */
+    } else {
+        out->n_linears++;
+    }
+    if (last == NULL) return EC_OK;
+    last->activates = at - last->slot == 2;
+    if (last->activates && last->is_norm)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: tensor '%.160s': a norm with an activation behind it; expected linear, "
+                       "activation, norm, other connectors are not supported",
+                       path, f->slots[last->slot].name);
+    if (!last->activates && !last->is_norm && !layer->is_norm)
+        return refuse_key(path, s->name, err);
     return EC_OK;
+}
+
+static ec_status make_layers(mlp_spec *out, const found *f, const char *prefix, const char *path,
+                             ec_error *err) {
+    const size_t first =
+        f->naming == MLP_LINEAR_N && f->slots[0].weight == NULL && !f->slots[0].has_bias ? 1 : 0;
+    for (size_t at = first, behind = first; at < f->n_slots; at++) {
+        const slot *s = &f->slots[at];
+        if (s->weight == NULL && !s->has_bias) {
+            const size_t width = out->n_layers > 0 ? out->layer[out->n_layers - 1].n_out : 0;
+            if (at == first && f->naming == MLP_MODULES) return refuse_key(path, f->first, err);
+            if (at - behind > 1 || (at == first && f->naming != MLP_MODULES))
+                return no_weight(f, at, width, prefix, path, err);
+            continue;
+        }
+        if (s->weight == NULL)
+            return no_weight(f, at, out->n_layers > 0 ? out->layer[out->n_layers - 1].n_out : 0,
+                             prefix, path, err);
+        const ec_status status = add_layer(out, f, at, path, err);
+        if (status != EC_OK) return status;
+        behind = at;
+    }
+    if (out->n_linears == 0) return no_weight(f, first, 0, prefix, path, err);
+    out->n_inputs = out->layer[0].n_in;
+    out->n_outputs = out->layer[out->n_layers - 1].n_out;
+    return EC_OK;
+}
+
+/* All linear layers have a bias or none has; config.json may say which. */
+static void settle_biases(mlp_spec *out, const found *f, const mlp_config *config) {
+    bool any = config->has_bias && config->bias;
+    for (size_t i = 0; i < out->n_layers; i++)
+        any = any || (!out->layer[i].is_norm && f->slots[out->layer[i].slot].has_bias);
+    for (size_t i = 0; i < out->n_layers; i++)
+        if (!out->layer[i].is_norm) out->layer[i].has_bias = any;
+}
+
+/* ---- against config.json ---- */
+
+static ec_status check_type(const mlp_spec *s, const mlp_config *config, const char *path,
+                            ec_error *err) {
+    if (config->n_linears == 0 || config->n_linears == s->n_linears) return EC_OK;
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s: \"mm_projector_type\" is '%s', but %s has %zu linear layers", config->path,
+                   config->type, path, s->n_linears);
+}
+
+static ec_status be_identity(mlp_spec *out, const mlp_config *config, ec_error *err) {
+    if (config->width == 0)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: \"mm_projector_type\" is 'identity' without \"mm_hidden_size\", the "
+                       "number of channels",
+                       config->path);
+    *out = (mlp_spec){.identity = true, .n_inputs = config->width, .n_outputs = config->width};
+    return EC_OK;
+}
+
+ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const mlp_config *config,
+                        const char *path, ec_error *err) {
+    found f;
+    if (config->is_identity) return be_identity(out, config, err);
+    *out = (mlp_spec){.activation = config->has_activation ? config->activation : EC_ACT_GELU,
+                      .eps = config->eps > 0 ? config->eps : 1e-5};
+    ec_status status = find_slots(&f, files, path, err);
+    if (status == EC_OK) status = make_layers(out, &f, mlp_prefix(files), path, err);
+    if (status != EC_OK) return status;
+    out->naming = f.naming;
+    settle_biases(out, &f, config);
+    return check_type(out, config, path, err);
 }

@@ -1,6 +1,7 @@
 /* connector_weights.c - the tensors of a connector, each held against the spec
  *
- * All are required: a connector without its bias is another function, and nobody would notice.
+ * All that the spec asks for are required: a connector without its bias is another function, and
+ * nobody would notice.
  */
 #include <stdio.h>
 #include <string.h>
@@ -50,15 +51,17 @@ ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, ec_weights *f
     ec_error unheard;
     if (err == NULL) err = &unheard; /* find() speaks through it */
     *out = (mlp_weights){0};
-    for (size_t i = 0; i < spec->n_linears; i++) {
-        char key[32];
-        const ec_tensor weight = {.n_dims = 2, .shape = {spec->width[i + 1], spec->width[i]}},
-                        bias = {.n_dims = 1, .shape = {spec->width[i + 1]}};
-        mlp_key_of(key, sizeof key, spec, i, "weight");
-        if ((out->linear[i].weight = find(files, key, &weight, path, err)) == NULL)
-            return err->status;
-        mlp_key_of(key, sizeof key, spec, i, "bias");
-        if ((out->linear[i].bias = find(files, key, &bias, path, err)) == NULL) return err->status;
+    for (size_t i = 0; i < spec->n_layers; i++) {
+        const mlp_layer *layer = &spec->layer[i];
+        char key[48];
+        const ec_tensor matrix = {.n_dims = 2, .shape = {layer->n_out, layer->n_in}},
+                        vector = {.n_dims = 1, .shape = {layer->n_out}};
+        mlp_key_of(key, sizeof key, spec->naming, layer->slot, "weight");
+        out->layer[i].weight = find(files, key, layer->is_norm ? &vector : &matrix, path, err);
+        if (out->layer[i].weight == NULL) return err->status;
+        if (!layer->has_bias) continue;
+        mlp_key_of(key, sizeof key, spec->naming, layer->slot, "bias");
+        if ((out->layer[i].bias = find(files, key, &vector, path, err)) == NULL) return err->status;
     }
     return EC_OK;
 }

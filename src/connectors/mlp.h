@@ -1,11 +1,11 @@
-/* mlp.h - a connector: linear layers with GELUs between them
+/* mlp.h - a connector: linear layers, with an activation between two and LayerNorms where there are
  *
- *     names of tensors -> spec -> views of weights -> forward pass
+ *     config.json + names of tensors -> spec -> views of weights -> forward pass
  *
- * connector_spec.c reads how many layers there are from the names and their widths from the shapes,
- * since mm_projector.bin comes without a description (connector_config.c looks at that of a whole
- * model, where there is one); connector_weights.c holds every tensor
- * against that; connector_forward.c is the model.
+ * mm_projector.bin comes without a description: connector_spec.c reads which layers there are from
+ * the names, and their widths from the shapes. Where a config.json lies beside, connector_config.c
+ * reads what it says of the connector and of the features it takes, and the two must agree.
+ * connector_weights.c holds every tensor against the spec; connector_forward.c is the model.
  */
 #ifndef EC_CONNECTORS_MLP_H
 #define EC_CONNECTORS_MLP_H
@@ -17,20 +17,54 @@
 #include "eyechart/connector.h"
 #include "ops/ops.h"
 
-enum { MLP_MAX_LINEARS = 32 };
+enum { MLP_MAX_LINEARS = 32, MLP_MAX_LAYERS = 2 * MLP_MAX_LINEARS };
 
-/* How a file numbers linear layers. */
+/* How a file calls its layers. Each has a slot; what is left out between two is an activation. */
 typedef enum mlp_naming {
     MLP_BARE,     /* "weight": there is one */
-    MLP_MODULES,  /* "0.weight", "2.weight": modules of an nn.Sequential, of which GELUs are some */
-    MLP_LINEAR_N, /* "linear_1.weight", "linear_2.weight" */
+    MLP_MODULES,  /* "0.weight", "2.weight": slot i is module i of an nn.Sequential */
+    MLP_LINEAR_N, /* "linear_1.weight", "linear_2.weight": slots 1, 3, …; "projector_layernorm": 0
+                   */
 } mlp_naming;
+
+typedef struct mlp_layer {
+    bool is_norm; /* LayerNorm; else linear */
+    bool has_bias;
+    bool activates; /* its result goes through the activation */
+    size_t slot;
+    size_t n_in, n_out;
+} mlp_layer;
 
 typedef struct mlp_spec {
     mlp_naming naming;
-    size_t n_linears;
-    size_t width[MLP_MAX_LINEARS + 1]; /* width[i] enters linear i, which gives width[i + 1] */
+    bool identity; /* LLaVA's "identity": no layer at all */
+    ec_activation activation;
+    double eps; /* of the norms */
+    size_t n_layers, n_linears;
+    mlp_layer layer[MLP_MAX_LAYERS];
+    size_t n_inputs, n_outputs;
 } mlp_spec;
+
+/* What a config.json says; what it does not say is zero. */
+typedef struct mlp_config {
+    char path[512]; /* of the file, for messages; "": there is none */
+    char type[64];  /* mm_projector_type */
+    bool is_identity;
+    size_t n_linears; /* of the type; 0: not said */
+    bool has_activation;
+    ec_activation activation;
+    bool has_bias, bias; /* multimodal_projector_bias */
+    double eps;          /* projector_layernorm_eps */
+    size_t width;        /* mm_hidden_size */
+    ec_connector_features features;
+} mlp_config;
+
+/* Reads the config.json beside `path` (a file or a folder); a missing one says nothing. Errors name
+ * file and key. */
+ec_status mlp_config_read(mlp_config *out, const char *path, ec_error *err);
+
+/* "gelu", "silu", … as config.json has them; NULL for EC_ACT_NONE. */
+const char *mlp_activation_name(ec_activation activation);
 
 /* What connectors' tensors have in their names: "mm_projector.", "multi_modal_projector.", or ""
  * where no tensor has either. */
@@ -42,26 +76,27 @@ const char *mlp_key(const char *name, const char *prefix);
  * owned. */
 ec_status mlp_open_files(ec_weights **out, ec_text *file, const char *path, ec_error *err);
 
-/* Reads the spec from names and shapes. `path` is for messages. */
-ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const char *path, ec_error *err);
+/* Reads the spec from names and shapes, and from what config.json says. `path` is for messages. */
+ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const mlp_config *config,
+                        const char *path, ec_error *err);
+
+typedef struct mlp_params {
+    const ec_tensor *weight, *bias; /* bias NULL: none */
+} mlp_params;
 
 /* Views into the weight files, which must outlive them. */
 typedef struct mlp_weights {
-    ec_linear_params linear[MLP_MAX_LINEARS];
+    mlp_params layer[MLP_MAX_LAYERS];
 } mlp_weights;
 
 /* Finds every tensor the spec asks for, checks its shape and dtype. */
 ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, ec_weights *files,
                            const char *path, ec_error *err);
 
-/* A model of Hugging Face says in its config.json, beside the weights, what stands between the
- * layers: EC_ERR_FORMAT if that is not the exact GELU. */
-ec_status mlp_check_activation(const char *path, const ec_weights *files, ec_error *err);
+/* The key of a layer's weight or bias. */
+void mlp_key_of(char *out, size_t size, mlp_naming naming, size_t slot, const char *parameter);
 
-/* The key of linear i's weight or bias. */
-void mlp_key_of(char *out, size_t size, const mlp_spec *spec, size_t i, const char *parameter);
-
-/* x [n, width[0]] -> [n, width[n_linears]], scratch of ctx. */
+/* x [n, n_inputs] -> [n, n_outputs], scratch of ctx. */
 ec_tensor mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_tensor x);
 
 /* ec_connector_open on a context that outlives the connector and is shared with others of the same

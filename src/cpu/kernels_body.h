@@ -197,6 +197,8 @@ INLINE vf act(vf x, ec_activation activation) {
         return v_gelu_tanh(x);
     case EC_ACT_SILU:
         return v_x_sigmoid(x, v_set1(1.0f));
+    case EC_ACT_RELU:
+        return v_max(v_set1(0.0f), x); /* in this order NaN stays NaN */
     default:
         return x;
     }
@@ -233,6 +235,7 @@ static void epilogue(float *y, const float *residual, size_t y_stride, const flo
         EPILOGUE_CASE(EC_ACT_GELU)
         EPILOGUE_CASE(EC_ACT_GELU_TANH)
         EPILOGUE_CASE(EC_ACT_SILU)
+        EPILOGUE_CASE(EC_ACT_RELU)
     }
 #undef EPILOGUE_CASE
 }

@@ -75,7 +75,8 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
                                              [EC_ACT_QUICK_GELU] = "quick_gelu",
                                              [EC_ACT_GELU] = "gelu",
                                              [EC_ACT_GELU_TANH] = "gelu_pytorch_tanh",
-                                             [EC_ACT_SILU] = "silu"};
+                                             [EC_ACT_SILU] = "silu",
+                                             [EC_ACT_RELU] = "relu"};
     const vit_spec *s = &encoder->spec;
     const size_t d = s->width, mlp = s->mlp_width, side = s->image_size / s->patch;
     const size_t attention = 4 * d * d + d + (s->qkv_bias ? 3 * d : 0);

@@ -68,6 +68,8 @@ static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
                                       &info->grid_height, e->encoder, info->input_width,
                                       info->input_height, e->tap, err);
     if (status != EC_OK) return status;
+    info->tap = e->tap;
+    info->n_blocks = ec_encoder_describe(e->encoder).n_blocks;
     info->patch_size = ec_encoder_describe(e->encoder).patch_size;
     info->flops = ec_encoder_flops(e->encoder, info->input_width, info->input_height, e->tap.layer);
     return EC_OK;
@@ -79,6 +81,8 @@ ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source,
     ec_extractor *e = calloc(1, sizeof *e);
     if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     e->tap = tap;
+    if (source->has_layer) e->tap.layer = source->tap.layer;
+    if (source->has_tokens) e->tap.keep_class_token = source->tap.keep_class_token;
     e->interpolate_plain = options->interpolate_plain;
     e->watch = options->watch;
     const ec_status status = open_encoder(e, source, options, err);

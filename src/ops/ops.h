@@ -26,7 +26,8 @@ typedef enum ec_activation {
     EC_ACT_QUICK_GELU, /* x sigmoid(1.702 x) */
     EC_ACT_GELU,       /* x Phi(x), exact erf */
     EC_ACT_GELU_TANH,  /* tanh approximation */
-    EC_ACT_SILU        /* x sigmoid(x) */
+    EC_ACT_SILU,       /* x sigmoid(x) */
+    EC_ACT_RELU        /* max(x, 0) */
 } ec_activation;
 
 /* What follows a matrix product in the same pass: y = residual + scale * act(x W^T + bias). Zero is

@@ -53,6 +53,12 @@ struct ec_aligner {
 
 /* ---- open ---- */
 
+static bool same_tap(const ec_feature_source *x, const ec_feature_source *y) {
+    return x->has_layer == y->has_layer && x->has_tokens == y->has_tokens &&
+           (!x->has_layer || x->tap.layer == y->tap.layer) &&
+           (!x->has_tokens || x->tap.keep_class_token == y->tap.keep_class_token);
+}
+
 static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_source *source,
                               ec_error *err) {
     char *folder = realpath(source->folder, NULL);
@@ -61,7 +67,7 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
     for (size_t i = 0; i < a->n_encoders; i++) {
         const encoder *e = &a->encoders[i];
         if (strcmp(e->folder, folder) == 0 && e->source.prepare == source->prepare &&
-            e->source.size == source->size &&
+            e->source.size == source->size && same_tap(&e->source, source) &&
             e->source.horizontal_first == source->horizontal_first) {
             free(folder);
             *out = i;
@@ -88,6 +94,13 @@ static ec_status check_grids(const ec_aligner *a, const member *m, ec_error *err
     const ec_extractor_info *first = &a->encoders[m->encoders[0]].info;
     for (size_t i = 1; i < m->n_encoders; i++) {
         const ec_extractor_info *other = &a->encoders[m->encoders[i]].info;
+        if (other->grid_width == first->grid_width && other->grid_height == first->grid_height &&
+            other->n_tokens != first->n_tokens)
+            return ec_fail(err, EC_ERR_ARG,
+                           "%s gives %zu tokens and %s %zu, with class and register tokens; "
+                           "encoders side by side need equal numbers: take the patch tokens alone",
+                           a->encoders[m->encoders[0]].folder, first->n_tokens,
+                           a->encoders[m->encoders[i]].folder, other->n_tokens);
         if (other->n_tokens != first->n_tokens || other->grid_width != first->grid_width ||
             other->grid_height != first->grid_height)
             return ec_fail(err, EC_ERR_ARG,
@@ -116,22 +129,34 @@ static ec_status check_connector(const ec_aligner *a, const member *m, const cha
     return EC_OK;
 }
 
+/* The encoder with the layer and the tokens that the connector was trained on. */
+static ec_status find_member_encoder(size_t *out, ec_aligner *a, const member *m,
+                                     const ec_feature_source *from, ec_error *err) {
+    const ec_connector_features *says = ec_connector_takes(m->connector);
+    ec_feature_source source = *from;
+    ec_status status = ec_connector_features_settle(&source, says, 0, err);
+    if (status == EC_OK) status = find_encoder(out, a, &source, err);
+    if (status != EC_OK) return status;
+    source = *from; /* once more, now that the number of blocks is known */
+    return ec_connector_features_settle(&source, says, a->encoders[*out].info.n_blocks, err);
+}
+
 static ec_status open_member(ec_aligner *a, member *m, const ec_align_member *from, ec_error *err) {
     m->name = strdup(from->name);
     m->encoders = calloc(from->n_sources + 1, sizeof *m->encoders);
     if (m->name == NULL || m->encoders == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     if (from->n_sources == 0) return ec_fail(err, EC_ERR_ARG, "no encoder");
-    ec_status status = EC_OK;
+    ec_status status =
+        ec_connector_open_on(&m->connector, from->connector, a->matcher->ctx, err);
     for (size_t i = 0; i < from->n_sources && status == EC_OK; i++) {
-        status = find_encoder(&m->encoders[i], a, &from->sources[i], err);
+        status = find_member_encoder(&m->encoders[i], a, m, &from->sources[i], err);
         if (status != EC_OK) return status;
         m->n_encoders++;
         m->n_channels += a->encoders[m->encoders[i]].info.n_channels;
     }
+    if (status != EC_OK) return status;
     m->n_tokens = a->encoders[m->encoders[0]].info.n_tokens;
-    status = check_grids(a, m, err);
-    if (status == EC_OK)
-        status = ec_connector_open_on(&m->connector, from->connector, a->matcher->ctx, err);
+    if (status == EC_OK) status = check_grids(a, m, err);
     if (status != EC_OK) return status;
     m->info = ec_connector_describe(m->connector);
     return check_connector(a, m, from->connector, err);

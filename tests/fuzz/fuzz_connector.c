@@ -15,15 +15,22 @@ static void demand_all_of(const ec_tensor *tensor) {
 }
 
 static void demand_chain(const mlp_spec *spec, const mlp_weights *weights) {
+    size_t width = spec->n_inputs;
+    DEMAND(spec->n_layers > 0 && spec->n_layers <= MLP_MAX_LAYERS);
     DEMAND(spec->n_linears > 0 && spec->n_linears <= MLP_MAX_LINEARS);
-    for (size_t i = 0; i < spec->n_linears; i++) {
-        const ec_tensor *weight = weights->linear[i].weight, *bias = weights->linear[i].bias;
-        DEMAND(weight->n_dims == 2 && bias->n_dims == 1);
-        DEMAND(weight->shape[0] == spec->width[i + 1] && weight->shape[1] == spec->width[i]);
-        DEMAND(bias->shape[0] == spec->width[i + 1]);
+    for (size_t i = 0; i < spec->n_layers; i++) {
+        const mlp_layer *layer = &spec->layer[i];
+        const ec_tensor *weight = weights->layer[i].weight, *bias = weights->layer[i].bias;
+        DEMAND(layer->n_in == width);
+        DEMAND(weight->n_dims == (layer->is_norm ? 1 : 2) && weight->shape[0] == layer->n_out);
+        DEMAND(layer->is_norm || weight->shape[1] == width);
+        DEMAND((bias != NULL) == layer->has_bias);
+        DEMAND(bias == NULL || (bias->n_dims == 1 && bias->shape[0] == layer->n_out));
         demand_all_of(weight);
-        demand_all_of(bias);
+        if (bias != NULL) demand_all_of(bias);
+        width = layer->n_out;
     }
+    DEMAND(spec->n_outputs == width);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
@@ -32,7 +39,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mlp_weights weights;
     ec_error err = {0};
     if (ec_weights_read(&files, data, size, "m.safetensors", &err) == EC_OK) {
-        ec_status status = mlp_spec_read(&spec, files, "input", &err);
+        static const mlp_config nothing;
+        ec_status status = mlp_spec_read(&spec, files, &nothing, "input", &err);
         if (status == EC_OK) status = mlp_weights_bind(&weights, &spec, files, "input", &err);
         if (status == EC_OK)
             demand_chain(&spec, &weights);
