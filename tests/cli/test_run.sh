@@ -404,10 +404,10 @@ start over
 "$EYECHART" run over --json --no-report >over/out 2>over/err </dev/null &
 other=$!
 sleep 0.5
-rm over/hold over/held
-touch over/hold
 kill -9 "$background"
 wait "$background" 2>/dev/null
+check "the training dies with the run" gone "$(cat over/held)"
+rm -f over/held # a training that waits says so again and again
 until_there over/held
 rm over/hold
 wait "$other"
