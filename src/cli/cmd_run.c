@@ -50,8 +50,9 @@ static const option OPTIONS[] = {
                    .help =
                        "print the commands that would be run first; nothing is run or recorded"},
     [O_RETRY_FAILED] = {.name = "retry-failed",
-                        .help = "begin again with candidates that were given up, as far as the "
-                                "budget goes; what is trained is only evaluated again"},
+                        .help = "begin again with candidates that were given up, in the order of "
+                                "the policy and as far as the budget goes; what is trained is only "
+                                "evaluated again"},
     [O_NO_SCORE] = {.name = "no-score", .help = "take A and C as they are known"},
     [O_NO_REPORT] = {.name = "no-report", .help = "do not write STUDY/report.html"},
     [O_THREADS] = {.name = "threads",
@@ -81,7 +82,7 @@ static const example EXAMPLES[] = {
 static const exit_meaning EXITS[] = {
     {EXIT_DONE, "the budget is used, or nothing is left to finetune"},
     {EXIT_DATA, "the study or its files are bad, or an evaluation prints an unknown name"},
-    {EXIT_AGAIN, "candidates failed and are left out; the others are done"},
+    {EXIT_AGAIN, "candidates failed, now or before, and are left out; the others are done"},
     {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},
     {0},
 };
@@ -268,7 +269,7 @@ static int conclude(ec_study *study, const show *s, const ec_loop_summary *sum,
     }
     free(report);
     if (status != EXIT_DONE) return status;
-    return sum->n_gave_up > 0 ? EXIT_AGAIN : EXIT_DONE;
+    return sum->n_failed > 0 ? EXIT_AGAIN : EXIT_DONE;
 }
 
 /* ---- the run -------------------------------------------------------------------------------- */

@@ -40,6 +40,7 @@ static void end(ec_loop *l) {
     free(l->runs);
     free(l->benchmarks);
     free(l->tasks);
+    free(l->retry);
 }
 
 static ec_status no_memory(const ec_loop *l) {
@@ -158,9 +159,11 @@ ec_status ec_study_run(ec_loop_summary *out, ec_study *study, const ec_loop_opti
     ec_status status = begin(&l, study, options, err);
     l.watcher = watcher;
     l.context = context;
-    if (status == EC_OK && options->retry_failed) status = ec_loop_retry_failed(&l);
+    if (status == EC_OK && options->retry_failed) status = ec_loop_forgive_lost(&l);
+    if (status == EC_OK && options->retry_failed) status = ec_loop_find_failed(&l);
     if (status == EC_OK && !options->no_score) status = ec_loop_score(&l, options->n_threads);
     if (status == EC_OK) status = turn(&l);
+    if (status == EC_OK && options->retry_failed) status = ec_loop_name_not_retried(&l);
     if (l.runs != NULL) {
         ec_error unused;
         l.err = status == EC_OK ? err : &unused;
@@ -219,6 +222,7 @@ ec_status ec_study_run_plan(ec_loop_plan *out, ec_study *study, const ec_loop_op
     if (options == NULL) options = &usual;
     ec_status status = begin(&l, study, options, err);
     if (status == EC_OK && !options->no_score) status = ec_loop_score_plan(out->score, &l);
+    if (status == EC_OK && options->retry_failed) status = ec_loop_find_failed(&l);
     if (status == EC_OK) status = ec_loop_peek(&pick, &job, &l);
     if (status == EC_ERR_ARG && out->score[0] != '\0') { /* nothing to choose by before that */
         out->is_example = true;

@@ -22,6 +22,9 @@ typedef struct ec_loop {
     ec_loop_watcher watcher;
     void *context;
     bool stopped; /* the watcher said so */
+    /* [n_candidates] NULL: what was given up stays so. Else how many attempts a candidate had when
+     * it was found given up; 0: it was not, or has been begun again since. */
+    size_t *retry;
     ec_loop_summary sum;
     ec_error *err;
 } ec_loop;
@@ -57,6 +60,9 @@ typedef struct ec_survey {
     double *unrecorded; /* [n_candidates] hours without a result that study.db does not have; 0 */
     size_t resume;      /* begun by a process that is gone; EC_NO_CANDIDATE: none */
     bool resume_trained;
+    bool *again; /* [n_candidates] given up, and to be begun again where the budget goes */
+    size_t n_again;
+    size_t again_trained; /* one of them that lacks the evaluation alone; EC_NO_CANDIDATE: none */
 } ec_survey;
 
 ec_status ec_loop_survey(ec_survey *out, ec_loop *l);
@@ -72,6 +78,7 @@ typedef struct ec_loop_job {
     char *folder;
     ec_run_state state;
     bool resumed;
+    bool again; /* it was given up before */
     char reason[512];
 } ec_loop_job;
 void ec_loop_job_release(ec_loop_job *job);
@@ -85,8 +92,15 @@ ec_status ec_loop_pick(ec_pick *out, ec_loop_job *job, ec_loop *l);
 /* The same decision, looked at only: nothing is locked, leased or begun; job->lock stays -1. */
 ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l);
 
-/* Begins again with what was given up, as far as the budget goes. */
-ec_status ec_loop_retry_failed(ec_loop *l);
+/* Finds what was given up, so that ec_loop_pick() begins each of them once more: first those whose
+ * training ended well, which take no room in a budget of finetunes, then the others in the order of
+ * the policy, as far as the budget goes and before any candidate that is new. */
+ec_status ec_loop_find_failed(ec_loop *l);
+/* Corrects on the disk what ec_loop_find_failed() cannot: candidates that failed too often, where
+ * that could not be written down. */
+ec_status ec_loop_forgive_lost(ec_loop *l);
+/* Names those that were found and not begun again. */
+ec_status ec_loop_name_not_retried(ec_loop *l);
 
 /* Keeps the question of the candidate with this worker for another lease. */
 void ec_loop_renew(ec_loop *l, size_t candidate);

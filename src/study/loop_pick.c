@@ -2,8 +2,8 @@
  *
  * One lock, runs/.lock, is held while choosing; so several processes see the same budget. First
  * comes what a process that is gone has begun, those that are trained before those that are not,
- * then what ec_study_ask says. A candidate is in the hands of a process as long as that holds the
- * candidate's own lock, which dies with it.
+ * then what was given up, where that is wanted, then what ec_study_ask says. A candidate is in the
+ * hands of a process as long as that holds the candidate's own lock, which dies with it.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -126,6 +126,7 @@ ec_status ec_loop_drop(ec_loop *l, size_t candidate) {
 void ec_survey_release(ec_survey *survey) {
     free(survey->taken);
     free(survey->unrecorded);
+    free(survey->again);
     *survey = (ec_survey){0};
 }
 
@@ -138,6 +139,14 @@ static void offer_to_resume(ec_survey *s, size_t i, bool trained) {
     s->resume_trained = trained;
 }
 
+/* Given up; l->retry says whether it is to be begun again, and whether it was already since. */
+static void offer_again(ec_survey *s, const ec_loop *l, size_t i, const ec_run_state *state) {
+    if (l->retry == NULL || l->retry[i] != state->n) return;
+    s->again[i] = true;
+    s->n_again++;
+    if (state->trained && i < s->again_trained) s->again_trained = i;
+}
+
 static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, size_t i,
                                   const char *folder) {
     ec_run_state state;
@@ -148,12 +157,14 @@ static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, si
     if (i == EC_NO_CANDIDATE || state.n == 0) return EC_OK;
     s->taken[i] = true;
     if (!is_told(a, l->study, i) && hours != a->numbers.hours[i]) s->unrecorded[i] = hours;
-    if (state.gave_up) {
+    const bool told = is_told(a, l->study, i); /* perhaps by hand, after it was given up */
+    if (state.gave_up && !told) {
         s->n_failed++;
+        if (a->holder[i] != OTHER_WORKER && !ec_run_is_locked(folder)) offer_again(s, l, i, &state);
         return EC_OK;
     }
     s->n_begun++;
-    if (is_told(a, l->study, i))
+    if (told)
         s->n_told++;
     else if (ec_run_is_locked(folder))
         s->n_active++;
@@ -185,9 +196,11 @@ static ec_status survey_entry(ec_survey *s, ec_loop *l, const answers *a, const 
 ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
     const size_t n = ec_study_n_candidates(l->study);
     *out = (ec_survey){.resume = EC_NO_CANDIDATE,
+                       .again_trained = EC_NO_CANDIDATE,
                        .taken = calloc(n + 1, sizeof *out->taken),
-                       .unrecorded = calloc(n + 1, sizeof *out->unrecorded)};
-    if (out->taken == NULL || out->unrecorded == NULL) return no_memory(l);
+                       .unrecorded = calloc(n + 1, sizeof *out->unrecorded),
+                       .again = calloc(n + 1, sizeof *out->again)};
+    if (out->taken == NULL || out->unrecorded == NULL || out->again == NULL) return no_memory(l);
     answers a;
     ec_status status = read_answers(&a, l);
     DIR *entries = status == EC_OK ? opendir(l->runs) : NULL;
@@ -312,6 +325,30 @@ static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, b
     return EC_OK;
 }
 
+/* The policy's choice among what was given up; *out is EC_PICK_STOP where it has none. */
+static ec_status ask_again(ec_pick *out, ec_loop_job *job, ec_loop *l, const ec_survey *s,
+                           bool peek) {
+    const size_t n = ec_study_n_candidates(l->study);
+    bool *exclude = calloc(n + 1, sizeof *exclude);
+    if (exclude == NULL) return no_memory(l);
+    for (size_t i = 0; i < n; i++)
+        exclude[i] = !s->again[i] || l->study->candidates[i].cost > l->budget_hours - s->hours;
+    const ec_ask_options options = {.worker = l->worker, .exclude = exclude, .peek = peek};
+    ec_question question;
+    size_t n_asked;
+    ec_error why = {0};
+    const ec_status status = ec_study_ask(&question, &n_asked, l->study, &options, &why);
+    free(exclude);
+    *out = EC_PICK_STOP;
+    if (status == EC_ERR_NOT_FOUND || status == EC_ERR_ARG) return EC_OK;
+    if (status != EC_OK) return ec_fail(l->err, status, "%s", why.message);
+    *out = EC_PICK_JOB;
+    job->candidate = question.candidate;
+    job->again = true;
+    snprintf(job->reason, sizeof job->reason, "%s", question.reason);
+    return EC_OK;
+}
+
 /* What was begun is finished, as far as the budget goes: it may be smaller now than it was then. */
 static bool may_resume(const ec_loop *l, const ec_survey *s) {
     if (s->resume == EC_NO_CANDIDATE) return false;
@@ -328,7 +365,19 @@ static ec_status decide(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s
                  s->resume_trained ? "trained" : "begun", s->resume_trained ? "told" : "finished");
         return EC_OK;
     }
-    if (!is_used(l, s)) return ask(out, job, l, s, peek);
+    if (s->again_trained != EC_NO_CANDIDATE) {
+        *out = EC_PICK_JOB;
+        job->candidate = s->again_trained;
+        job->resumed = job->again = true;
+        snprintf(job->reason, sizeof job->reason, "trained before, and its evaluation failed");
+        return EC_OK;
+    }
+    if (!is_used(l, s)) {
+        ec_status status = EC_OK;
+        if (s->n_again > 0) status = ask_again(out, job, l, s, peek);
+        if (status != EC_OK || *out == EC_PICK_JOB) return status;
+        return ask(out, job, l, s, peek);
+    }
     *out = s->n_active > 0 ? EC_PICK_WAIT : EC_PICK_STOP;
     return EC_OK;
 }
@@ -346,12 +395,30 @@ static ec_status is_settled(bool *settled, ec_loop *l, const ec_loop_job *job) {
     return status;
 }
 
+/* Begins again with what was given up; *ours is false where another process has done so since. */
+static ec_status begin_again(bool *ours, ec_loop *l, const ec_loop_job *job) {
+    ec_run_state state;
+    ec_status status = ec_run_state_read(&state, job->folder, l->err);
+    if (status != EC_OK) return status;
+    *ours = state.gave_up && state.n == l->retry[job->candidate];
+    l->retry[job->candidate] = 0;
+    if (!*ours) return job->resumed ? EC_OK : ec_loop_drop(l, job->candidate);
+    status = ec_run_begin_anew(job->folder, l->err);
+    if (status == EC_OK)
+        ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, 0, "failed before; begun again%s",
+                     state.trained ? " with the evaluation" : "");
+    return status;
+}
+
 /* Locks, leases and begins what was decided on. Another process cannot, since we hold the lock of
  * them all; but a command that was left behind may hold it still: then we wait. */
 static ec_status take(ec_pick *out, ec_loop_job *job, ec_loop *l) {
     ec_status status = ec_run_lock(&job->lock, job->folder, false, l->err);
     bool ours = job->lock >= 0, settled = false;
-    if (status == EC_OK && ours && job->resumed) status = is_settled(&settled, l, job);
+    if (status == EC_OK && ours && job->again)
+        status = begin_again(&ours, l, job);
+    else if (status == EC_OK && ours && job->resumed)
+        status = is_settled(&settled, l, job);
     ours = ours && !settled;
     if (status == EC_OK && ours && job->resumed) status = claim(&ours, l, job->candidate);
     if (status == EC_OK && !ours) *out = EC_PICK_WAIT; /* and look again */
@@ -392,45 +459,60 @@ ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l) {
 
 /* ---- what was given up ---------------------------------------------------------------------- */
 
-/* To be given up, but that could not be written down, on a disk that was full for example. */
-static bool is_lost(const ec_loop *l, const ec_run_state *state, const char *folder) {
-    return !state->gave_up && state->evaluated == 0 && state->n_failed > l->run->retries &&
-           !ec_run_is_locked(folder);
-}
-
-/* `room` is how many more may be begun; those that are trained take none. */
-static ec_status retry(ec_loop *l, size_t i, size_t *room) {
-    char *folder;
-    ec_run_state state;
-    ec_status status = ec_loop_folder_of(&folder, l, i);
-    if (status != EC_OK) return status;
-    status = ec_run_state_read(&state, folder, l->err);
-    if (status == EC_OK && state.gave_up && !state.trained && *room == 0) {
-        ec_loop_tell(l, EC_LOOP_WARNING, i, 0,
-                     "failed before, and is not begun again: the budget is used");
-    } else if (status == EC_OK && state.gave_up) {
-        status = ec_run_begin_anew(folder, l->err);
-        if (!state.trained) --*room;
-        if (status == EC_OK)
-            ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before; begun again%s",
-                         state.trained ? " with the evaluation" : "");
+/* Reads how far each candidate is, and calls `see`. */
+static ec_status for_each_state(ec_loop *l,
+                                ec_status (*see)(ec_loop *l, size_t i, const ec_run_state *state,
+                                                 const char *folder)) {
+    ec_status status = EC_OK;
+    for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++) {
+        char *folder;
+        ec_run_state state;
+        status = ec_loop_folder_of(&folder, l, i);
+        if (status == EC_OK) status = ec_run_state_read(&state, folder, l->err);
+        if (status == EC_OK) status = see(l, i, &state, folder);
+        free(folder);
     }
-    if (status == EC_OK && is_lost(l, &state, folder)) status = ec_run_begin_anew(folder, l->err);
-    free(folder);
     return status;
 }
 
-ec_status ec_loop_retry_failed(ec_loop *l) {
+static ec_status find_failed(ec_loop *l, size_t i, const ec_run_state *state, const char *folder) {
+    (void)folder;
+    l->retry[i] = state->gave_up ? state->n : 0;
+    return EC_OK;
+}
+
+ec_status ec_loop_find_failed(ec_loop *l) {
+    l->retry = calloc(ec_study_n_candidates(l->study) + 1, sizeof *l->retry);
+    return l->retry == NULL ? no_memory(l) : for_each_state(l, find_failed);
+}
+
+/* To be given up, but that could not be written down, on a disk that was full for example. */
+static ec_status forgive_lost(ec_loop *l, size_t i, const ec_run_state *state, const char *folder) {
+    (void)i;
+    const bool is_lost = !state->gave_up && state->evaluated == 0 &&
+                         state->n_failed > l->run->retries && !ec_run_is_locked(folder);
+    return is_lost ? ec_run_begin_anew(folder, l->err) : EC_OK;
+}
+
+ec_status ec_loop_forgive_lost(ec_loop *l) {
     int lock;
-    ec_survey survey = {0};
     ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
-    if (status == EC_OK) status = ec_loop_survey(&survey, l);
-    size_t room = survey.hours < l->budget_hours && survey.n_begun < l->n_finetunes
-                      ? l->n_finetunes - survey.n_begun
-                      : 0;
-    for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++)
-        status = retry(l, i, &room);
-    ec_survey_release(&survey);
+    if (status == EC_OK) status = for_each_state(l, forgive_lost);
     ec_run_unlock(lock);
     return status;
+}
+
+static ec_status name_not_retried(ec_loop *l, size_t i, const ec_run_state *state,
+                                  const char *folder) {
+    (void)folder;
+    const bool is_used =
+        l->sum.stop == EC_LOOP_BUDGET_FINETUNES || l->sum.stop == EC_LOOP_BUDGET_HOURS;
+    if (state->gave_up && state->n == l->retry[i])
+        ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before, and is not begun again: %s",
+                     is_used ? "the budget is used" : "it is not asked for");
+    return EC_OK;
+}
+
+ec_status ec_loop_name_not_retried(ec_loop *l) {
+    return l->sum.stop == EC_LOOP_FAILING ? EC_OK : for_each_state(l, name_not_retried);
 }

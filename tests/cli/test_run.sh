@@ -84,9 +84,12 @@ run 4 run gone --json
 json '.stop == "done" and (.told | length) == 3 and .given_up == [.given_up[0]] and .given_up[0].name == "e" and
       .given_up[0].attempts == 2 and (.given_up[0].why | test("status 7")) and .n_failed == 1'
 times 5 gone/trained
-run 0 run gone
+run 4 run gone # also by a run that itself does nothing
 says "left out because they failed before: 1;"
 times 5 gone/trained
+run 0 run gone --retry-failed --dry-run
+prints "e, attempt 3"
+check "a dry run does not begin it again" test -e gone/runs/e/failed
 touch gone/well
 run 0 run gone --retry-failed --json
 json '[.told[] | [.name, .attempt]] == [["e", 3]] and .n_failed == 0'
@@ -107,7 +110,7 @@ json '(.hours_spent - $x | fabs) < 1e-9' --argjson x "$spent"
 
 # What failed is not begun again beyond the budget, and it is said.
 times 4 lost/trained
-run 0 run lost --retry-failed
+run 4 run lost --retry-failed
 says "b/c: failed before, and is not begun again: the budget is used"
 times 4 lost/trained
 sed -i '/exit 7/d' lost/train.sh
@@ -132,8 +135,46 @@ run 4 run removed
 n=$(wc -l <removed/trained)
 sed -i '/exit 7/d' removed/evaluate.sh
 rm -r removed/runs/*/out
-run 0 run removed --retry-failed --finetunes 1
+run 4 run removed --retry-failed --finetunes 1 # others failed too, and the budget does not reach them
 times $((n + 1)) removed/trained
+
+# What failed is begun again in the order of the policy, not in that of study.yaml.
+make_study order
+echo '[ -e well ] || exit 7' >>order/train.sh
+run 4 run order
+times 3 order/trained
+first=$(head -1 order/trained)
+check "the policy does not begin with the first of study.yaml" test "$first" != "it's a name"
+touch order/well
+run 4 run order --retry-failed --finetunes 1
+check "the policy's first is begun again" test "$(sed -n 4p order/trained)" = "$first"
+times 4 order/trained
+run 0 run order --retry-failed --json --no-report
+json '.n_failed == 0 and .n_finetuned == 4'
+
+# Where one fails once more, the next one has its place in the budget. Each is begun once in a run.
+make_study place
+echo '[ -e well ] || case $1 in b/c | it*) exit 7 ;; esac' >>place/train.sh
+echo '[ "$1" != b/c ] || exit 7' >>place/train.sh
+run 4 run place
+check "two failed" test "$(ls place/runs/*/failed | wc -l)" -eq 2
+times 4 place/trained
+touch place/well
+run 4 run place --retry-failed --finetunes 3 --json --no-report
+json '[.told[].name] == ["it'\''s a name"] and [.given_up[].name] == ["b/c"] and .n_finetuned == 3 and .n_failed == 1'
+times 6 place/trained
+for i in 1 2; do
+    "$EYECHART" run place --retry-failed --no-report >place/out.$i 2>place/err.$i </dev/null &
+    pids[i]=$!
+done
+for i in 1 2; do wait "${pids[i]}"; done
+n=$(grep -c b/c place/trained)
+check "two runs at once begin it once, or one after the other twice: $n" test "$n" -ge 3 -a "$n" -le 4
+
+# What a person trained in the end has not failed any more.
+run 0 tell place b/c MME=3 mmbench=4
+run 0 run place --no-report --json
+json '.n_failed == 0 and .n_finetuned == 4'
 
 # What a training left that failed in the place of a removed model is not evaluated.
 make_study half 'finetunes: 1' 'retries: 1'
