@@ -194,6 +194,51 @@ ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *resu
 
 /* ---- import, export -------------------------------------------------------------------- */
 
+/* What a table of people needs to be said about it; zero is nothing. */
+typedef enum ec_decimal { EC_DECIMAL_AUTO = 0, EC_DECIMAL_POINT, EC_DECIMAL_COMMA } ec_decimal;
+typedef struct ec_import_options {
+    const char *const *ignore; /* [n_ignore] columns to leave out, as their headings say */
+    size_t n_ignore;
+    const char *const *missing; /* [n_missing] what stands in a cell for a number that is not known, beside
+                                   the usual words (docs/formats.md) */
+    size_t n_missing;
+    ec_decimal decimal; /* sign of a CSV; EC_DECIMAL_AUTO: as its numbers tell */
+} ec_import_options;
+
+/* What became of a column of a file. */
+typedef enum ec_column_use {
+    EC_USE_CANDIDATE, /* names */
+    EC_USE_SCORE,     /* A or C, a standard error of one */
+    EC_USE_COST,      /* cost or hours */
+    EC_USE_BENCHMARK, /* results */
+    EC_USE_COLUMN,    /* a number beside A and C */
+    EC_USE_LEFT_OUT   /* nothing: asked for, or `why` */
+} ec_column_use;
+typedef struct ec_import_column {
+    char *heading; /* as the file has it */
+    char *name;    /* in the study: "A", "MMBench", "params_M"; NULL: left out */
+    ec_column_use use;
+    size_t n_values; /* cells that are known */
+    char *why;       /* left out, or taken for something: why; NULL: as the heading says */
+} ec_import_column;
+
+/* Owned; ec_import_report_release(). */
+typedef struct ec_import_report {
+    ec_import_column *columns; /* [n_columns] in the order of the file; of JSON in that of the study */
+    size_t n_columns;
+    char **notes; /* [n_notes] how the file was read where that is not plain: encoding, decimal commas, words
+                     for missing numbers, names that look the same */
+    size_t n_notes;
+} ec_import_report;
+void ec_import_report_release(ec_import_report *report);
+
+/* ec_study_create() with more to say and more to hear.
+ *   options   NULL: none
+ *   report    NULL: not wanted; empty on failure
+ * Errors: EC_ERR_NOT_FOUND, too, for a column to ignore that the file does not have. */
+ec_status ec_study_create_from(const char *path, const char *import_path, const ec_import_options *options,
+                               ec_import_report *report, ec_error *err);
+
 typedef enum ec_table_format { EC_FORMAT_BY_NAME = 0, EC_FORMAT_CSV, EC_FORMAT_JSON } ec_table_format;
 
 /* What an import did: candidates in the file, those added to study.yaml, values written, values known before. */
@@ -212,6 +257,14 @@ typedef struct ec_import_summary {
  *   out   may be NULL */
 ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
                           ec_table_format format, bool add_candidates, ec_error *err);
+
+/* The same with more to say and more to hear, as for ec_study_create_from(). A candidate that the study
+ * does not have is taken for the one whose name looks the same (spelling.h), with a note. Columns that are
+ * no benchmark of the study are left out or kept as numbers beside A and C where their headings tell that
+ * they are no results. */
+ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const char *file,
+                               ec_table_format format, bool add_candidates,
+                               const ec_import_options *options, ec_import_report *report, ec_error *err);
 
 /* Writes all that is known, one row a candidate (CSV) or the documented JSON, to `file` through a
  * temporary and a rename; "-" is standard output. Import of an export gives the same numbers to the last bit. */

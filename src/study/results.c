@@ -12,6 +12,7 @@
 
 #include "base/number.h"
 #include "eyechart/spelling.h"
+#include "study/notes.h"
 #include "study/study_internal.h"
 
 /* ---- the collection ----------------------------------------------------------------------- */
@@ -34,11 +35,6 @@ ec_found_result *ec_results_of(const ec_results *results, size_t benchmark) {
     return NULL;
 }
 
-/* Room for one more element of an array whose capacity is the power of two above n. */
-static void *grow(void *items, size_t n, size_t size_bytes) {
-    return (n & (n - 1)) != 0 ? items : realloc(items, (n > 0 ? 2 * n : 1) * size_bytes);
-}
-
 ec_status ec_results_set(ec_results *results, size_t benchmark, double value, double se,
                          const char *file, const char *from, ec_error *err) {
     ec_found_result new = {benchmark, value, se, file != NULL ? strdup(file) : NULL,
@@ -46,7 +42,7 @@ ec_status ec_results_set(ec_results *results, size_t benchmark, double value, do
     ec_found_result *old = ec_results_of(results, benchmark);
     bool failed = (file != NULL && new.file == NULL) || (from != NULL && new.from == NULL);
     if (!failed && old == NULL) {
-        ec_found_result *items = grow(results->items, results->n, sizeof *items);
+        ec_found_result *items = ec_array_grow(results->items, results->n, sizeof *items);
         failed = items == NULL;
         if (!failed) {
             results->items = items;
@@ -66,17 +62,11 @@ ec_status ec_results_set(ec_results *results, size_t benchmark, double value, do
 }
 
 ec_status ec_results_note(ec_results *results, ec_error *err, const char *format, ...) {
-    char text[1024];
     va_list args;
     va_start(args, format);
-    vsnprintf(text, sizeof text, format, args);
+    const ec_status status = ec_notes_add(&results->notes, &results->n_notes, err, format, args);
     va_end(args);
-    char **notes = grow(results->notes, results->n_notes, sizeof *notes);
-    if (notes != NULL) results->notes = notes;
-    char *copy = notes != NULL ? strdup(text) : NULL;
-    if (copy == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory for results");
-    results->notes[results->n_notes++] = copy;
-    return EC_OK;
+    return status;
 }
 
 void ec_results_release(ec_results *results) {
@@ -84,9 +74,8 @@ void ec_results_release(ec_results *results) {
         free(results->items[k].file);
         free(results->items[k].from);
     }
-    for (size_t k = 0; k < results->n_notes; k++) free(results->notes[k]);
     free(results->items);
-    free(results->notes);
+    ec_notes_release(&results->notes, &results->n_notes);
     *results = (ec_results){0};
 }
 
