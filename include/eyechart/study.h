@@ -267,7 +267,8 @@ ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const ch
                                const ec_import_options *options, ec_import_report *report, ec_error *err);
 
 /* Writes all that is known, one row a candidate (CSV) or the documented JSON, to `file` through a
- * temporary and a rename; "-" is standard output. Import of an export gives the same numbers to the last bit. */
+ * temporary and a rename; "-" is standard output. Import of an export gives the same numbers to the last bit.
+ * With EC_FORMAT_BY_NAME a name that ends like another format (.xlsx) is EC_ERR_ARG; other endings are CSV. */
 ec_status ec_study_export(ec_study *study, const char *file, ec_table_format format, ec_error *err);
 
 /* ---- check ------------------------------------------------------------------------------- */
@@ -292,6 +293,12 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
 ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *study,
                                  const ec_table *table, const size_t *over, size_t n_over,
                                  ec_error *err);
+
+/* Whether the result of a candidate for a benchmark looks like one in another unit than the other results
+ * in `table`, or, where there is none, than results of a benchmark of that name are: .642 beside 65. Then
+ * `text` says so and what it may be. */
+bool ec_study_check_unit(char *text, size_t size_bytes, const ec_study *study, const ec_table *table,
+                         size_t candidate, size_t benchmark);
 
 /* One row of the history of observations, oldest first, corrections included. */
 typedef struct ec_observation {

@@ -7,6 +7,7 @@
 
 #include "cli/output.h"
 #include "eyechart/score.h"
+#include "eyechart/spelling.h"
 
 #define DEFAULT_STUDY "paper-2024"
 
@@ -74,12 +75,12 @@ static const char *benchmark_name(const ec_study *study, size_t i) {
     return ec_study_benchmark(study, i)->name;
 }
 
-/* Whether exactly one name is `typed` but for letter case; *out receives its index. */
-static bool find_any_case(size_t *out, const ec_study *study, const char *typed, size_t n,
+/* Whether exactly one name looks like `typed`; *out receives its index. */
+static bool find_alike(size_t *out, const ec_study *study, const char *typed, size_t n,
                           const char *(*name)(const ec_study *study, size_t i)) {
     size_t n_found = 0;
     for (size_t i = 0; i < n; i++) {
-        if (strcasecmp(name(study, i), typed) != 0) continue;
+        if (!ec_spelling_same(name(study, i), typed)) continue;
         *out = i;
         n_found++;
     }
@@ -89,7 +90,7 @@ static bool find_any_case(size_t *out, const ec_study *study, const char *typed,
 int study_find_candidate(size_t *out, const ec_study *study, const char *typed) {
     ec_error err;
     if (ec_study_find_candidate(out, study, typed, &err) == EC_OK ||
-        find_any_case(out, study, typed, ec_study_n_candidates(study), candidate_name))
+        find_alike(out, study, typed, ec_study_n_candidates(study), candidate_name))
         return EXIT_DONE;
     return report_error(&err);
 }
@@ -97,7 +98,7 @@ int study_find_candidate(size_t *out, const ec_study *study, const char *typed) 
 int study_find_benchmark(size_t *out, const ec_study *study, const char *typed) {
     ec_error err;
     if (ec_study_find_benchmark(out, study, typed, &err) == EC_OK ||
-        find_any_case(out, study, typed, ec_study_n_benchmarks(study), benchmark_name))
+        find_alike(out, study, typed, ec_study_n_benchmarks(study), benchmark_name))
         return EXIT_DONE;
     return report_error(&err);
 }

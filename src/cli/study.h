@@ -18,8 +18,8 @@ int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const argum
 /* The same for a command that changes the study; says why when it cannot be changed. */
 int study_open_writable(ec_study **out, const arguments *args);
 
-/* Index by name as typed; where no name is exactly that, by the one that differs in letter case
- * alone. Otherwise says which is near, and returns the status to exit with. */
+/* Index by name as typed; where no name is exactly that, by the only one that looks the same
+ * (ec_spelling_same). Otherwise says which is near, and returns the status to exit with. */
 int study_find_candidate(size_t *out, const ec_study *study, const char *typed);
 int study_find_benchmark(size_t *out, const ec_study *study, const char *typed);
 

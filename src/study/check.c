@@ -8,6 +8,7 @@
 #include "law/stats.h"
 #include "study/findings.h"
 #include "study/names.h"
+#include "study/results.h"
 #include "study/study_internal.h"
 
 /* Lists the candidates whose entry in `values` is missing. */
@@ -151,6 +152,81 @@ static void check_declared(ec_findings *f, const ec_study *study) {
                         "%s cannot be written to: the study can be looked at, not added to",
                         study->db.path);
 }
+
+/* ---- names that look the same --------------------------------------------------------------- */
+
+typedef struct {
+    ec_findings *f;
+    const char *what;
+    const char *const *names;
+} alike;
+
+static void see_alike(void *to, size_t i, size_t j) {
+    const alike *a = to;
+    ec_findings_add(a->f, EC_FINDING_WARNING,
+                    "%s '%.80s' and '%.80s' differ in letter case, blanks or Unicode normalisation "
+                    "alone; are they one?",
+                    a->what, a->names[i], a->names[j]);
+}
+
+static void check_alike(ec_findings *f, const ec_study *study) {
+    const ec_sheet *sheet = &study->declared.sheet;
+    alike candidates = {f, "candidates", (const char *const *)sheet->candidates},
+          benchmarks = {f, "benchmarks", (const char *const *)sheet->benchmark_names};
+    const bool failed =
+        ec_names_see_alike(candidates.names, sheet->n_candidates, see_alike, &candidates, NULL) != EC_OK ||
+        ec_names_see_alike(benchmarks.names, sheet->n_benchmarks, see_alike, &benchmarks, NULL) != EC_OK;
+    f->failed = f->failed || failed;
+}
+
+/* ---- the unit of one result ----------------------------------------------------------------- */
+
+/* What a result would be in the unit of the others, where it is a fraction among percentages or the
+ * other way round; NaN: neither. */
+static double in_other_unit(double value, double low, double high) {
+    static const double slack = 1.5;
+    const double factors[] = {100.0, 0.01};
+    for (size_t k = 0; k < 2; k++) {
+        const double other = value * factors[k];
+        if (other >= low / slack && other <= high * slack) return other;
+    }
+    return NAN;
+}
+
+bool ec_study_check_unit(char *text, size_t size_bytes, const ec_study *study,
+                         const ec_table *table, size_t candidate, size_t benchmark) {
+    static const double apart = 20.0;
+    const ec_benchmark *b = ec_study_benchmark(study, benchmark);
+    const double *z = table->z + benchmark * table->n_candidates, value = fabs(z[candidate]);
+    double low = INFINITY, high = 0.0;
+    size_t n = 0;
+    if (!(value > 0.0)) return false;
+    for (size_t i = 0; i < table->n_candidates; i++) {
+        if (i == candidate || !(fabs(z[i]) > 0.0)) continue;
+        low = fmin(low, fabs(z[i]));
+        high = fmax(high, fabs(z[i]));
+        n++;
+    }
+    const bool known = n == 0 && !(b->high <= 1.0) && ec_known_range(&low, &high, b->name);
+    if (n == 0 && !known) return false;
+    const bool crosses = (value <= 1.0) != (low <= 1.0) && (value <= 1.0) != (high <= 1.0);
+    const double other = in_other_unit(value, low, high);
+    const bool odd = known ? value <= low || value > high
+                           : value * apart < low || value > apart * high || (crosses && !isnan(other));
+    if (!odd) return false;
+    char correct[64] = "";
+    if (!isnan(other))
+        snprintf(correct, sizeof correct, "; in the same unit it may be %g", copysign(other, z[candidate]));
+    snprintf(text, size_bytes, "%.80s of '%.80s' is %g, while %s %g to %g; is the unit right?%s",
+             b->name, study->candidates[candidate].name, z[candidate],
+             known    ? "results of that benchmark are"
+             : n == 1 ? "the other result is"
+                      : "the other results are",
+             low, high, correct);
+    return true;
+}
+
+/* ---- scores and results --------------------------------------------------------------------- */
 
 /* Do the k-th and the l-th benchmark lack A for the same candidates? */
 static bool same_missing(const view *v, size_t k, size_t l) {
@@ -483,6 +559,7 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
     *out = NULL;
     *n_out = 0;
     check_declared(&f, study);
+    check_alike(&f, study);
     ec_status status = study->built_in ? EC_OK : check_integrity(&f, study, err);
     if (status == EC_OK && !study->built_in) status = check_names(&f, study, err);
     if (status == EC_OK) status = check_all(&f, study, err);

@@ -23,6 +23,17 @@ static ec_table_format format_by_name(const char *file) {
                                      : EC_FORMAT_BY_NAME;
 }
 
+/* Endings of files that are neither: a CSV under such a name would be opened by nothing. */
+static bool is_other_format(const char *file) {
+    static const char *const ends[] = {".xlsx", ".xls",     ".xlsm",    ".ods",  ".numbers", ".parquet",
+                                       ".tsv",  ".tab",     ".feather", ".yaml", ".yml",     ".html",
+                                       ".md",   ".tex",     ".pdf",     ".db",   ".sqlite",  ".xml",
+                                       ".pkl",  ".npz",     ".npy",     ".zip",  ".gz",      ".png"};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (ends_with(file, ends[i])) return true;
+    return false;
+}
+
 static bool begins_like_json(const ec_text *text) {
     const size_t blanks = text->data != NULL ? strspn(text->data, " \t\r\n") : 0;
     return text->data != NULL && (text->data[blanks] == '{' || text->data[blanks] == '[');
@@ -495,6 +506,11 @@ ec_status ec_study_export(ec_study *study, const char *file, ec_table_format for
     ec_sheet sheet = study->declared.sheet; /* names and benchmarks are borrowed */
     sheet.name = study->name;
     ec_text text = {0};
+    if (format == EC_FORMAT_BY_NAME && is_other_format(file))
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: CSV and JSON can be written; name the file .csv, which spreadsheets "
+                       "open, or .json, or say --format",
+                       file);
     ec_status status = read_for_export(&sheet, study, err);
     if (status != EC_OK) return status;
     share_equal_scores(&sheet.numbers, sheet.n_candidates, sheet.n_benchmarks);

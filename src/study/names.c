@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "eyechart/spelling.h"
+
 /* Decodes one character of valid UTF-8 (no overlong forms, no surrogates) and moves *at behind it;
  * -1 when the bytes are not UTF-8. */
 static int32_t next_character(const unsigned char **at) {
@@ -98,4 +100,25 @@ size_t ec_names_find_duplicate(const size_t *order, const char *const *names, si
     for (size_t i = 1; i < n; i++)
         if (strcmp(names[order[i - 1]], names[order[i]]) == 0) return order[i];
     return n;
+}
+
+ec_status ec_names_see_alike(const char *const *names, size_t n,
+                             void (*see)(void *to, size_t i, size_t j), void *to, ec_error *err) {
+    char **folded = calloc(n + 1, sizeof *folded);
+    size_t *order = calloc(n + 1, sizeof *order);
+    bool failed = folded == NULL || order == NULL;
+    for (size_t i = 0; !failed && i < n; i++) failed = (folded[i] = ec_spelling_fold(names[i])) == NULL;
+    if (!failed) {
+        ec_names_sort(order, (const char *const *)folded, n); /* equal ones by their index */
+        for (size_t k = 1, first = 0; k < n; k++) {
+            if (strcmp(folded[order[k]], folded[order[first]]) != 0)
+                first = k;
+            else if (strcmp(names[order[k]], names[order[first]]) != 0)
+                see(to, order[first], order[k]);
+        }
+    }
+    for (size_t i = 0; folded != NULL && i < n; i++) free(folded[i]);
+    free(folded);
+    free(order);
+    return failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory for %zu names", n) : EC_OK;
 }

@@ -6,6 +6,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "eyechart/status.h"
+
 #define EC_NAME_MAX_BYTES 200
 
 /* What is wrong with a name, to follow the quoted name in a message ("is empty"); NULL when nothing
@@ -26,6 +28,11 @@ void ec_names_sort(size_t *order, const char *const *names, size_t n);
 
 /* Index of `name`; n when it is not there. `order` is from ec_names_sort. */
 size_t ec_names_find(const char *name, const size_t *order, const char *const *names, size_t n);
+
+/* Calls `see` with pairs of different names that look the same (ec_spelling_same): the one of the
+ * smaller index first, each later one once. */
+ec_status ec_names_see_alike(const char *const *names, size_t n,
+                             void (*see)(void *to, size_t i, size_t j), void *to, ec_error *err);
 
 /* Index of a name that also stands at a smaller index; n when all differ. */
 size_t ec_names_find_duplicate(const size_t *order, const char *const *names, size_t n);
