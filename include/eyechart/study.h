@@ -180,6 +180,7 @@ typedef struct ec_tell_options {
                             rather than in their place */
     const char *worker;  /* NULL means "default" */
     const char *source;  /* provenance in words, a path or a command; NULL: none */
+    const char *const *sources; /* [n] of each result by itself; NULL, or an entry NULL: `source` */
     ec_told *told;       /* [n], filled on success; NULL: not wanted */
 } ec_tell_options;
 

@@ -3,19 +3,26 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 #include "cli/study.h"
 #include "eyechart/results.h"
 
-enum { O_STUDY, O_RESULTS, O_REPEAT, O_SE, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
+enum { O_STUDY, O_RESULTS, O_LIMITED, O_REPEAT, O_SE, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
     [O_RESULTS] = {.name = "results",
                    .argument = "FILE",
                    .type = VALUE_FILE,
-                   .help = "a results JSON of lmms-eval; results on the command line win over it"},
+                   .repeatable = true,
+                   .help =
+                       "a results file of lmms-eval (*_results.json) or VLMEvalKit (*_acc.csv, "
+                       "*_score.csv, *_score.json), or a folder of such; results on the command "
+                       "line win over those of files"},
+    [O_LIMITED] = {.name = "limited",
+                   .help = "takes the results of a limited run, over a part of the samples, too"},
     [O_REPEAT] = {.name = "repeat",
                   .help =
                       "the results are of another seed or another evaluation: they stand beside "
@@ -55,7 +62,7 @@ static const operand OPERANDS[] = {
      .optional = true,
      .repeatable = true,
      .help = "a result, in the units of the benchmark, with its standard error if it is known: "
-             "VALUE+-ERROR"},
+             "VALUE+-ERROR; beside --results, a further file"},
     {0},
 };
 
@@ -65,8 +72,9 @@ static const example EXAMPLES[] = {
      "a correction; the value before stays in the history (study show --history)"},
     {"eyechart tell mystudy/ CLIP@336 mme=1511.4+-8.1 --repeat",
      "another seed, with the standard error of its evaluation"},
-    {"eyechart tell mystudy/ SigLIP --results logs/siglip/results.json",
-     "what lmms-eval found; docs/formats.md says which metric belongs to which benchmark"},
+    {"eyechart tell mystudy/ SigLIP --results logs/siglip/",
+     "what lmms-eval or VLMEvalKit found; docs/formats.md says which metric belongs to which "
+     "benchmark"},
     {"eyechart tell mystudy/ SigLIP mme=1425 --hours 380 --source logs/siglip.json",
      "with what it cost, and where the number is from"},
     {0},
@@ -77,8 +85,12 @@ typedef struct {
     ec_study *study;
     const arguments *args;
     size_t candidate, n;
-    ec_result *results; /* [n] */
-    ec_told *told;      /* [n] */
+    ec_result *results;   /* [n] */
+    ec_told *told;        /* [n] */
+    ec_results found;     /* of files */
+    const char **sources; /* [n] file of each result; NULL: typed */
+    const char **from;    /* [n] its metric there; NULL likewise */
+    ec_study_snapshot *after;
 } telling;
 
 /* Words with which other programs and people write that there is no number. */
@@ -193,7 +205,33 @@ static bool any_replaced(const telling *t) {
     return false;
 }
 
-static void print_text(const telling *t, const ec_study_snapshot *after) {
+/* "logs/r.json: TextVQA is textvqa_val.exact_match x 100" for each file. */
+static void print_sources(const telling *t) {
+    const char *file = NULL;
+    for (size_t i = 0; i < t->n; i++) {
+        if (t->sources[i] == NULL) continue;
+        if (file == NULL || strcmp(file, t->sources[i]) != 0)
+            printf("%s%s:", file == NULL ? "" : "\n", t->sources[i]);
+        else
+            putchar(',');
+        file = t->sources[i];
+        printf(" %s is %s", benchmark_name(t, i), t->from[i]);
+    }
+    if (file != NULL) putchar('\n');
+}
+
+/* The i-th thing that looks wrong with the results; false: no more. */
+static bool find_warning(char text[400], const telling *t, size_t *i) {
+    while (*i < t->n) {
+        const size_t b = t->results[(*i)++].benchmark;
+        if (ec_study_check_unit(text, 400, t->study, &t->after->table, t->candidate, b))
+            return true;
+    }
+    return false;
+}
+
+static void print_text(const telling *t) {
+    const ec_study_snapshot *after = t->after;
     const ec_study *study = t->study;
     const size_t n_unchanged = count_unchanged(t);
     if (n_unchanged < t->n) {
@@ -207,6 +245,9 @@ static void print_text(const telling *t, const ec_study_snapshot *after) {
         putchar('\n');
     }
     if (n_unchanged > 0) print_unchanged(t);
+    print_sources(t);
+    char text[400];
+    for (size_t i = 0; find_warning(text, t, &i);) note("warning: %s", text);
     if (any_replaced(t))
         note("a result of another seed or another evaluation is told with --repeat; then both "
              "count");
@@ -222,85 +263,137 @@ static json_t *json_recorded(const telling *t, size_t i, const ec_table *after) 
     const ec_told *told = &t->told[i];
     const bool repeat = t->args->values[O_REPEAT].given;
     const size_t cell = r->benchmark * after->n_candidates + t->candidate;
-    return json_pack("{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:I}", "benchmark",
-                     json_text(benchmark_name(t, i)), "value", json_number(r->value), "se",
-                     json_number(r->se > 0.0 ? r->se : NAN), "unchanged", told->unchanged,
-                     "replaced", json_number(told->unchanged || repeat ? NAN : told->before),
-                     "mean", json_number(after->z[cell]), "mean_se", json_number(after->z_se[cell]),
-                     "n_results", (json_int_t)(after->z_n != NULL ? after->z_n[cell] : 1.0));
+    json_t *row = json_pack(
+        "{s:o, s:o, s:o, s:b, s:o, s:o, s:o, s:I}", "benchmark", json_text(benchmark_name(t, i)),
+        "value", json_number(r->value), "se", json_number(r->se > 0.0 ? r->se : NAN), "unchanged",
+        told->unchanged, "replaced", json_number(told->unchanged || repeat ? NAN : told->before),
+        "mean", json_number(after->z[cell]), "mean_se", json_number(after->z_se[cell]), "n_results",
+        (json_int_t)(after->z_n != NULL ? after->z_n[cell] : 1.0));
+    json_object_set_new(row, "file",
+                        t->sources[i] != NULL ? json_text(t->sources[i]) : json_null());
+    json_object_set_new(row, "from", t->from[i] != NULL ? json_text(t->from[i]) : json_null());
+    return row;
 }
 
-static void print_json(const telling *t, const ec_study_snapshot *after) {
+static json_t *json_warnings(const telling *t) {
+    json_t *warnings = json_array();
+    char text[400];
+    for (size_t i = 0; find_warning(text, t, &i);) json_array_append_new(warnings, json_text(text));
+    return warnings;
+}
+
+static json_t *json_notes(const telling *t) {
+    json_t *notes = json_array();
+    for (size_t k = 0; k < t->found.n_notes; k++)
+        json_array_append_new(notes, json_text(t->found.notes[k]));
+    return notes;
+}
+
+static void print_json(const telling *t) {
+    const ec_study_snapshot *after = t->after;
     json_t *recorded = json_array();
     for (size_t i = 0; i < t->n; i++)
         json_array_append_new(recorded, json_recorded(t, i, &after->table));
     json_print(json_pack(
-        "{s:o, s:o, s:o, s:I, s:I, s:o}", "study", json_text(ec_study_name(t->study)), "candidate",
-        json_text(ec_study_candidate(t->study, t->candidate)->name), "recorded", recorded,
-        "n_finetuned", (json_int_t)after->n_observed, "n_candidates",
-        (json_int_t)after->table.n_candidates, "hours_spent", json_number(after->hours_spent)));
+        "{s:o, s:o, s:o, s:o, s:o, s:I, s:I, s:o}", "study", json_text(ec_study_name(t->study)),
+        "candidate", json_text(ec_study_candidate(t->study, t->candidate)->name), "recorded",
+        recorded, "warnings", json_warnings(t), "notes", json_notes(t), "n_finetuned",
+        (json_int_t)after->n_observed, "n_candidates", (json_int_t)after->table.n_candidates,
+        "hours_spent", json_number(after->hours_spent)));
 }
 
 /* ---- what is done --------------------------------------------------------------------------- */
 
-/* Results of the file for benchmarks that have none on the command line. */
-static int add_file(telling *t, const char *file) {
-    ec_results found;
+/* Whether an operand beside --results is one more file, as a shell makes them of --results logs/x*:
+ * nothing that could be a result, and there. */
+static bool is_file(const telling *t, const char *word) {
+    const char *equals = strrchr(word, '=');
+    ec_result unused;
+    if (!t->args->values[O_RESULTS].given) return false;
+    if (equals != NULL && ec_result_read(&unused, equals + 1, NULL) == EC_OK) return false;
+    return access(word, F_OK) == 0;
+}
+
+/* Results of the files for benchmarks that have none on the command line. */
+static int add_files(telling *t, const char *const *files, size_t n_files) {
     ec_error err;
-    if (ec_results_read(&found, t->study, &file, 1, false, &err) != EC_OK)
+    const bool limited = t->args->values[O_LIMITED].given;
+    if (ec_results_read(&t->found, t->study, files, n_files, limited, &err) != EC_OK)
         return report_error(&err);
     const size_t n_typed = t->n;
-    for (size_t k = 0; k < found.n; k++) {
-        const ec_found_result *f = &found.items[k];
+    for (size_t k = 0; k < t->found.n; k++) {
+        const ec_found_result *f = &t->found.items[k];
         size_t i = 0;
         while (i < n_typed && t->results[i].benchmark != f->benchmark) i++;
-        if (i == n_typed) t->results[t->n++] = (ec_result){f->benchmark, f->value, f->se};
+        if (i < n_typed) continue;
+        t->sources[t->n] = f->file;
+        t->from[t->n] = f->from;
+        t->results[t->n++] = (ec_result){f->benchmark, f->value, f->se};
     }
-    for (size_t k = 0; k < found.n_notes; k++) note("%s", found.notes[k]);
-    ec_results_release(&found);
+    for (size_t k = 0; k < t->found.n_notes; k++) note("%s", t->found.notes[k]);
     return EXIT_DONE;
 }
 
 static int record(telling *t) {
     const option_value *v = t->args->values;
+    const bool named = v[O_SOURCE].given;
     const ec_tell_options options = {.hours = v[O_HOURS].number,
                                      .repeat = v[O_REPEAT].given,
                                      .worker = v[O_WORKER].text,
-                                     .source =
-                                         v[O_SOURCE].given ? v[O_SOURCE].text : v[O_RESULTS].text,
+                                     .source = v[O_SOURCE].text,
+                                     .sources = named ? NULL : t->sources,
                                      .told = t->told};
     ec_error err;
     if (ec_study_tell(t->study, t->candidate, t->results, t->n, &options, &err) != EC_OK)
         return report_error(&err);
-    ec_study_snapshot *after;
-    if (ec_study_snapshot_get(&after, t->study, &err) != EC_OK) {
+    if (ec_study_snapshot_get(&t->after, t->study, &err) != EC_OK) {
         note("the results are recorded, but could not be read back");
         return report_error(&err);
     }
-    (v[O_JSON].given ? print_json : print_text)(t, after);
-    ec_study_snapshot_free(after);
+    (v[O_JSON].given ? print_json : print_text)(t);
+    ec_study_snapshot_free(t->after);
     return EXIT_DONE;
 }
 
+/* The results on the command line, then those of files. */
+static int collect(telling *t) {
+    const option_value *se = &t->args->values[O_SE], *results = &t->args->values[O_RESULTS];
+    const size_t n_operands = t->args->n_operands;
+    const char **files = allocate(results->n_all + n_operands, sizeof *files);
+    size_t n_files = 0;
+    int status = study_find_candidate(&t->candidate, t->study, t->args->operands[0]);
+    for (size_t k = 0; k < results->n_all; k++) files[n_files++] = results->all[k];
+    for (size_t k = 1; k < n_operands && status == EXIT_DONE; k++) {
+        const char *word = t->args->operands[k];
+        if (is_file(t, word))
+            files[n_files++] = word;
+        else if ((status = parse_result(t, &t->results[t->n], word)) == EXIT_DONE)
+            t->n++;
+    }
+    if (status == EXIT_DONE && n_files > 0) status = add_files(t, files, n_files);
+    for (size_t k = 0; k < se->n_all && status == EXIT_DONE; k++)
+        status = parse_error(t, se->all[k]);
+    free(files);
+    return status;
+}
+
 static int tell(ec_study *study, const arguments *args) {
-    const option_value *se = &args->values[O_SE];
-    const char *file = args->values[O_RESULTS].text;
-    const size_t n_typed = args->n_operands - 1, room = n_typed + ec_study_n_benchmarks(study);
-    if (n_typed == 0 && file == NULL)
+    const size_t room = args->n_operands + ec_study_n_benchmarks(study);
+    if (args->n_operands == 1 && !args->values[O_RESULTS].given)
         return usage_error(args->command, "needs a BENCHMARK=VALUE, or --results FILE");
     telling t = {.study = study,
                  .args = args,
                  .results = allocate(room, sizeof *t.results),
-                 .told = allocate(room, sizeof *t.told)};
-    int status = study_find_candidate(&t.candidate, study, args->operands[0]);
-    for (; t.n < n_typed && status == EXIT_DONE; t.n++)
-        status = parse_result(&t, &t.results[t.n], args->operands[t.n + 1]);
-    if (status == EXIT_DONE && file != NULL) status = add_file(&t, file);
-    for (size_t k = 0; k < se->n_all && status == EXIT_DONE; k++)
-        status = parse_error(&t, se->all[k]);
+                 .told = allocate(room, sizeof *t.told),
+                 .sources = allocate(room, sizeof *t.sources),
+                 .from = allocate(room, sizeof *t.from)};
+    int status = collect(&t);
     if (status == EXIT_DONE) status = record(&t);
     free(t.results);
     free(t.told);
+    free(t.sources);
+    free(t.from);
+    ec_results_release(&t.found);
     return status;
 }
 

@@ -217,12 +217,14 @@ bool ec_study_check_unit(char *text, size_t size_bytes, const ec_study *study,
     char correct[64] = "";
     if (!isnan(other))
         snprintf(correct, sizeof correct, "; in the same unit it may be %g", copysign(other, z[candidate]));
-    snprintf(text, size_bytes, "%.80s of '%.80s' is %g, while %s %g to %g; is the unit right?%s",
-             b->name, study->candidates[candidate].name, z[candidate],
-             known    ? "results of that benchmark are"
-             : n == 1 ? "the other result is"
-                      : "the other results are",
-             low, high, correct);
+    char others[80];
+    if (n == 1)
+        snprintf(others, sizeof others, "the other result is %g", low);
+    else
+        snprintf(others, sizeof others, "%s are %g to %g",
+                 known ? "results of that benchmark" : "the other results", low, high);
+    snprintf(text, size_bytes, "%.80s of '%.80s' is %g, while %s; is the unit right?%s", b->name,
+             study->candidates[candidate].name, z[candidate], others, correct);
     return true;
 }
 

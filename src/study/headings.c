@@ -15,31 +15,47 @@ static const struct {
     const char *word;
     ec_heading_kind kind;
 } meanings[] = {
-    {"candidate", EC_HEADING_CANDIDATE},    {"candidates", EC_HEADING_CANDIDATE},
-    {"name", EC_HEADING_CANDIDATE},         {"model", EC_HEADING_CANDIDATE},
-    {"encoder", EC_HEADING_CANDIDATE},      {"visionencoder", EC_HEADING_CANDIDATE},
-    {"visualencoder", EC_HEADING_CANDIDATE}, {"imageencoder", EC_HEADING_CANDIDATE},
-    {"backbone", EC_HEADING_CANDIDATE},     {"visionbackbone", EC_HEADING_CANDIDATE},
-    {"visionmodel", EC_HEADING_CANDIDATE},  {"visiontower", EC_HEADING_CANDIDATE},
-    {"modelname", EC_HEADING_CANDIDATE},    {"encodername", EC_HEADING_CANDIDATE},
-    {"c", EC_HEADING_C},                    {"cscore", EC_HEADING_C},
-    {"correspondence", EC_HEADING_C},       {"correspondencescore", EC_HEADING_C},
-    {"cse", EC_HEADING_C_SE},               {"cstderr", EC_HEADING_C_SE},
-    {"csem", EC_HEADING_C_SE},              {"cscorese", EC_HEADING_C_SE},
-    {"a", EC_HEADING_A},                    {"ascore", EC_HEADING_A},
-    {"alignment", EC_HEADING_A},            {"alignmentscore", EC_HEADING_A},
-    {"ase", EC_HEADING_A_SE},               {"astderr", EC_HEADING_A_SE},
-    {"asem", EC_HEADING_A_SE},              {"ascorese", EC_HEADING_A_SE},
-    {"cost", EC_HEADING_COST},              {"costs", EC_HEADING_COST},
+    {"candidate", EC_HEADING_CANDIDATE},
+    {"candidates", EC_HEADING_CANDIDATE},
+    {"name", EC_HEADING_CANDIDATE},
+    {"model", EC_HEADING_CANDIDATE},
+    {"encoder", EC_HEADING_CANDIDATE},
+    {"visionencoder", EC_HEADING_CANDIDATE},
+    {"visualencoder", EC_HEADING_CANDIDATE},
+    {"imageencoder", EC_HEADING_CANDIDATE},
+    {"backbone", EC_HEADING_CANDIDATE},
+    {"visionbackbone", EC_HEADING_CANDIDATE},
+    {"visionmodel", EC_HEADING_CANDIDATE},
+    {"visiontower", EC_HEADING_CANDIDATE},
+    {"modelname", EC_HEADING_CANDIDATE},
+    {"encodername", EC_HEADING_CANDIDATE},
+    {"c", EC_HEADING_C},
+    {"cscore", EC_HEADING_C},
+    {"correspondence", EC_HEADING_C},
+    {"correspondencescore", EC_HEADING_C},
+    {"cse", EC_HEADING_C_SE},
+    {"cstderr", EC_HEADING_C_SE},
+    {"csem", EC_HEADING_C_SE},
+    {"cscorese", EC_HEADING_C_SE},
+    {"a", EC_HEADING_A},
+    {"ascore", EC_HEADING_A},
+    {"alignment", EC_HEADING_A},
+    {"alignmentscore", EC_HEADING_A},
+    {"ase", EC_HEADING_A_SE},
+    {"astderr", EC_HEADING_A_SE},
+    {"asem", EC_HEADING_A_SE},
+    {"ascorese", EC_HEADING_A_SE},
+    {"cost", EC_HEADING_COST},
+    {"costs", EC_HEADING_COST},
     {"hours", EC_HEADING_HOURS},
 };
 enum { N_MEANINGS = sizeof meanings / sizeof *meanings };
 
 /* What may stand in brackets behind a score or a cost without making it another. */
 static bool is_remark(const char *text, size_t n) {
-    static const char *const begins[] = {"align", "corr", "pck",     "score", "h",
+    static const char *const begins[] = {"align", "corr", "pck",     "score",   "h",
                                          "hour",  "gpuh", "gpu-h",   "gpuhour", "gpu-hour",
-                                         "%",     "cos",  "inhours", "a)",    "c)"};
+                                         "%",     "cos",  "inhours", "a)",      "c)"};
     for (size_t i = 0; i < sizeof begins / sizeof *begins; i++) {
         const size_t m = strlen(begins[i]);
         if (n >= m && strncmp(text, begins[i], m) == 0) return true;
@@ -73,31 +89,47 @@ static bool is_in(const char *word, const char *const *words, size_t n) {
 
 static bool says_no_result(const char *word) {
     static const char *const words[] = {
-        "param", "params", "parameter", "parameters", "flop", "flops", "gflop", "gflops", "mflops",
-        "tflops", "mac", "macs", "gmac", "gmacs", "resolution", "res", "px", "pixel", "pixels",
-        "epoch", "epochs", "lr", "rate", "date", "year", "month", "day", "time", "timestamp", "url",
-        "link", "paper", "arxiv", "doi", "license", "licence", "seed", "batch", "batchsize", "bs",
-        "depth", "layer", "layers", "blocks", "width", "dim", "dims", "dimension", "hidden",
-        "heads", "patch", "patchsize", "patches", "token", "tokens", "latency", "throughput", "fps",
-        "memory", "vram", "gb", "mb", "ms", "gpus", "note", "notes", "comment", "comments",
-        "author", "authors", "organization", "organisation", "org", "id", "index", "idx", "version",
-        "release", "released", "downloads", "likes", "stars", "step", "steps", "iter", "iters",
-        "iterations", "examples", "samples", "size", "dtype", "architecture", "arch", "family",
-        "type", "kind", "decay", "warmup", "optimizer", "optimiser", "scheduler", "speed",
-        "runtime", "duration", "source", "checkpoint", "commit", "revision", "sha", "stage",
-        "channels", "hyperparameters", "gpu"};
+        "param",      "params",     "parameter",    "parameters",
+        "flop",       "flops",      "gflop",        "gflops",
+        "mflops",     "tflops",     "mac",          "macs",
+        "gmac",       "gmacs",      "resolution",   "res",
+        "px",         "pixel",      "pixels",       "epoch",
+        "epochs",     "lr",         "rate",         "date",
+        "year",       "month",      "day",          "time",
+        "timestamp",  "url",        "link",         "paper",
+        "arxiv",      "doi",        "license",      "licence",
+        "seed",       "batch",      "batchsize",    "bs",
+        "depth",      "layer",      "layers",       "blocks",
+        "width",      "dim",        "dims",         "dimension",
+        "hidden",     "heads",      "patch",        "patchsize",
+        "patches",    "token",      "tokens",       "latency",
+        "throughput", "fps",        "memory",       "vram",
+        "gb",         "mb",         "ms",           "gpus",
+        "note",       "notes",      "comment",      "comments",
+        "author",     "authors",    "organization", "organisation",
+        "org",        "id",         "index",        "idx",
+        "version",    "release",    "released",     "downloads",
+        "likes",      "stars",      "step",         "steps",
+        "iter",       "iters",      "iterations",   "examples",
+        "samples",    "size",       "dtype",        "architecture",
+        "arch",       "family",     "type",         "kind",
+        "decay",      "warmup",     "optimizer",    "optimiser",
+        "scheduler",  "speed",      "runtime",      "duration",
+        "source",     "checkpoint", "commit",       "revision",
+        "sha",        "stage",      "channels",     "hyperparameters",
+        "gpu"};
     return is_in(word, words, sizeof words / sizeof *words);
 }
 
 static bool says_little(const char *word) {
-    static const char *const words[] = {"n",     "num",      "number", "no",       "of",     "the",
-                                        "model", "image",    "img",    "input",    "train",  "training",
-                                        "pre",   "pretrain", "total",  "vision",   "visual", "encoder",
-                                        "per",   "learning", "weight", "pretraining", "m",   "b",
-                                        "g",     "k",        "h",      "s",        "x",      "hours",
-                                        "hour",  "feature",  "embed",  "embedding", "max",   "mean",
-                                        "published", "data",  "million", "millions", "inference",
-                                        "data",  "dataset",  "finetuning", "finetune", "visiontower"};
+    static const char *const words[] = {
+        "n",           "num",        "number",   "no",         "of",       "the",       "model",
+        "image",       "img",        "input",    "train",      "training", "pre",       "pretrain",
+        "total",       "vision",     "visual",   "encoder",    "per",      "learning",  "weight",
+        "pretraining", "m",          "b",        "g",          "k",        "h",         "s",
+        "x",           "hours",      "hour",     "feature",    "embed",    "embedding", "max",
+        "mean",        "published",  "data",     "million",    "millions", "inference", "data",
+        "dataset",     "finetuning", "finetune", "visiontower"};
     return is_in(word, words, sizeof words / sizeof *words);
 }
 
@@ -161,8 +193,10 @@ static bool read_one(ec_heading *out, const char *text, const char *const *texts
     static const struct {
         const char *prefix;
         ec_heading_kind kind;
-    } prefixes[] = {{"A ", EC_HEADING_OWN_A},         {"A_se ", EC_HEADING_OWN_A_SE},
-                    {"column ", EC_HEADING_COLUMN},   {"column_se ", EC_HEADING_COLUMN_SE},
+    } prefixes[] = {{"A ", EC_HEADING_OWN_A},
+                    {"A_se ", EC_HEADING_OWN_A_SE},
+                    {"column ", EC_HEADING_COLUMN},
+                    {"column_se ", EC_HEADING_COLUMN_SE},
                     {"result ", EC_HEADING_RESULT}};
     static const char *const plain[] = {"candidate", "C", "C_se", "A", "A_se", "cost", "hours"};
     size_t length;

@@ -2,10 +2,9 @@
  *
  *     candidate                            names; also name, model, encoder, …
  *     C, C_se, A, A_se, cost, hours        scores and costs; also "A score", "alignment", …
- *     A <benchmark>, A_se <benchmark>      A for one benchmark; also "A (MME)", "A_MME" beside "MME"
- *     column <name> [<benchmark>]          a number beside A and C
- *     result <benchmark>                   results, whatever the name looks like
- *     params (M), GFLOPs, resolution, …    no results, by their names
+ *     A <benchmark>, A_se <benchmark>      A for one benchmark; also "A (MME)", "A_MME" beside
+ * "MME" column <name> [<benchmark>]          a number beside A and C result <benchmark> results,
+ * whatever the name looks like params (M), GFLOPs, resolution, …    no results, by their names
  *     anything else                        a benchmark
  */
 #ifndef EC_STUDY_HEADINGS_H

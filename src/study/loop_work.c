@@ -433,13 +433,35 @@ static void warn_of_missing(ec_loop *l, const ec_loop_job *job, const ec_results
                      "the evaluation has no result for %s", names);
 }
 
+/* Says which results look like ones in another unit. */
+static void warn_of_units(ec_loop *l, const ec_loop_job *job, const ec_results *results) {
+    ec_study_snapshot *now;
+    char text[400];
+    if (ec_study_snapshot_get(&now, l->study, NULL) != EC_OK) return;
+    for (size_t k = 0; k < results->n; k++)
+        if (ec_study_check_unit(text, sizeof text, l->study, &now->table, job->candidate,
+                                results->items[k].benchmark))
+            ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s", text);
+    ec_study_snapshot_free(now);
+}
+
+/* A path without the folder of the study, where it is in that. */
+static const char *path_in_study(const ec_loop *l, const char *path) {
+    const size_t n = strlen(l->root);
+    return strncmp(path, l->root, n) == 0 && path[n] == '/' ? path + n + 1 : path;
+}
+
 static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, const char *source) {
     const double hours = job->state.seconds * l->run->gpus / 3600.0;
-    const ec_tell_options options = {.hours = hours, .worker = l->worker, .source = source};
     ec_result told[EC_STUDY_MAX_BENCHMARKS];
-    for (size_t k = 0; k < results->n; k++)
-        told[k] =
-            (ec_result){results->items[k].benchmark, results->items[k].value, results->items[k].se};
+    const char *sources[EC_STUDY_MAX_BENCHMARKS];
+    for (size_t k = 0; k < results->n; k++) {
+        const ec_found_result *found = &results->items[k];
+        told[k] = (ec_result){found->benchmark, found->value, found->se};
+        sources[k] = found->file == NULL ? NULL : path_in_study(l, found->file);
+    }
+    const ec_tell_options options = {
+        .hours = hours, .worker = l->worker, .source = source, .sources = sources};
     const ec_status status =
         ec_study_tell(l->study, job->candidate, told, results->n, &options, l->err);
     if (status != EC_OK) return status;
@@ -447,6 +469,7 @@ static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, c
         ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s",
                      results->notes[k]);
     warn_of_missing(l, job, results);
+    warn_of_units(l, job, results);
     l->sum.n_told++;
     l->sum.n_finetuned++;
     ec_text text = {0};

@@ -107,7 +107,8 @@ ec_status ec_names_see_alike(const char *const *names, size_t n,
     char **folded = calloc(n + 1, sizeof *folded);
     size_t *order = calloc(n + 1, sizeof *order);
     bool failed = folded == NULL || order == NULL;
-    for (size_t i = 0; !failed && i < n; i++) failed = (folded[i] = ec_spelling_fold(names[i])) == NULL;
+    for (size_t i = 0; !failed && i < n; i++)
+        failed = (folded[i] = ec_spelling_fold(names[i])) == NULL;
     if (!failed) {
         ec_names_sort(order, (const char *const *)folded, n); /* equal ones by their index */
         for (size_t k = 1, first = 0; k < n; k++) {

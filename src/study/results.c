@@ -133,12 +133,16 @@ static ec_status read_assignment(const reader *at, char *name, char *number) {
     name = trim(name);
     const size_t b = ec_results_find(sheet, name);
     const bool known = b < sheet->n_benchmarks;
-    double value;
-    const ec_number_fault fault = ec_number_read(&value, number);
+    ec_result result = {.se = NAN};
+    ec_number_fault fault = ec_number_read(&result.value, number);
+    if (known && fault == EC_NUMBER_GARBAGE && ec_result_read(&result, number, NULL) == EC_OK)
+        fault = EC_NUMBER_OK; /* with a standard error */
     if (known && fault != EC_NUMBER_OK)
         return ec_sheet_fail(r->err, r->path, at->line, "%.80s: '%.80s' %s", name, trim(number),
                              ec_number_fault_words(fault));
-    if (known) return ec_results_set(r->results, b, value, NAN, NULL, NULL, r->err);
+    if (known)
+        return ec_results_set(r->results, b, result.value, result.se > 0.0 ? result.se : NAN, NULL,
+                              NULL, r->err);
     const bool is_word = *name != '\0' && strpbrk(name, " \t=:;,\"'(){}[]") == NULL;
     const bool is_value = fault == EC_NUMBER_OK || fault == EC_NUMBER_NOT_FINITE;
     return !is_word || !is_value ? EC_OK : fail_unknown(at, name);

@@ -61,10 +61,15 @@ static void from_windows(ec_text *to, const unsigned char *bytes, size_t n) {
         add_character(to, bytes[i] >= 0x80 && bytes[i] < 0xa0 ? upper[bytes[i] - 0x80] : bytes[i]);
 }
 
-/* Bytes of the character at s if it is UTF-8, else 0. What is decoded more strictly later on (names)
- * need not be so here. */
+/* Bytes of the character at s if it is UTF-8, else 0. What is decoded more strictly later on
+ * (names) need not be so here. */
 static size_t character_size(const unsigned char *s, size_t left) {
-    const size_t n = s[0] < 0x80 ? 1 : s[0] < 0xc2 ? 0 : s[0] < 0xe0 ? 2 : s[0] < 0xf0 ? 3 : s[0] < 0xf5 ? 4 : 0;
+    const size_t n = s[0] < 0x80   ? 1
+                     : s[0] < 0xc2 ? 0
+                     : s[0] < 0xe0 ? 2
+                     : s[0] < 0xf0 ? 3
+                     : s[0] < 0xf5 ? 4
+                                   : 0;
     if (n > left) return 0;
     for (size_t i = 1; i < n; i++)
         if ((s[i] & 0xc0) != 0x80) return 0;
@@ -201,9 +206,9 @@ char *ec_cell_trim(char *text) {
 
 bool ec_cell_is_missing(const char *text, const char *const *missing, size_t n) {
     static const char *const words[] = {
-        "",    "-",   "--",   "---",  "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x88\x92", "?",  ".",
-        "n/a", "na",  "n.a.", "#n/a", "#n/a n/a",     "#na",          "nan",          "-nan",
-        "null", "nil", "none", "<na>", "n/d",          "nd",           "missing"};
+        "",     "-",    "--",  "---",  "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x88\x92", "?",
+        ".",    "n/a",  "na",  "n.a.", "#n/a",         "#n/a n/a",     "#na",          "nan",
+        "-nan", "null", "nil", "none", "<na>",         "n/d",          "nd",           "missing"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         if (strcasecmp(text, words[i]) == 0) return true;
     for (size_t i = 0; i < n; i++)
@@ -277,7 +282,7 @@ ec_decimal_evidence ec_cell_evidence(const char *text) {
     if (point == NULL && comma == NULL) return EC_DECIMAL_NO_EVIDENCE;
     if (point != NULL && comma != NULL)
         return strrchr(digits, '.') > strrchr(digits, ',') ? EC_DECIMAL_POINT_SURE
-                                                          : EC_DECIMAL_COMMA_SURE;
+                                                           : EC_DECIMAL_COMMA_SURE;
     const bool is_comma = comma != NULL;
     const char sign = is_comma ? ',' : '.';
     const bool several = strrchr(digits, sign) != strchr(digits, sign);
@@ -308,7 +313,8 @@ ec_number_fault ec_cell_read(double *out, bool *percent, const char *text, ec_de
     double value;
     *percent = false;
     const ec_number_fault simple = ec_number_read(&value, text);
-    /* What programs write is read as ever; 1.502 is a number of thousands where commas are decimal. */
+    /* What programs write is read as ever; 1.502 is a number of thousands where commas are decimal.
+     */
     if (simple == EC_NUMBER_EMPTY || simple == EC_NUMBER_NOT_FINITE) return simple;
     if (decimal != EC_DECIMAL_COMMA && simple != EC_NUMBER_GARBAGE) {
         if (simple == EC_NUMBER_OK) *out = value;

@@ -15,10 +15,10 @@
 
 /* What a table was read as. */
 typedef struct ec_table_text {
-    ec_text text;          /* UTF-8, without a byte order mark; released by ec_table_text_release() */
-    const char *at;        /* where the first line of the table begins in it */
-    size_t size_bytes;     /* from there */
-    char separator;        /* between fields */
+    ec_text text;      /* UTF-8, without a byte order mark; released by ec_table_text_release() */
+    const char *at;    /* where the first line of the table begins in it */
+    size_t size_bytes; /* from there */
+    char separator;    /* between fields */
     const char *converted; /* the encoding it was in; NULL: UTF-8. Static */
 } ec_table_text;
 
@@ -40,9 +40,9 @@ bool ec_cell_is_number(const char *text);
 
 /* What the signs of a number say about the decimal sign of its table. */
 typedef enum ec_decimal_evidence {
-    EC_DECIMAL_NO_EVIDENCE, /* 1502, abc */
-    EC_DECIMAL_POINT_SURE,  /* 0.82, 1,502.7 */
-    EC_DECIMAL_COMMA_SURE,  /* 0,82, 1.502,7 */
+    EC_DECIMAL_NO_EVIDENCE,  /* 1502, abc */
+    EC_DECIMAL_POINT_SURE,   /* 0.82, 1,502.7 */
+    EC_DECIMAL_COMMA_SURE,   /* 0,82, 1.502,7 */
     EC_DECIMAL_EITHER_COMMA, /* 1,502: one and a half, or fifteen hundred */
     EC_DECIMAL_EITHER_POINT  /* 1.502: likewise, but a point is what programs write */
 } ec_decimal_evidence;

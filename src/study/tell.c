@@ -18,6 +18,18 @@ static void write_time(char text[32]) {
     strftime(text, 32, "%Y-%m-%dT%H:%M:%SZ", &utc);
 }
 
+static ec_status write_event(int64_t *event, ec_study *study, const char *command,
+                             const char *worker, const char *source, ec_error *err) {
+    char now[32];
+    write_time(now);
+    const ec_status status = ec_database_run(
+        &study->db, err,
+        "INSERT INTO event (time, command, version, worker, source) VALUES (?, ?, ?, ?, ?)",
+        "ttttt", now, command, ec_version(), worker, source);
+    if (status == EC_OK) *event = sqlite3_last_insert_rowid(study->db.sqlite);
+    return status;
+}
+
 ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *command,
                                 const char *worker, const char *source, ec_error *err) {
     if (study->built_in)
@@ -32,15 +44,8 @@ ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *com
 
     ec_status status = ec_database_begin_write(&study->db, err);
     if (status != EC_OK) return status;
-    char now[32];
-    write_time(now);
-    status = ec_database_run(
-        &study->db, err,
-        "INSERT INTO event (time, command, version, worker, source) VALUES (?, ?, ?, ?, ?)",
-        "ttttt", now, command, ec_version(), worker, source);
-    if (status != EC_OK) return ec_database_end(&study->db, status, err);
-    *event = sqlite3_last_insert_rowid(study->db.sqlite);
-    return EC_OK;
+    status = write_event(event, study, command, worker, source, err);
+    return status == EC_OK ? EC_OK : ec_database_end(&study->db, status, err);
 }
 
 /* ---- reading a result ----------------------------------------------------------------------- */
@@ -179,19 +184,42 @@ static ec_status write_hours(telling *t) {
         t->event, t->name, hours);
 }
 
+static const char *worker_of(const ec_tell_options *options) {
+    return options->worker != NULL ? options->worker : "default";
+}
+
+/* The row of provenance of result k: one each source, of which those of one file follow each other.
+ */
+static ec_status event_of(int64_t *event, telling *t, size_t k, const char **source,
+                          int64_t *last) {
+    const char *own = t->options->sources != NULL ? t->options->sources[k] : NULL;
+    *event = t->event;
+    if (own == NULL) return EC_OK;
+    ec_status status = EC_OK;
+    if (*source == NULL || strcmp(*source, own) != 0)
+        status = write_event(last, t->study, "tell", worker_of(t->options), own, t->err);
+    *source = own;
+    *event = *last;
+    return status;
+}
+
 static ec_status write_results(telling *t) {
     ec_database *db = &t->study->db;
+    const char *source = NULL;
+    int64_t event, last = 0;
     ec_status status = EC_OK;
     for (size_t k = 0; status == EC_OK && k < t->n; k++) {
         const ec_result *r = &t->results[k];
         if (t->told[k].unchanged) continue;
         t->any_changed = true;
-        status = ec_database_run(
-            db, t->err,
-            "INSERT INTO observation (event, candidate, benchmark, value, se, "
-            "kind) VALUES (?, ?, ?, ?, ?, ?)",
-            "ittddt", t->event, t->name, ec_study_benchmark(t->study, r->benchmark)->name, r->value,
-            r->se > 0.0 ? r->se : NAN, t->options->repeat ? "repeat" : "value");
+        status = event_of(&event, t, k, &source, &last);
+        if (status == EC_OK)
+            status = ec_database_run(
+                db, t->err,
+                "INSERT INTO observation (event, candidate, benchmark, value, se, "
+                "kind) VALUES (?, ?, ?, ?, ?, ?)",
+                "ittddt", event, t->name, ec_study_benchmark(t->study, r->benchmark)->name,
+                r->value, r->se > 0.0 ? r->se : NAN, t->options->repeat ? "repeat" : "value");
     }
     if (status == EC_OK) status = write_hours(t);
     if (status == EC_OK)
@@ -205,9 +233,8 @@ static ec_status write_results(telling *t) {
 
 static ec_status tell(telling *t) {
     ec_study *study = t->study;
-    const char *worker = t->options->worker != NULL ? t->options->worker : "default";
-    ec_status status =
-        ec_study_begin_change(&t->event, study, "tell", worker, t->options->source, t->err);
+    ec_status status = ec_study_begin_change(&t->event, study, "tell", worker_of(t->options),
+                                             t->options->source, t->err);
     if (status != EC_OK) return status;
     status = look_back(t);
     if (status == EC_OK) status = write_results(t);

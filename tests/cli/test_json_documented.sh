@@ -61,6 +61,9 @@ fields 0 rank s --model law --law-model a
 fields 0 ask s
 fields 0 tell s DiT MME=900
 fields 0 tell s DiT MME=901
+echo '{"results": {"mme": {"mme_perception_score": 9}, "vsr": {"acc": 1}}}' >results.json
+fields 0 tell s DiT --results results.json # a warning of the unit and a task that is left out
+fields 0 tell s DiT MME=901
 fields 3 fit empty
 run 0 study new loop --import nothing.csv
 sed -i '1i run: {train: "[ {candidate} != DiT ]", evaluate: echo MME=900}' loop/study.yaml

@@ -10,6 +10,14 @@ run 2 study export paper-2024 --format csv --json
 says "--json and --format csv"
 run 0 study export paper-2024 --json
 json '.candidates | length == 13'
+# A name that spreadsheets would open as something else is refused, unless the format is said.
+run 3 study export paper-2024 -o paper.xlsx
+says "paper.xlsx: CSV and JSON can be written; name the file .csv"
+check "nothing was written" test ! -e paper.xlsx
+run 0 study export paper-2024 -o paper.XLSX --format csv
+check "the format that was said" cmp -s paper.XLSX paper.csv
+run 0 study export paper-2024 -o paper
+check "without an ending it is CSV" cmp -s paper paper.csv
 run 0 study new copy/ --from paper-2024
 prints "13 candidates and 8 benchmarks"
 run 0 study export copy/ --format csv
@@ -85,6 +93,18 @@ run 3 study import paper-2024 more.csv
 says "built in"
 run 2 study import constant
 says "needs a FILE"
+
+# Names that look the same: found as if they were one, warned of where both are there.
+mkdir alike
+printf 'benchmarks: [{name: MME}]\ncandidates: [{name: "mod\xc3\xa8le", A: .5, C: 1}, {name: "mode\xcc\x80le", A: .4, C: 2}, {name: DINO v2, A: .3, C: 3}, {name: x, A: .2, C: 4}]\n' >alike/study.yaml
+run 0 study check alike
+prints "differ in letter case, blanks or Unicode normalisation alone; are they one?"
+run 0 tell alike "dinov2" mme=3
+prints "recorded for DINO v2"
+run 0 tell alike $'\xef\xbc\xb8' $'\xef\xbc\xad\xef\xbc\xad\xef\xbc\xa5=3'
+prints "recorded for x: MME 3"
+run 3 tell alike $'MOD\xc3\xa8LE' MME=3
+says "did you mean"
 
 run 2 study
 says "eyechart study new"

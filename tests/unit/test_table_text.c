@@ -16,7 +16,8 @@ static void assert_decodes(const char *bytes, size_t size, const char *expected,
                            const char *converted) {
     ec_table_text table;
     ec_error err;
-    if (ec_table_text_init(&table, "t.csv", bytes, size, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_table_text_init(&table, "t.csv", bytes, size, &err) != EC_OK)
+        fail_msg("%s", err.message);
     assert_int_equal(table.size_bytes, strlen(expected));
     assert_memory_equal(table.at, expected, table.size_bytes);
     if (table.separator != separator) fail_msg("'%c' of %s", table.separator, expected);
@@ -31,8 +32,12 @@ static void assert_decodes(const char *bytes, size_t size, const char *expected,
 static void encodings_are_told_by_their_bytes(void **state) {
     (void)state;
     DECODES("a,b\n", "a,b\n", ',', NULL);
-    DECODES("\xef\xbb\xbf" "a,b\n", "a,b\n", ',', NULL);
-    DECODES("\xff\xfe" "a\0,\0\xe9\0", "a,\xc3\xa9", ',', "UTF-16");
+    DECODES("\xef\xbb\xbf"
+            "a,b\n",
+            "a,b\n", ',', NULL);
+    DECODES("\xff\xfe"
+            "a\0,\0\xe9\0",
+            "a,\xc3\xa9", ',', "UTF-16");
     DECODES("\xfe\xff\0a\0;\0b", "a;b", ';', "UTF-16");
     DECODES("a\0,\0b\0", "a,b", ',', "UTF-16");
     DECODES("\0a\0,", "a,", ',', "UTF-16");
@@ -43,7 +48,11 @@ static void encodings_are_told_by_their_bytes(void **state) {
     DECODES("", "", ',', NULL);
     ec_table_text table;
     ec_error err;
-    assert_int_equal(ec_table_text_init(&table, "t", "\xff\xfe" "a", 3, &err), EC_ERR_FORMAT);
+    assert_int_equal(ec_table_text_init(&table, "t",
+                                        "\xff\xfe"
+                                        "a",
+                                        3, &err),
+                     EC_ERR_FORMAT);
     assert_int_equal(ec_table_text_init(&table, "t.xlsx", "PK\3\4..", 6, &err), EC_ERR_FORMAT);
     assert_non_null(strstr(err.message, "save the sheet as CSV"));
 }
@@ -55,7 +64,11 @@ static void the_separator_is_the_one_behind_the_first_name(void **state) {
     DECODES("\"vision encoder\"\tA\n", "\"vision encoder\"\tA\n", '\t', NULL);
     DECODES(",A,C\n", ",A,C\n", ',', NULL);
     DECODES(";A;C\n", ";A;C\n", ';', NULL);
-    DECODES("m\xc3\xb6""del;A;\"x,y,z,w\"\n", "m\xc3\xb6""del;A;\"x,y,z,w\"\n", ';', NULL);
+    DECODES("m\xc3\xb6"
+            "del;A;\"x,y,z,w\"\n",
+            "m\xc3\xb6"
+            "del;A;\"x,y,z,w\"\n",
+            ';', NULL);
     DECODES("candidate\nx\n", "candidate\nx\n", ',', NULL);
     DECODES("sep=;\r\ncandidate;A\n", "candidate;A\n", ';', NULL);
     DECODES("\"sep=\t\"\ncandidate,A\n", "candidate,A\n", '\t', NULL);
@@ -84,17 +97,26 @@ static void numbers_are_read_as_people_write_them(void **state) {
     assert_number("1.502", EC_DECIMAL_COMMA, 1502.0, false);
     assert_number("-1,9", EC_DECIMAL_COMMA, -1.9, false);
     assert_number("1,5e3", EC_DECIMAL_COMMA, 1500.0, false);
-    assert_number("1\xc2\xa0""502,7\xc2\xa0%", EC_DECIMAL_COMMA, 1502.7, true);
-    assert_number("1\xe2\x80\xaf""502,7", EC_DECIMAL_COMMA, 1502.7, false);
+    assert_number("1\xc2\xa0"
+                  "502,7\xc2\xa0%",
+                  EC_DECIMAL_COMMA, 1502.7, true);
+    assert_number("1\xe2\x80\xaf"
+                  "502,7",
+                  EC_DECIMAL_COMMA, 1502.7, false);
     assert_number("1'502.7", EC_DECIMAL_POINT, 1502.7, false);
-    assert_number("1\xe2\x80\x99""502.7", EC_DECIMAL_POINT, 1502.7, false);
-    assert_number("\xe2\x88\x92""1.9", EC_DECIMAL_POINT, -1.9, false);
+    assert_number("1\xe2\x80\x99"
+                  "502.7",
+                  EC_DECIMAL_POINT, 1502.7, false);
+    assert_number("\xe2\x88\x92"
+                  "1.9",
+                  EC_DECIMAL_POINT, -1.9, false);
 }
 
 static void what_is_no_number_is_not_made_one(void **state) {
     (void)state;
-    static const char *const wrong[] = {"1,50", "1,5022", "12,34,567", "1.2.3", "1,502,7.5", "abc",
-                                        "%", "6%4", "1 50", "0x10", "64.2 m", "--1", ","};
+    static const char *const wrong[] = {"1,50",   "1,5022", "12,34,567", "1.2.3", "1,502,7.5",
+                                        "abc",    "%",      "6%4",       "1 50",  "0x10",
+                                        "64.2 m", "--1",    ","};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++) {
         double value = -7.0;
         bool percent;
@@ -133,7 +155,8 @@ static void the_signs_of_a_number_tell_its_decimal_sign(void **state) {
 
 static void words_for_a_missing_number_are_known(void **state) {
     (void)state;
-    static const char *const words[] = {"", "N/A", "n/a", "NaN", "-", "#N/A", "null", "None", "\xe2\x80\x94"};
+    static const char *const words[] = {"",     "N/A",  "n/a",  "NaN",         "-",
+                                        "#N/A", "null", "None", "\xe2\x80\x94"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
         assert_true(ec_cell_is_missing(words[i], NULL, 0));
     static const char *const own[] = {"tbd"};
@@ -162,8 +185,14 @@ static ec_heading_kind kind_of(const char *text) {
 
 static void words_for_the_scores_are_known(void **state) {
     (void)state;
-    static const char *const a[] = {"A", "a", "A score", "A_score", "Alignment", "alignment score",
-                                    "A (alignment)", "A score (cos)"};
+    static const char *const a[] = {"A",
+                                    "a",
+                                    "A score",
+                                    "A_score",
+                                    "Alignment",
+                                    "alignment score",
+                                    "A (alignment)",
+                                    "A score (cos)"};
     for (size_t i = 0; i < sizeof a / sizeof *a; i++)
         if (kind_of(a[i]) != EC_HEADING_A) fail_msg("%s", a[i]);
     assert_int_equal(kind_of("C score"), EC_HEADING_C);
@@ -179,14 +208,16 @@ static void words_for_the_scores_are_known(void **state) {
 static void words_for_no_results_are_known(void **state) {
     (void)state;
     static const char *const none[] = {
-        "params (M)", "#Params", "Parameters", "GFLOPs", "FLOPs (G)", "resolution", "Image size",
-        "epochs", "lr", "learning rate", "date", "URL", "Patch size", "batch_size", "throughput (img/s)",
-        "GPU hours", "year", "Model size (GB)", "n_tokens", "seed"};
+        "params (M)", "#Params",    "Parameters",      "GFLOPs",     "FLOPs (G)",
+        "resolution", "Image size", "epochs",          "lr",         "learning rate",
+        "date",       "URL",        "Patch size",      "batch_size", "throughput (img/s)",
+        "GPU hours",  "year",       "Model size (GB)", "n_tokens",   "seed"};
     for (size_t i = 0; i < sizeof none / sizeof *none; i++)
         if (kind_of(none[i]) != EC_HEADING_NO_RESULT) fail_msg("%s", none[i]);
     static const char *const benchmarks[] = {
-        "MMBench", "MME", "SEED-Bench", "TextVQA", "MMMU", "Image QA", "VQA v2", "POPE (F1)", "AI2D",
-        "OCRBench", "average", "ImageNet-1k", "ADE20k mIoU", "kNN", "MM-Vet", "3DSRBench", "RealWorldQA"};
+        "MMBench",     "MME",       "SEED-Bench", "TextVQA",   "MMMU",       "Image QA",
+        "VQA v2",      "POPE (F1)", "AI2D",       "OCRBench",  "average",    "ImageNet-1k",
+        "ADE20k mIoU", "kNN",       "MM-Vet",     "3DSRBench", "RealWorldQA"};
     for (size_t i = 0; i < sizeof benchmarks / sizeof *benchmarks; i++)
         if (kind_of(benchmarks[i]) != EC_HEADING_OTHER) fail_msg("%s", benchmarks[i]);
 }
@@ -194,12 +225,13 @@ static void words_for_no_results_are_known(void **state) {
 /* "A score" is A, unless "score" is a benchmark; of two columns for C the plain one is. */
 static void headings_are_read_together(void **state) {
     (void)state;
-    static const char *const texts[] = {"name", "A score", "score", "A_MME", "MME", "A (POPE)", "POPE",
-                                        "correspondence", "C", "model"};
+    static const char *const texts[] = {"name",     "A score", "score",          "A_MME", "MME",
+                                        "A (POPE)", "POPE",    "correspondence", "C",     "model"};
     enum { N = sizeof texts / sizeof *texts };
     static const ec_heading_kind kinds[N] = {
-        EC_HEADING_CANDIDATE, EC_HEADING_OWN_A, EC_HEADING_OTHER, EC_HEADING_OWN_A, EC_HEADING_OTHER,
-        EC_HEADING_OWN_A, EC_HEADING_OTHER, EC_HEADING_OTHER, EC_HEADING_C, EC_HEADING_OTHER};
+        EC_HEADING_CANDIDATE, EC_HEADING_OWN_A, EC_HEADING_OTHER, EC_HEADING_OWN_A,
+        EC_HEADING_OTHER,     EC_HEADING_OWN_A, EC_HEADING_OTHER, EC_HEADING_OTHER,
+        EC_HEADING_C,         EC_HEADING_OTHER};
     ec_heading heads[N];
     assert_true(ec_headings_read(heads, texts, N));
     for (size_t i = 0; i < N; i++)
