@@ -72,7 +72,7 @@ typedef struct ec_encoder_info {
 
 ec_encoder_info ec_encoder_describe(const ec_encoder *encoder);
 const ec_weights *ec_encoder_weights(const ec_encoder *encoder); /* borrowed */
-/* The processor of the folder; EC_ERR_NOT_FOUND when it has no preprocessor_config.json. */
+/* The processor of the folder (ec_preparation_load_folder); EC_ERR_NOT_FOUND when it has none. */
 ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err);
 /* Floating-point operations (2 per multiply-add) of one image up to `layer`. */
 double ec_encoder_flops(const ec_encoder *encoder, size_t width, size_t height, int layer);

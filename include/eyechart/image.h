@@ -63,7 +63,9 @@ typedef struct ec_preparation {
     size_t shortest_edge; /* EC_RESIZE_SHORTEST_EDGE: short side to this, long side to int(edge *
                              long / short) */
     size_t longest_edge;  /* EC_RESIZE_LONGEST_EDGE: long side to this, short side to edge * short /
-                             long rounded half to even, at least 1 */
+                             long rounded half to even, at least 1. EC_RESIZE_SHORTEST_EDGE: where the
+                             long side would become longer than this, the short side is edge * short /
+                             long instead, rounded half to even; 0: no limit */
     size_t resize_width, resize_height; /* EC_RESIZE_SQUASH */
     ec_filter filter;
     bool horizontal_first; /* always, as Pillow up to 12.1; false: as Pillow 13 */
@@ -76,11 +78,19 @@ typedef struct ec_preparation {
     double mean[3], std[3];
 } ec_preparation;
 
-/* Reads preprocessor_config.json (CLIPImageProcessor, SiglipImageProcessor, BitImageProcessor,
- * ViTImageProcessor, the same with Fast behind, and older feature-extractor spellings: size as a
- * number, a pair or an object, crop_size likewise). Keys that are absent have the class's defaults.
- * Errors name file and key: EC_ERR_NOT_FOUND, EC_ERR_FORMAT, EC_ERR_NOMEM. */
+/* Reads preprocessor_config.json, or processor_config.json of transformers 5 with an
+ * "image_processor" in it (CLIPImageProcessor, SiglipImageProcessor, BitImageProcessor,
+ * ViTImageProcessor, LlavaImageProcessor, the same with Fast behind, and older feature-extractor
+ * spellings: size as a number, a pair or an object, crop_size likewise). Keys that are absent or null
+ * have the class's defaults. Errors name file and key: EC_ERR_NOT_FOUND, EC_ERR_FORMAT, EC_ERR_NOMEM.
+ */
 ec_status ec_preparation_load(ec_preparation *out, const char *path, ec_error *err);
+/* That of a model's folder: "image_processor" of processor_config.json where there is one, else
+ * preprocessor_config.json. `model_type` as in config.json ("clip", "siglip", "dinov2", "vit",
+ * "llava") decides on the class where the file names none; may be NULL. EC_ERR_NOT_FOUND: neither file
+ * is there. */
+ec_status ec_preparation_load_folder(ec_preparation *out, const char *folder,
+                                     const char *model_type, ec_error *err);
 /* The C score's: squash to size x size, bicubic, x in [-1, 1]. */
 ec_preparation ec_preparation_square(size_t size);
 /* The image whole in a square: long side to `size`, centred on black, with filter, rescale, mean

@@ -89,6 +89,8 @@ static void print_preparation(const facts *f) {
         printf("squashed to %zu x %zu (%s)", p->resize_width, p->resize_height, filters[p->filter]);
     else
         printf("as they are");
+    if (p->resize == EC_RESIZE_SHORTEST_EDGE && p->longest_edge > 0)
+        printf(", long side at most %zu", p->longest_edge);
     if (p->crop_width > 0) printf(", centre crop %zu x %zu", p->crop_width, p->crop_height);
     if (p->normalise)
         printf(", mean %.4g %.4g %.4g, deviation %.4g %.4g %.4g", p->mean[0], p->mean[1],

@@ -109,12 +109,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
 }
 
 ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err) {
-    ec_text path = {0};
-    ec_text_format(&path, "%s/preprocessor_config.json", encoder->folder);
-    const ec_status status = path.failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory")
-                                         : ec_preparation_load(out, path.data, err);
-    ec_text_release(&path);
-    return status;
+    return ec_preparation_load_folder(out, encoder->folder, vit_family_name(encoder->spec.family), err);
 }
 
 /* Number of blocks that run for a layer in transformers' numbering; false when there is no such

@@ -213,6 +213,15 @@ static ec_status find_variant(const variant **out, const json_t *root, const cha
                    path, model_type);
 }
 
+/* CLIP's of 2021 have the vision part as "vision_config_dict" too, which is the whole truth where it
+ * is: transformers lets it, filled up with defaults, replace the other. */
+static const json_t *nested_config(const json_t *root, const char *key) {
+    char older[64];
+    snprintf(older, sizeof older, "%s_dict", key);
+    const json_t *object = json_object_get(root, older);
+    return json_is_object(object) ? object : json_object_get(root, key);
+}
+
 ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err) {
     ec_text path = {0}, text = {0};
     json_t *root = NULL;
@@ -230,7 +239,7 @@ ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err) {
     }
     const variant *v = NULL;
     if ((status = find_variant(&v, root, path.data, err)) != EC_OK) goto done;
-    const json_t *object = v->nested != NULL ? json_object_get(root, v->nested) : root;
+    const json_t *object = v->nested != NULL ? nested_config(root, v->nested) : root;
     if (!json_is_object(object)) {
         status = ec_fail(err, EC_ERR_FORMAT, "%s: model_type '%s' needs an object \"%s\"",
                          path.data, v->model_type, v->nested);

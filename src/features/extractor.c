@@ -21,8 +21,11 @@ struct ec_extractor {
 /* The encoder's own processor for another input size: crop and resize keep their proportion. */
 static void resize_preparation(ec_preparation *p, size_t size) {
     const size_t was = p->crop_width > 0 ? p->crop_width : p->resize_width;
-    if (p->resize == EC_RESIZE_SHORTEST_EDGE)
+    if (p->resize == EC_RESIZE_SHORTEST_EDGE) {
         p->shortest_edge = was > 0 ? (p->shortest_edge * size + was / 2) / was : size;
+        if (p->longest_edge > 0 && was > 0)
+            p->longest_edge = (p->longest_edge * size + was / 2) / was;
+    }
     if (p->resize == EC_RESIZE_SQUASH) {
         p->resize_height = was > 0 ? (p->resize_height * size + was / 2) / was : size;
         p->resize_width = was > 0 ? (p->resize_width * size + was / 2) / was : size;
@@ -120,7 +123,8 @@ static json_t *preparation_json(const ec_preparation *p) {
     if (json == NULL) return NULL;
     if (p->resize == EC_RESIZE_SHORTEST_EDGE)
         json_object_set_new(json, "shortest_edge", json_integer((json_int_t)p->shortest_edge));
-    if (p->resize == EC_RESIZE_LONGEST_EDGE)
+    if (p->resize == EC_RESIZE_LONGEST_EDGE ||
+        (p->resize == EC_RESIZE_SHORTEST_EDGE && p->longest_edge > 0))
         json_object_set_new(json, "longest_edge", json_integer((json_int_t)p->longest_edge));
     if (p->resize == EC_RESIZE_SQUASH)
         json_object_set_new(

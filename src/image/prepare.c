@@ -45,6 +45,17 @@ ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparatio
     return EC_OK;
 }
 
+/* transformers' get_size_with_aspect_ratio(): where the long edge would pass its limit, the short edge
+ * follows from that, rounded, and the long one from the short one before it was rounded. */
+static void limit_edges(size_t *edge, size_t *other, size_t small, size_t large, size_t limit) {
+    const double min = (double)small, max = (double)large;
+    if (max / min * (double)*edge <= (double)limit) return;
+    const double exact = (double)limit * min / max;
+    *edge = exact < 1.0 ? 1 : (size_t)nearbyint(exact); /* half to even */
+    *other = *edge == small ? large : (size_t)(exact * max / min);
+    if (*other == 0) *other = 1;
+}
+
 /* The size of the whole resized image; comes with the size of the image. */
 static void resized_size(size_t *width, size_t *height, const ec_preparation *p) {
     const bool is_upright = *width <= *height;
@@ -60,8 +71,9 @@ static void resized_size(size_t *width, size_t *height, const ec_preparation *p)
         *height = is_upright ? p->longest_edge : other;
     } else if (p->resize == EC_RESIZE_SHORTEST_EDGE) {
         /* Python's int(edge * long / short): exact product, one rounding, cut. */
-        const size_t edge = p->shortest_edge;
-        const size_t other = (size_t)((double)(edge * large) / (double)small);
+        size_t edge = p->shortest_edge;
+        size_t other = (size_t)((double)(edge * large) / (double)small);
+        if (p->longest_edge > 0) limit_edges(&edge, &other, small, large, p->longest_edge);
         *width = is_upright ? edge : other;
         *height = is_upright ? other : edge;
     }

@@ -1,17 +1,20 @@
 /* processor.c - preprocessor_config.json as transformers' image processors understand it
  *
  * Source: image_processing_{clip,siglip,bit,vit}.py and get_size_dict() of transformers 4.38.2, and
- * image_processing_backends.py of 5.23.0. Each class has its own defaults, and its own reading of a
- * size that is a plain number: the shortest edge for CLIP and BiT, a square for ViT. What the two
- * versions understand differently (a number or a crop for SigLIP, a crop for ViT, a longest edge)
- * is refused.
+ * image_processing_backends.py, image_processing_base.py, image_processing_auto.py of 5.23.0. Each
+ * class has its own defaults, and its own reading of a size that is a plain number: the shortest
+ * edge for CLIP and BiT, a square for ViT; "default_to_square" of transformers 5 says it otherwise.
+ * What both versions take and understand differently (a crop for SigLIP and ViT), and a number for
+ * SigLIP, which 4 does not take and 5 reads as the shortest edge, is refused.
  */
 #include "image/processor.h"
 
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
+#include <sys/stat.h>
 
+#include "base/content.h"
 #include "base/file.h"
 
 #define MAX_FILE_BYTES ((size_t)1 << 20)
@@ -19,6 +22,7 @@ enum { MAX_SIDE = 65535 };
 
 typedef struct {
     const char *name;  /* of the class, less ImageProcessor or FeatureExtractor */
+    const char *model_types[2]; /* of models that have it, should a file not name its class */
     bool is_cropping;  /* shortest edge 224, crop 224 x 224; else squash to 224 x 224 */
     bool takes_number; /* a size may be a plain number */
     ec_filter filter;
@@ -33,16 +37,18 @@ typedef struct {
     { 0.5, 0.5, 0.5 }
 
 static const class classes[] = {
-    {"CLIP", true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
-    {"Bit", true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
-    {"Siglip", false, false, EC_FILTER_BICUBIC, HALF, HALF},
-    {"ViT", false, true, EC_FILTER_BILINEAR, HALF, HALF},
+    {"CLIP", {"clip"}, true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
+    {"Bit", {"dinov2"}, true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
+    {"Siglip", {"siglip"}, false, false, EC_FILTER_BICUBIC, HALF, HALF},
+    {"ViT", {"vit"}, false, true, EC_FILTER_BILINEAR, HALF, HALF},
+    {"Llava", {"llava"}, true, true, EC_FILTER_BICUBIC, CLIP_MEAN, CLIP_STD},
 };
 
 /* A file being read: messages name it. */
 typedef struct {
     const json_t *root;
     const char *name;
+    const char *model_type; /* of the model it belongs to; NULL: not known */
     ec_error *err;
 } reader;
 
@@ -71,9 +77,18 @@ static bool to_side(size_t *out, const json_t *value) {
     return true;
 }
 
+/* Keys of an object that have a value: null is none. */
+static size_t count_values(const json_t *object) {
+    size_t n = 0;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)object, key, value) n += !json_is_null(value);
+    return n;
+}
+
 /* height and width from {"height", "width"} or [height, width]. */
 static bool to_size(size_t *width, size_t *height, const json_t *value) {
-    if (json_is_object(value) && json_object_size(value) == 2)
+    if (json_is_object(value) && count_values(value) == 2)
         return to_side(width, json_object_get(value, "width")) &&
                to_side(height, json_object_get(value, "height"));
     if (json_is_array(value) && json_array_size(value) == 2)
@@ -82,9 +97,26 @@ static bool to_size(size_t *width, size_t *height, const json_t *value) {
     return false;
 }
 
+/* {"shortest_edge"}, and with it perhaps the most that the other edge may have. */
+static bool to_edges(size_t *shortest, size_t *longest, const json_t *value) {
+    const json_t *limit = json_object_get(value, "longest_edge");
+    const bool limited = limit != NULL && !json_is_null(limit);
+    *longest = 0;
+    return json_is_object(value) && count_values(value) == (limited ? 2 : 1) &&
+           to_side(shortest, json_object_get(value, "shortest_edge")) &&
+           (!limited || to_side(longest, limit));
+}
+
+/* Whether a plain number is both sides. */
+static ec_status read_square(bool *square, bool *takes_number, const reader *r, const class *c) {
+    *takes_number = c->takes_number || get(r, "default_to_square") != NULL;
+    return read_flag(square, r, "default_to_square", !c->is_cropping);
+}
+
 static ec_status read_resize(ec_preparation *p, const reader *r, const class *c) {
-    bool do_resize;
+    bool do_resize, square, takes_number;
     ec_status status = read_flag(&do_resize, r, "do_resize", true);
+    if (status == EC_OK) status = read_square(&square, &takes_number, r, c);
     if (status != EC_OK) return status;
     if (!do_resize) {
         p->resize = EC_RESIZE_NONE;
@@ -96,20 +128,21 @@ static ec_status read_resize(ec_preparation *p, const reader *r, const class *c)
     const json_t *size = get(r, "size");
     size_t edge;
     if (size == NULL) return EC_OK;
-    if (c->takes_number && to_side(&edge, size)) {
+    if (takes_number && to_side(&edge, size)) {
+        p->resize = square ? EC_RESIZE_SQUASH : EC_RESIZE_SHORTEST_EDGE;
         p->shortest_edge = p->resize_width = p->resize_height = edge;
-    } else if (c->is_cropping && json_is_object(size) && json_object_size(size) == 1 &&
-               to_side(&edge, json_object_get(size, "shortest_edge"))) {
-        p->shortest_edge = edge;
+    } else if (to_edges(&p->shortest_edge, &p->longest_edge, size)) {
+        p->resize = EC_RESIZE_SHORTEST_EDGE;
     } else if (to_size(&p->resize_width, &p->resize_height, size)) {
         p->resize = EC_RESIZE_SQUASH;
     } else {
         return bad(r, "size",
-                   c->is_cropping    ? "a number, {\"shortest_edge\"} or {\"height\", \"width\"}, "
-                                       "whole numbers from 1 to 65535"
-                   : c->takes_number ? "a number or {\"height\", \"width\"}, whole numbers from 1 "
-                                       "to 65535"
-                                     : "{\"height\", \"width\"}, whole numbers from 1 to 65535");
+                   takes_number ? "a number, {\"shortest_edge\"}, {\"shortest_edge\", "
+                                  "\"longest_edge\"} or {\"height\", \"width\"}, whole numbers "
+                                  "from 1 to 65535"
+                                : "{\"height\", \"width\"}, {\"shortest_edge\"} or "
+                                  "{\"shortest_edge\", \"longest_edge\"}, whole numbers from 1 "
+                                  "to 65535; a number with \"default_to_square\"");
     }
     return EC_OK;
 }
@@ -195,22 +228,46 @@ static const class *class_named(const char *name) {
     return NULL;
 }
 
+static const class *class_of_model(const char *model_type) {
+    for (size_t i = 0; i < sizeof classes / sizeof *classes && model_type != NULL; i++)
+        for (size_t k = 0; k < 2 && classes[i].model_types[k] != NULL; k++)
+            if (strcmp(classes[i].model_types[k], model_type) == 0) return &classes[i];
+    return NULL;
+}
+
+/* "CLIPProcessor" is a tokenizer and an image processor of the same name. */
+static const class *class_of_processor(const json_t *name) {
+    for (size_t i = 0; i < sizeof classes / sizeof *classes && json_is_string(name); i++) {
+        const size_t n = strlen(classes[i].name);
+        if (strncmp(json_string_value(name), classes[i].name, n) == 0 &&
+            strcmp(json_string_value(name) + n, "Processor") == 0)
+            return &classes[i];
+    }
+    return NULL;
+}
+
+/* As transformers' AutoImageProcessor: by what the file says, else by the model. */
 static ec_status find_class(const class **out, const reader *r) {
     const char *key = "image_processor_type";
     const json_t *type = get(r, key);
     if (type == NULL) type = get(r, key = "feature_extractor_type");
-    if (type == NULL)
+    if (type == NULL) {
+        *out = class_of_model(r->model_type);
+        if (*out == NULL) *out = class_of_processor(get(r, "processor_class"));
+        if (*out != NULL) return EC_OK;
         return ec_fail(
             r->err, EC_ERR_FORMAT,
             "%s: no key 'image_processor_type': add it, for example \"image_processor_type\": "
             "\"CLIPImageProcessor\"",
             r->name);
+    }
     if (!json_is_string(type)) return bad(r, key, "the name of a class");
     *out = class_named(json_string_value(type));
     if (*out != NULL) return EC_OK;
     return ec_fail(r->err, EC_ERR_FORMAT,
                    "%s: key '%s': '%.80s' is not supported; CLIPImageProcessor, "
-                   "SiglipImageProcessor, BitImageProcessor and ViTImageProcessor are",
+                   "SiglipImageProcessor, BitImageProcessor, ViTImageProcessor and "
+                   "LlavaImageProcessor are",
                    r->name, key, json_string_value(type));
 }
 
@@ -231,16 +288,36 @@ static ec_status read_all(ec_preparation *out, const reader *r) {
     return status;
 }
 
-ec_status ec_preparation_parse(ec_preparation *out, const char *json, size_t size_bytes,
-                               const char *name, ec_error *err) {
-    *out = (ec_preparation){0};
+static bool has_processor(const json_t *root) {
+    return json_is_object(json_object_get(root, "image_processor"));
+}
+
+static ec_status parse(json_t **root, const char *json, size_t size_bytes, const char *name,
+                       ec_error *err) {
     json_error_t error;
-    json_t *root = json_loadb(json, size_bytes, 0, &error);
-    if (root == NULL)
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%d: not valid JSON: %s", name, error.line,
-                       error.text);
-    const reader r = {root, name, err};
-    const ec_status status = read_all(out, &r);
+    char what[EC_CONTENT_SIZE];
+    *root = json_loadb(json, size_bytes, 0, &error);
+    if (*root != NULL) return EC_OK;
+    if (size_bytes > 0 && json[0] != '{' &&
+        ec_content_describe(what, (const unsigned char *)json, size_bytes))
+        return ec_fail(err, EC_ERR_FORMAT, "%s: not valid JSON, but %s", name, what);
+    return ec_fail(err, EC_ERR_FORMAT, "%s:%d: not valid JSON: %s", name, error.line, error.text);
+}
+
+/* Of transformers 5 the whole processor is in one file, with that of images in a part of it. */
+static ec_status read_root(ec_preparation *out, const json_t *root, const char *name,
+                           const char *model_type, ec_error *err) {
+    const json_t *part = has_processor(root) ? json_object_get(root, "image_processor") : root;
+    return read_all(out, &(reader){part, name, model_type, err});
+}
+
+ec_status ec_preparation_parse(ec_preparation *out, const char *json, size_t size_bytes,
+                               const char *name, const char *model_type, ec_error *err) {
+    *out = (ec_preparation){0};
+    json_t *root;
+    ec_status status = parse(&root, json, size_bytes, name, err);
+    if (status != EC_OK) return status;
+    status = read_root(out, root, name, model_type, err);
     json_decref(root);
     return status;
 }
@@ -250,7 +327,44 @@ ec_status ec_preparation_load(ec_preparation *out, const char *path, ec_error *e
     ec_text text;
     ec_status status = ec_file_read(&text, path, MAX_FILE_BYTES, err);
     if (status != EC_OK) return status;
-    status = ec_preparation_parse(out, text.data, text.size_bytes, path, err);
+    status = ec_preparation_parse(out, text.data, text.size_bytes, path, NULL, err);
     ec_text_release(&text);
     return status;
+}
+
+/* A file of the folder: *root is NULL when it is not there. */
+static ec_status load_json(json_t **root, ec_text *path, const char *folder, const char *name,
+                           ec_error *err) {
+    ec_text text;
+    struct stat info;
+    *root = NULL;
+    ec_text_format(path, "%s/%s", folder, name);
+    if (path->failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
+    if (lstat(path->data, &info) != 0) return EC_OK;
+    ec_status status = ec_file_read(&text, path->data, MAX_FILE_BYTES, err);
+    if (status != EC_OK) return status;
+    status = parse(root, text.data, text.size_bytes, path->data, err);
+    ec_text_release(&text);
+    return status;
+}
+
+ec_status ec_preparation_load_folder(ec_preparation *out, const char *folder,
+                                     const char *model_type, ec_error *err) {
+    static const char *const names[] = {"processor_config.json", "preprocessor_config.json"};
+    *out = (ec_preparation){0};
+    for (size_t i = 0; i < 2; i++) {
+        ec_text path = {0};
+        json_t *root;
+        ec_status status = load_json(&root, &path, folder, names[i], err);
+        /* Before transformers 5 the first says nothing of images. */
+        const bool is_it = root != NULL && (i == 1 || has_processor(root));
+        if (status == EC_OK && is_it) status = read_root(out, root, path.data, model_type, err);
+        json_decref(root);
+        ec_text_release(&path);
+        if (status != EC_OK || is_it) return status;
+    }
+    return ec_fail(err, EC_ERR_NOT_FOUND,
+                   "%s: neither preprocessor_config.json nor processor_config.json with "
+                   "\"image_processor\" is there",
+                   folder);
 }

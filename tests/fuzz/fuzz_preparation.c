@@ -14,7 +14,8 @@ static void demand(bool condition) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ec_preparation p;
     ec_error err = {0};
-    const ec_status status = ec_preparation_parse(&p, (const char *)data, size, "input", &err);
+    const ec_status status = ec_preparation_parse(&p, (const char *)data, size, "input",
+                                                  size % 2 == 0 ? "clip" : NULL, &err);
     if (status != EC_OK) {
         demand(status == EC_ERR_FORMAT && strncmp(err.message, "input:", 6) == 0);
         return 0;

@@ -120,7 +120,7 @@ static void the_frame_of_a_crop_begins_outside(void **state) {
 }
 
 static ec_status parse(ec_preparation *p, const char *json, ec_error *err) {
-    return ec_preparation_parse(p, json, strlen(json), "p.json", err);
+    return ec_preparation_parse(p, json, strlen(json), "p.json", NULL, err);
 }
 
 static void a_size_that_depends_on_the_image_is_refused(void **state) {
@@ -160,7 +160,9 @@ static void bad_processors_are_named(void **state) {
         {CLIP("\"size\": 65536"), "'size'"},
         {CLIP("\"size\": 224.5"), "'size'"},
         {CLIP("\"size\": \"224\""), "'size'"},
-        {CLIP("\"size\": {\"shortest_edge\": 224, \"longest_edge\": 300}"), "'size'"},
+        {CLIP("\"size\": {\"shortest_edge\": 224, \"longest_edge\": 0}"), "'size'"},
+        {CLIP("\"size\": {\"shortest_edge\": 224, \"width\": 300}"), "'size'"},
+        {CLIP("\"default_to_square\": 1"), "'default_to_square'"},
         {CLIP("\"size\": {\"longest_edge\": 300}"), "'size'"},
         {CLIP("\"size\": {\"height\": 224}"), "'size'"},
         {CLIP("\"size\": [1, 2, 3]"), "'size'"},
@@ -176,7 +178,6 @@ static void bad_processors_are_named(void **state) {
         {CLIP("\"image_std\": [0.5, \"x\", 0.5]"), "'image_std'"},
         {CLIP("\"rescale_factor\": \"1/255\""), "'rescale_factor'"},
         {SIGLIP("\"size\": 224"), "'size'"},
-        {SIGLIP("\"size\": {\"shortest_edge\": 224}"), "'size'"},
         {SIGLIP("\"do_center_crop\": true"), "'do_center_crop'"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
@@ -193,6 +194,49 @@ static void bad_processors_are_named(void **state) {
     assert_int_equal(ec_preparation_load(&p, "/nonexistent/p.json", &err), EC_ERR_NOT_FOUND);
 }
 
+static ec_preparation must_parse(const char *json, const char *model_type) {
+    ec_preparation p;
+    ec_error err = {.message = ""};
+    if (ec_preparation_parse(&p, json, strlen(json), "p.json", model_type, &err) != EC_OK)
+        fail_msg("%s: %s", json, err.message);
+    return p;
+}
+
+/* How transformers 5 writes sizes. */
+static void newer_sizes_are_read(void **state) {
+    (void)state;
+    ec_preparation p = must_parse(SIGLIP("\"size\": {\"shortest_edge\": 40}"), NULL);
+    assert_true(p.resize == EC_RESIZE_SHORTEST_EDGE && p.shortest_edge == 40);
+    p = must_parse(SIGLIP("\"size\": 384, \"default_to_square\": true"), NULL);
+    assert_true(p.resize == EC_RESIZE_SQUASH && p.resize_height == 384);
+    p = must_parse(CLIP("\"size\": 336, \"default_to_square\": false"), NULL);
+    assert_true(p.resize == EC_RESIZE_SHORTEST_EDGE && p.shortest_edge == 336);
+    p = must_parse(CLIP("\"size\": {\"height\": null, \"width\": null, \"shortest_edge\": 256, "
+                        "\"longest_edge\": 300}, \"crop_size\": {\"height\": 224, \"width\": 224, "
+                        "\"shortest_edge\": null}"),
+                   NULL);
+    assert_true(p.resize == EC_RESIZE_SHORTEST_EDGE && p.shortest_edge == 256);
+    assert_true(p.longest_edge == 300 && p.crop_width == 224);
+}
+
+/* As AutoImageProcessor finds the class: the file's, else the model's. */
+static void a_class_that_is_not_named_is_the_models(void **state) {
+    (void)state;
+    ec_preparation p = must_parse("{\"size\": 224}", "vit");
+    assert_true(p.resize == EC_RESIZE_SQUASH && p.filter == EC_FILTER_BILINEAR);
+    p = must_parse("{\"size\": 224, \"image_processor_type\": null}", "dinov2");
+    assert_true(p.resize == EC_RESIZE_SHORTEST_EDGE && p.crop_width == 224);
+    p = must_parse("{\"processor_class\": \"SiglipProcessor\"}", NULL);
+    assert_true(p.resize == EC_RESIZE_SQUASH && p.mean[0] == 0.5);
+    p = must_parse("{\"image_processor\": {\"image_processor_type\": \"BitImageProcessorFast\", "
+                   "\"size\": {\"shortest_edge\": 256}}, \"processor_class\": \"X\"}",
+                   "clip");
+    assert_true(p.shortest_edge == 256);
+    p = must_parse("{\"image_processor_type\": \"LlavaImageProcessorFast\", \"do_pad\": false}",
+                   NULL);
+    assert_true(p.shortest_edge == 224);
+}
+
 /* null is what transformers writes for a key without a value. */
 static void null_means_the_default(void **state) {
     (void)state;
@@ -200,6 +244,9 @@ static void null_means_the_default(void **state) {
     ec_error err;
     assert_int_equal(parse(&p,
                            CLIP("\"size\": null, \"crop_size\": null, \"do_pad\": null, "
+                                "\"do_resize\": null, \"do_center_crop\": null, "
+                                "\"do_normalize\": null, \"do_rescale\": null, "
+                                "\"rescale_factor\": null, \"default_to_square\": null, "
                                 "\"resample\": null, \"image_mean\": null"),
                            &err),
                      EC_OK);
@@ -238,6 +285,8 @@ int main(void) {
         cmocka_unit_test(the_frame_of_a_crop_begins_outside),
         cmocka_unit_test(a_size_that_depends_on_the_image_is_refused),
         cmocka_unit_test(bad_processors_are_named),
+        cmocka_unit_test(newer_sizes_are_read),
+        cmocka_unit_test(a_class_that_is_not_named_is_the_models),
         cmocka_unit_test(null_means_the_default),
         cmocka_unit_test(small_images_are_padded),
     };
