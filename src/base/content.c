@@ -177,6 +177,10 @@ bool ec_content_describe(char out[EC_CONTENT_SIZE], const unsigned char *bytes, 
         return true;
     else if (is_text(bytes, n))
         describe_text(out, bytes, n);
+    else if (n > 2 && bytes[0] == 0x80 && bytes[1] >= 2 && bytes[1] <= 5)
+        snprintf(out, EC_CONTENT_SIZE,
+                 "a pickle of Python that torch.save did not write; load it in Python and save its "
+                 "tensors as safetensors");
     else if (bytes[0] == 0 && memcmp(bytes, bytes + 1, n - 1) == 0)
         snprintf(out, EC_CONTENT_SIZE,
                  "nothing but zeros at its beginning, as a download that did not finish leaves it; "

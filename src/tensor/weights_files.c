@@ -140,7 +140,9 @@ static ec_status read_parts(ec_weights *w, part *parts, size_t n, const char *be
         if (status == EC_OK) n_read++;
         if (status == EC_OK) continue;
         if (status == EC_ERR_NOMEM) return no_memory(err);
-        if (first.status == EC_OK || first.status == EC_ERR_NOT_FOUND) first = why;
+        if (first.status == EC_OK ||
+            (first.status == EC_ERR_NOT_FOUND && status != EC_ERR_NOT_FOUND))
+            first = why;
         if ((status = note_gap(w, &parts[i], why.message, err)) != EC_OK) return status;
     }
     if (n_read > 0) return EC_OK;
