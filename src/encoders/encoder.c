@@ -71,12 +71,10 @@ void ec_encoder_watch(ec_encoder *encoder,
 }
 
 ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
-    static const char *const activation[] = {[EC_ACT_NONE] = "none",
-                                             [EC_ACT_QUICK_GELU] = "quick_gelu",
-                                             [EC_ACT_GELU] = "gelu",
-                                             [EC_ACT_GELU_TANH] = "gelu_pytorch_tanh",
-                                             [EC_ACT_SILU] = "silu",
-                                             [EC_ACT_RELU] = "relu"};
+    static const char *const activation[] = {
+        [EC_ACT_NONE] = "none", [EC_ACT_QUICK_GELU] = "quick_gelu",
+        [EC_ACT_GELU] = "gelu", [EC_ACT_GELU_TANH] = "gelu_pytorch_tanh",
+        [EC_ACT_SILU] = "silu", [EC_ACT_RELU] = "relu"};
     const vit_spec *s = &encoder->spec;
     const size_t d = s->width, mlp = s->mlp_width, side = s->image_size / s->patch;
     const size_t attention = 4 * d * d + d + (s->qkv_bias ? 3 * d : 0);
@@ -109,7 +107,8 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
 }
 
 ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err) {
-    return ec_preparation_load_folder(out, encoder->folder, vit_family_name(encoder->spec.family), err);
+    return ec_preparation_load_folder(out, encoder->folder, vit_family_name(encoder->spec.family),
+                                      err);
 }
 
 /* Number of blocks that run for a layer in transformers' numbering; false when there is no such
