@@ -35,7 +35,8 @@ typedef struct ec_keypoint_image {
 } ec_keypoint_image;
 
 typedef struct ec_keypoint_pair {
-    char *id; /* SPair: the file name less ".json"; ours: the pair's id */
+    char *id; /* SPair: the file name less ".json", with the ':' it was published with; ours: the
+                 pair's id */
     size_t source, target, category;
     double target_box[4];       /* x1, y1, x2, y2: max(x2 - x1, y2 - y1) > 0 */
     size_t n_points;            /* 0 to EC_KEYPOINTS_MAX_POINTS */
@@ -61,6 +62,9 @@ typedef struct ec_keypoint_set {
     ec_keypoint_category *categories;
     size_t n_images, n_pairs, n_categories;
     size_t n_empty_pairs; /* pairs without a common point: no PCK, in no mean */
+    size_t n_moved;       /* points that SPair's pair files have elsewhere than its image annotations,
+                             which count */
+    char *moved;          /* the first of them, in words; NULL: none */
     void *memory;         /* private: everything above lives here */
 } ec_keypoint_set;
 
@@ -68,7 +72,8 @@ typedef struct ec_keypoint_set {
  *
  *   split    of SPair: "test", "val", "trn"; NULL: "test". The pairs are those that
  *            Layout/large/<split>.txt lists, where there is one, else all of
- *            PairAnnotation/<split>. Our JSON has no splits: NULL, or the name of one of the
+ *            PairAnnotation/<split>; with another sign in place of the ':' in the names of
+ *            files, as Windows, archives and copying tools put one, they are found all the same. Our JSON has no splits: NULL, or the name of one of the
  *            "split" values of its pairs
  *
  * Every image annotation is read once. Image files are not opened. ec_keypoint_set_release() frees

@@ -213,6 +213,10 @@ static int load_keypoints(job *j) {
     }
     if (set->n_empty_pairs > 0)
         note("%zu pairs have no common point and count in no mean", set->n_empty_pairs);
+    if (set->n_moved > 0)
+        note("%zu points of pair files lie elsewhere than in ImageAnnotation, which counts; the "
+             "first: %s",
+             set->n_moved, set->moved);
     return EXIT_DONE;
 }
 

@@ -37,6 +37,7 @@ typedef struct ec_draft_claim {
 
 typedef struct ec_draft_pair {
     char *id, *category;
+    const char *file;      /* SPair: that says it */
     size_t source, target; /* images of the draft */
     double target_box[4];
     bool has_points; /* its own; else those that both images have */
@@ -87,11 +88,10 @@ ec_status ec_spair_parse_image(ec_keypoint_draft *draft, size_t image, const cha
                                size_t size_bytes, const char *file, ec_error *err);
 
 /* What a pair says of its points, read with it and held against its images once they are read:
- * keypoints_spair_check.c. `file` is the pair's. */
+ * keypoints_spair_check.c. */
 ec_status ec_spair_read_claims(ec_draft_pair *pair, ec_keypoint_draft *draft, const json_t *root,
                                const ec_json_place *p);
-ec_status ec_spair_check_claims(const ec_keypoint_draft *draft, const ec_draft_pair *pair,
-                                const char *file, ec_error *err);
+ec_status ec_spair_check_claims(ec_keypoint_draft *draft, const ec_draft_pair *pair, ec_error *err);
 
 /* Ours: keypoints_json.c. */
 ec_status ec_keypoints_parse(ec_keypoint_draft *draft, const char *bytes, size_t size_bytes,

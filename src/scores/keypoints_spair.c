@@ -8,10 +8,17 @@
  *                                           kps {"0": [x, y] or null, .., "29": ..}
  *     JPEGImages/<category>/<image>
  *
+ * A pair is called 000042-<source>-<target>:<category>. Windows has no ':' in names, so unpacking,
+ * copying and syncing put something else there: '_', '-', "%3A", U+F03A, U+FF1A. The pair has its
+ * published name whatever its file is called, so that the same data has the same hash.
+ *
  * Names out of these files become parts of paths, so a name that could lead elsewhere is refused.
  */
+#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -96,13 +103,50 @@ static ec_status get_image(size_t *out, ec_keypoint_draft *draft, const json_t *
     return status;
 }
 
+enum { MAX_SIGN_BYTES = 12 }; /* in the place of the ':' */
+
+/* Whether a file may have `sign` there, of n bytes. A letter or digit belongs to the name. */
+static bool is_sign(const char *sign, size_t n) {
+    return n <= MAX_SIGN_BYTES && (n == 0 || !isalnum((unsigned char)sign[0]));
+}
+
+/* Bytes of `id` before what stands for the ':' between the target and the category; 0: it is no
+ * such name. `target` is the name of its file. */
+static size_t find_sign(const char *id, const char *target, const char *category) {
+    const size_t n = strlen(id), tail = strlen(category);
+    const char *ending = strrchr(target, '.');
+    const size_t stem = ending != NULL ? (size_t)(ending - target) : strlen(target);
+    if (n < tail || strcmp(id + n - tail, category) != 0) return 0;
+    for (size_t sign = 0; sign <= MAX_SIGN_BYTES && n >= tail + sign + stem + 1; sign++) {
+        const size_t end = n - tail - sign;
+        if (id[end - stem - 1] == '-' && strncmp(id + end - stem, target, stem) == 0 &&
+            is_sign(id + end, sign))
+            return end;
+    }
+    return 0;
+}
+
+static char *published_name(ec_keypoint_draft *draft, const char *id, const json_t *root,
+                            const char *category) {
+    const char *target = json_string_value(json_object_get(root, "trg_imname"));
+    const size_t before = target != NULL ? find_sign(id, target, category) : 0;
+    if (before == 0) return ec_keypoint_draft_text(draft, id);
+    ec_text name = {0};
+    ec_text_format(&name, "%.*s:%s", (int)before, id, category);
+    char *copy = name.failed ? NULL : ec_keypoint_draft_text(draft, name.data);
+    ec_text_release(&name);
+    return copy;
+}
+
 static ec_status read_pair(ec_keypoint_draft *draft, const char *id, const json_t *root,
                            const ec_json_place *p) {
     if (!json_is_object(root)) return ec_json_unexpected(p, NULL, root, "an object");
-    ec_draft_pair pair = {.id = ec_keypoint_draft_text(draft, id)};
+    ec_draft_pair pair = {.file = ec_keypoint_draft_text(draft, p->file)};
     const char *category;
     ec_status status = get_name(&category, root, "category", p);
     if (status == EC_OK) pair.category = ec_keypoint_draft_text(draft, category);
+    if (status == EC_OK) pair.id = published_name(draft, id, root, category);
+    if (status == EC_OK && pair.file == NULL) status = no_memory(p->file, p->err);
     if (status == EC_OK)
         status = get_image(&pair.source, draft, root, category, "src_imname", "src_imsize", p);
     if (status == EC_OK)
@@ -203,19 +247,75 @@ static ec_status load_image(ec_keypoint_draft *draft, const char *folder, size_t
     return status;
 }
 
-static ec_status check_pair(const ec_keypoint_draft *draft, const char *folder, const char *split,
-                            const ec_draft_pair *pair, ec_error *err) {
-    ec_text path = {0};
-    ec_text_format(&path, "%s/PairAnnotation/%s/%s.json", folder, split, pair->id);
-    const ec_status status =
-        path.failed ? no_memory(folder, err) : ec_spair_check_claims(draft, pair, path.data, err);
-    ec_text_release(&path);
-    return status;
+/* The files of a folder by name, read when one is not found under the name it should have. */
+typedef struct {
+    struct dirent **entries;
+    int n;
+} file_names;
+
+static int any_name(const struct dirent *entry) {
+    return entry->d_name[0] != '.';
+}
+
+static int by_bytes(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static void free_names(file_names *l) {
+    for (int i = 0; i < l->n; i++) free(l->entries[i]);
+    free(l->entries);
+}
+
+/* First entry that is not before `name`. */
+static int lower_bound(const file_names *l, const char *name) {
+    int low = 0, high = l->n;
+    while (low < high) {
+        const int middle = low + (high - low) / 2;
+        if (strcmp(l->entries[middle]->d_name, name) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The file, less ".json", of a pair that is called otherwise there; false: there is none. */
+static bool find_renamed(char name[NAME_MAX + 1], file_names *l, const char *pairs,
+                         const char *id) {
+    const char *colon = strrchr(id, ':');
+    if (colon == NULL || strlen(id) > NAME_MAX) return false;
+    if (l->entries == NULL) l->n = scandir(pairs, &l->entries, any_name, by_bytes);
+    const size_t stem = (size_t)(colon - id), tail = strlen(colon + 1);
+    snprintf(name, NAME_MAX + 1, "%.*s", (int)stem, id);
+    for (int i = lower_bound(l, name); i < l->n; i++) {
+        const char *found = l->entries[i]->d_name;
+        const size_t n = strlen(found);
+        if (strncmp(found, id, stem) != 0) break;
+        if (n < stem + tail + 5 || strcmp(found + n - 5, ".json") != 0 ||
+            strncmp(found + n - 5 - tail, colon + 1, tail) != 0 ||
+            !is_sign(found + stem, n - 5 - tail - stem))
+            continue;
+        snprintf(name, NAME_MAX + 1, "%.*s", (int)(n - 5), found);
+        return true;
+    }
+    return false;
+}
+
+static ec_status load_pair_of_list(ec_keypoint_draft *draft, const char *folder, const char *split,
+                                   const char *pairs, file_names *l, const char *id,
+                                   ec_error *err) {
+    const ec_status status = load_pair(draft, folder, split, id, err);
+    char renamed[NAME_MAX + 1];
+    /* Some file systems know no such name at all: EINVAL. */
+    if ((status != EC_ERR_NOT_FOUND && status != EC_ERR_IO) || !find_renamed(renamed, l, pairs, id))
+        return status;
+    return load_pair(draft, folder, split, renamed, err);
 }
 
 /* Pairs that Layout/large/<split>.txt lists. */
 static ec_status load_listed(ec_keypoint_draft *draft, const char *folder, const char *split,
-                             const char *list, char *text, ec_error *err) {
+                             const char *pairs, const char *list, char *text, ec_error *err) {
+    file_names l = {0};
     ec_status status = EC_OK;
     size_t line = 0;
     for (char *at = text; status == EC_OK && at != NULL && *at != '\0';) {
@@ -226,14 +326,16 @@ static ec_status load_listed(ec_keypoint_draft *draft, const char *folder, const
         *end = '\0';
         line++;
         if (*id == '\0') continue;
-        if (!is_plain(id))
-            return ec_fail(err, EC_ERR_FORMAT,
-                           "%s: line %zu: expected the name of a pair, found '%.80s'", list, line,
-                           id);
-        status = load_pair(draft, folder, split, id, err);
+        if (is_plain(id))
+            status = load_pair_of_list(draft, folder, split, pairs, &l, id, err);
+        else
+            status =
+                ec_fail(err, EC_ERR_FORMAT,
+                        "%s: line %zu: expected the name of a pair, found '%.80s'", list, line, id);
         if (status == EC_ERR_NOT_FOUND)
             ec_error_prefix(err, status, "%s: line %zu names a pair", list, line);
     }
+    free_names(&l);
     return status;
 }
 
@@ -282,13 +384,13 @@ static ec_status load_split(ec_keypoint_draft *draft, const char *folder, const 
         if (strlen(text.data) != text.size_bytes)
             status = ec_fail(err, EC_ERR_FORMAT, "%s: expected text, found a zero byte", list);
         else
-            status = load_listed(draft, folder, split, list, text.data, err);
+            status = load_listed(draft, folder, split, pairs, list, text.data, err);
         ec_text_release(&text);
     }
     for (size_t i = 0; status == EC_OK && i < draft->n_images; i++)
         status = load_image(draft, folder, i, err);
     for (size_t i = 0; status == EC_OK && i < draft->n_pairs; i++)
-        status = check_pair(draft, folder, split, &draft->pairs[i], err);
+        status = ec_spair_check_claims(draft, &draft->pairs[i], err);
     return status;
 }
 

@@ -326,6 +326,11 @@ static void check_keypoints(doctor *d) {
         ec_findings_add(&d->found, EC_FINDING_NOTE,
                         "%s: %zu of %zu pairs have no point in common and count for nothing",
                         d->job.settings.keypoints, set->n_empty_pairs, set->n_pairs);
+    if (set->n_moved > 0)
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "%zu points of pair files lie elsewhere than in ImageAnnotation, which "
+                        "counts; the first: %s",
+                        set->n_moved, set->moved);
 }
 
 static void check_images(doctor *d, size_t benchmark) {
