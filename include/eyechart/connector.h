@@ -58,6 +58,10 @@ ec_status ec_connector_open(ec_connector **out, const char *path,
                             const ec_connector_options *options, ec_error *err);
 void ec_connector_close(ec_connector *connector);
 
+/* What ec_connector_open() would open for `path`: the file that was found in a folder, or the folder
+ * of a whole model. Owned, free(). Errors as there. */
+ec_status ec_connector_locate(char **out, const char *path, ec_error *err);
+
 typedef struct ec_connector_info {
     char type[32];    /* "linear", "mlp2x_gelu", "mlp2x_silu", "identity", ... */
     size_t n_linears; /* depth */

@@ -50,6 +50,7 @@ typedef struct {
     int layer;
     double flops;
     char hash[33];
+    const char *source; /* the encoder's: what was opened */
     bool has_preparation;
     ec_preparation preparation;
     char no_preparation[EC_ERROR_MESSAGE_SIZE];
@@ -59,6 +60,7 @@ static int gather(facts *f, const ec_encoder *encoder, const arguments *args) {
     const option_value *v = args->values;
     ec_error err;
     f->info = ec_encoder_describe(encoder);
+    f->source = ec_weights_source(ec_encoder_weights(encoder));
     f->size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : f->info.image_size;
     f->layer = (int)v[O_LAYER].number;
     if (ec_encoder_feature_shape(&f->n_tokens, &f->n_channels, &f->grid_width, &f->grid_height,
@@ -107,7 +109,7 @@ static void print_text(const facts *f) {
            i->image_size);
     printf("parameters   %.1f million, %s, %.0f MB of tensors in the files\n",
            (double)i->n_parameters / 1e6, ec_dtype_name(i->dtype), (double)i->weight_bytes / 1e6);
-    printf("weights      xxh3 %s\n", f->hash);
+    printf("weights      xxh3 %s, of %s\n", f->hash, f->source);
     const size_t covered = f->grid_width * i->patch_size;
     printf("at %-9zu %zu x %zu patches", f->size, f->grid_width, f->grid_height);
     if (covered < f->size) printf(" (of the first %zu pixels)", covered);
@@ -120,7 +122,7 @@ static void print_text(const facts *f) {
 static void print_json(const facts *f) {
     const ec_encoder_info *i = &f->info;
     json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:I, s:s, s:I, "
-                         "s:s, s:I, s:i, s:[I,I], s:I, s:I, s:o, s:b}",
+                         "s:s, s:s, s:I, s:i, s:[I,I], s:I, s:I, s:o, s:b}",
                          "family", i->family, "image_size", (json_int_t)i->image_size, "patch_size",
                          (json_int_t)i->patch_size, "width", (json_int_t)i->width, "mlp_width",
                          (json_int_t)i->mlp_width, "blocks", (json_int_t)i->n_blocks, "heads",
@@ -128,11 +130,11 @@ static void print_json(const facts *f) {
                          "class_token", i->has_class_token, "activation", i->activation,
                          "layer_norm_eps", json_number(i->layer_norm_eps), "parameters",
                          (json_int_t)i->n_parameters, "dtype", ec_dtype_name(i->dtype),
-                         "weight_bytes", (json_int_t)i->weight_bytes, "weights", f->hash, "size",
-                         (json_int_t)f->size, "layer", f->layer, "grid", (json_int_t)f->grid_height,
-                         (json_int_t)f->grid_width, "tokens", (json_int_t)f->n_tokens, "channels",
-                         (json_int_t)f->n_channels, "flops", json_number(f->flops),
-                         "native_preparation", f->has_preparation));
+                         "weight_bytes", (json_int_t)i->weight_bytes, "weights", f->hash, "source",
+                         f->source, "size", (json_int_t)f->size, "layer", f->layer, "grid",
+                         (json_int_t)f->grid_height, (json_int_t)f->grid_width, "tokens",
+                         (json_int_t)f->n_tokens, "channels", (json_int_t)f->n_channels, "flops",
+                         json_number(f->flops), "native_preparation", f->has_preparation));
 }
 
 static int run(const arguments *args) {

@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/sources.h"
 #include "cli/study.h"
 #include "eyechart/score.h"
 
@@ -343,6 +344,9 @@ static int run(const arguments *args) {
         .n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
         .calibrate = true,
     };
+    for (size_t i = 0; status == EXIT_DONE && i < ec_study_n_candidates(study); i++)
+        if (!v[O_C].given && !v[O_MEASURES].given)
+            note_connector(ec_study_candidate(study, i)->name, ec_study_connector(study, i));
     if (status == EXIT_DONE)
         status = (v[O_PLAN].given ? print_plan : score)(study, &options, v[O_JSON].given);
     free(candidates);

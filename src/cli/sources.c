@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cli/options.h"
+#include "cli/output.h"
+#include "eyechart/connector.h"
 
 const char *prepare_at(size_t i) {
     static const char *const names[] = {"native", "square", "squash", "pad"};
@@ -91,4 +93,11 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
         part = plus != NULL ? plus + 1 : NULL;
     }
     return EXIT_DONE;
+}
+
+void note_connector(const char *name, const char *path) {
+    char *located;
+    if (path == NULL || ec_connector_locate(&located, path, NULL) != EC_OK) return;
+    if (strcmp(located, path) != 0) note("%s: its connector is %s", name, located);
+    free(located);
 }

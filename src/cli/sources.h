@@ -46,4 +46,7 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
                 "than 4.38 does"                                                                   \
     }
 
+/* Says on stderr which file is the connector of `name`, where that is not the path that was given. */
+void note_connector(const char *name, const char *path);
+
 #endif

@@ -164,6 +164,17 @@ static ec_status search_folder(search *s, const char *folder, ec_error *err) {
                    folder);
 }
 
+ec_status ec_connector_locate(char **out, const char *path, ec_error *err) {
+    ec_weights *files;
+    ec_text file;
+    *out = NULL;
+    const ec_status status = mlp_open_files(&files, &file, path, err);
+    if (status != EC_OK) return status;
+    ec_weights_close(files);
+    *out = file.data;
+    return EC_OK;
+}
+
 ec_status mlp_open_files(ec_weights **out, ec_text *file, const char *path, ec_error *err) {
     search s = {0};
     char *folder = NULL;

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "eyechart/connector.h"
 #include "eyechart/encoder.h"
 #include "image/source.h"
 #include "study/doctor_commands.h"
@@ -262,6 +263,17 @@ static void say_all_of(doctor *d, size_t i, const ec_error *err) {
     if (n_wrong == 0) say_error(d, err);
 }
 
+/* In a folder the connector was looked for: which file it is. */
+static void say_located(doctor *d, size_t i) {
+    const char *path = ec_study_connector(d->study, i);
+    char *located;
+    if (path == NULL || ec_connector_locate(&located, path, NULL) != EC_OK) return;
+    if (strcmp(located, path) != 0)
+        ec_findings_add(&d->found, EC_FINDING_NOTE, "candidate '%.80s': its connector is %.300s",
+                        ec_study_candidate(d->study, i)->name, located);
+    free(located);
+}
+
 /* Encoders and connectors, and whether they fit. */
 static void check_weights(doctor *d) {
     ec_error err;
@@ -273,6 +285,7 @@ static void check_weights(doctor *d) {
         if (!has_encoder(d, i) && !reference) continue;
         if (ec_job_add_part(NULL, &d->job, i, has_encoder(d, i), &err) != EC_OK)
             say_all_of(d, i, &err);
+        say_located(d, i);
     }
     for (size_t i = 0; i < d->job.n_parts; i++)
         for (size_t r = 0; d->job.parts[i].wants_a && r < s.n_references; r++)

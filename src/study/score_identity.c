@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
+#include "base/hash.h"
 #include "study/score_job.h"
 
 static ec_status no_memory(const ec_job *job, ec_error *err) {
@@ -61,9 +63,13 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
 
 static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const ec_job *job,
                               const ec_feature_source *source, ec_error *err) {
-    char use[96];
+    char use[96], *folder;
     describe_use(use, job, source);
-    return ec_store_signature(signature, settled, source->folder, use, err);
+    ec_status status = ec_file_model_folder(&folder, source->folder, err);
+    if (status != EC_OK) return status;
+    status = ec_store_signature(signature, settled, folder, use, err);
+    free(folder);
+    return status;
 }
 
 /* Fills e->identity and e->info. */
@@ -144,9 +150,9 @@ ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err)
 
 /* ---- connectors --------------------------------------------------------------------------- */
 
-/* The index of a sharded model names files beside it: its folder is what must not change. */
-static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, const char *path,
-                                ec_error *err) {
+/* A file, or the folder of an index, whose files beside it must not change. */
+static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const char *path,
+                           ec_error *err) {
     const size_t n = strlen(path);
     const char *slash = strrchr(path, '/');
     if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
@@ -155,6 +161,29 @@ static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, con
     if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
     const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
     free(folder);
+    return status;
+}
+
+/* What is opened for a path, which may lie elsewhere than in the folder that was given, and the
+ * config.json that says how to run it. */
+static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, const char *path,
+                                ec_error *err) {
+    char *located, both[2 * EC_HASH_SIZE] = "";
+    ec_connector_features says;
+    bool config_settled;
+    /* Where there is none, opening it will say so. */
+    const bool found = ec_connector_locate(&located, path, NULL) == EC_OK;
+    ec_status status = sign_file(both, settled, found ? located : path, err);
+    free(located);
+    if (status != EC_OK || !found || ec_connector_features_read(&says, path, NULL) != EC_OK ||
+        says.path[0] == '\0') {
+        memcpy(signature, both, EC_HASH_SIZE);
+        return status;
+    }
+    status =
+        ec_store_signature(both + EC_HASH_SIZE - 1, &config_settled, says.path, "connector", err);
+    *settled = *settled && config_settled;
+    if (status == EC_OK) ec_hash_bytes(signature, both, sizeof both - 1);
     return status;
 }
 
