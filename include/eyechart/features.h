@@ -32,6 +32,9 @@ typedef struct ec_feature_source {
     bool horizontal_first; /* resize as Pillow up to 12.1 does; see ec_preparation */
 } ec_feature_source;
 
+/* What a source has no layer or tokens for, `otherwise` says. */
+ec_tap ec_feature_source_tap(const ec_feature_source *source, ec_tap otherwise);
+
 /* ---- in memory: what scoring and training call ---- */
 
 /* One encoder held open with a preparation and a layer. One thread at a time; the encoder's own

@@ -61,7 +61,8 @@ typedef struct ec_score_settings {
 } ec_score_settings;
 
 ec_score_settings ec_study_score_settings(const ec_study *study);
-/* The encoders of a candidate, in the order of concatenation; *n is 0 where none is declared. */
+/* The encoders of a candidate, in the order of concatenation; *n is 0 where none is declared. They
+ * have a layer and tokens where study.yaml says so. */
 const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, size_t candidate);
 /* Is the candidate one that 'combine:' made, rather than a declared one? */
 bool ec_study_is_combined(const ec_study *study, size_t candidate);
@@ -95,6 +96,8 @@ typedef struct ec_score_part {
     size_t a_images, a_cached;        /* images of all benchmarks; of them, known already */
     size_t measures, measures_cached; /* of its own, and beside each it is compared with */
     bool has_c, has_a, has_measures;  /* false: cannot or need not be computed */
+    int layer;                        /* hidden state of its (first) encoder's features */
+    bool all_tokens;                  /* class and register tokens, too, for A */
     bool resampled;                   /* its encoders have different grids: C is on the finest */
     char note[200];                   /* why A or C is not there, or that it is resampled; "" */
 } ec_score_part;

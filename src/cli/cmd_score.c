@@ -113,9 +113,10 @@ static void print_plan_text(const ec_study *study, const ec_score_plan *plan) {
 
 static json_t *part_json(const ec_study *study, const ec_score_part *part) {
     return json_pack(
-        "{s:o, s:I, s:b, s:o, s:o, s:o, s:o}", "candidate",
+        "{s:o, s:I, s:i, s:s, s:b, s:o, s:o, s:o, s:o}", "candidate",
         json_text(ec_study_candidate(study, part->candidate)->name), "encoders",
-        (json_int_t)part->n_encoders, "resampled", (int)part->resampled, "correspondence",
+        (json_int_t)part->n_encoders, "layer", part->layer, "tokens",
+        part->all_tokens ? "all" : "patch", "resampled", (int)part->resampled, "correspondence",
         part->has_c ? json_pack("{s:I, s:I}", "categories", (json_int_t)part->c_categories, "known",
                                 (json_int_t)part->c_cached)
                     : json_null(),
@@ -286,11 +287,12 @@ static void print_scores_json(const ec_study *study, const ec_score_summary *s) 
                             "consistent", correspondence_json(row, 1), "alignment", alignment,
                             "measures", measures_json(study, s, row)));
     }
-    json_print(json_pack(
-        "{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o}", "study", json_text(ec_study_name(study)),
-        "results", (json_int_t)s->n_results, "known_before", (json_int_t)s->n_cached,
-        "changed_scores", (json_int_t)s->n_changed, "lost_scores", (json_int_t)s->n_lost, "passes", json_number(s->passes), "seconds",
-        json_number(s->seconds), "left_out", (json_int_t)s->n_left_out, "candidates", rows));
+    json_print(json_pack("{s:o, s:I, s:I, s:I, s:I, s:o, s:o, s:I, s:o}", "study",
+                         json_text(ec_study_name(study)), "results", (json_int_t)s->n_results,
+                         "known_before", (json_int_t)s->n_cached, "changed_scores",
+                         (json_int_t)s->n_changed, "lost_scores", (json_int_t)s->n_lost, "passes",
+                         json_number(s->passes), "seconds", json_number(s->seconds), "left_out",
+                         (json_int_t)s->n_left_out, "candidates", rows));
 }
 
 static int score(ec_study *study, const ec_score_options *options, bool json) {

@@ -12,6 +12,7 @@
 #include "cli/sources.h"
 #include "cli/study.h"
 #include "eyechart/score.h"
+#include "eyechart/connector.h"
 #include "eyechart/show.h"
 
 static const char *protocol_at(size_t i) {
@@ -239,8 +240,16 @@ static int add_candidate_row(row *r, const ec_study *study, size_t candidate,
         return EXIT_DATA;
     }
     r->sources = allocate(n, sizeof *r->sources);
+    ec_connector_features says = {0};
+    ec_error err;
+    const char *connector = ec_study_connector(study, candidate);
+    if (connector != NULL && ec_connector_features_read(&says, connector, &err) != EC_OK)
+        return report_error(&err);
     for (size_t i = 0; i < n; i++) {
         r->sources[i] = declared[i];
+        if (ec_connector_features_settle(&r->sources[i], &says, 0, &err) != EC_OK)
+            return report_error(&err);
+        if (v[O_LAYER].given) r->sources[i].has_layer = false;
         if (declared[i].prepare == EC_PREPARE_NATIVE)
             r->sources[i].prepare = (ec_prepare_mode)v[O_PREPARE].choice;
         if (v[O_SIZE].given && declared[i].size == 0) r->sources[i].size = (size_t)v[O_SIZE].count;

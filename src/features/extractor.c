@@ -57,6 +57,12 @@ static ec_status choose_preparation(ec_extractor *e, const ec_feature_source *so
     return EC_OK;
 }
 
+ec_tap ec_feature_source_tap(const ec_feature_source *source, ec_tap otherwise) {
+    if (source->has_layer) otherwise.layer = source->tap.layer;
+    if (source->has_tokens) otherwise.keep_class_token = source->tap.keep_class_token;
+    return otherwise;
+}
+
 /* ---- open and close ---- */
 
 static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
@@ -83,9 +89,7 @@ ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source,
     *out = NULL;
     ec_extractor *e = calloc(1, sizeof *e);
     if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    e->tap = tap;
-    if (source->has_layer) e->tap.layer = source->tap.layer;
-    if (source->has_tokens) e->tap.keep_class_token = source->tap.keep_class_token;
+    e->tap = ec_feature_source_tap(source, tap);
     e->interpolate_plain = options->interpolate_plain;
     e->watch = options->watch;
     const ec_status status = open_encoder(e, source, options, err);

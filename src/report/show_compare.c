@@ -47,15 +47,16 @@ static ec_status extract(ec_feature_map *out, ec_extractor *extractor, const ec_
 
 /* All images through source k. */
 static ec_status run_source(comparison *c, size_t k, ec_error *err) {
-    const ec_feature_source *source = &c->encoder->sources[k];
+    ec_feature_source patches = c->encoder->sources[k], *source = &patches;
     const ec_tap tap = {.layer = c->encoder->tap.layer};
+    patches.has_tokens = false;
     ec_extractor *extractor;
     ec_status status = ec_extractor_open(&extractor, source, tap, &c->encoder->options, err);
     if (status != EC_OK) return status;
     const ec_extractor_info info = ec_extractor_describe(extractor);
     if (k > 0) ec_text_add(&c->views, "; ");
     if (c->encoder->n_sources > 1) ec_text_format(&c->views, "%s: ", file_name(source->folder));
-    figure_add_view(&c->views, &info, source->prepare, tap.layer);
+    figure_add_view(&c->views, &info, source->prepare, info.tap.layer);
     for (size_t i = 0; i < c->n_images && status == EC_OK; i++)
         status = extract(&c->maps[i * c->encoder->n_sources + k], extractor, &c->images[i], err);
     ec_extractor_close(extractor);

@@ -59,6 +59,7 @@ typedef struct judgement {
 static ec_status run_source(judgement *j, size_t k, ec_error *err) {
     ec_feature_source source = j->encoder->sources[k];
     source.prepare = ec_matching_prepare(j->protocol.protocol);
+    source.has_tokens = false;
     const ec_tap tap = {.layer = j->encoder->tap.layer};
     ec_extractor *extractor;
     ec_status status = ec_extractor_open(&extractor, &source, tap, &j->encoder->options, err);
@@ -66,7 +67,7 @@ static ec_status run_source(judgement *j, size_t k, ec_error *err) {
     const ec_extractor_info info = ec_extractor_describe(extractor);
     if (k > 0) ec_text_add(&j->views, "; ");
     if (j->encoder->n_sources > 1) ec_text_format(&j->views, "%s: ", file_name(source.folder));
-    figure_add_view(&j->views, &info, source.prepare, tap.layer);
+    figure_add_view(&j->views, &info, source.prepare, info.tap.layer);
     status = ec_matching_rows(&j->members[k], j->work, extractor, source.folder,
                               j->protocol.protocol, &j->one->set, 0, j->images, NULL, err);
     ec_extractor_close(extractor);

@@ -53,10 +53,10 @@ struct ec_aligner {
 
 /* ---- open ---- */
 
-static bool same_tap(const ec_feature_source *x, const ec_feature_source *y) {
-    return x->has_layer == y->has_layer && x->has_tokens == y->has_tokens &&
-           (!x->has_layer || x->tap.layer == y->tap.layer) &&
-           (!x->has_tokens || x->tap.keep_class_token == y->tap.keep_class_token);
+static bool same_tap(const ec_aligner *a, const ec_feature_source *x, const ec_feature_source *y) {
+    const ec_tap p = ec_feature_source_tap(x, a->options.tap),
+                 q = ec_feature_source_tap(y, a->options.tap);
+    return p.layer == q.layer && p.keep_class_token == q.keep_class_token;
 }
 
 static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_source *source,
@@ -67,7 +67,7 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
     for (size_t i = 0; i < a->n_encoders; i++) {
         const encoder *e = &a->encoders[i];
         if (strcmp(e->folder, folder) == 0 && e->source.prepare == source->prepare &&
-            e->source.size == source->size && same_tap(&e->source, source) &&
+            e->source.size == source->size && same_tap(a, &e->source, source) &&
             e->source.horizontal_first == source->horizontal_first) {
             free(folder);
             *out = i;

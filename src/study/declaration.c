@@ -31,7 +31,7 @@ typedef struct {
 } yaml_score;
 
 typedef struct {
-    char *name, *a, *a_se, *c, *c_se, *cost, *encoder, *connector;
+    char *name, *a, *a_se, *c, *c_se, *cost, *encoder, *connector, *layer, *tokens;
     yaml_score *own_a;
     uint32_t own_a_count;
 } yaml_candidate;
@@ -112,6 +112,8 @@ static const cyaml_schema_field_t candidate_fields[] = {
     OPTIONAL("cost", yaml_candidate, cost),
     OPTIONAL("encoder", yaml_candidate, encoder),
     OPTIONAL("connector", yaml_candidate, connector),
+    OPTIONAL("layer", yaml_candidate, layer),
+    OPTIONAL("tokens", yaml_candidate, tokens),
     CYAML_FIELD_END,
 };
 static const cyaml_schema_value_t candidate_schema = {
@@ -371,6 +373,25 @@ static ec_status read_own_a(ec_sheet *sheet, size_t i, const yaml_score *from, c
     return status;
 }
 
+/* Which features of its encoders a candidate takes. */
+static ec_status read_features(ec_origin *out, const place *p, const yaml_candidate *from) {
+    double layer = 0.0;
+    out->has_layer = !is_null(from->layer);
+    out->has_tokens = !is_null(from->tokens);
+    ec_status status = read_number(&layer, p, "layer", from->layer, ANY);
+    if (status == EC_OK && (layer != floor(layer) || fabs(layer) > EC_MAX_LAYER))
+        return fail_in(p, "layer", from->layer,
+                       "is not the number of a hidden state, such as -2, the input of the last "
+                       "block");
+    out->layer = (int)layer;
+    if (status == EC_OK)
+        status = read_either(&out->all_tokens, p, "tokens", from->tokens, "patch", "all");
+    if (status == EC_OK && from->encoder == NULL && (out->has_layer || out->has_tokens))
+        return fail_in(p, "candidate", from->name,
+                       "has 'layer' or 'tokens' without 'encoder', whose they are");
+    return status;
+}
+
 static ec_status read_candidate(ec_declaration *out, size_t i, const yaml_candidate *from,
                                 const place *p) {
     ec_sheet *sheet = &out->sheet;
@@ -384,6 +405,7 @@ static ec_status read_candidate(ec_declaration *out, size_t i, const yaml_candid
     if (status == EC_OK) status = read_number(&x->cost[i], p, "cost", from->cost, NOT_NEGATIVE);
     if (status == EC_OK) status = read_copy(&out->origins[i].encoder, p, from->encoder);
     if (status == EC_OK) status = read_copy(&out->origins[i].connector, p, from->connector);
+    if (status == EC_OK) status = read_features(&out->origins[i], p, from);
     for (uint32_t k = 0; status == EC_OK && k < from->own_a_count; k++)
         status = read_own_a(sheet, i, &from->own_a[k], p);
     return status;
@@ -566,6 +588,7 @@ void ec_declaration_release(ec_declaration *declaration) {
     for (size_t i = 0; i < declaration->n_origins; i++) {
         free(declaration->origins[i].encoder);
         free(declaration->origins[i].connector);
+        free(declaration->origins[i].members);
     }
     for (size_t b = 0; b < declaration->n_words; b++) {
         free(declaration->words[b].images);

@@ -8,12 +8,18 @@
 #define EC_LEASE_HOURS 72.0 /* of a question, unless declared */
 #define EC_MAX_REFERENCES 16
 #define EC_MAX_RETRIES 1000
+#define EC_MAX_LAYER 1000
 
 /* Where the scores of a candidate come from; as written, NULL: not given. */
 typedef struct ec_origin {
     char *encoder;    /* A+B@336:squash, as `eyechart features` takes it */
     char *connector;  /* file of its trained connector */
-    bool is_combined; /* not declared: made by scores.combine */
+    bool has_layer, has_tokens; /* 'layer:' and 'tokens:' are given */
+    int layer;                  /* hidden state, as transformers numbers it */
+    bool all_tokens;            /* class and register tokens, too */
+    bool is_combined;           /* not declared: made by scores.combine */
+    size_t *members;            /* [n_members] then: candidates */
+    size_t n_members;
 } ec_origin;
 
 /* What is declared of a benchmark beside ec_benchmark; as written, NULL: not given. */

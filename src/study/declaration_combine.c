@@ -41,15 +41,24 @@ static bool is_single(const combining *c, size_t candidate) {
     return encoder != NULL && strchr(encoder, '+') == NULL;
 }
 
-static bool has_encoder(const combining *c, const char *encoder) {
+/* Is the layer of two candidates the same, as far as study.yaml says? */
+static bool same_layer(const combining *c, size_t x, size_t y) {
+    const ec_origin *a = &c->declared->origins[x], *b = &c->declared->origins[y];
+    return a->has_layer == b->has_layer && (!a->has_layer || a->layer == b->layer);
+}
+
+static bool has_encoder(const combining *c, size_t candidate) {
+    const char *encoder = c->declared->origins[candidate].encoder;
     for (size_t k = 0; k < c->n_members; k++)
-        if (strcmp(c->declared->origins[c->members[k]].encoder, encoder) == 0) return true;
+        if (strcmp(c->declared->origins[c->members[k]].encoder, encoder) == 0 &&
+            same_layer(c, c->members[k], candidate))
+            return true;
     return false;
 }
 
 static ec_status find_all_members(combining *c) {
     for (size_t i = 0; i < c->declared->sheet.n_candidates; i++) {
-        if (!is_single(c, i) || has_encoder(c, c->declared->origins[i].encoder)) continue;
+        if (!is_single(c, i) || has_encoder(c, i)) continue;
         if (c->n_members == MOST_FOR_ALL)
             return ec_sheet_fail(c->err, c->path, 0,
                                  "'combine: all' with more than %d encoders makes too many "
@@ -132,7 +141,7 @@ static ec_status read_combination(combining *c, const char **text) {
         size_t length;
         const size_t candidate = find_name(&length, c, at);
         if (candidate == c->declared->sheet.n_candidates) return fail_name(c, at);
-        if (has_encoder(c, c->declared->origins[candidate].encoder))
+        if (has_encoder(c, candidate))
             return ec_sheet_fail(c->err, c->path, 0,
                                  "combine: the encoder of candidate '%.80s' is there twice",
                                  c->declared->sheet.candidates[candidate]);
@@ -150,15 +159,19 @@ static ec_status read_combination(combining *c, const char **text) {
 
 /* ---- candidates --------------------------------------------------------------------------- */
 
-/* Are the encoders of this text those of the subset, in any order? */
-static bool is_subset(const combining *c, const char *encoder, uint32_t subset) {
+/* Are the encoders of this candidate those of the subset, in any order? */
+static bool is_subset(const combining *c, size_t candidate, uint32_t subset) {
+    const char *encoder = c->declared->origins[candidate].encoder;
     uint32_t found = 0;
+    if (encoder == NULL) return false;
     while (true) {
         const size_t n = strcspn(encoder, "+");
         size_t k = 0;
         for (; k < c->n_members; k++) {
             const char *own = c->declared->origins[c->members[k]].encoder;
-            if (strlen(own) == n && strncmp(own, encoder, n) == 0) break;
+            if (strlen(own) == n && strncmp(own, encoder, n) == 0 &&
+                same_layer(c, candidate, c->members[k]))
+                break;
         }
         if (k == c->n_members) return false;
         found |= (uint32_t)1 << k;
@@ -169,8 +182,7 @@ static bool is_subset(const combining *c, const char *encoder, uint32_t subset) 
 
 static bool is_declared(const combining *c, uint32_t subset) {
     for (size_t i = 0; i < c->declared->n_origins; i++) {
-        const char *encoder = c->declared->origins[i].encoder;
-        if (encoder != NULL && is_subset(c, encoder, subset)) return true;
+        if (is_subset(c, i, subset)) return true;
     }
     return false;
 }
@@ -187,6 +199,15 @@ static char *join(const combining *c, uint32_t subset, bool names) {
     char *joined = text.failed ? NULL : strdup(text.data);
     ec_text_release(&text);
     return joined;
+}
+
+/* The candidates of a subset, owned. NULL: out of memory. */
+static size_t *list_members(size_t *n, const combining *c, uint32_t subset) {
+    size_t *members = calloc(c->n_members + 1, sizeof *members);
+    *n = 0;
+    for (size_t k = 0; members != NULL && k < c->n_members; k++)
+        if (subset >> k & 1) members[(*n)++] = c->members[k];
+    return members;
 }
 
 static ec_status grow(combining *c, size_t n_more) {
@@ -221,8 +242,9 @@ static ec_status add_candidates(combining *c) {
         ec_origin *origin = &c->declared->origins[at];
         char *name = join(c, c->subsets[s], true);
         *origin = (ec_origin){.encoder = join(c, c->subsets[s], false), .is_combined = true};
+        origin->members = list_members(&origin->n_members, c, c->subsets[s]);
         c->declared->n_origins = at + 1;
-        status = name != NULL && origin->encoder != NULL
+        status = name != NULL && origin->encoder != NULL && origin->members != NULL
                      ? ec_sheet_name_candidate(&c->declared->sheet, at, name, c->path, 0, c->err)
                      : no_memory(c);
         free(name);

@@ -126,6 +126,11 @@ static void write_candidate(ec_text *out, const ec_declaration *declaration, siz
     if (i >= declaration->n_origins) return;
     write_line(out, "    ", "encoder", declaration->origins[i].encoder);
     write_line(out, "    ", "connector", declaration->origins[i].connector);
+    if (declaration->origins[i].has_layer)
+        ec_text_format(out, "    layer: %d\n", declaration->origins[i].layer);
+    if (declaration->origins[i].has_tokens)
+        ec_text_format(out, "    tokens: %s\n",
+                       declaration->origins[i].all_tokens ? "all" : "patch");
 }
 
 /* The settings of scores and of the loop: those that differ from what holds without them. */

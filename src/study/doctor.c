@@ -248,7 +248,11 @@ static void say_of_candidate(doctor *d, size_t i, ec_error *err) {
 static void say_all_of(doctor *d, size_t i, const ec_error *err) {
     size_t n, n_wrong = 0;
     ec_error one;
-    const ec_feature_source *sources = ec_study_encoders(&n, d->study, i);
+    ec_feature_source *sources;
+    if (ec_job_sources(&sources, &n, &d->job, i, &one) != EC_OK) {
+        if (!ec_study_is_combined(d->study, i)) say_of_candidate(d, i, &one);
+        return;
+    }
     for (size_t k = 0; k < n; k++) {
         size_t unused;
         if (ec_job_find_encoder(&unused, &d->job, &sources[k], &one) == EC_OK) continue;
@@ -261,6 +265,26 @@ static void say_all_of(doctor *d, size_t i, const ec_error *err) {
         n_wrong++;
     }
     if (n_wrong == 0) say_error(d, err);
+    free(sources);
+}
+
+/* Features that are not those of layer -2 without class token, and who says so. */
+static void say_features(doctor *d) {
+    ec_name_list other = {0};
+    for (size_t i = 0; i < d->job.n_parts; i++) {
+        const ec_job_part *part = &d->job.parts[i];
+        char text[300], features[64];
+        if (!ec_job_describe_features(features, sizeof features, part) ||
+            ec_study_is_combined(d->study, part->candidate))
+            continue;
+        snprintf(text, sizeof text, "%s (%s)", ec_job_name(&d->job, part), features);
+        ec_name_list_add(&other, text);
+    }
+    if (other.n > 0)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "other features than the patch tokens of layer -2, as 'layer:', 'tokens:' "
+                        "or the config.json of the connector say: %s",
+                        ec_name_list_end(&other));
 }
 
 /* In a folder the connector was looked for: which file it is. */
@@ -299,6 +323,7 @@ static void check_weights(doctor *d) {
                         "'scores: {resample_grids: true}' resamples similarities",
                         d->job.n_left_out, d->job.n_left_out == 1 ? "" : "s",
                         d->job.n_left_out == 1 ? "is" : "are");
+    say_features(d);
     /* Where a reference of A is at fault that was said already. */
     if (d->n_errors == 0 && ec_job_any_measures(&d->job) &&
         ec_job_find_compared(&d->job, &err) != EC_OK)

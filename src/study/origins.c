@@ -121,6 +121,31 @@ static ec_status read_path(char **out, const char *folder, const char *path, ec_
     return *out != NULL ? EC_OK : no_memory(folder, err);
 }
 
+/* What 'layer:' and 'tokens:' say of all encoders of a candidate. */
+static void read_features(ec_candidate_origin *to, const ec_origin *from) {
+    for (size_t k = 0; k < to->n_sources; k++) {
+        ec_feature_source *source = &to->sources[k];
+        source->has_layer = from->has_layer;
+        source->has_tokens = from->has_tokens;
+        source->tap = (ec_tap){from->layer, from->all_tokens};
+    }
+}
+
+/* The encoders of a combination are those of its members, which come before it. */
+static ec_status copy_members(ec_origins *out, size_t candidate, const char *folder,
+                              const ec_origin *from, ec_error *err) {
+    ec_candidate_origin *to = &out->candidates[candidate];
+    to->sources = calloc(from->n_members + 1, sizeof *to->sources);
+    if (to->sources == NULL) return no_memory(folder, err);
+    for (size_t k = 0; k < from->n_members; k++) {
+        to->sources[k] = out->candidates[from->members[k]].sources[0];
+        to->sources[k].folder = strdup(to->sources[k].folder);
+        to->n_sources++;
+        if (to->sources[k].folder == NULL) return no_memory(folder, err);
+    }
+    return EC_OK;
+}
+
 static ec_status read_candidates(ec_origins *out, const char *folder,
                                  const ec_declaration *declared, ec_error *err) {
     ec_status status = EC_OK;
@@ -128,8 +153,11 @@ static ec_status read_candidates(ec_origins *out, const char *folder,
         const ec_origin *from = &declared->origins[i];
         ec_candidate_origin *to = &out->candidates[i];
         status = read_path(&to->connector, folder, from->connector, err);
-        if (status == EC_OK && from->encoder != NULL)
+        if (status == EC_OK && from->is_combined)
+            status = copy_members(out, i, folder, from, err);
+        else if (status == EC_OK && from->encoder != NULL)
             status = read_sources(to, folder, from->encoder, declared->sheet.candidates[i], err);
+        if (!from->is_combined) read_features(to, from);
     }
     return status;
 }
@@ -159,9 +187,8 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
     out->image_roots = calloc(out->n_benchmarks + 1, sizeof *out->image_roots);
     out->references = calloc(s->n_references + 1, sizeof *out->references);
     out->compare_with = calloc(s->n_references + s->n_compare_with + 1, sizeof *out->compare_with);
-    ec_status status = out->candidates != NULL && out->images != NULL &&
-                               out->image_roots != NULL && out->references != NULL &&
-                               out->compare_with != NULL
+    ec_status status = out->candidates != NULL && out->images != NULL && out->image_roots != NULL &&
+                               out->references != NULL && out->compare_with != NULL
                            ? EC_OK
                            : no_memory(folder, err);
     if (status == EC_OK) status = read_path(&out->keypoints, folder, s->keypoints, err);

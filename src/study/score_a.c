@@ -25,7 +25,8 @@ void ec_run_close_aligner(ec_run *run) {
 static ec_align_member member_of(const ec_job *job, const ec_job_part *part) {
     ec_align_member member = {.name = ec_job_name(job, part),
                               .connector = ec_study_connector(job->study, part->candidate)};
-    member.sources = ec_study_encoders(&member.n_sources, job->study, part->candidate);
+    member.sources = part->sources;
+    member.n_sources = part->n_members;
     return member;
 }
 

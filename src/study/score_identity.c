@@ -22,7 +22,9 @@ static const char *const mode_names[] = {"native", "square", "squash", "pad"};
 
 /* What a signature of an encoder's folder is for. */
 static void describe_use(char use[96], const ec_job *job, const ec_feature_source *source) {
-    snprintf(use, 96, "encoder %s %zu layer -2%s", mode_names[source->prepare], source->size,
+    const ec_tap tap = ec_feature_source_tap(source, EC_TAP_DEFAULT);
+    snprintf(use, 96, "encoder %s %zu layer %d%s%s", mode_names[source->prepare], source->size,
+             tap.layer, tap.keep_class_token ? " all tokens" : "",
              job->settings.positions_by_size ? " positions by size" : "");
 }
 
@@ -34,9 +36,9 @@ ec_encoder_options ec_job_encoder_options(const ec_job *job) {
 
 static bool read_facts(ec_job_encoder *e, const char *facts) {
     ec_extractor_info *i = &e->info;
-    return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf %zu", e->identity, &i->n_tokens,
+    return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf %zu %zu", e->identity, &i->n_tokens,
                   &i->n_channels, &i->grid_width, &i->grid_height, &i->input_width,
-                  &i->input_height, &i->flops, &i->patch_size) == 9 &&
+                  &i->input_height, &i->flops, &i->patch_size, &i->n_blocks) == 10 &&
            strlen(e->identity) == EC_HASH_SIZE - 1;
 }
 
@@ -55,9 +57,9 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
                                   ec_error *err) {
     const ec_extractor_info *i = &e->info;
     char facts[256];
-    snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g %zu", e->identity, i->n_tokens,
-             i->n_channels, i->grid_width, i->grid_height, i->input_width, i->input_height,
-             i->flops, i->patch_size);
+    snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g %zu %zu", e->identity,
+             i->n_tokens, i->n_channels, i->grid_width, i->grid_height, i->input_width,
+             i->input_height, i->flops, i->patch_size, i->n_blocks);
     return ec_store_remember(&job->store, signature, facts, err);
 }
 
@@ -87,6 +89,7 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
     if (status != EC_OK) return status;
     const bool known = facts != NULL && read_facts(e, facts);
     free(facts);
+    e->info.tap = ec_feature_source_tap(&place->source, EC_TAP_DEFAULT);
     if (known) return EC_OK;
     status = open_and_identify(e, job, err);
     if (status == EC_OK && settled) status = remember_encoder(e, place->signature, job, err);
@@ -94,8 +97,15 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
     return status == EC_OK ? ec_store_flush(&job->store, err) : status;
 }
 
+bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y) {
+    const ec_tap p = ec_feature_source_tap(x, EC_TAP_DEFAULT),
+                 q = ec_feature_source_tap(y, EC_TAP_DEFAULT);
+    return x->prepare == y->prepare && x->size == y->size && p.layer == q.layer &&
+           p.keep_class_token == q.keep_class_token;
+}
+
 static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
-    return x->prepare == y->prepare && x->size == y->size && strcmp(x->folder, y->folder) == 0;
+    return ec_job_same_use(x, y) && strcmp(x->folder, y->folder) == 0;
 }
 
 static bool has_place(const ec_job_encoder *e, const ec_feature_source *source) {
@@ -129,6 +139,34 @@ ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_sourc
     job->encoders = grown;
     grown[job->n_encoders++] = new;
     return add_place(&grown[*index], &place, job, err);
+}
+
+/* ---- features ----------------------------------------------------------------------------- */
+
+/* The connector of encoder k: of a combination that 'combine:' made, that of its member. */
+static const char *connector_of(const ec_study *study, size_t candidate, size_t k) {
+    const bool combined = ec_study_is_combined(study, candidate);
+    return ec_study_connector(study,
+                              combined ? study->declared.origins[candidate].members[k] : candidate);
+}
+
+ec_status ec_job_sources(ec_feature_source **out, size_t *n, const ec_job *job, size_t candidate,
+                         ec_error *err) {
+    const ec_feature_source *declared = ec_study_encoders(n, job->study, candidate);
+    ec_status status = EC_OK;
+    *out = calloc(*n + 1, sizeof **out);
+    if (*out == NULL) return no_memory(job, err);
+    for (size_t k = 0; status == EC_OK && k < *n; k++) {
+        const char *connector = connector_of(job->study, candidate, k);
+        ec_connector_features says = {0};
+        (*out)[k] = declared[k];
+        if (connector != NULL) status = ec_connector_features_read(&says, connector, err);
+        if (status == EC_OK) status = ec_connector_features_settle(&(*out)[k], &says, 0, err);
+    }
+    if (status == EC_OK) return EC_OK;
+    free(*out);
+    *out = NULL;
+    return status;
 }
 
 ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err) {

@@ -30,6 +30,20 @@ static ec_status hash_text(char hash[EC_HASH_SIZE], const ec_job *job, ec_text *
     return failed ? no_memory(job, err) : EC_OK;
 }
 
+bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part) {
+    const ec_tap usual = EC_TAP_DEFAULT;
+    out[0] = '\0';
+    if (part->n_members == 0) return false;
+    const ec_tap tap = ec_feature_source_tap(&part->sources[0], usual);
+    for (size_t k = 1; k < part->n_members; k++) {
+        const ec_tap other = ec_feature_source_tap(&part->sources[k], usual);
+        if (other.layer != tap.layer || other.keep_class_token != tap.keep_class_token)
+            return false;
+    }
+    snprintf(out, size, "layer %d%s", tap.layer, tap.keep_class_token ? ", all tokens" : "");
+    return tap.layer != usual.layer || tap.keep_class_token;
+}
+
 bool ec_job_selects(const ec_job *job, size_t candidate) {
     const ec_score_options *o = &job->options;
     if (o->n_candidates == 0) return true;
@@ -151,6 +165,7 @@ static ec_status find_members(bool *left_out, ec_job_part *part, ec_job *job,
     for (size_t k = 0; k < part->n_members; k++) {
         ec_feature_source source = sources[k];
         source.prepare = ec_matching_prepare(protocol);
+        source.has_tokens = false; /* the class token is never compared */
         const ec_status status = ec_job_find_encoder(&members[k], job, &source, err);
         if (status != EC_OK) return status;
     }
@@ -181,6 +196,32 @@ static ec_status settle_grids(bool *left_out, ec_job_part *part, const ec_job *j
     return check_grids(job, members, part->n_members, err);
 }
 
+/* Layer 22 and layer -3 may be one; that the encoder tells. */
+static ec_status check_features(const ec_job *job, const ec_job_part *part, size_t k,
+                                ec_error *err) {
+    ec_feature_source source = part->sources[k];
+    ec_connector_features says;
+    ec_status status = ec_connector_features_read(&says, part->connector.path, err);
+    if (status == EC_OK)
+        status = ec_connector_features_settle(
+            &source, &says, job->encoders[part->a_members[k]].info.n_blocks, err);
+    return status;
+}
+
+static ec_status check_token_numbers(const ec_job *job, const ec_job_part *part, ec_error *err) {
+    const ec_job_encoder *first = &job->encoders[part->a_members[0]];
+    for (size_t k = 1; k < part->n_members; k++) {
+        const ec_job_encoder *e = &job->encoders[part->a_members[k]];
+        if (e->info.n_tokens != first->info.n_tokens)
+            return ec_fail(err, EC_ERR_ARG,
+                           "%s gives %zu tokens and %s %zu, with class and register tokens; "
+                           "encoders joined need equal numbers: 'tokens: patch'",
+                           first->source.folder, first->info.n_tokens, e->source.folder,
+                           e->info.n_tokens);
+    }
+    return EC_OK;
+}
+
 static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature_source *sources,
                                 ec_error *err) {
     part->a_members = calloc(part->n_members, sizeof *part->a_members);
@@ -192,8 +233,11 @@ static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature
         n_channels += job->encoders[part->a_members[k]].info.n_channels;
     }
     ec_status status = check_grids(job, part->a_members, part->n_members, err);
+    if (status == EC_OK) status = check_token_numbers(job, part, err);
     part->connector.path = ec_study_connector(job->study, part->candidate);
     if (status == EC_OK) status = ec_job_identify_connector(&part->connector, job, err);
+    for (size_t k = 0; status == EC_OK && k < part->n_members; k++)
+        status = check_features(job, part, k, err);
     if (status == EC_OK && part->connector.n_inputs != n_channels)
         return ec_fail(err, EC_ERR_FORMAT,
                        "connector %s takes %zu channels, its encoder%s %zu; it was trained for "
@@ -207,7 +251,9 @@ static ec_status fill_part(bool *left_out, ec_job_part *part, ec_job *job, bool 
                            ec_error *err) {
     size_t n;
     *left_out = false;
-    const ec_feature_source *sources = ec_study_encoders(&n, job->study, part->candidate);
+    ec_status status = ec_job_sources(&part->sources, &n, job, part->candidate, err);
+    if (status != EC_OK) return status;
+    const ec_feature_source *sources = part->sources;
     part->n_members = n;
     if (n == 0)
         return ec_fail(err, EC_ERR_ARG,
@@ -217,7 +263,6 @@ static ec_status fill_part(bool *left_out, ec_job_part *part, ec_job *job, bool 
         return ec_fail(err, EC_ERR_ARG,
                        "a reference of A without 'connector:' in study.yaml; give the file of its "
                        "trained connector");
-    ec_status status = EC_OK;
     if (part->wants_a || is_reference) status = find_a_members(part, job, sources, err);
     for (size_t p = 0; status == EC_OK && part->wants_c && p < EC_C_PROTOCOLS; p++)
         status = find_members(left_out, part, job, (ec_c_protocol)p, sources, err);
@@ -236,6 +281,7 @@ static void release_part(ec_job_part *part) {
         free(part->members[p]);
         free(part->c_done[p]);
     }
+    free(part->sources);
     free(part->a_members);
     free(part->a_key);
     free(part->a_wanted);

@@ -47,6 +47,7 @@ typedef struct ec_job_part {
     char note[200]; /* why a score is left out, or that C is resampled; "" */
 
     bool wants_c;
+    ec_feature_source *sources; /* [n_members] as declared, with layer and tokens settled */
     size_t n_members;
     size_t *members[EC_C_PROTOCOLS]; /* encoders, by identity: the order of summing */
     char c_key[EC_C_PROTOCOLS][EC_HASH_SIZE];
@@ -132,6 +133,16 @@ bool ec_job_has_wants(const ec_study *study);
 
 /* The same of A alone, or of C. */
 bool ec_job_wants(const ec_study *study, bool a);
+
+/* The encoders of a candidate with the layer and the tokens that study.yaml says, or else the
+ * config.json of its connector; *out is owned, [*n]. Errors: EC_ERR_ARG they contradict; those of
+ * ec_connector_features_read; EC_ERR_NOMEM. */
+ec_status ec_job_sources(ec_feature_source **out, size_t *n, const ec_job *job, size_t candidate,
+                         ec_error *err);
+/* "layer -1, all tokens"; false: layer -2 and patch tokens, or its encoders have different ones. */
+bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part);
+/* Whether two sources differ in their folder at most. */
+bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y);
 
 /* The place of an encoder in job->encoders; what has one identity has one place. */
 ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,

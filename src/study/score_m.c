@@ -83,7 +83,7 @@ void ec_run_mark_pools(ec_run *run) {
 static bool is_place(const ec_job_encoder *e, const ec_feature_source *source) {
     for (size_t k = 0; k < e->n_places; k++) {
         const ec_feature_source *s = &e->places[k].source;
-        if (s->prepare != source->prepare || s->size != source->size) continue;
+        if (!ec_job_same_use(s, source)) continue;
         char *real = realpath(s->folder, NULL);
         const bool same = real != NULL && strcmp(real, source->folder) == 0;
         free(real);

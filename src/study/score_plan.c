@@ -2,6 +2,7 @@
 #include "study/score_plan.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -298,7 +299,15 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
                          .has_a = part->wants_a,
                          .has_measures = part->wants_measures,
                          .resampled = part->resampled};
+    const ec_tap tap = ec_feature_source_tap(&part->sources[0], EC_TAP_DEFAULT);
+    char features[64];
+    out.layer = tap.layer;
+    out.all_tokens = tap.keep_class_token;
     memcpy(out.note, part->note, sizeof out.note);
+    if (ec_job_describe_features(features, sizeof features, part)) {
+        const size_t n = strlen(out.note);
+        snprintf(out.note + n, sizeof out.note - n, "%s%s", n > 0 ? "; " : "", features);
+    }
     for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; k < job->set.n_categories; k++) {
             out.c_categories++;

@@ -34,12 +34,17 @@ bool ec_job_has_images(const ec_study *study) {
 /* Encoders as A has them, in the order in which their K are added. */
 ec_status ec_job_find_measured(size_t **members, size_t *n_members, ec_job *job, size_t candidate,
                                ec_error *err) {
-    const ec_feature_source *sources = ec_study_encoders(n_members, job->study, candidate);
+    ec_feature_source *sources;
+    ec_status status = ec_job_sources(&sources, n_members, job, candidate, err);
+    *members = NULL;
+    if (status != EC_OK) return status;
     *members = calloc(*n_members + 1, sizeof **members);
-    if (*members == NULL) return no_memory(job, err);
-    ec_status status = EC_OK;
-    for (size_t k = 0; status == EC_OK && k < *n_members; k++)
+    if (*members == NULL) status = no_memory(job, err);
+    for (size_t k = 0; status == EC_OK && k < *n_members; k++) {
+        sources[k].has_tokens = false; /* measures are of the patches */
         status = ec_job_find_encoder(&(*members)[k], job, &sources[k], err);
+    }
+    free(sources);
     if (status == EC_OK) ec_job_sort_members(*members, *n_members, job);
     return status;
 }
