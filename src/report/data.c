@@ -231,6 +231,54 @@ static json_t *joined(build *b) {
     return array;
 }
 
+/* ---- numbers beside A and C --------------------------------------------------------------------
+ */
+
+enum { MAX_COLUMNS = 200, MAX_CELLS = 1000000 }; /* of a page that a browser opens */
+
+static json_t *column(build *b, const ec_study_column *from) {
+    json_t *object = json_object();
+    put(b, object, "name", words(from->name));
+    put(b, object, "benchmark",
+        from->benchmark == EC_ALL_BENCHMARKS ? json_null() : count(from->benchmark));
+    put(b, object, "values", numbers(b, from->value, b->n));
+    put(b, object, "se", numbers(b, from->se, b->n));
+    return object;
+}
+
+static void columns(build *b, json_t *root) {
+    const size_t n = b->snapshot->n_columns;
+    json_t *array = json_array();
+    size_t shown = 0;
+    for (; shown < n && shown < MAX_COLUMNS && (shown + 1) * b->n <= MAX_CELLS; shown++)
+        append(b, array, column(b, &b->snapshot->columns[shown]));
+    put(b, root, "columns", array);
+    put(b, root, "columns_left_out", count(n - shown));
+}
+
+/* Did `score` measure the C of candidate i? Then a column of one of the protocols has it too. */
+static bool is_measured(const build *b, size_t i) {
+    for (size_t k = 0; k < b->snapshot->n_columns; k++) {
+        const ec_study_column *from = &b->snapshot->columns[k];
+        if ((strcmp(from->name, "C_authors") == 0 || strcmp(from->name, "C_consistent") == 0) &&
+            from->value[i] == b->table->c[i])
+            return true;
+    }
+    return false;
+}
+
+/* What C counts in: percent of the points, where it is the paper's or was measured here; what it is
+ * in elsewhere only the user knows. */
+static const char *unit_of_c(const build *b) {
+    bool measured = true, any = false;
+    for (size_t i = 0; i < b->n; i++) {
+        if (!isfinite(b->table->c[i])) continue;
+        any = true;
+        measured = measured && is_measured(b, i);
+    }
+    return is_builtin(b->study) || (any && measured) ? "% PCK@0.10" : NULL;
+}
+
 /* ---- what the ranking has to be read with ------------------------------------------------------
  */
 
@@ -264,6 +312,8 @@ static json_t *assemble(build *b) {
     put(b, root, "hours", hours(b));
     put(b, root, "warnings", warnings(b));
     put(b, root, "n_observed", count(b->snapshot->n_observed));
+    put(b, root, "c_unit", words(unit_of_c(b)));
+    columns(b, root);
     put(b, root, "candidates", candidates);
     put(b, root, "benchmarks", benchmarks);
     put(b, root, "groups", data_groups(b));

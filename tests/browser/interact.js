@@ -31,7 +31,8 @@ addEventListener("load", async () => {
     say("labels outside", outside);
 
     /* Sort by a column, and back. */
-    const head = (title) => all("table.ranking thead button").find((button) => button.textContent === title);
+    const head = (title, table = "ranking") =>
+        all(`table.${table} thead button`).find((button) => button.textContent.split(",")[0] === title);
     say("first by rank", first());
     head("C").click();
     say("first by C", first());
@@ -39,6 +40,27 @@ addEventListener("load", async () => {
     say("sorted #", head("#").parentElement.getAttribute("aria-sort"));
     head("C").click();
     say("first by C upwards", first());
+
+    say("heading of C", head("C").textContent);
+
+    /* The chances stand where a reader sees them without moving the table. */
+    const room = report.querySelector("#ranking .scroll").getBoundingClientRect().right;
+    say("chances in view", ["best", "top 3"].every((title) => head(title).getBoundingClientRect().right <= room));
+
+    /* The numbers beside A and C sort as well. */
+    if (head("cka", "columns")) {
+        head("cka", "columns").click();
+        const column = all("table.columns tbody tr").map((row) => row.cells[2].textContent).filter((text) => text !== "\u2013");
+        say("cka sorted", column.every((text, k) => k === 0 || Number(text) <= Number(column[k - 1])));
+        say("cka last", all("table.columns tbody tr").pop().cells[2].textContent);
+    }
+
+    /* The shading of a law ends with the candidates that it was fitted to. */
+    const clipped = all("[id^=figure-law] .plot").map((figure) => [figure, figure.querySelector("clipPath path[d^=M]")])
+        .filter(([, path]) => path);
+    say("shaded plots", clipped.length);
+    say("shading narrower than the plot", clipped.every(([figure, path]) =>
+        path.getBBox().width < 0.97 * figure.querySelector(".background").getBBox().width));
 
     /* Walk over the points of a plot with the keyboard. */
     const plot = report.querySelector("[id^=figure-law] .plot");
@@ -73,5 +95,6 @@ addEventListener("load", async () => {
     say("chosen", document.querySelector("#ranking h2").textContent);
     say("law plots of the chosen", all("[id^=figure-law]").length);
 
+    if (parent !== window) parent.postMessage(results.join("\n"), "*");
     document.body.append(Object.assign(document.createElement("pre"), { id: "results", textContent: results.join("\n") }));
 });

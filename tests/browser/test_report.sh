@@ -60,6 +60,20 @@ interact() {
     ran="interact $1 at $2"
 }
 
+# interact_in_frame NAME WIDTH: the same in a frame, which may be narrower than this browser's windows
+interact_in_frame() {
+    sed -E 's/<meta http-equiv="Content-Security-Policy"[^>]*>//' "$1.html" >acted.html
+    { echo '<script>'; cat "$here/interact.js"; echo '</script>'; } >>acted.html
+    cat >frame.html <<END
+<!DOCTYPE html><iframe src="acted.html" width="$2" height="3000" style="border: 0"></iframe>
+<script>addEventListener("message", (event) => document.body.append(
+    Object.assign(document.createElement("pre"), { id: "results", textContent: event.data })));</script>
+END
+    browse frame.html --window-size=800,3000 --dump-dom |
+        tr '\n' '\r' | grep -oP '<pre id="results">\K[^<]*' | tr '\r' '\n' >out
+    ran="interact $1 in a frame of $2"
+}
+
 point='aria-roledescription="point"'
 
 # ---- the built-in study: everything measured ----------------------------------------------------
@@ -125,11 +139,21 @@ prints "tip: CLIP@336 measured 64.26"
 prints "tip hidden: true"
 prints "saved paper-2024-law-MMBench.png: PNG"
 prints "saved paper-2024-law-MMBench.svg: &lt;svg"
+prints "heading of C: C, %"
+prints "chances in view: true"
+prints "shaded plots: 8"
+prints "shading narrower than the plot: true"
 prints "theme: light"
 prints "theme then: dark"
 prints "choices: all benchmarks|vision|ocr|MMBench|MME|OKVQA|SEED-Bench|MMMU|TextVQA|VizWiz|ScienceQA"
 prints "chosen: Ranking: ScienceQA"
 prints "law plots of the chosen: 1"
+interact_in_frame paper-2024 375 # a phone
+prints "chances in view: true"
+prints "sideways: 0"
+prints "labels overlapping: 0"
+prints "labels outside: 0"
+tells "C (correspondence, % PCK@0.10)"
 for width in 500 800; do # as narrow as this browser's window gets, and between
     interact paper-2024 $width
     prints "sideways: 0"
@@ -156,15 +180,27 @@ few() {
     awk -F, -v OFS=, -v k="$1" 'NR > k + 1 { for (f = 11; f <= NF; f++) $f = "" } 1' "$data/paper-2024.csv"
 }
 
-few 3 >few.csv
+few 3 | awk -F, -v OFS=, 'NR == 1 { print $0, "column cka", "column layers", "column part MME", "column part MMMU" }
+    NR > 1 { print $0, NR == 5 ? "" : NR % 7 / 10, 12 * NR, NR, 3 * NR }' >few.csv
 report few few few.csv
 tells "3 candidates of 13 have been finetuned."
 has "law-MME" "$point" 13
-has "law-MME" "3 results; no more than the 6 coefficients, so R² says nothing" 1
-has "left-out-MME" "$point" 3
+has "law-MME" "No shading: 3 results determine none of the 6 coefficients of the law." 1
+has "law-MME" "clipPath" 0
+has "left-out-MME" "$point" 0
+tells "3 results determine none of the 6 coefficients of the law."
+tells "likeness of features to a reference's: linear CKA, 0 to 1"
+tells "mean over 2 benchmarks"
+tells "C (correspondence)" # in a unit that only they know who wrote it
 tells "3 of 13 candidates have both scores and all results."
 tells "No benchmark has more results than the law has coefficients"
 tells "eyechart ask few"
+interact few 1280
+prints "cka sorted: true"
+prints "cka last: –"
+prints "shaded plots: 0"
+prints "heading of C: C"
+page=few
 has "" 'class="ring"' 10
 has "" 'class="dot"' 3
 browse few.html --window-size=1280,5000 --screenshot="$pictures/few.png"
@@ -189,7 +225,14 @@ has "law-MME" "$point" 13
 has "" 'class="dot"' 0
 few 2 >pair.csv
 report pair pair pair.csv
-has "left-out-MME" "$point" 2
+has "left-out-MME" "$point" 0
+few 6 >six.csv
+report six six six.csv
+has "law-MME" "No shading: 6 results are no more than the 6 coefficients of the law, so that any fit is perfect." 1
+few 7 >seven.csv
+report seven seven seven.csv
+has "left-out-MME" "$point" 7
+has "law-MME" "7 results; R² " 1
 few 1 >single.csv
 report single single single.csv
 tells "1 candidate of 13 has been finetuned."

@@ -1,6 +1,7 @@
 /* What every part of the page uses: the data, elements, numbers in words, colours, and figures that
  * draw a Vega specification. Text from the study reaches the page only as text nodes. */
 const data = JSON.parse(document.getElementById("data").textContent);
+const C_UNIT = data.c_unit; /* null: the study does not say */
 const names = data.candidates.map((candidate) => candidate.name);
 
 /* el("p", {class: "note"}, "text", child): an element. Attributes that are functions are listeners. */

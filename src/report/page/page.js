@@ -106,6 +106,17 @@ function rankingSection(choice) {
         ranking.rows ? rankingTable(ranking) : instead("Ranking", ranking.why));
 }
 
+function columnsSection(choice) {
+    const { over, rows } = data.rankings[choice];
+    const order = rows ? rows.map((row) => row.candidate) : names.map((_, i) => i);
+    const left = data.columns_left_out;
+    return section("columns", "Numbers beside A and C",
+        "Measured without labels by \u201ceyechart score\u201d, or imported. "
+        + "\u201ceyechart rank --c-column NAME\u201d ranks by one of them in the place of C."
+        + (left ? ` ${counted(left, "more column")}: \u201ceyechart study show --columns\u201d.` : ""),
+        columnsTable(over, order), el("ul", { class: "policies" }, columnMeanings(over)));
+}
+
 /* A figure for each chosen benchmark, or the reason why not: draw(b) gives a figure, reason(b) a
  * sentence or null. One reason that holds for all stands once. */
 function perBenchmark(over, draw, reason) {
@@ -121,8 +132,8 @@ function perBenchmark(over, draw, reason) {
 
 function lawSection(over) {
     return section("law", "The law: performance over the two scores",
-        "C says how well a candidate's features correspond between images, A how well they align with language. The shading is "
-        + `the fitted law (${lawInWords()}); points are candidates, filled where measured and ringed where predicted, the best measured in bold. Hover for values and intervals.`
+        `C says how well a candidate's features correspond between images${C_UNIT ? ` (${C_UNIT})` : ""}, A how well they align with language. The shading is `
+        + `the fitted law (${lawInWords()}), drawn where the results determine it, between the measured candidates and ${Math.round(100 * MARGIN)}\u00a0% of their range beyond; points are candidates, filled where measured and ringed where predicted, the best measured in bold. Hover for values and intervals.`
         + (drawn.length < names.length ? ` Of ${names.length} candidates ${drawn.length} are drawn, the measured ones and those ranked first.` : ""),
         ...perBenchmark(over,
             (b) => figure(`law-${data.benchmarks[b].name}`, data.benchmarks[b].name, lawCaption(data.benchmarks[b].law),
@@ -145,15 +156,22 @@ const lawInWords = () => {
 /* With as many coefficients as results any fit is perfect. */
 const tells = (law) => Boolean(law.quality) && law.quality.n > law.quality.n_terms;
 
+/* What the results leave open of a law, as a sentence; null: nothing. */
+function openIn(law) {
+    const open = law.undetermined.map((term) => TERMS[term]);
+    const results = counted(law.n, "result");
+    if (open.length === law.terms.length) return `${results} determine none of the ${open.length} coefficients of the law.`;
+    if (open.length) return `${results} do not determine ${listed(open)} of the law.`;
+    return tells(law) ? null : `${results} are no more than the ${law.terms.length} coefficients of the law, so that any fit is perfect.`;
+}
+
 function lawCaption(law) {
     if (!law.w) return `No shading. ${law.why}`;
+    const open = openIn(law);
+    if (open) return `No shading: ${open}`;
     const q = law.quality;
-    const parts = [`${counted(law.n, "result")}`];
-    parts.push(tells(law) ? `R\u00b2 ${q.r2.toFixed(4)} in-sample` : `no more than the ${q.n_terms} coefficients, so R\u00b2 says nothing`);
+    const parts = [counted(law.n, "result"), `R\u00b2 ${q.r2.toFixed(4)} in-sample`];
     if (known(q.loo_q2)) parts.push(`${q2InWords(q.loo_q2)} left out`);
-    const open = law.undetermined.map((term) => TERMS[term]);
-    if (open.length)
-        parts.push(`${open.length === law.terms.length ? "the results determine no coefficient" : `the results do not determine ${listed(open)}`}: the smallest ones that fit are taken`);
     return `${parts.join("; ")}.`;
 }
 
@@ -166,6 +184,7 @@ function leftOutSection(over) {
             (b) => {
                 const { law } = data.benchmarks[b];
                 if (!law.left_out) return law.why;
+                if (openIn(law)) return openIn(law);
                 return law.left_out.some(known) ? null
                     : `With ${counted(law.n, "result")} none can be left out: a fit needs two others.`;
             }));
@@ -233,7 +252,7 @@ function sumsSection() {
         : instead(`Against ${name}`, "No candidate has the score and values for all benchmarks.");
     return section("sums", title,
         `The sum over ${counted(n, "benchmark")} of performance scaled to 0\u20131 between the worst candidate and the best; measured, or predicted where a candidate is ringed.`,
-        panels(plot("c", "C", "resolution"), plot("mean_a", "mean A", "combination")));
+        panels(plot("c", C_UNIT ? `C, ${C_UNIT}` : "C", "resolution"), plot("mean_a", "mean A", "combination")));
 }
 
 function jointCaption(what) {
@@ -289,7 +308,8 @@ function provenance() {
 /* ---- the whole ---- */
 
 const hasPictures = data.pictures.length + data.pictures_left_out.length > 0;
-const sections = [["ranking", "Ranking"], ["law", "Law"], ["left-out", "Left out"], ["quality", "R\u00b2"], ["recall", "Policies"],
+const hasColumns = data.columns.length > 0;
+const sections = [["ranking", "Ranking"], ...(hasColumns ? [["columns", "Columns"]] : []), ["law", "Law"], ["left-out", "Left out"], ["quality", "R\u00b2"], ["recall", "Policies"],
     ["sums", "Sums"], ["profiles", "Profiles"],
     ...(hasPictures ? [["pictures", "Pictures"]] : []), ["provenance", "Provenance"]];
 
@@ -298,7 +318,7 @@ function build(choice) {
     document.getElementById("report").replaceChildren(
         el("h1", {}, data.study.name), ...[warningBox()].filter(Boolean), cards(), headline(),
         el("nav", { "aria-label": "Sections" }, sections.map(([id, title]) => el("a", { href: `#${id}` }, title))),
-        rankingSection(choice), lawSection(over), leftOutSection(over), qualitySection(over), recallSection(over),
+        rankingSection(choice), ...(hasColumns ? [columnsSection(choice)] : []), lawSection(over), leftOutSection(over), qualitySection(over), recallSection(over),
         sumsSection(), profileSection(), ...(hasPictures ? [picturesSection()] : []), provenance());
     forgetFigures();
     drawAll();

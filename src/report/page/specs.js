@@ -54,7 +54,7 @@ function pointsOf(b) {
             value.toFixed(digits) + (known(error) ? ` \u00b1 ${error.toFixed(digits)}` : "");
         if (known(bench.a[i])) tipRows.push(["A", withError(bench.a[i], bench.a_se[i], 4)]);
         const { c, c_se } = data.candidates[i];
-        if (known(c)) tipRows.push(["C", withError(c, c_se, 2)]);
+        if (known(c)) tipRows.push([C_UNIT ? `C, ${C_UNIT}` : "C", withError(c, c_se, 2)]);
         return {
             name, i, a: bench.a[i], c, measured, predicted: row.predicted, low: row.low, high: row.high,
             a_se: bench.a_se[i], c_se, left: bench.law.left_out ? bench.law.left_out[i] : null,
@@ -223,12 +223,12 @@ function planeSpec(b, width, colours) {
     const fontSize = wide ? 12 : 10.5, size = points.length > CROWD ? 20 : wide ? 80 : 56;
     placeLabels(points, spec, fontSize, Math.sqrt(size) / 2);
     spec.description = `${bench.name}: the law over the scores C and A`;
-    spec.axes = axes("C (correspondence)", "A (alignment)", false);
+    spec.axes = axes(`C (correspondence${C_UNIT ? `, ${C_UNIT}` : ""})`, "A (alignment)", false);
     spec.marks = [
         ...["c", "a"].map((score) => errorRules(score, colours)),
         pointMarks("candidates", "c", "a", colours, size), labelMarks(colours, fontSize),
     ];
-    if (bench.law.w) addContours(spec, bench, domains, colours);
+    if (bench.law.w && !openIn(bench.law)) addContours(spec, bench, measuredHull(points), domains, colours);
     return spec;
 }
 
@@ -247,31 +247,70 @@ function errorRules(score, colours) {
     };
 }
 
-function addContours(spec, bench, { x: [x0, x1], y: [y0, y1] }, colours) {
+const MARGIN = 0.05; /* how far the law is drawn beyond the scores it was fitted to, as a share of their range */
+
+/* The corners of the convex hull of points [x, y], around it. */
+function hullOf(points) {
+    const sorted = [...points].sort((p, q) => p[0] - q[0] || p[1] - q[1]);
+    const turn = (o, p, q) => (p[0] - o[0]) * (q[1] - o[1]) - (p[1] - o[1]) * (q[0] - o[0]);
+    const half = (order) => {
+        const chain = [];
+        for (const p of order) {
+            while (chain.length > 1 && turn(chain[chain.length - 2], chain[chain.length - 1], p) <= 0) chain.pop();
+            chain.push(p);
+        }
+        return chain.slice(0, -1);
+    };
+    return [...half(sorted), ...half(sorted.reverse())];
+}
+
+const isInside = (hull, x, y) => hull.every(([x0, y0], k) => {
+    const [x1, y1] = hull[(k + 1) % hull.length];
+    return (x1 - x0) * (y - y0) - (y1 - y0) * (x - x0) >= 0;
+});
+
+/* Where the law has results to stand on, in scores: the hull of the measured candidates, and the margin beyond. */
+function measuredHull(points) {
+    const measured = points.filter((p) => known(p.measured));
+    const beyond = (score) => {
+        const [low, high] = extent(measured.map((p) => p[score]));
+        return MARGIN * (high - low || Math.abs(high) || 1);
+    };
+    const c = beyond("c"), a = beyond("a");
+    return hullOf(measured.flatMap((p) => [[p.c - c, p.a - a], [p.c + c, p.a - a], [p.c - c, p.a + a], [p.c + c, p.a + a]]));
+}
+
+function addContours(spec, bench, hull, { x: [x0, x1], y: [y0, y1] }, colours) {
     /* One cell more on every side: contours close around the grid, out of sight. */
-    const columns = 62, rows = 47;
+    const columns = 82, rows = 62;
     const along = (k, n) => (k - 0.5) / (n - 2);
-    const values = [];
+    const values = [], seen = [];
     for (let r = 0; r < rows; r++) {
-        for (let k = 0; k < columns; k++)
-            values.push(lawAt(bench.law, y1 - along(r, rows) * (y1 - y0), x0 + along(k, columns) * (x1 - x0)));
+        const a = y1 - along(r, rows) * (y1 - y0);
+        for (let k = 0; k < columns; k++) {
+            const c = x0 + along(k, columns) * (x1 - x0);
+            values.push(lawAt(bench.law, a, c));
+            if (isInside(hull, c, a)) seen.push(values[values.length - 1]);
+        }
     }
-    const [low, high] = extent(values);
+    const [low, high] = extent(seen);
     if (!(high > low)) return;
     const levels = roundLevels(low, high, 9);
     const cell = { width: spec.width / (columns - 2), height: spec.height / (rows - 2) };
+    const corners = hull.map(([c, a]) =>
+        `${(((c - x0) / (x1 - x0)) * spec.width).toFixed(2)},${((1 - (a - y0) / (y1 - y0)) * spec.height).toFixed(2)}`);
     spec.data.push({ name: "grid", values: [{ width: columns, height: rows, values }] }, {
         name: "contours", source: "grid",
         transform: [{
-            type: "isocontour", thresholds: [low, ...levels], smooth: true,
+            type: "isocontour", thresholds: [Math.min(...values), ...levels], smooth: true,
             scale: [cell.width, cell.height], translate: [-cell.width, -cell.height],
         }],
     });
     spec.scales.push({
-        name: "level", type: "linear", domain: [low, high], range: colours.ramp, interpolate: "rgb", zero: false,
+        name: "level", type: "linear", domain: [low, high], range: colours.ramp, interpolate: "rgb", zero: false, clamp: true,
     });
     spec.marks.unshift({
-        type: "path", from: { data: "contours" }, interactive: false, clip: true, aria: false,
+        type: "path", from: { data: "contours" }, interactive: false, clip: { path: `M${corners.join("L")}Z` }, aria: false,
         encode: {
             enter: {
                 fill: { scale: "level", field: "contour.value" }, stroke: { value: colours.paper },
