@@ -90,7 +90,8 @@ const command CMD_REPORT = {
     .about =
         "The law of each benchmark in the plane of A and C, measured against left-out predictions, "
         "R2 in-sample and left out, recall by budget of the policies, a profile of each candidate, "
-        "the ranking, the pictures that 'show --study' keeps, and where the numbers come from. The "
+        "the ranking, the numbers beside A and C, the pictures that 'show --study' keeps, and "
+        "where the numbers come from. The "
         "page needs no network. Prints the path of the page.",
     .options = OPTIONS,
     .operands = OPERANDS,
