@@ -364,13 +364,27 @@ static ec_status read_named(ec_weights *w, const char *folder, const char *name,
     return status;
 }
 
-/* Of the files in a folder the one of weights, or one of the only set of shards; safetensors before
- * others. *n is how many there were to choose from. */
-static const char *choose(size_t *n, const names *list, bool safetensors) {
+/* Kinds of names, the surer first. */
+typedef enum { USUAL_SAFETENSORS, USUAL_TORCH, ANY_SAFETENSORS, ANY, NAMINGS } naming;
+
+static bool is_named(const char *name, naming as) {
+    static const char *const starts[] = {"model", "pytorch_model", "open_clip"};
+    const bool safetensors = ends_with(name, ".safetensors");
+    if (as == ANY) return true;
+    if (as == ANY_SAFETENSORS) return safetensors;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++)
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0)
+            return safetensors == (as == USUAL_SAFETENSORS);
+    return false;
+}
+
+/* Of the files in a folder the one of weights, or one of the only set of shards. *n is how many
+ * there were to choose from. */
+static const char *choose(size_t *n, const names *list, naming as) {
     const char *chosen = NULL;
     *n = 0;
     for (size_t i = 0; i < list->n; i++) {
-        if (ends_with(list->name[i], ".safetensors") != safetensors) continue;
+        if (!is_named(list->name[i], as)) continue;
         if (chosen != NULL && same_set(chosen, list->name[i])) continue;
         chosen = list->name[i];
         ++*n;
@@ -416,9 +430,10 @@ static ec_status read_any(ec_weights *w, const char *folder, ec_error *err) {
     names list;
     ec_status status = list_weights(&list, folder, err);
     if (status != EC_OK) return status;
-    size_t n;
-    const char *chosen = choose(&n, &list, true);
-    if (n == 0) chosen = choose(&n, &list, false);
+    size_t n = 0;
+    const char *chosen = NULL;
+    for (naming as = USUAL_SAFETENSORS; as < NAMINGS && n == 0; as++)
+        chosen = choose(&n, &list, as);
     shard_name set;
     if (n == 0)
         status = refuse_folder(folder, err);
