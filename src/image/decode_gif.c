@@ -103,6 +103,63 @@ static ec_status decode_frame(ec_image *image, uint8_t *row, GifFileType *gif, i
     return EC_OK;
 }
 
+/* ---- damage ---- */
+
+/* Lengths of the strings that codes stand for. */
+typedef struct {
+    uint32_t length[4096];
+    int clear, next, last; /* last: the code before; -1: none since the table was cleared */
+} code_table;
+
+/* How many pixels a code is; 0: none can be, since the table is not that far yet. */
+static uint32_t follow_code(code_table *t, int code) {
+    if (t->last < 0) {
+        if (code > t->clear) return 0;
+    } else {
+        if (code > t->next) return 0;
+        if (t->next < 4096) t->length[t->next++] = t->length[t->last] + 1;
+    }
+    t->last = code;
+    return t->length[code];
+}
+
+/* giflib takes any code that is not defined yet for the one that is defined next, and so gives
+ * pixels for damaged data; Pillow refuses them. This reads the codes a second time. */
+static ec_status check_codes(const ec_image_file *file, ec_error *err) {
+    stream s = {file, 0};
+    int transparent, error = 0;
+    GifFileType *gif = DGifOpen(&s, stream_read, &error);
+    if (gif == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file->name);
+    ec_status status = find_frame(gif, &transparent, file, err);
+    code_table *t = calloc(1, sizeof *t);
+    if (t == NULL && status == EC_OK)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file->name);
+    if (status == EC_OK) {
+        const unsigned bits = s.at > 0 ? file->bytes[s.at - 1] : 0; /* giflib has checked it */
+        uint64_t left = (uint64_t)gif->Image.Width * (uint64_t)gif->Image.Height;
+        t->clear = 1 << (bits < 12 ? bits : 11);
+        t->next = t->clear + 2;
+        t->last = -1;
+        for (int i = 0; i < t->clear; i++) t->length[i] = 1;
+        for (int code; left > 0 && DGifGetLZCodes(gif, &code) != GIF_ERROR && code >= 0;) {
+            if (code == t->clear) {
+                t->next = t->clear + 2;
+                t->last = -1;
+                continue;
+            }
+            const uint32_t n = code < 4096 ? follow_code(t, code) : 0;
+            if (n == 0) {
+                status = ec_decode_damaged(file, "GIF", "its compressed data are damaged", err);
+                break;
+            }
+            left -= n < left ? n : left;
+        }
+    }
+    free(t);
+    DGifCloseFile(gif, &error);
+    return status;
+}
+
 static ec_status decode(ec_image *image, GifFileType *gif, const ec_image_file *file,
                         ec_error *err) {
     int transparent;
@@ -122,7 +179,7 @@ static ec_status decode(ec_image *image, GifFileType *gif, const ec_image_file *
     if (row == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file->name);
     status = decode_frame(image, row, gif, transparent, file, err);
     free(row);
-    return status;
+    return status == EC_OK ? check_codes(file, err) : status;
 }
 
 ec_status ec_decode_gif(ec_image *out, const ec_image_file *file, ec_error *err) {

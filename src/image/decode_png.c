@@ -10,6 +10,7 @@
  */
 #include <spng.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "image/decode.h"
 
@@ -97,11 +98,36 @@ static int decode_rows(ec_image *image, spng_ctx *png, uint8_t *rows, size_t row
     return SPNG_OK;
 }
 
+static bool is_word(const uint8_t *name) {
+    for (int i = 0; i < 4; i++)
+        if (!((name[i] >= 'a' && name[i] <= 'z') || (name[i] >= 'A' && name[i] <= 'Z') ||
+              (name[i] >= '0' && name[i] <= '9') || name[i] == '_'))
+            return false;
+    return true;
+}
+
+/* libspng steps over chunks that it does not know, whatever they are called. Damage is damage: up
+ * to the pixels Pillow refuses names that are none. */
+static bool has_proper_chunks(const ec_image_file *file) {
+    for (size_t at = 8; at + 12 <= file->size_bytes;) {
+        const uint8_t *chunk = file->bytes + at;
+        const size_t length = (size_t)chunk[0] << 24 | (size_t)chunk[1] << 16 |
+                              (size_t)chunk[2] << 8 | (size_t)chunk[3];
+        if (!is_word(chunk + 4)) return false;
+        if (memcmp(chunk + 4, "IDAT", 4) == 0 || length > file->size_bytes - at - 12) break;
+        at += 12 + length;
+    }
+    return true;
+}
+
 static ec_status decode(ec_image *image, spng_ctx *png, const ec_image_file *file, ec_error *err) {
     layout l = {0};
     uint8_t *rows = NULL;
     size_t image_bytes;
-    int code = spng_set_png_buffer(png, file->bytes, file->size_bytes);
+    if (!has_proper_chunks(file))
+        return ec_decode_damaged(file, "PNG", "a chunk has a damaged name", err);
+    int code = spng_set_crc_action(png, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
+    if (code == SPNG_OK) code = spng_set_png_buffer(png, file->bytes, file->size_bytes);
     if (code == SPNG_OK) code = spng_get_ihdr(png, &l.header);
     if (code != SPNG_OK) return ec_decode_damaged(file, "PNG", spng_strerror(code), err);
 

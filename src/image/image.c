@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/content.h"
 #include "image/decode.h"
 #include "image/source.h"
 
@@ -102,6 +103,9 @@ ec_status ec_image_decode_file(ec_image *out, const ec_image_file *file, ec_erro
                        "%s: %s images are not read; convert it to JPEG, PNG, WebP, GIF, BMP or PPM",
                        file->name, f->name);
     }
+    char what[EC_CONTENT_SIZE];
+    if (ec_content_describe(what, file->bytes, file->size_bytes))
+        return ec_fail(err, EC_ERR_FORMAT, "%s: not an image, but %s", file->name, what);
     return ec_fail(err, EC_ERR_FORMAT,
                    "%s: not an image: its content is none of JPEG, PNG, WebP, GIF, BMP, PPM, PGM, "
                    "PBM",

@@ -21,10 +21,10 @@
 enum { MAX_SIDE = 65535 };
 
 typedef struct {
-    const char *name;  /* of the class, less ImageProcessor or FeatureExtractor */
+    const char *name;           /* of the class, less ImageProcessor or FeatureExtractor */
     const char *model_types[2]; /* of models that have it, should a file not name its class */
-    bool is_cropping;  /* shortest edge 224, crop 224 x 224; else squash to 224 x 224 */
-    bool takes_number; /* a size may be a plain number */
+    bool is_cropping;           /* shortest edge 224, crop 224 x 224; else squash to 224 x 224 */
+    bool takes_number;          /* a size may be a plain number */
     ec_filter filter;
     double mean[3], std[3];
 } class;

@@ -8,7 +8,8 @@
 #include "eyechart/status.h"
 
 /* Adds to (*notes)[*n], both zero at first. A note that does not fit 1023 bytes is cut. */
-ec_status ec_notes_add(char ***notes, size_t *n, ec_error *err, const char *format, va_list args);
+ec_status ec_notes_add(char ***notes, size_t *n, ec_error *err, const char *format, va_list args)
+    EC_PRINTF(4, 0);
 void ec_notes_release(char ***notes, size_t *n);
 
 /* Room for one more element behind the n that there are, where every array was grown by this; NULL:

@@ -121,6 +121,9 @@ static void what_is_not_an_image_is_named(void **state) {
         {"BM", 2, "truncated"},
         {"P6 1 1 255 ", 11, "truncated"},
         {"P7\n", 3, "not an image"},
+        {"version https://git-lfs.github.com/spec/v1\noid sha256:a\nsize 5\n", 61,
+         "not an image, but a Git LFS pointer"},
+        {"<html><title>403</title></html>", 31, "an HTML page ('403')"},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ec_image image;
@@ -131,6 +134,36 @@ static void what_is_not_an_image_is_named(void **state) {
         assert_true(starts_with(err.message, "a.jpg: "));
         if (strstr(err.message, cases[i].says) == NULL)
             fail_msg("case %zu: '%s' does not say '%s'", i, err.message, cases[i].says);
+    }
+}
+
+/* What Pillow refuses, and the two kinds that it refuses and we read (docs/models.md). */
+static void damage_is_refused_as_pillow_refuses_it(void **state) {
+    (void)state;
+    static const struct {
+        const char *name;
+        size_t at;
+        uint8_t byte;
+        const char *says; /* NULL: it is read */
+    } cases[] = {
+        {"gif-short-palette.gif", 637, 255, "compressed data are damaged"},
+        {"png-gamma.png", 43, 198, "damaged PNG"},            /* of a checksum that nobody needs */
+        {"png-grey-transparent.png", 38, 230, "a chunk has"}, /* of a name */
+        {"bmp-16-555-masks.bmp", 58, 0, NULL},                /* a mask of fewer bits */
+        {"jpeg-411.jpg", 3, 1, NULL},                         /* TEM in the place of APP0 */
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        size_t size_bytes;
+        uint8_t *bytes = sample(&size_bytes, cases[i].name);
+        bytes[cases[i].at] = cases[i].byte;
+        ec_image image;
+        ec_error err = {.message = ""};
+        const ec_status status = decode(&image, bytes, size_bytes, cases[i].name, &err);
+        if (status != (cases[i].says != NULL ? EC_ERR_FORMAT : EC_OK) ||
+            (cases[i].says != NULL && strstr(err.message, cases[i].says) == NULL))
+            fail_msg("%s: status %d, '%s'", cases[i].name, status, err.message);
+        ec_image_release(&image);
+        free(bytes);
     }
 }
 
@@ -250,6 +283,7 @@ int main(void) {
         cmocka_unit_test(decoding_equals_pillow),
         cmocka_unit_test(loading_tells_formats_by_content),
         cmocka_unit_test(what_is_not_an_image_is_named),
+        cmocka_unit_test(damage_is_refused_as_pillow_refuses_it),
         cmocka_unit_test(bombs_are_refused_in_every_format),
         cmocka_unit_test(a_jpeg_of_too_many_scans_is_refused),
         cmocka_unit_test(corrupted_files_do_no_harm),
