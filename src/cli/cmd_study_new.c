@@ -1,8 +1,9 @@
 /* cmd_study_new.c - eyechart study new: the folder of a study, to edit or filled from a file */
+#include "cli/import.h"
 #include "cli/output.h"
 #include "cli/study.h"
 
-enum { O_IMPORT, O_FROM, O_JSON };
+enum { O_IMPORT, O_FROM, O_IGNORE, O_MISSING, O_DECIMAL, O_JSON };
 
 static const option OPTIONS[] = {
     [O_IMPORT] =
@@ -16,6 +17,9 @@ static const option OPTIONS[] = {
                 .type = VALUE_CHOICE,
                 .choice = ec_study_builtin,
                 .help = "candidates, benchmarks and numbers of a built-in study"},
+    [O_IGNORE] = OPTION_IGNORE,
+    [O_MISSING] = OPTION_MISSING,
+    [O_DECIMAL] = OPTION_DECIMAL,
     [O_JSON] = OPTION_JSON,
     {0},
 };
@@ -27,27 +31,35 @@ static const operand OPERANDS[] = {
 
 static const example EXAMPLES[] = {
     {"eyechart study new mystudy/", "an example study.yaml with comments, to edit"},
-    {"eyechart study new mystudy/ --import results.csv", "from a table that you have"},
+    {"eyechart study new mystudy/ --import results.csv",
+     "from a table that you have; says what its columns became"},
+    {"eyechart study new mystudy/ --import results.csv --ignore Average",
+     "without a column that is no benchmark"},
     {"eyechart study new mystudy/ --from paper-2024",
      "a copy of the paper's results, to go on from"},
     {0},
 };
 
-static int describe(const char *path, bool example_to_edit, bool json) {
+static int describe(const char *path, const ec_import_report *report, bool example_to_edit,
+                    bool json) {
     ec_study *study;
     ec_error err;
     if (ec_study_open(&study, path, &err) != EC_OK) return report_error(&err);
     const size_t n_candidates = ec_study_n_candidates(study),
                  n_benchmarks = ec_study_n_benchmarks(study);
     if (json) {
-        json_print(json_pack("{s:o, s:o, s:I, s:I}", "study", json_text(ec_study_name(study)),
-                             "path", json_text(path), "n_candidates", (json_int_t)n_candidates,
-                             "n_benchmarks", (json_int_t)n_benchmarks));
+        json_t *all = json_pack("{s:o, s:o, s:I, s:I}", "study", json_text(ec_study_name(study)),
+                                "path", json_text(path), "n_candidates", (json_int_t)n_candidates,
+                                "n_benchmarks", (json_int_t)n_benchmarks);
+        import_add_json(all, report);
+        json_print(all);
     } else {
         printf("%s: a study of %zu candidate%s and %zu benchmark%s", path, n_candidates,
                n_candidates == 1 ? "" : "s", n_benchmarks, n_benchmarks == 1 ? "" : "s");
-        fputs(example_to_edit ? "\nnext: edit study.yaml in it, then: eyechart study check "
-                              : "\nnext: eyechart study check ",
+        putchar('\n');
+        import_print_columns(report, true);
+        fputs(example_to_edit ? "next: edit study.yaml in it, then: eyechart study check "
+                              : "next: eyechart study check ",
               stdout);
         print_shell_word(stdout, path);
         putchar('\n');
@@ -62,9 +74,15 @@ static int run(const arguments *args) {
     if (v[O_IMPORT].given && v[O_FROM].given)
         return usage_error(args->command, "--import and --from cannot be given together");
     const char *from = v[O_FROM].given ? v[O_FROM].text : v[O_IMPORT].text;
+    const ec_import_options options = import_options(&v[O_IGNORE], &v[O_MISSING], &v[O_DECIMAL]);
+    ec_import_report report;
     ec_error err;
-    if (ec_study_create(path, from, &err) != EC_OK) return report_error(&err);
-    return describe(path, from == NULL, v[O_JSON].given);
+    if (ec_study_create_from(path, from, &options, &report, &err) != EC_OK)
+        return report_error(&err);
+    import_print_notes(&report, from);
+    const int status = describe(path, &report, from == NULL, v[O_JSON].given);
+    ec_import_report_release(&report);
+    return status;
 }
 
 const command CMD_STUDY_NEW = {

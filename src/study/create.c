@@ -155,6 +155,15 @@ static ec_status make(const char *path, bool exists, const ec_sheet *sheet, cons
 }
 
 ec_status ec_study_create(const char *path, const char *import_path, ec_error *err) {
+    return ec_study_create_from(path, import_path, NULL, NULL, err);
+}
+
+ec_status ec_study_create_from(const char *path, const char *import_path,
+                               const ec_import_options *options, ec_import_report *report,
+                               ec_error *err) {
+    static const ec_import_options none = {0};
+    const ec_sheet_reading how = {options != NULL ? options : &none, NULL, report};
+    if (report != NULL) *report = (ec_import_report){0};
     char trimmed[4096]; /* without slashes at its end, for the temporary beside it */
     size_t length = strlen(path);
     while (length > 1 && path[length - 1] == '/') length--;
@@ -171,9 +180,10 @@ ec_status ec_study_create(const char *path, const char *import_path, ec_error *e
     if (import_path != NULL)
         status = is_built_in(import_path)
                      ? ec_builtin_read(&sheet, import_path, err)
-                     : ec_exchange_read(&sheet, import_path, EC_FORMAT_BY_NAME, err);
+                     : ec_exchange_read(&sheet, import_path, EC_FORMAT_BY_NAME, &how, err);
     if (status == EC_OK)
         status = make(trimmed, exists, import_path != NULL ? &sheet : NULL, import_path, err);
     ec_sheet_release(&sheet);
+    if (status != EC_OK && report != NULL) ec_import_report_release(report);
     return status;
 }

@@ -9,6 +9,7 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "study/import_report.h"
 
 /* ---- files -------------------------------------------------------------------------------- */
 
@@ -25,10 +26,10 @@ static ec_table_format format_by_name(const char *file) {
 
 /* Endings of files that are neither: a CSV under such a name would be opened by nothing. */
 static bool is_other_format(const char *file) {
-    static const char *const ends[] = {".xlsx", ".xls",     ".xlsm",    ".ods",  ".numbers", ".parquet",
-                                       ".tsv",  ".tab",     ".feather", ".yaml", ".yml",     ".html",
-                                       ".md",   ".tex",     ".pdf",     ".db",   ".sqlite",  ".xml",
-                                       ".pkl",  ".npz",     ".npy",     ".zip",  ".gz",      ".png"};
+    static const char *const ends[] = {".xlsx", ".xls", ".xlsm",    ".ods",  ".numbers", ".parquet",
+                                       ".tsv",  ".tab", ".feather", ".yaml", ".yml",     ".html",
+                                       ".md",   ".tex", ".pdf",     ".db",   ".sqlite",  ".xml",
+                                       ".pkl",  ".npz", ".npy",     ".zip",  ".gz",      ".png"};
     for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
         if (ends_with(file, ends[i])) return true;
     return false;
@@ -40,7 +41,7 @@ static bool begins_like_json(const ec_text *text) {
 }
 
 ec_status ec_exchange_read(ec_sheet *sheet, const char *file, ec_table_format format,
-                           ec_error *err) {
+                           const ec_sheet_reading *how, ec_error *err) {
     *sheet = (ec_sheet){0};
     const char *path = strcmp(file, "-") == 0 ? "standard input" : file;
     ec_text text = {0};
@@ -51,8 +52,13 @@ ec_status ec_exchange_read(ec_sheet *sheet, const char *file, ec_table_format fo
         format = begins_like_json(&text) ? EC_FORMAT_JSON : EC_FORMAT_CSV;
     status = format == EC_FORMAT_JSON
                  ? ec_sheet_read_json(sheet, path, text.data, text.size_bytes, err)
-                 : ec_sheet_read_csv(sheet, path, text.data, text.size_bytes, err);
+                 : ec_sheet_read_table(sheet, how, path, text.data, text.size_bytes, err);
     ec_text_release(&text);
+    if (status == EC_OK && how->report != NULL && format == EC_FORMAT_JSON)
+        status = ec_import_report_sheet(how->report, sheet, err);
+    if (status == EC_OK && how->report != NULL)
+        status = ec_import_report_alike(how->report, sheet, err);
+    if (status != EC_OK) ec_sheet_release(sheet);
     return status;
 }
 
@@ -354,6 +360,15 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
 
 /* ---- import ------------------------------------------------------------------------------- */
 
+/* What may be no benchmark at all. */
+static ec_status refuse_benchmark(const char *file, ec_status status, ec_error *err) {
+    char message[600];
+    if (err == NULL) return status;
+    snprintf(message, sizeof message, "%s", err->message);
+    return ec_fail(err, status, "%s: %s; a column that is none is left out with --ignore", file,
+                   message);
+}
+
 /* All names must be declared; candidates that are not are counted instead where they may be added.
  */
 static ec_status check_names(size_t *n_new, const ec_study *study, const ec_sheet *sheet,
@@ -363,7 +378,7 @@ static ec_status check_names(size_t *n_new, const ec_study *study, const ec_shee
     for (size_t k = 0; k < sheet->n_benchmarks; k++) {
         const ec_status status =
             ec_study_find_benchmark(&unused, study, sheet->benchmarks[k].name, err);
-        if (status != EC_OK) return ec_error_prefix(err, status, "%s", file);
+        if (status != EC_OK) return refuse_benchmark(file, status, err);
     }
     size_t first = sheet->n_candidates;
     for (size_t row = sheet->n_candidates; row-- > 0;)
@@ -455,16 +470,31 @@ done:
 
 ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
                           ec_table_format format, bool add_candidates_too, ec_error *err) {
+    return ec_study_import_from(out, study, file, format, add_candidates_too, NULL, NULL, err);
+}
+
+ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const char *file,
+                               ec_table_format format, bool add_candidates_too,
+                               const ec_import_options *options, ec_import_report *report,
+                               ec_error *err) {
+    static const ec_import_options none = {0};
+    const ec_sheet *declared = &study->declared.sheet;
+    const ec_sheet_reading how = {options != NULL ? options : &none, declared, report};
     ec_import_summary summary = {0};
     ec_sheet sheet;
     size_t n_new;
-    ec_status status = ec_exchange_read(&sheet, file, format, err);
-    if (status != EC_OK) return status;
+    if (report != NULL) *report = (ec_import_report){0};
+    ec_status status = ec_exchange_read(&sheet, file, format, &how, err);
     const char *name = strcmp(file, "-") == 0 ? "standard input" : file;
-    status = check_names(&n_new, study, &sheet, name, add_candidates_too, err);
-    if (status == EC_OK) status = import_sheet(&summary, study, &sheet, name, n_new, err);
-    ec_sheet_release(&sheet);
+    if (status == EC_OK) {
+        status = ec_import_adopt_names(&sheet, declared, name, report, err);
+        if (status == EC_OK)
+            status = check_names(&n_new, study, &sheet, name, add_candidates_too, err);
+        if (status == EC_OK) status = import_sheet(&summary, study, &sheet, name, n_new, err);
+        ec_sheet_release(&sheet);
+    }
     if (status == EC_OK && out != NULL) *out = summary;
+    if (status != EC_OK && report != NULL) ec_import_report_release(report);
     return status;
 }
 

@@ -5,9 +5,9 @@
 #include "study/study_internal.h"
 
 /* Reads a file of either format; "-" is standard input. With EC_FORMAT_BY_NAME the extension
- * decides, else the first character. */
+ * decides, else the first character. What is to be said of it is added to how->report. */
 ec_status ec_exchange_read(ec_sheet *sheet, const char *file, ec_table_format format,
-                           ec_error *err);
+                           const ec_sheet_reading *how, ec_error *err);
 
 /* Writes what `sheet` says and the study does not know yet, within the change `event`. All
  * candidates and benchmarks of the sheet are declared. *summary is added to. */

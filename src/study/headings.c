@@ -170,9 +170,10 @@ static bool is_there(const char *name, size_t length, const char *const *texts, 
 }
 
 /* The other heading that "A_MME", "A (MME)", "A: MME" or "A@MME" is about: its first byte, and
- * *length; NULL: none. */
-static const char *other_heading(size_t *length, const char *text, const char *const *texts,
-                                 size_t n) {
+ * *length; NULL: none. "A_MME_se" is its standard error. */
+static const char *other_heading(size_t *length, bool *is_error, const char *text,
+                                 const char *const *texts, size_t n) {
+    *is_error = false;
     if (*text != 'A' && *text != 'a') return NULL;
     const char *name = text + 1 + strspn(text + 1, " _-:@([");
     if (name == text + 1) return NULL;
@@ -180,7 +181,11 @@ static const char *other_heading(size_t *length, const char *text, const char *c
     if (*length > 0 && strchr(")]", name[*length - 1]) != NULL && name > text + 1 &&
         strchr("([", name[-1]) != NULL)
         --*length;
-    return *length > 0 && is_there(name, *length, texts, n) ? name : NULL;
+    if (*length > 0 && is_there(name, *length, texts, n)) return name;
+    *is_error = *length > 3 && strncmp(name + *length - 3, "_se", 3) == 0;
+    if (!*is_error) return NULL;
+    *length -= 3;
+    return is_there(name, *length, texts, n) ? name : NULL;
 }
 
 static bool take_rest(ec_heading *out, ec_heading_kind kind, const char *rest, size_t length) {
@@ -202,8 +207,10 @@ static bool read_one(ec_heading *out, const char *text, const char *const *texts
     size_t length;
     *out = (ec_heading){.kind = EC_HEADING_EMPTY};
     if (*text == '\0') return true;
-    const char *other = other_heading(&length, text, texts, n);
-    if (other != NULL) return take_rest(out, EC_HEADING_OWN_A, other, length);
+    bool is_error;
+    const char *other = other_heading(&length, &is_error, text, texts, n);
+    if (other != NULL)
+        return take_rest(out, is_error ? EC_HEADING_OWN_A_SE : EC_HEADING_OWN_A, other, length);
     out->kind = meaning_of(text);
     out->plain = is_in(text, plain, sizeof plain / sizeof *plain);
     if (out->kind != EC_HEADING_OTHER) return true;
@@ -241,7 +248,20 @@ void ec_heading_release(ec_heading *heading) {
     *heading = (ec_heading){0};
 }
 
+static bool ends_with(const char *text, const char *end) {
+    const size_t n = strlen(text), m = strlen(end);
+    return n > m && strcmp(text + n - m, end) == 0;
+}
+
+/* Beside other columns it could be A for one of them, or its standard errors. */
+static bool may_be_about_another(const char *text) {
+    return ends_with(text, "se") || ends_with(text, "SE") || ends_with(text, "err") ||
+           ((*text == 'A' || *text == 'a') && text[1] != '\0' &&
+            strchr(" _-:@([", text[1]) != NULL);
+}
+
 bool ec_heading_needs_word(const char *benchmark) {
+    if (may_be_about_another(benchmark)) return true;
     ec_heading heading;
     const bool done = read_one(&heading, benchmark, NULL, 0);
     const bool other = done && heading.kind != EC_HEADING_OTHER;

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "eyechart/spelling.h"
+#include "study/table_text.h"
 
 /* Decodes one character of valid UTF-8 (no overlong forms, no surrogates) and moves *at behind it;
  * -1 when the bytes are not UTF-8. */
@@ -28,15 +29,19 @@ static int32_t next_character(const unsigned char **at) {
     return character;
 }
 
-static bool is_blank(char c) {
-    return c == ' ' || c == '\t';
+static bool ends_with_blank(const char *text) {
+    for (size_t n; *text != '\0'; text += n > 0 ? n : 1) {
+        n = ec_blank_size(text);
+        if (n > 0 && text[n] == '\0') return true;
+    }
+    return false;
 }
 
 const char *ec_name_fault(const char *name) {
     const size_t length = strlen(name);
     if (length == 0) return "is empty";
     if (length > EC_NAME_MAX_BYTES) return "is longer than 200 bytes";
-    if (is_blank(name[0]) || is_blank(name[length - 1])) return "begins or ends with a blank";
+    if (ec_blank_size(name) > 0 || ends_with_blank(name)) return "begins or ends with a blank";
     for (const unsigned char *at = (const unsigned char *)name; *at != '\0';) {
         const int32_t character = next_character(&at);
         if (character < 0) return "is not UTF-8";
@@ -52,7 +57,8 @@ const char *ec_benchmark_name_fault(const char *name) {
         if (strcasecmp(name, taken[i]) == 0)
             return "has a meaning of its own; call the benchmark otherwise";
     if (strncmp(name, "A ", 2) == 0 || strncmp(name, "A_se ", 5) == 0 ||
-        strncmp(name, "column ", 7) == 0 || strncmp(name, "column_se ", 10) == 0)
+        strncmp(name, "column ", 7) == 0 || strncmp(name, "column_se ", 10) == 0 ||
+        strncmp(name, "result ", 7) == 0)
         return "begins like a column of scores; call the benchmark otherwise";
     return ec_name_fault(name);
 }

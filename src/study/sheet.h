@@ -81,7 +81,17 @@ ec_status ec_sheet_check_numbers(const ec_sheet *sheet, const char *path, ec_err
 bool ec_benchmark_excludes(char text[EC_RANGE_TEXT_SIZE], const ec_benchmark *benchmark,
                            double value);
 
+/* How a table is read, and what is to be said about it. */
+typedef struct ec_sheet_reading {
+    const ec_import_options *options; /* never NULL */
+    const ec_sheet *declared; /* of the study that exists already; NULL: a new one */
+    ec_import_report *report; /* added to; NULL: not wanted */
+} ec_sheet_reading;
+
 /* CSV and JSON: docs/formats.md. `path` is for messages. */
+ec_status ec_sheet_read_table(ec_sheet *sheet, const ec_sheet_reading *how, const char *path,
+                              const char *bytes, size_t size_bytes, ec_error *err);
+/* The same without options, for a new study. */
 ec_status ec_sheet_read_csv(ec_sheet *sheet, const char *path, const char *bytes, size_t size_bytes,
                             ec_error *err);
 ec_status ec_sheet_read_json(ec_sheet *sheet, const char *path, const char *bytes,

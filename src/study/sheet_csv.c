@@ -1,15 +1,8 @@
 /* sheet_csv.c - a sheet as CSV: one row a candidate, and one more for each repeat of its results
  *
- *     candidate                    its name; required, and first
- *     C, C_se, A, A_se             its scores and their standard errors
- *     cost, hours                  GPU-hours of a finetuning, expected and spent
- *     A <benchmark>, A_se ...      an alignment score for one benchmark
- *     column <name>, column_se ... a column beside A and C
- *     column <name> <benchmark>    the same for one benchmark
- *     anything else                a benchmark; its cells are results
- *     <benchmark>_se, ..._stderr   where <benchmark> is a column too: the standard error of those
- *
- * An empty cell is a missing number.
+ * headings.h says what the columns are by their names, table_columns.h how they are read. A missing
+ * number is an empty cell. What is written here is plain: commas, points, the headings of
+ * docs/formats.md.
  */
 #include "study/sheet.h"
 
@@ -21,8 +14,9 @@
 #include "base/csv.h"
 #include "base/number.h"
 #include "study/names.h"
+#include "study/table_columns.h"
 
-typedef enum { A_SCORE, A_RESULT, AN_ERROR, SPENT_HOURS } column_kind;
+typedef enum { A_SCORE, A_RESULT, AN_ERROR, SPENT_HOURS, NO_COLUMN } column_kind;
 
 /* Where the cells of a column go: array[benchmark][candidate]. */
 typedef struct {
@@ -30,180 +24,65 @@ typedef struct {
     size_t benchmark; /* 0 for a column about the candidate alone */
     bool non_negative;
     column_kind kind;
-    size_t error; /* of a column of results: the one of their standard errors; 0: none */
+    size_t error; /* of a column of results: the one of their standard errors; `none`: none */
 } column;
-
-static bool candidate_column(column *out, const ec_numbers *numbers, const char *header) {
-    const struct {
-        const char *header;
-        column column;
-    } known[] = {
-        {"C", {.array = numbers->c}},
-        {"C_se", {.array = numbers->c_se, .non_negative = true}},
-        {"A", {.array = numbers->a_shared}},
-        {"A_se", {.array = numbers->a_shared_se, .non_negative = true}},
-        {"cost", {.array = numbers->cost, .non_negative = true}},
-        {"hours", {.array = numbers->hours, .non_negative = true, .kind = SPENT_HOURS}},
-    };
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strcmp(header, known[i].header) != 0) continue;
-        *out = known[i].column;
-        return true;
-    }
-    return false;
-}
-
-static const char *after(const char *prefix, const char *header) {
-    const size_t length = strlen(prefix);
-    return strncmp(header, prefix, length) == 0 ? header + length : NULL;
-}
-
-/* Neither a score nor a cost. */
-static bool is_own_column(const char *header) {
-    column unused;
-    return !candidate_column(&unused, &(ec_numbers){0}, header) && after("A ", header) == NULL &&
-           after("A_se ", header) == NULL && after("column ", header) == NULL &&
-           after("column_se ", header) == NULL;
-}
-
-/* The benchmark that a header of scores is about, behind its prefix; NULL: none. */
-static const char *benchmark_of(const char *header) {
-    const char *a = after("A ", header), *own = after("column ", header);
-    if (own == NULL) return a;
-    const char *blank = strchr(own, ' ');
-    return blank != NULL ? blank + 1 : NULL;
-}
 
 /* ---- reading ------------------------------------------------------------------------------ */
 
 typedef struct {
-    const char *path, *bytes;
-    size_t size_bytes;
-    ec_csv header;      /* stays at the first record, so that its fields stay valid */
-    size_t *order;      /* [n_fields] of the header, from ec_names_sort */
-    const char **names; /* [n_benchmarks] borrowed from the header */
+    ec_table_file file;
+    const char **names; /* [n_benchmarks] borrowed from the columns of the file */
     size_t n_benchmarks;
-    column *columns;       /* [n_fields]; the first is unused */
-    char **row_names;      /* [n_rows] */
-    size_t *row_candidate; /* [n_rows] */
-    size_t n_rows, n_candidates;
+    column *columns;       /* [file.n] */
+    size_t *row_candidate; /* [file.n_rows] */
+    size_t n_candidates;
 } reader;
 
-/* The column of results whose standard errors column f has, by its name; 0: f has none. */
-static size_t results_of(const reader *r, size_t f) {
-    static const char *const ends[] = {"_se", "_stderr"};
-    const char *header = r->header.fields[f];
-    const size_t length = strlen(header);
-    if (!is_own_column(header)) return 0;
-    for (size_t k = 0; k < sizeof ends / sizeof *ends; k++) {
-        const size_t end = strlen(ends[k]);
-        if (length <= end || strcmp(header + length - end, ends[k]) != 0) continue;
-        char *name = strndup(header, length - end);
-        const size_t n = r->header.n_fields,
-                     of = name != NULL ? ec_names_find(name, r->order, r->header.fields, n) : n;
-        const bool found = of > 0 && of < n && is_own_column(r->header.fields[of]);
-        free(name);
-        if (found) return of;
-    }
-    return 0;
+static bool is_among(const char *const *names, size_t n, const char *name) {
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0) return true;
+    return false;
 }
 
-static bool is_result(const reader *r, size_t f) {
-    return is_own_column(r->header.fields[f]) && results_of(r, f) == 0;
-}
-
-static ec_status read_header(reader *r, ec_error *err) {
-    ec_csv_init(&r->header, r->path, r->bytes, r->size_bytes);
-    bool more;
-    const ec_status status = ec_csv_next(&r->header, &more, err);
-    if (status != EC_OK) return status;
-    if (!more)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: empty; expected a first line that names the columns: candidate, C, A, "
-                       "benchmarks",
-                       r->path);
-    const size_t n = r->header.n_fields;
-    if (strcmp(r->header.fields[0], "candidate") != 0)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s:%zu: the first column is '%.80s', expected 'candidate'", r->path,
-                       r->header.line, r->header.fields[0]);
-    r->order = malloc(n * sizeof *r->order);
-    r->names = malloc(n * sizeof *r->names);
-    r->columns = calloc(n, sizeof *r->columns);
-    if (!r->order || !r->names || !r->columns)
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->path);
-
-    ec_names_sort(r->order, r->header.fields, n);
-    const size_t twice = ec_names_find_duplicate(r->order, r->header.fields, n);
-    if (twice < n)
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: column '%.80s' is there twice", r->path,
-                       r->header.line, r->header.fields[twice]);
-    return EC_OK;
+/* The benchmark that a column of scores is about; NULL: none. */
+static const char *benchmark_of(const ec_table_column *c) {
+    if (c->role == EC_ROLE_OWN_A) return c->name;
+    return c->role == EC_ROLE_BESIDE ? c->benchmark : NULL;
 }
 
 /* Benchmarks are the columns of results in their order, then those that only have columns of
  * scores. */
-static void collect_benchmarks(reader *r) {
-    const char *const *fields = r->header.fields;
-    const size_t n = r->header.n_fields;
-    for (size_t f = 1; f < n; f++)
-        if (is_result(r, f)) r->names[r->n_benchmarks++] = fields[f];
-    for (size_t f = 1; f < n; f++) {
-        const char *name = benchmark_of(fields[f]);
-        if (r->n_benchmarks > EC_STUDY_MAX_BENCHMARKS) return; /* which is refused later */
-        bool known = name == NULL || ec_names_find(name, r->order, fields, n) < n;
-        for (size_t b = 0; !known && b < r->n_benchmarks; b++)
-            known = strcmp(r->names[b], name) == 0;
-        if (!known) r->names[r->n_benchmarks++] = name;
+static ec_status collect_benchmarks(reader *r, ec_error *err) {
+    const ec_table_file *file = &r->file;
+    for (size_t f = 0; f < file->n; f++) {
+        const ec_table_column *c = &file->columns[f];
+        if (c->role != EC_ROLE_RESULT) continue;
+        if (is_among(r->names, r->n_benchmarks, c->name))
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s:%zu: column '%.80s' is a second one for the benchmark '%.80s'",
+                           file->path, file->header_line, c->text, c->name);
+        r->names[r->n_benchmarks++] = c->name;
+        if (r->n_benchmarks > EC_STUDY_MAX_BENCHMARKS) return EC_OK; /* which is refused later */
     }
-}
-
-static ec_status add_row(reader *r, const char *name, size_t *capacity, ec_error *err) {
-    if (r->n_rows == *capacity) {
-        *capacity = *capacity > 0 ? 2 * *capacity : 64;
-        char **names = realloc(r->row_names, *capacity * sizeof *names);
-        if (names != NULL) r->row_names = names;
-        if (names == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->path);
+    for (size_t f = 0; f < file->n; f++) {
+        const char *name = benchmark_of(&file->columns[f]);
+        if (r->n_benchmarks > EC_STUDY_MAX_BENCHMARKS) return EC_OK;
+        if (name != NULL && !is_among(r->names, r->n_benchmarks, name))
+            r->names[r->n_benchmarks++] = name;
     }
-    r->row_names[r->n_rows] = strdup(name);
-    if (r->row_names[r->n_rows] == NULL)
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->path);
-    r->n_rows++;
     return EC_OK;
-}
-
-static ec_status list_rows(reader *r, ec_error *err) {
-    ec_csv csv;
-    ec_csv_init(&csv, r->path, r->bytes, r->size_bytes);
-    bool more;
-    size_t capacity = 0;
-    ec_status status = ec_csv_next(&csv, &more, err); /* the header again */
-    while (status == EC_OK && (status = ec_csv_next(&csv, &more, err)) == EC_OK && more) {
-        if (csv.n_fields != r->header.n_fields)
-            status = ec_fail(
-                err, EC_ERR_FORMAT,
-                "%s:%zu: %zu field%s, expected %zu as in the first line; is the file cut short?",
-                r->path, csv.line, csv.n_fields, csv.n_fields == 1 ? "" : "s", r->header.n_fields);
-        else
-            status = add_row(r, csv.fields[0], &capacity, err);
-    }
-    ec_csv_release(&csv);
-    if (status == EC_OK && r->n_rows == 0)
-        status =
-            ec_fail(err, EC_ERR_FORMAT, "%s: no candidates, only a line of column names", r->path);
-    return status;
 }
 
 /* Rows of one name are about one candidate. Candidates are numbered in the order of their first
  * rows. */
 static ec_status number_candidates(reader *r, ec_error *err) {
-    const size_t n = r->n_rows;
-    const char *const *names = (const char *const *)r->row_names;
+    const size_t n = r->file.n_rows;
+    const char *const *names = (const char *const *)r->file.row_names;
     size_t *order = malloc(n * sizeof *order);
     r->row_candidate = malloc(n * sizeof *r->row_candidate);
     if (order == NULL || r->row_candidate == NULL) {
         free(order);
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->path);
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->file.path);
     }
     ec_names_sort(order, names, n); /* equal ones in the order of their rows */
     for (size_t k = 0; k < n; k++) {
@@ -219,85 +98,133 @@ static ec_status number_candidates(reader *r, ec_error *err) {
     return EC_OK;
 }
 
-/* Header number f, "column NAME", "column_se NAME BENCHMARK" and so on; *found: it is one. */
-static ec_status place_beside(bool *found, reader *r, size_t f, ec_sheet *sheet, ec_error *err) {
-    const char *header = r->header.fields[f], *name = after("column ", header);
-    const bool is_se = name == NULL;
-    if (is_se) name = after("column_se ", header);
-    *found = name != NULL;
-    if (name == NULL) return EC_OK;
-    char own[EC_COLUMN_NAME_MAX_BYTES + 2];
-    const size_t length = strcspn(name, " ");
-    snprintf(own, sizeof own, "%.*s", (int)length, name);
-    const char *fault = ec_column_name_fault(own);
-    if (fault != NULL)
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: the name in '%.80s' %s", r->path,
-                       r->header.line, header, fault);
-    const char *benchmark = name[length] == '\0' ? NULL : name + length + 1;
+static column candidate_column(const ec_numbers *numbers, ec_heading_kind kind) {
+    switch (kind) {
+    case EC_HEADING_C:
+        return (column){.array = numbers->c};
+    case EC_HEADING_C_SE:
+        return (column){.array = numbers->c_se, .non_negative = true};
+    case EC_HEADING_A:
+        return (column){.array = numbers->a_shared};
+    case EC_HEADING_A_SE:
+        return (column){.array = numbers->a_shared_se, .non_negative = true};
+    case EC_HEADING_COST:
+        return (column){.array = numbers->cost, .non_negative = true};
+    default:
+        return (column){.array = numbers->hours, .non_negative = true, .kind = SPENT_HOURS};
+    }
+}
+
+static ec_status place_beside(reader *r, size_t f, ec_sheet *sheet, ec_error *err) {
+    const ec_table_column *c = &r->file.columns[f];
+    const bool is_se = c->role == EC_ROLE_BESIDE_SE;
     const size_t b =
-        benchmark == NULL ? EC_ALL_BENCHMARKS : ec_sheet_find_benchmark(sheet, benchmark);
+        c->benchmark == NULL ? EC_ALL_BENCHMARKS : ec_sheet_find_benchmark(sheet, c->benchmark);
     if (b == sheet->n_benchmarks)
-        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: '%.80s' without a column 'column %.160s'",
-                       r->path, r->header.line, header, name);
+        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: '%.80s' without a column 'column %.80s %.80s'",
+                       r->file.path, r->file.header_line, c->text, c->name, c->benchmark);
     ec_study_column *to;
     const ec_status status =
-        ec_columns_at(&to, &sheet->columns, own, b, sheet->n_candidates, r->path, err);
+        ec_columns_at(&to, &sheet->columns, c->name, b, sheet->n_candidates, r->file.path, err);
     if (status == EC_OK)
         r->columns[f] = (column){.array = is_se ? to->se : to->value, .non_negative = is_se};
     return status;
 }
 
-/* Standard errors of results, beside which they stand. */
-static bool place_error(reader *r, size_t f) {
-    const size_t of = results_of(r, f);
-    if (of == 0) return false;
-    r->columns[of].error = f;
-    r->columns[f] = (column){.non_negative = true, .kind = AN_ERROR};
-    return true;
-}
-
-static ec_status place_columns(reader *r, ec_sheet *sheet, ec_error *err) {
-    for (size_t f = 1; f < r->header.n_fields; f++) {
-        const char *header = r->header.fields[f];
-        if (candidate_column(&r->columns[f], &sheet->numbers, header)) continue;
-        bool beside;
-        const ec_status status = place_beside(&beside, r, f, sheet, err);
-        if (status != EC_OK) return status;
-        if (beside || place_error(r, f)) continue;
-        const char *a = after("A ", header), *a_se = after("A_se ", header);
-        const char *name = a != NULL ? a : a_se != NULL ? a_se : header;
-        const size_t b = ec_sheet_find_benchmark(sheet, name);
-        if (b == sheet->n_benchmarks)
-            return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: column '%.80s' without a column 'A %.80s'",
-                           r->path, r->header.line, header, name);
-        double *array = a != NULL      ? sheet->numbers.a
-                        : a_se != NULL ? sheet->numbers.a_se
-                                       : sheet->numbers.z;
-        r->columns[f] = (column){.array = array,
-                                 .benchmark = b,
-                                 .non_negative = a_se != NULL,
-                                 .kind = a != NULL || a_se != NULL ? A_SCORE : A_RESULT};
-    }
+static ec_status place_by_benchmark(reader *r, size_t f, ec_sheet *sheet, ec_error *err) {
+    const ec_table_column *c = &r->file.columns[f];
+    const size_t b = ec_sheet_find_benchmark(sheet, c->name), error = r->columns[f].error;
+    if (b == sheet->n_benchmarks)
+        return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: column '%.80s' without a column 'A %.80s'",
+                       r->file.path, r->file.header_line, c->text, c->name);
+    if (c->role == EC_ROLE_RESULT)
+        r->columns[f] =
+            (column){.array = sheet->numbers.z, .benchmark = b, .kind = A_RESULT, .error = error};
+    else if (c->role == EC_ROLE_OWN_A)
+        r->columns[f] = (column){.array = sheet->numbers.a, .benchmark = b};
+    else
+        r->columns[f] =
+            (column){.array = sheet->numbers.a_se, .benchmark = b, .non_negative = true};
     return EC_OK;
 }
 
+static ec_status place_columns(reader *r, ec_sheet *sheet, ec_error *err) {
+    const ec_table_file *file = &r->file;
+    ec_status status = EC_OK;
+    for (size_t f = 0; f < file->n; f++) r->columns[f].error = file->n;
+    for (size_t f = 0; f < file->n; f++)
+        if (file->columns[f].role == EC_ROLE_ERROR) r->columns[file->columns[f].of].error = f;
+    for (size_t f = 0; status == EC_OK && f < file->n; f++) {
+        const ec_table_column *c = &file->columns[f];
+        switch (c->role) {
+        case EC_ROLE_NOTHING:
+        case EC_ROLE_NAME:
+            r->columns[f].kind = NO_COLUMN;
+            break;
+        case EC_ROLE_ERROR:
+            r->columns[f] = (column){.non_negative = true, .kind = AN_ERROR};
+            break;
+        case EC_ROLE_CANDIDATE:
+            r->columns[f] = candidate_column(&sheet->numbers, c->heading.kind);
+            break;
+        case EC_ROLE_BESIDE:
+        case EC_ROLE_BESIDE_SE:
+            status = place_beside(r, f, sheet, err);
+            break;
+        default:
+            status = place_by_benchmark(r, f, sheet, err);
+        }
+    }
+    return status;
+}
+
+static const char *name_in(const reader *r, const ec_csv *csv) {
+    return csv->fields[r->file.name_column];
+}
+
+static ec_status fail_cell(const reader *r, const ec_csv *csv, size_t f, const char *cell,
+                           const char *fault, ec_error *err) {
+    return ec_fail(err, EC_ERR_FORMAT,
+                   "%s:%zu: candidate '%.80s', column '%.80s': '%.40s' %s; leave the cell empty if "
+                   "it is not known, or leave the column out (--ignore)%s%.40s%s",
+                   r->file.path, csv->line, name_in(r, csv), r->file.columns[f].text, cell, fault,
+                   strcmp(fault, "is not a number") == 0 ? ", or say --missing '" : "",
+                   strcmp(fault, "is not a number") == 0 ? cell : "",
+                   strcmp(fault, "is not a number") == 0 ? "'" : "");
+}
+
 /* *cell is NaN where it is empty. */
-static ec_status read_cell(const reader *r, const ec_csv *csv, size_t f, double *cell,
-                           ec_error *err) {
+static ec_status read_text(const reader *r, const ec_csv *csv, size_t f, const char *text,
+                           double *cell, ec_error *err) {
+    const ec_import_options *o = r->file.how->options;
     const char *fault = NULL;
+    bool percent;
     *cell = NAN;
-    const ec_number_fault found = ec_number_read(cell, csv->fields[f]);
+    if (ec_cell_is_missing(text, o->missing, o->n_missing)) return EC_OK;
+    const ec_number_fault found = ec_cell_read(cell, &percent, text, r->file.decimal);
     if (found == EC_NUMBER_EMPTY) return EC_OK;
     if (found != EC_NUMBER_OK)
         fault = ec_number_fault_words(found);
     else if (r->columns[f].non_negative && *cell < 0.0)
         fault = "is negative";
-    if (fault == NULL) return EC_OK;
-    return ec_fail(
-        err, EC_ERR_FORMAT,
-        "%s:%zu: candidate '%.80s', column '%.80s': '%.40s' %s; leave the cell empty if it is not "
-        "known",
-        r->path, csv->line, csv->fields[0], r->header.fields[f], csv->fields[f], fault);
+    return fault == NULL ? EC_OK : fail_cell(r, csv, f, text, fault, err);
+}
+
+static ec_status read_cell(const reader *r, const ec_csv *csv, size_t f, double *cell,
+                           ec_error *err) {
+    return read_text(r, csv, f, csv->fields[f], cell, err);
+}
+
+/* "64.2" or "64.2±0.5". */
+static ec_status read_value_and_error(const reader *r, const ec_csv *csv, size_t f, double *value,
+                                      double *se, ec_error *err) {
+    char text[64];
+    snprintf(text, sizeof text, "%s", csv->fields[f]);
+    char *error = strlen(csv->fields[f]) < sizeof text ? ec_cell_split_error(text) : NULL;
+    if (error == NULL) return read_cell(r, csv, f, value, err);
+    ec_status status = read_text(r, csv, f, text, value, err);
+    if (status == EC_OK) status = read_text(r, csv, f, error, se, err);
+    return status == EC_OK && *se < 0.0 ? fail_cell(r, csv, f, error, "is negative", err) : status;
 }
 
 /* A result, with its standard error; one more of the cell is a repeat. */
@@ -305,13 +232,15 @@ static ec_status read_result(reader *r, const ec_csv *csv, size_t f, ec_sheet *s
                              ec_error *err) {
     const size_t error = r->columns[f].error;
     double value, se = NAN;
-    ec_status status = read_cell(r, csv, f, &value, err);
-    if (status == EC_OK && error > 0) status = read_cell(r, csv, error, &se, err);
+    ec_status status = read_value_and_error(r, csv, f, &value, &se, err);
+    if (status == EC_OK && error < r->file.n && isnan(se))
+        status = read_cell(r, csv, error, &se, err);
     if (status != EC_OK) return status;
     if (isnan(value) && !isnan(se))
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s:%zu: candidate '%.80s' has a standard error in '%.80s' without a result",
-                       r->path, csv->line, csv->fields[0], r->header.fields[error]);
+                       r->file.path, csv->line, name_in(r, csv),
+                       r->file.columns[error < r->file.n ? error : f].text);
     if (isnan(value)) return EC_OK;
     if (!isnan(sheet->numbers.z[cell]))
         return ec_repeats_add(&sheet->repeats, cell, value, se, err);
@@ -334,15 +263,18 @@ static ec_status read_about(reader *r, const ec_csv *csv, size_t f, ec_sheet *sh
             err, EC_ERR_FORMAT,
             "%s:%zu: candidate '%.80s' is there twice, with another '%.80s' than in line "
             "%zu; a further row of a candidate is for a repeat of its results",
-            r->path, csv->line, csv->fields[0], r->header.fields[f], sheet->candidate_line[i]);
+            r->file.path, csv->line, name_in(r, csv), r->file.columns[f].text,
+            sheet->candidate_line[i]);
     else
         *known = value;
     return EC_OK;
 }
 
 static bool has_result(const reader *r, const ec_csv *csv) {
-    for (size_t f = 1; f < csv->n_fields; f++)
-        if (r->columns[f].kind == A_RESULT && csv->fields[f][strspn(csv->fields[f], " \t")] != '\0')
+    const ec_import_options *o = r->file.how->options;
+    for (size_t f = 0; f < r->file.n; f++)
+        if (r->columns[f].kind == A_RESULT &&
+            !ec_cell_is_missing(csv->fields[f], o->missing, o->n_missing))
             return true;
     return false;
 }
@@ -350,17 +282,17 @@ static bool has_result(const reader *r, const ec_csv *csv) {
 static ec_status read_row(reader *r, const ec_csv *csv, ec_sheet *sheet, size_t i, ec_error *err) {
     ec_status status = EC_OK;
     if (sheet->candidates[i] == NULL)
-        status = ec_sheet_name_candidate(sheet, i, csv->fields[0], r->path, csv->line, err);
+        status = ec_sheet_name_candidate(sheet, i, name_in(r, csv), r->file.path, csv->line, err);
     else if (!has_result(r, csv))
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s:%zu: candidate '%.220s' is there twice, in line %zu too, and this row "
                        "has no repeat of a result; every candidate needs a name of its own",
-                       r->path, csv->line, csv->fields[0], sheet->candidate_line[i]);
-    for (size_t f = 1; status == EC_OK && f < csv->n_fields; f++) {
+                       r->file.path, csv->line, name_in(r, csv), sheet->candidate_line[i]);
+    for (size_t f = 0; status == EC_OK && f < r->file.n; f++) {
         const column *to = &r->columns[f];
         if (to->kind == A_RESULT)
             status = read_result(r, csv, f, sheet, to->benchmark * sheet->n_candidates + i, err);
-        else if (to->kind != AN_ERROR)
+        else if (to->kind != AN_ERROR && to->kind != NO_COLUMN)
             status = read_about(r, csv, f, sheet, i, err);
     }
     return status;
@@ -368,11 +300,10 @@ static ec_status read_row(reader *r, const ec_csv *csv, ec_sheet *sheet, size_t 
 
 static ec_status read_rows(reader *r, ec_sheet *sheet, ec_error *err) {
     ec_csv csv;
-    ec_csv_init(&csv, r->path, r->bytes, r->size_bytes);
     bool more;
-    ec_status status = ec_csv_next(&csv, &more, err); /* the header again */
-    for (size_t row = 0; status == EC_OK && row < r->n_rows; row++) {
-        status = ec_csv_next(&csv, &more, err);
+    ec_status status = ec_table_rows_begin(&csv, &r->file, err);
+    for (size_t row = 0; status == EC_OK && row < r->file.n_rows; row++) {
+        status = ec_table_rows_next(&csv, &more, &r->file, err);
         if (status == EC_OK) status = read_row(r, &csv, sheet, r->row_candidate[row], err);
     }
     ec_csv_release(&csv);
@@ -381,9 +312,9 @@ static ec_status read_rows(reader *r, ec_sheet *sheet, ec_error *err) {
 
 /* A column called as the standard error of another may be a benchmark of its own ("mmlu_se"). */
 static ec_status check_errors(const reader *r, const ec_sheet *sheet, ec_error *err) {
-    for (size_t f = 1; f < r->header.n_fields; f++) {
+    for (size_t f = 0; f < r->file.n; f++) {
         const column *c = &r->columns[f];
-        if (c->kind != A_RESULT || c->error == 0) continue;
+        if (c->kind != A_RESULT || c->error == r->file.n) continue;
         const double *z = sheet->numbers.z + c->benchmark * sheet->n_candidates,
                      *se = sheet->numbers.z_se + c->benchmark * sheet->n_candidates;
         size_t n = 0, n_large = 0;
@@ -395,48 +326,56 @@ static ec_status check_errors(const reader *r, const ec_sheet *sheet, ec_error *
         if (n > 0 && 2 * n_large > n)
             return ec_fail(err, EC_ERR_FORMAT,
                            "%s:%zu: column '%.80s' would be the standard errors of '%.80s' by its "
-                           "name, but is as large as these; call it otherwise if it is a benchmark",
-                           r->path, r->header.line, r->header.fields[c->error],
-                           r->header.fields[f]);
+                           "name, but is as large as these; call it 'result %.80s' if it is a "
+                           "benchmark",
+                           r->file.path, r->file.header_line, r->file.columns[c->error].text,
+                           r->file.columns[f].text, r->file.columns[c->error].text);
     }
     return EC_OK;
 }
 
 static ec_status read_sheet(reader *r, ec_sheet *sheet, ec_error *err) {
-    ec_status status = read_header(r, err);
-    if (status != EC_OK) return status;
-    collect_benchmarks(r);
-    status = list_rows(r, err);
+    const char *path = r->file.path;
+    r->names = calloc(2 * r->file.n + 1, sizeof *r->names);
+    r->columns = calloc(r->file.n, sizeof *r->columns);
+    if (r->names == NULL || r->columns == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    ec_status status = collect_benchmarks(r, err);
     if (status == EC_OK) status = number_candidates(r, err);
-    if (status == EC_OK)
-        status = ec_sheet_init(sheet, r->path, r->n_candidates, r->n_benchmarks, err);
+    if (status == EC_OK) status = ec_sheet_init(sheet, path, r->n_candidates, r->n_benchmarks, err);
     for (size_t b = 0; status == EC_OK && b < r->n_benchmarks; b++)
         status =
-            ec_sheet_name_benchmark(sheet, b, r->names[b], "all", r->path, r->header.line, err);
-    if (status == EC_OK) status = ec_sheet_index_benchmarks(sheet, r->path, err);
+            ec_sheet_name_benchmark(sheet, b, r->names[b], "all", path, r->file.header_line, err);
+    if (status == EC_OK) status = ec_sheet_index_benchmarks(sheet, path, err);
     if (status == EC_OK) status = place_columns(r, sheet, err);
     if (status == EC_OK) status = read_rows(r, sheet, err);
-    if (status == EC_OK) status = ec_sheet_index_candidates(sheet, r->path, err);
+    if (status == EC_OK) status = ec_sheet_index_candidates(sheet, path, err);
     if (status == EC_OK) status = check_errors(r, sheet, err);
-    if (status == EC_OK) status = ec_sheet_check_numbers(sheet, r->path, err);
+    if (status == EC_OK) status = ec_sheet_check_numbers(sheet, path, err);
+    if (status == EC_OK) status = ec_table_file_report(&r->file, err);
     ec_repeats_sort(&sheet->repeats);
+    return status;
+}
+
+ec_status ec_sheet_read_table(ec_sheet *sheet, const ec_sheet_reading *how, const char *path,
+                              const char *bytes, size_t size_bytes, ec_error *err) {
+    *sheet = (ec_sheet){0};
+    reader r = {.n_benchmarks = 0};
+    ec_status status = ec_table_file_open(&r.file, path, how, bytes, size_bytes, err);
+    if (status == EC_OK) status = read_sheet(&r, sheet, err);
+    if (status != EC_OK) ec_sheet_release(sheet);
+    ec_table_file_release(&r.file);
+    free(r.names);
+    free(r.columns);
+    free(r.row_candidate);
     return status;
 }
 
 ec_status ec_sheet_read_csv(ec_sheet *sheet, const char *path, const char *bytes, size_t size_bytes,
                             ec_error *err) {
-    *sheet = (ec_sheet){0};
-    reader r = {.path = path, .bytes = bytes, .size_bytes = size_bytes};
-    const ec_status status = read_sheet(&r, sheet, err);
-    if (status != EC_OK) ec_sheet_release(sheet);
-    ec_csv_release(&r.header);
-    free(r.order);
-    free(r.names);
-    free(r.columns);
-    for (size_t row = 0; row < r.n_rows; row++) free(r.row_names[row]);
-    free(r.row_names);
-    free(r.row_candidate);
-    return status;
+    static const ec_import_options none = {0};
+    const ec_sheet_reading how = {.options = &none};
+    return ec_sheet_read_table(sheet, &how, path, bytes, size_bytes, err);
 }
 
 /* ---- writing ------------------------------------------------------------------------------ */
@@ -485,12 +424,14 @@ static const char *error_end(const ec_sheet *sheet, size_t b) {
 static void list_results(output *outputs, size_t *count, const ec_sheet *sheet) {
     const size_t n = sheet->n_candidates;
     for (size_t b = 0; b < sheet->n_benchmarks; b++) {
-        output o = {.prefix = "",
-                    .name = sheet->benchmarks[b].name,
+        const char *name = sheet->benchmarks[b].name;
+        output o = {.prefix = ec_heading_needs_word(name) ? "result " : "",
+                    .name = name,
                     .values = sheet->numbers.z + b * n,
                     .kind = A_RESULT,
                     .b = b};
         add_output(outputs, count, o, n, true);
+        o.prefix = "";
         o.values = sheet->numbers.z_se + b * n;
         o.kind = AN_ERROR;
         o.end = error_end(sheet, b);

@@ -154,12 +154,13 @@ static bool declared_separator(ec_table_text *table) {
     if (end < table->size_bytes) end++;
     table->at += end;
     table->size_bytes -= end;
+    table->first_line = 2;
     return true;
 }
 
 ec_status ec_table_text_init(ec_table_text *out, const char *path, const char *bytes,
                              size_t size_bytes, ec_error *err) {
-    *out = (ec_table_text){0};
+    *out = (ec_table_text){.first_line = 1};
     const ec_status status = decode(out, path, bytes, size_bytes, err);
     if (status != EC_OK) {
         ec_table_text_release(out);
@@ -182,8 +183,7 @@ void ec_table_text_release(ec_table_text *table) {
 
 /* ---- cells -------------------------------------------------------------------------------- */
 
-/* Bytes of the blank at the beginning of a text; 0: none there. */
-static size_t blank_size(const char *text) {
+size_t ec_blank_size(const char *text) {
     static const char *const wide[] = {"\xc2\xa0",     "\xe2\x80\xaf", "\xe2\x80\x87",
                                        "\xe2\x80\x89", "\xe3\x80\x80", "\xef\xbb\xbf"};
     if (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') return 1;
@@ -193,10 +193,10 @@ static size_t blank_size(const char *text) {
 }
 
 char *ec_cell_trim(char *text) {
-    for (size_t n; (n = blank_size(text)) > 0;) text += n;
+    for (size_t n; (n = ec_blank_size(text)) > 0;) text += n;
     char *end = text; /* behind the last character that is no blank */
     for (char *c = text; *c != '\0';) {
-        const size_t n = blank_size(c);
+        const size_t n = ec_blank_size(c);
         c += n > 0 ? n : 1;
         if (n == 0) end = c;
     }
@@ -227,9 +227,9 @@ static bool plain_number(char plain[MAX_NUMBER], bool *percent, const char *text
     } signs[] = {{"\xe2\x88\x92", '-'}, {"\xe2\x80\x99", '_'}, {"'", '_'}, {"\xef\xbc\x85", '%'}};
     size_t n = 0;
     *percent = false;
-    for (size_t size; (size = blank_size(text)) > 0;) text += size;
+    for (size_t size; (size = ec_blank_size(text)) > 0;) text += size;
     while (*text != '\0') {
-        size_t size = blank_size(text);
+        size_t size = ec_blank_size(text);
         char c = size > 0 ? '_' : *text;
         if (size == 0) size = 1;
         for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
@@ -251,9 +251,16 @@ static bool plain_number(char plain[MAX_NUMBER], bool *percent, const char *text
     return strpbrk(plain, "0123456789") != NULL;
 }
 
+/* A number that went wrong, rather than a word that begins so. */
+static bool is_infinity(const char *text) {
+    if (*text == '-' || *text == '+') text++;
+    return strcasecmp(text, "inf") == 0 || strcasecmp(text, "infinity") == 0;
+}
+
 bool ec_cell_is_number(const char *text) {
     char plain[MAX_NUMBER];
     bool percent;
+    if (is_infinity(text)) return true;
     if (!plain_number(plain, &percent, text)) return false;
     double unused;
     return ec_cell_read(&unused, &percent, text, EC_DECIMAL_POINT) != EC_NUMBER_GARBAGE ||

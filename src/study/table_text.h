@@ -18,6 +18,7 @@ typedef struct ec_table_text {
     ec_text text;      /* UTF-8, without a byte order mark; released by ec_table_text_release() */
     const char *at;    /* where the first line of the table begins in it */
     size_t size_bytes; /* from there */
+    size_t first_line; /* its number in the file: 2 behind Excel's "sep=;" */
     char separator;    /* between fields */
     const char *converted; /* the encoding it was in; NULL: UTF-8. Static */
 } ec_table_text;
@@ -26,6 +27,9 @@ typedef struct ec_table_text {
 ec_status ec_table_text_init(ec_table_text *out, const char *path, const char *bytes,
                              size_t size_bytes, ec_error *err);
 void ec_table_text_release(ec_table_text *table);
+
+/* Bytes of the blank that a text begins with, one of Unicode or a byte order mark too; 0: none. */
+size_t ec_blank_size(const char *text);
 
 /* Cuts blanks off both ends in place, those of Unicode (no-break, thin, ideographic) and a byte
  * order mark too. */

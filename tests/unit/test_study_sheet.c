@@ -75,28 +75,153 @@ static void csv_mistakes_are_told_with_line_candidate_and_column(void **state) {
     assert_refused(csv, "", "t: ", "empty");
     assert_refused(csv, "\n\n", "t: ", "empty");
     assert_refused(csv, "candidate,C\n", "t: ", "no candidates");
-    assert_refused(csv, "name,C\nCLIP,1\n", "t:1: ", "'name', expected 'candidate'");
+    assert_refused(csv, "foo,C\nCLIP,1\n", "t:1: ", "'foo', expected 'candidate'");
     assert_refused(csv, "candidate,C,MME,C\n", "t:1: ", "column 'C' is there twice");
-    assert_refused(csv, "candidate,c\nCLIP,1\n", "t:1: ", "'c' has a meaning of its own");
-    assert_refused(csv, "candidate,\nCLIP,1\n", "t:1: ", "benchmark name '' is empty");
+    assert_refused(csv, "candidate,result cost\nCLIP,1\n",
+                   "t:1: ", "'cost' has a meaning of its own");
+    assert_refused(csv, "candidate,C,\nCLIP,1,3\n", "t:1: ", "column 3 has values, such as");
     assert_refused(csv, "candidate,A_se MME\nCLIP,1\n", "t:1: ", "without a column 'A MME'");
     assert_refused(csv, "candidate,C,MME\nCLIP,1,2\nDINO,1\n", "t:3: ", "2 fields, expected 3");
     assert_refused(csv, "candidate,C\nCLIP,1,2\n", "t:2: ", "3 fields, expected 2");
-    assert_refused(csv, "candidate,C\nCLIP,1\n\nDINO,1\n", "t:3: ", "1 field, expected 2");
+    assert_refused(csv, "candidate,C\nCLIP,1\n\nDINO\n", "t:4: ", "1 field, expected 2");
     assert_refused(csv, "candidate,C\n\"CLIP,1\n", "t:2: ", "never closed");
     assert_refused(csv, "candidate,C\nCLIP,1\nCLIP,2\n",
                    "t:3: ", "candidate 'CLIP' is there twice");
     assert_refused(csv, "candidate,C\n,2\n", "t:2: ", "candidate name '' is empty");
-    assert_refused(csv, "candidate,C\n\xff,2\n", "t:2: ", "is not UTF-8");
+    assert_refused(csv, "candidate,C\n\xed\xa0\x80,2\n", "t:2: ", "is not UTF-8");
     assert_refused(csv, "candidate,C\nCLIP,abc\n", "t:2: ",
                    "candidate 'CLIP', column 'C': 'abc' is not a number; leave the cell empty");
-    assert_refused(csv, "candidate,MME\nCLIP,nan\n", "t:2: ", "'nan' is not a finite number");
+    assert_refused(csv, "candidate,MME\nCLIP,1\nDINO,abc\n",
+                   "t:3: ", "--ignore), or say --missing 'abc'");
     assert_refused(csv, "candidate,MME\nCLIP,-inf\n", "t:2: ", "'-inf' is not a finite number");
     assert_refused(csv, "candidate,MME\nCLIP,1e999\n", "t:2: ", "too large");
     assert_refused(csv, "candidate,cost\nCLIP,-1\n", "t:2: ", "'-1' is negative");
     assert_refused(csv, "candidate,C,C_se\nCLIP,,1\n", "t:2: ", "standard error of C without C");
     assert_refused(csv, "candidate,A MME,A_se MME\nCLIP,,1\n",
                    "t:2: ", "standard error of A without A");
+    assert_refused(csv, "candidate;A;C\nx;0,82;14.3\n",
+                   "t: ", "line 2 has the decimal point of '14.3'");
+    assert_refused(csv, "candidate;MME\nx;1,502\n",
+                   "t:2: ", "say --decimal comma or --decimal point");
+    assert_refused(csv, "candidate,MME,result MME\nx,1,2\n",
+                   "t:1: ", "a second one for the benchmark");
+}
+
+/* ---- tables of people --------------------------------------------------------------------- */
+
+static double cell(const ec_sheet *s, const double *array, const char *benchmark, size_t i) {
+    const size_t b = ec_sheet_find_benchmark(s, benchmark);
+    assert_true(b < s->n_benchmarks);
+    return array[b * s->n_candidates + i];
+}
+
+static void a_table_of_people_is_read_like_the_plain_one(void **state) {
+    (void)state;
+    static const char *const same[] = {
+        "candidate,A,C,MME\nx,0.82,14.3,1502.7\ny,0.5,20,\n",
+        "candidate;A;C;MME\nx;0,82;14,3;1.502,7\ny;0,5;20;\n",
+        "candidate\tA\tC\tMME\r\nx\t0.82\t14.3\t1,502.7\r\ny\t0.5\t20\tN/A\r\n",
+        "\xef\xbb\xbf"
+        "sep=;\nName;A score;C score;MME;;\nx;0.82;14.3%;1'502.7;;\ny;0.5;20 %;-;;\n",
+        ",model,alignment,Correspondence,MME,note\n0,x,.82,14.3,1502.7,good\n1,y,.5,20,#N/A,\n",
+        "candidate,A,C,MME\n x ,0.82,14.3,1502.7\n\n,,,\ny\xc2\xa0,0.5,20,NaN,,\n",
+    };
+    for (size_t k = 0; k < sizeof same / sizeof *same; k++) {
+        ec_sheet s = read_text(ec_sheet_read_csv, same[k]);
+        assert_int_equal(s.n_candidates, 2);
+        assert_int_equal(s.n_benchmarks, 1);
+        assert_string_equal(s.candidates[0], "x");
+        assert_string_equal(s.candidates[1], "y");
+        assert_true(s.numbers.a_shared[0] == .82 && s.numbers.c[0] == 14.3);
+        assert_true(s.numbers.a_shared[1] == .5 && s.numbers.c[1] == 20.0);
+        assert_true(cell(&s, s.numbers.z, "MME", 0) == 1502.7);
+        assert_true(isnan(cell(&s, s.numbers.z, "MME", 1)));
+        ec_sheet_release(&s);
+    }
+}
+
+/* Parameters and the like are no benchmarks; words are no numbers; errors stand behind a sign. */
+static void columns_that_are_no_results_are_none(void **state) {
+    (void)state;
+    ec_import_report report = {0};
+    const char *const ignore[] = {"Average"};
+    const ec_import_options options = {.ignore = ignore, .n_ignore = 1};
+    const ec_sheet_reading how = {.options = &options, .report = &report};
+    static const char text[] = "candidate,A,C,params (M),date,family,MMBench,average,A_MMBench\n"
+                               "x,.5,3,304,2024-01-01,ViT,64.2\xc2\xb1"
+                               "0.5,1,.7\n"
+                               "y,.4,4,86,2023,CNN,60.1+-.25,2,.6\n";
+    ec_sheet s;
+    ec_error err;
+    if (ec_sheet_read_table(&s, &how, "t", text, sizeof text - 1, &err) != EC_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(s.n_benchmarks, 1);
+    assert_true(cell(&s, s.numbers.z, "MMBench", 0) == 64.2);
+    assert_true(cell(&s, s.numbers.z_se, "MMBench", 0) == .5);
+    assert_true(cell(&s, s.numbers.z_se, "MMBench", 1) == .25);
+    assert_true(cell(&s, s.numbers.a, "MMBench", 0) == .7);
+    assert_int_equal(s.columns.n, 1);
+    assert_string_equal(s.columns.items[0].name, "params_M");
+    static const ec_column_use uses[] = {EC_USE_CANDIDATE, EC_USE_SCORE,    EC_USE_SCORE,
+                                         EC_USE_COLUMN,    EC_USE_LEFT_OUT, EC_USE_LEFT_OUT,
+                                         EC_USE_BENCHMARK, EC_USE_LEFT_OUT, EC_USE_SCORE};
+    assert_int_equal(report.n_columns, 9);
+    for (size_t k = 0; k < 9; k++) assert_int_equal(report.columns[k].use, uses[k]);
+    assert_string_equal(report.columns[5].why, "no numbers in it, but 'ViT'");
+    assert_string_equal(report.columns[7].why, "to be ignored");
+    assert_string_equal(report.columns[8].name, "A MMBench");
+    ec_import_report_release(&report);
+    ec_sheet_release(&s);
+
+    const char *const wrong[] = {"averge"};
+    const ec_import_options misspelt = {.ignore = wrong, .n_ignore = 1};
+    const ec_sheet_reading other = {.options = &misspelt};
+    assert_int_equal(ec_sheet_read_table(&s, &other, "t", text, sizeof text - 1, &err),
+                     EC_ERR_NOT_FOUND);
+    assert_non_null(strstr(err.message, "no column 'averge' to ignore; did you mean 'average'?"));
+}
+
+/* 1,502 alone may be two numbers; what else is in the file tells, or the user. */
+static void the_decimal_sign_is_that_of_the_whole_table(void **state) {
+    (void)state;
+    ec_sheet s = read_text(ec_sheet_read_csv, "candidate;A;MME\nx;0,5;1.502\n");
+    assert_true(cell(&s, s.numbers.z, "MME", 0) == 1502.0);
+    ec_sheet_release(&s);
+    s = read_text(ec_sheet_read_csv, "candidate;A;MME\nx;0.5;1,502\n");
+    assert_true(cell(&s, s.numbers.z, "MME", 0) == 1502.0);
+    ec_sheet_release(&s);
+    ec_error err;
+    const ec_import_options comma = {.decimal = EC_DECIMAL_COMMA};
+    const ec_sheet_reading how = {.options = &comma};
+    static const char text[] = "candidate;MME\nx;1,502\n";
+    assert_int_equal(ec_sheet_read_table(&s, &how, "t", text, sizeof text - 1, &err), EC_OK);
+    assert_true(cell(&s, s.numbers.z, "MME", 0) == 1.502);
+    ec_sheet_release(&s);
+}
+
+/* A benchmark called like a column of something else comes back as a benchmark. */
+static void benchmarks_of_any_name_come_back(void **state) {
+    (void)state;
+    static const char json[] =
+        "{\"benchmarks\": [{\"name\": \"resolution\"}, {\"name\": \"MME\"}, {\"name\": \"A_MME\"},"
+        " {\"name\": \"MME_se\"}, {\"name\": \"a-score\"}, {\"name\": \"name\"}],"
+        " \"candidates\": [{\"name\": \"x\", \"C\": 1, \"results\": {\"resolution\": 224, \"MME\": "
+        "3,"
+        " \"A_MME\": 4, \"MME_se\": 5, \"name\": 6}, \"results_se\": {\"MME\": 0.1, \"A_MME\": "
+        "0.2}}]}";
+    ec_sheet s = read_text(ec_sheet_read_json, json);
+    ec_text text = {0};
+    ec_sheet_write_csv(&text, &s);
+    ec_sheet again = read_text(ec_sheet_read_csv, text.data);
+    assert_int_equal(again.n_benchmarks, s.n_benchmarks);
+    for (size_t b = 0; b < s.n_benchmarks; b++) {
+        assert_string_equal(again.benchmark_names[b], s.benchmark_names[b]);
+        assert_memory_equal(&again.numbers.z[b], &s.numbers.z[b], sizeof(double));
+        assert_memory_equal(&again.numbers.z_se[b], &s.numbers.z_se[b], sizeof(double));
+    }
+    ec_text_release(&text);
+    ec_sheet_release(&s);
+    ec_sheet_release(&again);
 }
 
 /* ---- JSON --------------------------------------------------------------------------------- */
@@ -336,6 +461,10 @@ int main(void) {
         cmocka_unit_test(csv_columns_are_told_apart_by_their_names),
         cmocka_unit_test(a_shared_score_counts_where_there_is_no_own),
         cmocka_unit_test(csv_mistakes_are_told_with_line_candidate_and_column),
+        cmocka_unit_test(a_table_of_people_is_read_like_the_plain_one),
+        cmocka_unit_test(columns_that_are_no_results_are_none),
+        cmocka_unit_test(the_decimal_sign_is_that_of_the_whole_table),
+        cmocka_unit_test(benchmarks_of_any_name_come_back),
         cmocka_unit_test(everything_json_can_say_is_read),
         cmocka_unit_test(json_mistakes_are_told_with_line_or_candidate_and_key),
         cmocka_unit_test(deeply_nested_json_is_refused),
