@@ -30,7 +30,8 @@ static void add_column(char *line, size_t size, const ec_import_column *c, size_
     size_t at = strlen(line);
     snprintf(line + at, size - at, "%s%s", n > 0 ? ", " : "", *name != '\0' ? name : "(no name)");
     at = strlen(line);
-    if (strcmp(name, c->heading) != 0) snprintf(line + at, size - at, " ('%s')", c->heading);
+    const bool plain = strcmp(name, c->heading) == 0 || strncmp(c->heading, "column", 6) == 0;
+    if (!plain) snprintf(line + at, size - at, " ('%s')", c->heading);
     at = strlen(line);
     if (c->use == EC_USE_LEFT_OUT && c->why != NULL && strcmp(c->why, "to be ignored") != 0)
         snprintf(line + at, size - at, " (%s)", c->why);

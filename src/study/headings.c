@@ -214,6 +214,9 @@ static bool read_one(ec_heading *out, const char *text, const char *const *texts
     out->kind = meaning_of(text);
     out->plain = is_in(text, plain, sizeof plain / sizeof *plain);
     if (out->kind != EC_HEADING_OTHER) return true;
+    /* "column " without its blank: of no name */
+    if (strcmp(text, "column") == 0) return take_rest(out, EC_HEADING_COLUMN, "", 0);
+    if (strcmp(text, "column_se") == 0) return take_rest(out, EC_HEADING_COLUMN_SE, "", 0);
     for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
         const char *rest = after(prefixes[i].prefix, text);
         if (rest != NULL) return take_rest(out, prefixes[i].kind, rest, strlen(rest));
