@@ -173,9 +173,10 @@ static void check_alike(ec_findings *f, const ec_study *study) {
     const ec_sheet *sheet = &study->declared.sheet;
     alike candidates = {f, "candidates", (const char *const *)sheet->candidates},
           benchmarks = {f, "benchmarks", (const char *const *)sheet->benchmark_names};
-    const bool failed =
-        ec_names_see_alike(candidates.names, sheet->n_candidates, see_alike, &candidates, NULL) != EC_OK ||
-        ec_names_see_alike(benchmarks.names, sheet->n_benchmarks, see_alike, &benchmarks, NULL) != EC_OK;
+    const bool failed = ec_names_see_alike(candidates.names, sheet->n_candidates, see_alike,
+                                           &candidates, NULL) != EC_OK ||
+                        ec_names_see_alike(benchmarks.names, sheet->n_benchmarks, see_alike,
+                                           &benchmarks, NULL) != EC_OK;
     f->failed = f->failed || failed;
 }
 
@@ -211,12 +212,14 @@ bool ec_study_check_unit(char *text, size_t size_bytes, const ec_study *study,
     if (n == 0 && !known) return false;
     const bool crosses = (value <= 1.0) != (low <= 1.0) && (value <= 1.0) != (high <= 1.0);
     const double other = in_other_unit(value, low, high);
-    const bool odd = known ? value <= low || value > high
-                           : value * apart < low || value > apart * high || (crosses && !isnan(other));
+    const bool odd =
+        known ? value <= low || value > high
+              : value * apart < low || value > apart * high || (crosses && !isnan(other));
     if (!odd) return false;
     char correct[64] = "";
     if (!isnan(other))
-        snprintf(correct, sizeof correct, "; in the same unit it may be %g", copysign(other, z[candidate]));
+        snprintf(correct, sizeof correct, "; in the same unit it may be %g",
+                 copysign(other, z[candidate]));
     char others[80];
     if (n == 1)
         snprintf(others, sizeof others, "the other result is %g", low);
@@ -372,8 +375,9 @@ static void check_results(ec_findings *f, const ec_study *study, const view *v) 
 static bool places_of(double *place, const view *v, size_t k) {
     const size_t n = v->table->n_candidates;
     const int direction = v->table->direction != NULL ? v->table->direction[v->over[k]] : 1;
-    double *known = malloc((2 * n + 1) * sizeof *known), *rank = known + n;
+    double *known = malloc((2 * n + 1) * sizeof *known);
     if (known == NULL) return false;
+    double *rank = known + n;
     size_t n_known = 0;
     for (size_t i = 0; i < n; i++)
         if (!isnan(z_of(v, k)[i])) known[n_known++] = direction * z_of(v, k)[i];
@@ -387,9 +391,10 @@ static bool places_of(double *place, const view *v, size_t k) {
 
 /* Rank correlation of x and y [n] where both are known; *n_both of them. */
 static double correlation(size_t *n_both, const double *x, const double *y, size_t n) {
-    double *u = malloc((2 * n + 1) * sizeof *u), *w = u + n, rho = NAN;
+    double *u = malloc((2 * n + 1) * sizeof *u), rho = NAN;
     *n_both = 0;
     if (u == NULL) return NAN;
+    double *w = u + n;
     for (size_t i = 0; i < n; i++) {
         if (isnan(x[i]) || isnan(y[i])) continue;
         u[*n_both] = x[i];
@@ -406,43 +411,70 @@ static bool is_opposed(double rho, size_t n) {
     return n >= 5 && rho <= -0.5 && rho <= -2.0 / sqrt((double)n - 1.0);
 }
 
-/* Mean place on all benchmarks but the k-th; NaN where there is none. */
-static void mean_of_others(double *mean, const double *place, const view *v, size_t k) {
-    const size_t n = v->table->n_candidates;
-    for (size_t i = 0; i < n; i++) {
-        double sum = 0.0;
-        size_t known = 0;
-        for (size_t l = 0; l < v->n_over; l++) {
-            if (l == k || isnan(place[l * n + i])) continue;
-            sum += place[l * n + i];
-            known++;
+typedef struct {
+    double *place; /* [n_over][n] as places_of has them; owns the allocation */
+    double *sum;   /* [n] over the benchmarks with a result of the candidate */
+    double *count; /* [n] of these */
+    double *mean;  /* [n] of mean_of_others */
+} places;
+
+static bool places_init(places *p, const view *v) {
+    const size_t n = v->table->n_candidates, m = v->n_over;
+    *p = (places){.place = calloc((m + 3) * n + 1, sizeof *p->place)};
+    if (p->place == NULL) return false;
+    p->sum = p->place + m * n;
+    p->count = p->sum + n;
+    p->mean = p->count + n;
+    for (size_t k = 0; k < m; k++) {
+        if (!places_of(p->place + k * n, v, k)) return false;
+        for (size_t i = 0; i < n; i++) {
+            if (isnan(p->place[k * n + i])) continue;
+            p->sum[i] += p->place[k * n + i];
+            p->count[i] += 1.0;
         }
-        mean[i] = known > 0 ? sum / (double)known : NAN;
     }
+    return true;
+}
+
+/* Mean place on all benchmarks but the k-th, of candidates that have one there too; else NaN. */
+static void mean_of_others(const places *p, size_t k, size_t n) {
+    for (size_t i = 0; i < n; i++) {
+        const double own = p->place[k * n + i];
+        p->mean[i] = p->count[i] > 1.0 ? (p->sum[i] - own) / (p->count[i] - 1.0) : NAN;
+    }
+}
+
+static void say_opposed(ec_findings *f, const ec_study *study, const view *v, size_t k, double rho,
+                        size_t n_both) {
+    const ec_benchmark *benchmark = benchmark_of(study, v, k);
+    if (v->n_over == 2 && k == 0)
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "%.80s and %.80s order %zu candidates against each other (rank correlation "
+                        "%.2f): if lower is better on one of them alone, set 'direction: lower' "
+                        "there in study.yaml",
+                        benchmark->name, benchmark_of(study, v, 1)->name, n_both, rho);
+    else if (v->n_over > 2)
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "%.80s orders %zu candidates against the other benchmarks (rank "
+                        "correlation %.2f); it counts %s as better: if that is wrong, set "
+                        "'direction: %s' in study.yaml",
+                        benchmark->name, n_both, rho, benchmark->direction > 0 ? "higher" : "lower",
+                        benchmark->direction > 0 ? "lower" : "higher");
 }
 
 /* A benchmark that orders the candidates against all others may be one where lower is better. */
 static void check_directions(ec_findings *f, const ec_study *study, const view *v) {
-    const size_t n = v->table->n_candidates, m = v->n_over;
-    double *place = malloc(((m + 1) * n + 1) * sizeof *place), *mean = place + m * n;
-    bool ready = place != NULL;
-    for (size_t k = 0; ready && k < m; k++) ready = places_of(place + k * n, v, k);
+    const size_t n = v->table->n_candidates;
+    places p;
+    const bool ready = places_init(&p, v);
     f->failed = f->failed || !ready;
-    for (size_t k = 0; ready && k < m; k++) {
-        const ec_benchmark *benchmark = benchmark_of(study, v, k);
-        size_t both;
-        mean_of_others(mean, place, v, k);
-        const double rho = correlation(&both, place + k * n, mean, n);
-        if (!is_opposed(rho, both)) continue;
-        ec_findings_add(f, EC_FINDING_WARNING,
-                        "%.80s orders %zu candidates against %s (rank correlation %.2f); it counts "
-                        "%s as better: if that is wrong, set 'direction: %s' in study.yaml",
-                        benchmark->name, both,
-                        m == 2 ? benchmark_of(study, v, 1 - k)->name : "the other benchmarks", rho,
-                        benchmark->direction > 0 ? "higher" : "lower",
-                        benchmark->direction > 0 ? "lower" : "higher");
+    for (size_t k = 0; ready && k < v->n_over; k++) {
+        size_t n_both;
+        mean_of_others(&p, k, n);
+        const double rho = correlation(&n_both, p.place + k * n, p.mean, n);
+        if (is_opposed(rho, n_both)) say_opposed(f, study, v, k, rho, n_both);
     }
-    free(place);
+    free(p.place);
 }
 
 static void check_partial(ec_findings *f, const ec_study *study, const ec_table *x) {

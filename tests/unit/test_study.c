@@ -785,6 +785,10 @@ static void a_benchmark_against_all_others_is_told(void **state) {
                  "f,6,6,.1\n",
                  f, EC_FINDING_WARNING,
                  "Error orders 6 candidates against the other benchmarks (rank correlation -0.9");
+    assert_finds("benchmarks: [{name: GQA}, {name: Error}]\n"
+                 "candidates: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}, {name: f}]\n",
+                 NULL, f, EC_FINDING_WARNING,
+                 "GQA and Error order 6 candidates against each other (rank correlation -0.9");
     snprintf(yaml, sizeof yaml, THREE, ", direction: lower");
     folder_write(folder_join(f->path, "study.yaml"), yaml);
     reopen(f);
