@@ -10,7 +10,7 @@
 
 /* pattern() there: noise, black and white noise, or a ramp with a little noise. */
 static inline ec_image image_pattern(uint32_t seed, size_t width, size_t height) {
-    ec_image image = {width, height, malloc(width * height * 3)};
+    ec_image image = {.width = width, .height = height, .rgb = malloc(width * height * 3)};
     if (image.rgb == NULL) abort();
     for (size_t i = 0; i < width * height * 3; i++) {
         uint32_t x = (uint32_t)i * 2654435761U + seed * 0x9E3779B9U;

@@ -18,7 +18,7 @@
  *
  *                       EC_C_AUTHORS                       EC_C_CONSISTENT
  *   features of         the squashed image, [-1, 1]        the padded image, encoder's own
- *                       (EC_PREPARE_SQUARE)                normalisation (EC_PREPARE_PAD)
+ *                       (EC_PREPARE_SQUARE)                normalisation (EC_PREPARE_LETTERBOX)
  *   frame, side S       840; s = 840/max(W, H)             the encoder's input, as far as its P
  *                                                          whole patches cover it;
  *                       (s x + ox, s y + oy), o centres    ec_preparation_frame of the encoder

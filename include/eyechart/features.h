@@ -18,9 +18,14 @@ typedef enum ec_prepare_mode {
     EC_PREPARE_SQUARE,     /* squash to a square, x in [-1, 1]: the paper's C score */
     EC_PREPARE_SQUASH,     /* squash to a square, then the encoder's own mean and deviation: the
                               authors' DINOv2 in CLIP + DINOv2 at 336 */
-    EC_PREPARE_PAD         /* the whole image, padded to a square with black, then the encoder's own
-                              mean and deviation: the consistent C score */
+    EC_PREPARE_PAD,        /* padded to a square with the mean colour, then the encoder's own
+                              processor: LLaVA's image_aspect_ratio "pad" */
+    EC_PREPARE_LETTERBOX   /* the whole image, resized, then padded to a square with black, and the
+                              encoder's own mean and deviation: the consistent C score */
 } ec_prepare_mode;
+
+/* "native", "square", "squash", "pad", "letterbox". Static; NULL past the end. */
+const char *ec_prepare_mode_name(size_t mode);
 
 /* One encoder of a combination. */
 typedef struct ec_feature_source {
@@ -30,6 +35,7 @@ typedef struct ec_feature_source {
     bool has_layer, has_tokens; /* tap.layer, tap.keep_class_token hold, whatever else is asked for */
     ec_tap tap;
     bool horizontal_first; /* resize as Pillow up to 12.1 does; see ec_preparation */
+    bool exif_transpose;   /* turn images as their EXIF asks */
 } ec_feature_source;
 
 /* What a source has no layer or tokens for, `otherwise` says. */
@@ -89,6 +95,8 @@ typedef struct ec_features_options {
 
 typedef struct ec_features_progress {
     size_t n_done, n_total, n_resumed, n_bad;
+    size_t n_turned;    /* images of this run whose EXIF asks to turn them */
+    const char *turned; /* the first of them; NULL: none */
     double images_per_s, seconds_left; /* NaN until known */
 } ec_features_progress;
 

@@ -1,7 +1,8 @@
 /* image.h - images as the reference sees them: decoded and resized exactly like Pillow
  *
  * Reference: Pillow (Image.open, convert("RGB"), resize) and the image processors of Hugging Face
- * transformers. EXIF orientation is ignored, as Pillow does unless asked.
+ * transformers. EXIF orientation is ignored, as Pillow does unless asked; it is told, and can be
+ * applied.
  */
 #ifndef EYECHART_IMAGE_H
 #define EYECHART_IMAGE_H
@@ -19,7 +20,8 @@ extern "C" {
 /* 8-bit RGB, row by row, no padding. Owned: ec_image_release(). Zero-initialised is empty. */
 typedef struct ec_image {
     size_t width, height;
-    uint8_t *rgb; /* [height][width][3] */
+    uint8_t *rgb;         /* [height][width][3] */
+    unsigned orientation; /* that the file's EXIF asks for, 1 to 8; 1, or 0: as it lies */
 } ec_image;
 
 void ec_image_release(ec_image *image);
@@ -34,6 +36,10 @@ ec_status ec_image_load(ec_image *out, const char *path, ec_error *err);
 /* The same from memory; `name` is used in messages. */
 ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, const char *name,
                           ec_error *err);
+
+/* The picture turned as an orientation asks, 1 to 8 (else a copy): ImageOps.exif_transpose(). Owned by
+ * the caller. EC_ERR_NOMEM. */
+ec_status ec_image_turn(ec_image *out, const ec_image *in, unsigned orientation, ec_error *err);
 
 /* Numbers are Pillow's (and `resample` in preprocessor_config.json). */
 typedef enum ec_filter {
@@ -52,8 +58,12 @@ typedef enum ec_filter {
 ec_status ec_image_resize(ec_image *out, const ec_image *in, size_t width, size_t height,
                           ec_filter filter, ec_error *err);
 
-/* How an image becomes the input of an encoder. */
+/* How an image becomes the input of an encoder: turned, padded, resized, cropped, normalised. */
 typedef struct ec_preparation {
+    bool exif_transpose; /* turned first, as the file's EXIF asks */
+    bool pad;            /* to a square first, the image in the middle: of an odd number of pixels
+                            one more behind it */
+    uint8_t pad_colour[3];
     enum {
         EC_RESIZE_NONE,
         EC_RESIZE_SHORTEST_EDGE,
@@ -96,13 +106,16 @@ ec_preparation ec_preparation_square(size_t size);
 /* The image whole in a square: long side to `size`, centred on black, with filter, rescale, mean
  * and deviation of `like`. The consistent C score's; GeoAware-SC pads likewise before the encoder.
  */
-ec_preparation ec_preparation_pad(size_t size, const ec_preparation *like);
+ec_preparation ec_preparation_letterbox(size_t size, const ec_preparation *like);
+/* LLaVA's image_aspect_ratio "pad": `like` after padding to a square of the mean's colour,
+ * int(255 mean). Source: expand2square() and process_images() of llava/mm_utils.py at c121f04. */
+ec_preparation ec_preparation_pad(const ec_preparation *like);
 /* Output size for any input; EC_ERR_ARG if it depends on the input (no squash and no crop). */
 ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparation *preparation,
                               ec_error *err);
 
 /* Where a preparation puts the pixels of an image: x_prepared = scale_x x + offset_x, likewise y,
- * in coordinates where pixel i covers [i, i + 1). */
+ * in coordinates where pixel i covers [i, i + 1), of the image after it was turned. */
 typedef struct ec_frame {
     double scale_x, scale_y, offset_x, offset_y;
 } ec_frame;

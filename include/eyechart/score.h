@@ -58,6 +58,7 @@ typedef struct ec_score_settings {
     bool resample_grids; /* joined encoders of different grids have a C: on the finest */
     bool bf16_compat;
     bool positions_by_size; /* interpolate_plain of every encoder: encoder.h */
+    bool exif_transpose;    /* images of A and the measures are turned as their EXIF asks */
 } ec_score_settings;
 
 ec_score_settings ec_study_score_settings(const ec_study *study);
@@ -167,6 +168,9 @@ typedef struct ec_score_summary {
     size_t n_lost;              /* that `score` had written and cannot tell any more, as study.yaml
                                    and the images are now; no longer told */
     char lost[400];             /* which, in words: "cka of CLIP@336, ..." */
+    size_t n_turned;            /* images for A, decoded by this process, whose EXIF asks to turn
+                                   them and that were taken as they lie */
+    char turned[200];           /* the path of the first of them */
     double seconds;
 } ec_score_summary;
 

@@ -23,6 +23,7 @@ enum {
     O_BF16,
     O_LAYER,
     O_PREPARE,
+    O_EXIF,
     O_BATCH,
     O_THREADS,
     O_POSITIONS,
@@ -32,15 +33,16 @@ enum {
 };
 
 static const option OPTIONS[] = {
-    [O_CANDIDATE] = {.name = "candidate",
-                     .argument = "NAME=ENCODER,CONNECTOR",
-                     .type = VALUE_TEXT,
-                     .letter = 'c',
-                     .repeatable = true,
-                     .help = "encoder folder, or several joined by +, each followed by @PIXELS and "
-                             ":native, :square, :squash or :pad where needed; and the connector "
-                             "trained on it: mm_projector.bin, a .safetensors file, or the folder "
-                             "of a whole model. The NAME of a reference alone scores it too"},
+    [O_CANDIDATE] =
+        {.name = "candidate",
+         .argument = "NAME=ENCODER,CONNECTOR",
+         .type = VALUE_TEXT,
+         .letter = 'c',
+         .repeatable = true,
+         .help = "encoder folder, or several joined by +, each followed by @PIXELS and "
+                 ":native, :square, :squash, :pad or :letterbox where needed; and the connector "
+                 "trained on it: mm_projector.bin, a .safetensors file, or the folder "
+                 "of a whole model. The NAME of a reference alone scores it too"},
     [O_REFERENCE] = {.name = "reference",
                      .argument = "NAME=ENCODER,CONNECTOR",
                      .type = VALUE_TEXT,
@@ -90,6 +92,7 @@ static const option OPTIONS[] = {
                    .fallback = "native",
                    .help = "of encoders that do not say; native, the encoder's own processor, is "
                            "what connectors are trained with"},
+    [O_EXIF] = OPTION_EXIF,
     [O_BATCH] = {.name = "batch",
                  .argument = "N",
                  .type = VALUE_COUNT,
@@ -163,6 +166,7 @@ static const ec_align_member *find_reference(const members *m, const char *name)
 static int add_member(members *m, const char *value, const arguments *args) {
     const option_value *v = args->values;
     const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
+                                         .exif_transpose = v[O_EXIF].given,
                                          .has_layer = v[O_LAYER].given,
                                          .tap = {.layer = (int)v[O_LAYER].number}};
     char *text = m->text[m->n] = copy_text(value), *rest = cut_name(text);
@@ -276,6 +280,8 @@ typedef struct {
     progress line;
     size_t n_done, n_total, n_chunk; /* images: before this chunk, in all, in this chunk */
     const char *name;                /* of the benchmark */
+    size_t n_turned;                 /* images whose EXIF asks to turn them */
+    const char *turned;              /* the first of them */
 } display;
 
 static bool see(void *context, size_t n_done, size_t n_total) {
@@ -296,6 +302,7 @@ static ec_status score_chunk(double *scores, ec_aligner *aligner, const ec_image
     ec_status status = EC_OK;
     for (size_t i = 0; i < n && status == EC_OK; i++) {
         status = ec_image_load(&image[i], items[i].path, err);
+        if (image[i].orientation > 1 && d->n_turned++ == 0) d->turned = items[i].path;
         view[i] = &image[i];
     }
     if (status == EC_OK) status = ec_aligner_run(scores, aligner, view, n, NULL, see, d, err);
@@ -340,6 +347,7 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
     for (size_t i = 0; i < n && status == EC_OK; i++)
         status = score_benchmark(&b[i], aligner, m, (size_t)v[O_BATCH].count, &d, &err);
     progress_end(&d.line);
+    if (!v[O_EXIF].given) note_turned(d.n_turned, d.turned);
     ec_aligner_close(aligner);
     if (status == EC_ERR_INTERRUPTED) {
         note("interrupted; nothing was kept");

@@ -182,6 +182,7 @@ static ec_status open_member(ec_extractor **out, const job *j, const member *m,
                              ec_c_protocol protocol, ec_error *err) {
     ec_feature_source source = m->source;
     source.prepare = ec_matching_prepare(protocol);
+    source.exif_transpose = false; /* keypoints are in the picture as it lies */
     const ec_encoder_options options = {.n_threads = n_threads_of(j->args),
                                         .interpolate_plain = j->args->values[O_POSITIONS].given};
     return ec_extractor_open(out, &source, tap_of(j->args), &options, err);

@@ -34,6 +34,7 @@ enum {
     O_CLASS_TOKEN,
     O_PREPARE,
     O_HORIZONTAL_FIRST,
+    O_EXIF,
     O_SIZE,
     O_FORMAT,
     O_DTYPE,
@@ -65,16 +66,18 @@ static const option OPTIONS[] = {
          .type = VALUE_CHOICE,
          .choice = prepare_at,
          .fallback = "native",
-         .help =
-             "native: the encoder's own processor; square: squashed, pixels in [-1, "
-             "1], as the C score takes "
-             "them; squash: squashed, the encoder's own mean and deviation; pad: whole, on a black "
-             "square, the encoder's own mean and deviation"},
+         .help = "native: the encoder's own processor; square: squashed, pixels in [-1, "
+                 "1], as the C score takes "
+                 "them; squash: squashed, the encoder's own mean and deviation; pad: on a square "
+                 "of the "
+                 "mean colour, then native, LLaVA's image_aspect_ratio pad; letterbox: whole, on a "
+                 "black square, the encoder's own mean and deviation"},
     [O_HORIZONTAL_FIRST] =
         {.name = "horizontal-first",
          .help = "resize rows before columns, as every Pillow up to 12.1, with which the encoders "
                  "of today were trained; else as Pillow 13, which differs for images far higher "
                  "than wide"},
+    [O_EXIF] = OPTION_EXIF,
     [O_SIZE] = OPTION_SIZE,
     [O_FORMAT] = {.name = "format",
                   .argument = "FORMAT",
@@ -372,7 +375,7 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
                     .isa = v[O_MATH].choice == 1 ? "onednn-bf16" : NULL,
                     .watch = progress_watch()},
     };
-    ec_features_progress progress_now;
+    ec_features_progress progress_now = {0};
     ec_error err;
     ec_status status = EC_OK;
     if (options.encoder.isa != NULL)
@@ -383,6 +386,7 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
     status = ec_features_write(v[O_OUT].text, sources, n_sources, (const char *const *)images->path,
                                images->n, &options, see, &line, &progress_now, &err);
     progress_end(&line);
+    if (!v[O_EXIF].given) note_turned(progress_now.n_turned, progress_now.turned);
     if (status == EC_ERR_INTERRUPTED) {
         note("%s", err.message);
         return EXIT_INTERRUPTED;
@@ -401,7 +405,8 @@ static int run(const arguments *args) {
     const option_value *v = args->values;
     const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
                                          .size = (size_t)v[O_SIZE].count,
-                                         .horizontal_first = v[O_HORIZONTAL_FIRST].given};
+                                         .horizontal_first = v[O_HORIZONTAL_FIRST].given,
+                                         .exif_transpose = v[O_EXIF].given};
     ec_array_format format;
     int status = choose_format(&format, args);
     if (status == EXIT_DONE)

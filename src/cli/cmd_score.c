@@ -315,6 +315,10 @@ static int score(ec_study *study, const ec_score_options *options, bool json) {
     if (summary->n_lost > 0)
         note("no longer told, since study.yaml and the images as they are now do not give it: %s",
              summary->lost);
+    if (summary->n_turned > 0)
+        note("%s%s: EXIF asks to turn the picture, which is taken as it lies, as in training; "
+             "'scores: {exif_transpose: true}' in study.yaml turns it",
+             summary->turned, summary->n_turned > 1 ? " and others" : "");
     (json ? print_scores_json : print_text)(study, summary);
     ec_score_summary_free(summary);
     return EXIT_DONE;

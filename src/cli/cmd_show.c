@@ -119,9 +119,9 @@ static const option OPTIONS[] = {
                    .argument = "HOW",
                    .type = VALUE_CHOICE,
                    .choice = prepare_at,
-                   .fallback = "pad",
-                   .help = "pad: the whole image on a black square, so that every pixel of it can "
-                           "be shown; native, square, squash: as features has them. A pair is "
+                   .fallback = "letterbox",
+                   .help = "letterbox: the whole image on a black square, so that every pixel of it "
+                           "can be shown; others as features has them. A pair is "
                            "prepared as its protocol says"},
     [O_SIZE] = OPTION_SIZE,
     [O_LAYER] = OPTION_LAYER(HELP_LAYER),
@@ -250,6 +250,7 @@ static int add_candidate_row(row *r, const ec_study *study, size_t candidate,
         if (ec_connector_features_settle(&r->sources[i], &says, 0, &err) != EC_OK)
             return report_error(&err);
         if (v[O_LAYER].given) r->sources[i].has_layer = false;
+        r->sources[i].exif_transpose = false; /* figures show pictures as they lie */
         if (declared[i].prepare == EC_PREPARE_NATIVE)
             r->sources[i].prepare = (ec_prepare_mode)v[O_PREPARE].choice;
         if (v[O_SIZE].given && declared[i].size == 0) r->sources[i].size = (size_t)v[O_SIZE].count;

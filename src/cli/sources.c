@@ -11,8 +11,16 @@
 #include "eyechart/connector.h"
 
 const char *prepare_at(size_t i) {
-    static const char *const names[] = {"native", "square", "squash", "pad"};
-    return i < sizeof names / sizeof *names ? names[i] : NULL;
+    return ec_prepare_mode_name(i);
+}
+
+void note_turned(size_t n, const char *path) {
+    if (n == 0) return;
+    char others[48] = "";
+    if (n > 1) snprintf(others, sizeof others, " and %zu more", n - 1);
+    note("%s%s: EXIF asks to turn the picture, which is taken as it lies, as in training; "
+         "--exif-transpose turns it",
+         path, others);
 }
 
 static bool is_model_folder(const char *path) {
@@ -63,7 +71,8 @@ static int parse_source(ec_feature_source *out, char *text, ec_feature_source ot
     if (colon != NULL) {
         const size_t mode = mode_called(colon + 1);
         if (prepare_at(mode) == NULL)
-            return usage_error(which, "'%s': ':%s' is none of :native, :square, :squash, :pad",
+            return usage_error(which,
+                               "'%s': ':%s' is none of :native, :square, :squash, :pad, :letterbox",
                                text, colon + 1);
         out->prepare = (ec_prepare_mode)mode;
         *colon = '\0';

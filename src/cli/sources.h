@@ -24,7 +24,7 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
 /* What is said of an operand ENCODER. */
 #define HELP_ENCODER                                                                               \
     "weight folder; several joined by + are put side by side on the channel axis; each may be "    \
-    "followed by @PIXELS and :native, :square, :squash or :pad"
+    "followed by @PIXELS and :native, :square, :squash, :pad or :letterbox"
 
 /* How an encoder is run. */
 #define HELP_LAYER "hidden state, numbered as in transformers"
@@ -39,6 +39,12 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
         .help = "input side of every encoder that does not give its own with @; the encoder's "    \
                 "when not given"                                                                   \
     }
+#define OPTION_EXIF                                                                                \
+    {                                                                                              \
+        .name = "exif-transpose",                                                                  \
+        .help = "turn pictures as their EXIF asks, which neither LLaVA nor the processors of "     \
+                "transformers do"                                                                  \
+    }
 #define OPTION_POSITIONS                                                                           \
     {                                                                                              \
         .name = "positions-by-size",                                                               \
@@ -48,5 +54,8 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
 
 /* Says on stderr which file is the connector of `name`, where that is not the path that was given. */
 void note_connector(const char *name, const char *path);
+
+/* Says, where it was not given, that pictures asked to be turned: `n` of them, the first `path`. */
+void note_turned(size_t n, const char *path);
 
 #endif

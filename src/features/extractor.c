@@ -18,6 +18,15 @@ struct ec_extractor {
 
 /* ---- preparation ---- */
 
+const char *ec_prepare_mode_name(size_t mode) {
+    static const char *const names[] = {[EC_PREPARE_NATIVE] = "native",
+                                        [EC_PREPARE_SQUARE] = "square",
+                                        [EC_PREPARE_SQUASH] = "squash",
+                                        [EC_PREPARE_PAD] = "pad",
+                                        [EC_PREPARE_LETTERBOX] = "letterbox"};
+    return mode < sizeof names / sizeof *names ? names[mode] : NULL;
+}
+
 /* The encoder's own processor for another input size: crop and resize keep their proportion. */
 static void resize_preparation(ec_preparation *p, size_t size) {
     const size_t was = p->crop_width > 0 ? p->crop_width : p->resize_width;
@@ -43,15 +52,17 @@ static ec_status choose_preparation(ec_extractor *e, const ec_feature_source *so
         const ec_status status = ec_encoder_preparation(&p, e->encoder, err);
         if (status != EC_OK) return status;
     }
-    if (source->prepare == EC_PREPARE_PAD) {
-        p = ec_preparation_pad(size, &p);
+    if (source->prepare == EC_PREPARE_LETTERBOX) {
+        p = ec_preparation_letterbox(size, &p);
     } else if (source->prepare == EC_PREPARE_SQUASH) {
         p.resize = square.resize;
         p.resize_width = p.resize_height = size;
         p.crop_width = p.crop_height = 0;
-    } else if (source->prepare == EC_PREPARE_NATIVE && source->size > 0) {
+    } else if (source->prepare != EC_PREPARE_SQUARE && source->size > 0) {
         resize_preparation(&p, size);
     }
+    if (source->prepare == EC_PREPARE_PAD) p = ec_preparation_pad(&p);
+    p.exif_transpose = source->exif_transpose;
     p.horizontal_first = source->horizontal_first;
     e->preparation = p;
     return EC_OK;
@@ -138,6 +149,13 @@ static json_t *preparation_json(const ec_preparation *p) {
         json_object_set_new(
             json, "crop",
             json_pack("[I,I]", (json_int_t)p->crop_height, (json_int_t)p->crop_width));
+    /* Absent where they are not done: what was computed before there was a choice keeps its
+     * identity. */
+    if (p->exif_transpose) json_object_set_new(json, "exif_transpose", json_true());
+    if (p->pad)
+        json_object_set_new(
+            json, "pad",
+            json_pack("[i,i,i]", p->pad_colour[0], p->pad_colour[1], p->pad_colour[2]));
     if (p->normalise) {
         json_object_set_new(json, "mean", json_pack("[f,f,f]", p->mean[0], p->mean[1], p->mean[2]));
         json_object_set_new(json, "std", json_pack("[f,f,f]", p->std[0], p->std[1], p->std[2]));

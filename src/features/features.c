@@ -57,7 +57,8 @@ typedef struct {
     int lock;
 
     record *record; /* [n_images] */
-    size_t n_recorded, n_bad;
+    size_t n_recorded, n_bad, n_turned;
+    const char *turned; /* the first of them */
     FILE *journal;
     ec_array_writer *writer; /* NULL with file_per_image */
 
@@ -402,6 +403,8 @@ static ec_features_progress progress_of(const job *j, size_t n_resumed, double s
         .n_total = j->n_images,
         .n_resumed = n_resumed,
         .n_bad = j->n_bad,
+        .n_turned = j->n_turned,
+        .turned = j->turned,
         .images_per_s = rate > 0 ? rate : NAN,
         .seconds_left = rate > 0 ? (double)(j->n_images - j->n_recorded) / rate : NAN};
 }
@@ -434,6 +437,7 @@ static ec_status run_batches(job *j, ec_features_watcher see, void *context,
             record *r = &j->record[batch->first + i];
             memcpy(r->hash, image->hash, sizeof r->hash);
             r->bad = image->status != EC_OK;
+            if (image->is_turned && j->n_turned++ == 0) j->turned = j->images[batch->first + i];
             if (!r->bad) continue;
             if (!j->options->skip_bad)
                 status = ec_fail(err, image->status, "%s", image->error.message);

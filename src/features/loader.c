@@ -43,6 +43,7 @@ static void load_image(const ec_loader *l, ec_loaded_batch *batch, ec_loaded_ima
     for (size_t v = 0; v < l->n_views && out->status == EC_OK; v++)
         out->status = ec_prepare(batch->input[v] + batch->n_good * view_floats(&l->views[v]),
                                  &image, &l->views[v].preparation, &out->error);
+    out->is_turned = image.orientation > 1;
     ec_image_release(&image);
     if (out->status == EC_OK) batch->n_good++;
 }

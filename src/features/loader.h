@@ -21,6 +21,7 @@ typedef struct ec_loaded_image {
     ec_status status; /* EC_OK, or why it could not be loaded */
     ec_error error;
     char hash[EC_HASH_SIZE]; /* of the file's bytes; "" when it could not be read */
+    bool is_turned;          /* its EXIF asks to turn it */
 } ec_loaded_image;
 
 typedef struct ec_loaded_batch {

@@ -17,6 +17,7 @@
 #include <jpeglib.h>
 
 #include "image/decode.h"
+#include "image/exif.h"
 
 /* A progressive file of few bytes can ask for thousands of passes over a large image. Files that
  * people make have some ten. */
@@ -144,6 +145,8 @@ static ec_status read_image(reader *r, ec_error *err) {
     if (r->jpeg.num_components == 4 && (r->cmyk = malloc(r->image.width * 4)) == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->file->name);
 
+    const ec_exif parts = ec_exif_of_jpeg(r->file->bytes, r->file->size_bytes);
+    r->image.orientation = ec_exif_orientation(&parts);
     if (!jpeg_start_decompress(&r->jpeg)) return truncated(r, err);
     return read_rows(r, err);
 }

@@ -13,8 +13,9 @@
 #include <string.h>
 
 #include "image/decode.h"
+#include "image/exif.h"
 
-/* Text and profiles are never looked at. */
+/* Of text and profiles only the orientation is looked at. */
 #define MAX_CHUNK_BYTES ((size_t)64 << 20)
 
 typedef struct {
@@ -152,12 +153,61 @@ static ec_status decode(ec_image *image, spng_ctx *png, const ec_image_file *fil
     return status;
 }
 
+static int digit_of(char c) {
+    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* "\nexif\n     120\n4d4d002a…": the EXIF that ImageMagick writes as text. Its bytes, in the text's
+ * own memory, come in its place. */
+static size_t unpack_profile(char *text) {
+    const char *at = text;
+    size_t n = 0;
+    for (int line = 0; line < 3 && at != NULL; line++) {
+        at = strchr(at, '\n');
+        if (at != NULL) at++;
+    }
+    for (int high = -1; at != NULL && *at != '\0'; at++) {
+        const int digit = digit_of(*at);
+        if (digit < 0) continue;
+        if (high >= 0) text[n++] = (char)(high << 4 | digit);
+        high = high < 0 ? digit : -1;
+    }
+    return n;
+}
+
+/* Chunks may stand behind the pixels, too. */
+static unsigned read_orientation(spng_ctx *png) {
+    struct spng_exif exif;
+    ec_exif parts = {0};
+    uint32_t n = 0;
+    spng_decode_chunks(png);
+    if (spng_get_exif(png, &exif) == SPNG_OK)
+        parts = (ec_exif){.exif = (const uint8_t *)exif.data, .exif_bytes = exif.length};
+    struct spng_text *texts =
+        spng_get_text(png, NULL, &n) == SPNG_OK && n > 0 ? calloc(n, sizeof *texts) : NULL;
+    if (texts == NULL || spng_get_text(png, texts, &n) != SPNG_OK) n = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        if (parts.exif == NULL && strcmp(texts[i].keyword, "Raw profile type exif") == 0) {
+            parts.exif_bytes = unpack_profile(texts[i].text);
+            parts.exif = (const uint8_t *)texts[i].text;
+        }
+        if (strcmp(texts[i].keyword, "XML:com.adobe.xmp") == 0) {
+            parts.xmp = (const uint8_t *)texts[i].text;
+            parts.xmp_bytes = strlen(texts[i].text);
+        }
+    }
+    const unsigned orientation = ec_exif_orientation(&parts);
+    free(texts);
+    return orientation;
+}
+
 ec_status ec_decode_png(ec_image *out, const ec_image_file *file, ec_error *err) {
     spng_ctx *png = spng_ctx_new(0);
     if (png == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file->name);
     spng_set_chunk_limits(png, MAX_CHUNK_BYTES, MAX_CHUNK_BYTES);
     ec_image image = {0};
     const ec_status status = decode(&image, png, file, err);
+    if (status == EC_OK) image.orientation = read_orientation(png);
     spng_ctx_free(png);
     if (status == EC_OK)
         *out = image;

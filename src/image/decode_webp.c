@@ -11,6 +11,7 @@
 #include <webp/demux.h>
 
 #include "image/decode.h"
+#include "image/exif.h"
 
 static ec_status decode_frame(ec_image *image, const WebPIterator *frame, const ec_image_file *file,
                               ec_error *err) {
@@ -26,6 +27,19 @@ static ec_status decode_frame(ec_image *image, const WebPIterator *frame, const 
                           row_bytes * image->height - at, (int)row_bytes) == NULL)
         return ec_decode_damaged(file, "WebP", "its pixels cannot be decoded (truncated?)", err);
     return EC_OK;
+}
+
+static unsigned read_orientation(const WebPDemuxer *demuxer) {
+    WebPChunkIterator exif, xmp;
+    ec_exif parts = {0};
+    const bool has_exif = WebPDemuxGetChunk(demuxer, "EXIF", 1, &exif);
+    const bool has_xmp = WebPDemuxGetChunk(demuxer, "XMP ", 1, &xmp);
+    if (has_exif) parts = (ec_exif){.exif = exif.chunk.bytes, .exif_bytes = exif.chunk.size};
+    if (has_xmp) parts.xmp = xmp.chunk.bytes, parts.xmp_bytes = xmp.chunk.size;
+    const unsigned orientation = ec_exif_orientation(&parts);
+    if (has_exif) WebPDemuxReleaseChunkIterator(&exif);
+    if (has_xmp) WebPDemuxReleaseChunkIterator(&xmp);
+    return orientation;
 }
 
 ec_status ec_decode_webp(ec_image *out, const ec_image_file *file, ec_error *err) {
@@ -46,6 +60,7 @@ ec_status ec_decode_webp(ec_image *out, const ec_image_file *file, ec_error *err
             status = ec_decode_damaged(file, "WebP", "it has no frame", err);
         }
     }
+    image.orientation = read_orientation(demuxer);
     WebPDemuxDelete(demuxer);
     if (status == EC_OK)
         *out = image;

@@ -26,7 +26,7 @@ ec_status ec_image_allocate(ec_image *out, uint64_t width, uint64_t height,
     if (rgb == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory for %llu x %llu pixels", file->name,
                        (unsigned long long)width, (unsigned long long)height);
-    *out = (ec_image){(size_t)width, (size_t)height, rgb};
+    *out = (ec_image){.width = (size_t)width, .height = (size_t)height, .rgb = rgb};
     return EC_OK;
 }
 
@@ -116,6 +116,29 @@ ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, c
                           ec_error *err) {
     const ec_image_file file = {bytes, size_bytes, name, EC_IMAGE_MAX_PIXELS};
     return ec_image_decode_file(out, &file, err);
+}
+
+ec_status ec_image_turn(ec_image *out, const ec_image *in, unsigned orientation, ec_error *err) {
+    const size_t w = in->width, h = in->height;
+    const bool is_swapped = orientation >= 5 && orientation <= 8;
+    *out = (ec_image){
+        .width = is_swapped ? h : w, .height = is_swapped ? w : h, .rgb = malloc(w * h * 3)};
+    if (out->rgb == NULL) {
+        *out = (ec_image){0};
+        return ec_fail(err, EC_ERR_NOMEM, "out of memory for %zu x %zu pixels", w, h);
+    }
+    /* Whether x and y of the picture as it lies run backwards. */
+    const bool back_x =
+        orientation == 2 || orientation == 3 || orientation == 7 || orientation == 8;
+    const bool back_y =
+        orientation == 3 || orientation == 4 || orientation == 6 || orientation == 7;
+    uint8_t *to = out->rgb;
+    for (size_t y = 0; y < out->height; y++)
+        for (size_t x = 0; x < out->width; x++, to += 3) {
+            const size_t u = is_swapped ? y : x, v = is_swapped ? x : y;
+            memcpy(to, in->rgb + ((back_y ? h - 1 - v : v) * w + (back_x ? w - 1 - u : u)) * 3, 3);
+        }
+    return EC_OK;
 }
 
 ec_status ec_image_load(ec_image *out, const char *path, ec_error *err) {

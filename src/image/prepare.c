@@ -1,12 +1,14 @@
 /* prepare.c - from an image to the input of an encoder
  *
- *     resize -> centre crop -> x * rescale -> (x - mean) / std -> [3][height][width]
+ *     turn -> pad -> resize -> centre crop -> x * rescale -> (x - mean) / std -> [3][height][width]
  *
  * Source: image_transforms.py of transformers 4.38.2 and newer, on Pillow images ("slow"
  * processors). Up to the crop pixels are bytes, so each channel has only 256 different results,
  * computed once, in the reference's precision: the product in double, the rest in float.
  */
 #include <math.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "image/resample.h"
 
@@ -21,7 +23,17 @@ ec_preparation ec_preparation_square(size_t size) {
                             .std = {0.5, 0.5, 0.5}};
 }
 
-ec_preparation ec_preparation_pad(size_t size, const ec_preparation *like) {
+ec_preparation ec_preparation_pad(const ec_preparation *like) {
+    ec_preparation p = *like;
+    p.pad = true;
+    for (int c = 0; c < 3; c++) {
+        const double colour = trunc(p.mean[c] * 255.0);
+        p.pad_colour[c] = colour < 0.0 ? 0 : colour > 255.0 ? 255 : (uint8_t)colour;
+    }
+    return p;
+}
+
+ec_preparation ec_preparation_letterbox(size_t size, const ec_preparation *like) {
     ec_preparation p = *like;
     p.resize = EC_RESIZE_LONGEST_EDGE;
     p.longest_edge = p.crop_width = p.crop_height = size;
@@ -45,8 +57,8 @@ ec_status ec_preparation_size(size_t *width, size_t *height, const ec_preparatio
     return EC_OK;
 }
 
-/* transformers' get_size_with_aspect_ratio(): where the long edge would pass its limit, the short edge
- * follows from that, rounded, and the long one from the short one before it was rounded. */
+/* transformers' get_size_with_aspect_ratio(): where the long edge would pass its limit, the short
+ * edge follows from that, rounded, and the long one from the short one before it was rounded. */
 static void limit_edges(size_t *edge, size_t *other, size_t small, size_t large, size_t limit) {
     const double min = (double)small, max = (double)large;
     if (max / min * (double)*edge <= (double)limit) return;
@@ -115,15 +127,28 @@ static ec_status lay_out(layout *out, const ec_preparation *p, size_t image_widt
     return EC_OK;
 }
 
+/* LLaVA's padding: the side of the square, and what is before the image. */
+static size_t square_of(size_t *left, size_t *top, size_t width, size_t height) {
+    const size_t side = width > height ? width : height;
+    *left = (side - width) / 2;
+    *top = (side - height) / 2;
+    return side;
+}
+
 ec_status ec_preparation_frame(ec_frame *out, const ec_preparation *preparation, size_t image_width,
                                size_t image_height, ec_error *err) {
     layout l;
-    const ec_status status = lay_out(&l, preparation, image_width, image_height, err);
+    size_t width = image_width, height = image_height, left = 0, top = 0;
+    if (preparation->pad) width = height = square_of(&left, &top, image_width, image_height);
+    const ec_status status = lay_out(&l, preparation, width, height, err);
     if (status != EC_OK) return status;
-    *out = (ec_frame){.scale_x = (double)l.resized_width / (double)image_width,
-                      .scale_y = (double)l.resized_height / (double)image_height,
-                      .offset_x = (double)l.across.to - (double)l.across.from,
-                      .offset_y = (double)l.down.to - (double)l.down.from};
+    const double scale_x = (double)l.resized_width / (double)width;
+    const double scale_y = (double)l.resized_height / (double)height;
+    *out =
+        (ec_frame){.scale_x = scale_x,
+                   .scale_y = scale_y,
+                   .offset_x = (double)l.across.to - (double)l.across.from + scale_x * (double)left,
+                   .offset_y = (double)l.down.to - (double)l.down.from + scale_y * (double)top};
     return EC_OK;
 }
 
@@ -151,9 +176,44 @@ static void write_planes(float *out, size_t width, size_t height, const ec_image
     }
 }
 
-ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *preparation,
-                     ec_error *err) {
-    const ec_preparation *p = preparation;
+/* The image in the middle of a square of one colour: expand2square(). */
+static ec_status pad(ec_image *out, const ec_image *image, const uint8_t colour[3], ec_error *err) {
+    size_t left, top;
+    const size_t side = square_of(&left, &top, image->width, image->height);
+    *out = (ec_image){0};
+    if (side > EC_IMAGE_MAX_PIXELS / side)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%zu x %zu pixels padded to a square are more than the limit of %d",
+                       image->width, image->height, EC_IMAGE_MAX_PIXELS);
+    *out = (ec_image){.width = side, .height = side, .rgb = malloc(side * side * 3)};
+    if (out->rgb == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "out of memory for %zu x %zu pixels", side, side);
+    for (size_t i = 0; i < side * side; i++) memcpy(out->rgb + 3 * i, colour, 3);
+    for (size_t y = 0; y < image->height; y++)
+        memcpy(out->rgb + ((top + y) * side + left) * 3, image->rgb + y * image->width * 3,
+               image->width * 3);
+    return EC_OK;
+}
+
+/* What of the preparation is done to the image as it is: gives it, or another that is in `own`. */
+static ec_status turn_and_pad(const ec_image **out, ec_image own[2], const ec_image *image,
+                              const ec_preparation *p, ec_error *err) {
+    ec_status status = EC_OK;
+    *out = image;
+    if (p->exif_transpose && image->orientation > 1) {
+        status = ec_image_turn(&own[0], image, image->orientation, err);
+        *out = &own[0];
+    }
+    if (status == EC_OK && p->pad && (*out)->width != (*out)->height && (*out)->width > 0 &&
+        (*out)->height > 0) {
+        status = pad(&own[1], *out, p->pad_colour, err);
+        *out = &own[1];
+    }
+    return status;
+}
+
+static ec_status prepare(float *out, const ec_image *image, const ec_preparation *p,
+                         ec_error *err) {
     layout l;
     ec_status status = lay_out(&l, p, image->width, image->height, err);
     if (status != EC_OK) return status;
@@ -176,4 +236,14 @@ ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *pr
     write_planes(out, l.width, l.height, &kept, 0, 0, &l.across, &l.down, value);
     ec_image_release(&kept);
     return EC_OK;
+}
+
+ec_status ec_prepare(float *out, const ec_image *image, const ec_preparation *preparation,
+                     ec_error *err) {
+    ec_image own[2] = {{0}, {0}};
+    ec_status status = turn_and_pad(&image, own, image, preparation, err);
+    if (status == EC_OK) status = prepare(out, image, preparation, err);
+    ec_image_release(&own[0]);
+    ec_image_release(&own[1]);
+    return status;
 }

@@ -135,7 +135,7 @@ static void taps_shift(ec_taps *taps, size_t first, size_t behind) {
 
 static bool allocate(ec_image *image, size_t width, size_t height) {
     if (width > SIZE_MAX / 3 / height) return false;
-    *image = (ec_image){width, height, malloc(width * height * 3)};
+    *image = (ec_image){.width = width, .height = height, .rgb = malloc(width * height * 3)};
     return image->rgb != NULL;
 }
 

@@ -56,7 +56,8 @@ void figure_add_view(ec_text *text, const ec_extractor_info *info, ec_prepare_mo
         [EC_PREPARE_NATIVE] = "the encoder's own preparation",
         [EC_PREPARE_SQUARE] = "squashed, values from -1 to 1",
         [EC_PREPARE_SQUASH] = "squashed",
-        [EC_PREPARE_PAD] = "padded",
+        [EC_PREPARE_PAD] = "padded with the mean colour",
+        [EC_PREPARE_LETTERBOX] = "padded",
     };
     ec_text_format(text, "%zu x %zu patches of %zu x %zu pixels, %s, layer %d", info->grid_width,
                    info->grid_height, info->input_width, info->input_height, words[prepare], layer);

@@ -30,7 +30,7 @@ ec_status ec_picture_new(ec_image *out, size_t width, size_t height, ec_colour b
         rgb[3 * i + 1] = background.green;
         rgb[3 * i + 2] = background.blue;
     }
-    *out = (ec_image){width, height, rgb};
+    *out = (ec_image){.width = width, .height = height, .rgb = rgb};
     return EC_OK;
 }
 

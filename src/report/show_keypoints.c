@@ -60,6 +60,7 @@ static ec_status run_source(judgement *j, size_t k, ec_error *err) {
     ec_feature_source source = j->encoder->sources[k];
     source.prepare = ec_matching_prepare(j->protocol.protocol);
     source.has_tokens = false;
+    source.exif_transpose = false; /* keypoints are in the picture as it lies */
     const ec_tap tap = {.layer = j->encoder->tap.layer};
     ec_extractor *extractor;
     ec_status status = ec_extractor_open(&extractor, &source, tap, &j->encoder->options, err);

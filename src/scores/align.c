@@ -68,7 +68,8 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
         const encoder *e = &a->encoders[i];
         if (strcmp(e->folder, folder) == 0 && e->source.prepare == source->prepare &&
             e->source.size == source->size && same_tap(a, &e->source, source) &&
-            e->source.horizontal_first == source->horizontal_first) {
+            e->source.horizontal_first == source->horizontal_first &&
+            e->source.exif_transpose == source->exif_transpose) {
             free(folder);
             *out = i;
             return EC_OK;

@@ -15,7 +15,7 @@ static void *take(size_t n, size_t m, size_t size_bytes) {
 }
 
 ec_prepare_mode ec_matching_prepare(ec_c_protocol protocol) {
-    return protocol == EC_C_AUTHORS ? EC_PREPARE_SQUARE : EC_PREPARE_PAD;
+    return protocol == EC_C_AUTHORS ? EC_PREPARE_SQUARE : EC_PREPARE_LETTERBOX;
 }
 
 /* ---- images ------------------------------------------------------------------------------- */

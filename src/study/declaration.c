@@ -46,7 +46,7 @@ typedef struct {
 
 typedef struct {
     char *protocol, *images, *select, *seed, *combine, *resample_grids, *bf16_compat,
-        *positions_by_size;
+        *positions_by_size, *exif_transpose;
     char **references, **compare_with;
     uint32_t references_count, compare_with_count;
 } yaml_scores;
@@ -147,6 +147,7 @@ static const cyaml_schema_field_t scores_fields[] = {
     OPTIONAL("resample_grids", yaml_scores, resample_grids),
     OPTIONAL("bf16_compat", yaml_scores, bf16_compat),
     OPTIONAL("positions_by_size", yaml_scores, positions_by_size),
+    OPTIONAL("exif_transpose", yaml_scores, exif_transpose),
     CYAML_FIELD_END,
 };
 
@@ -488,6 +489,9 @@ static ec_status read_scores(ec_score_declaration *to, const yaml_scores *from, 
     if (status == EC_OK)
         status = read_either(&to->positions_by_size, p, "positions_by_size",
                              from->positions_by_size, "false", "true");
+    if (status == EC_OK)
+        status = read_either(&to->exif_transpose, p, "exif_transpose", from->exif_transpose,
+                             "false", "true");
     if (status == EC_OK)
         status = read_names(&to->references, &to->n_references, from->references,
                             from->references_count, "references", p);

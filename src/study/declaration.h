@@ -46,7 +46,7 @@ typedef struct ec_score_declaration {
     size_t n_compare_with;
     char *combine;       /* "all", or combinations of candidates: "A+B,A+C"; NULL: none */
     bool resample_grids; /* joined encoders may have different grids, for C */
-    bool bf16_compat, positions_by_size;
+    bool bf16_compat, positions_by_size, exif_transpose;
 } ec_score_declaration;
 
 /* Key `run`: the commands of the loop. */

@@ -158,7 +158,8 @@ static void write_scores(ec_text *out, const ec_score_declaration *s) {
     if (s->consistent == usual.consistent && s->n_images == usual.n_images &&
         s->longest == usual.longest && s->seed == usual.seed &&
         s->bf16_compat == usual.bf16_compat && s->positions_by_size == usual.positions_by_size &&
-        s->n_references == 0 && s->n_compare_with == 0 && s->combine == NULL && !s->resample_grids)
+        s->exif_transpose == usual.exif_transpose && s->n_references == 0 &&
+        s->n_compare_with == 0 && s->combine == NULL && !s->resample_grids)
         return;
     ec_text_format(out,
                    "\nscores:\n  protocol: %s\n  images: %zu\n  select: %s\n  seed: %llu\n"
@@ -168,6 +169,7 @@ static void write_scores(ec_text *out, const ec_score_declaration *s) {
                    s->bf16_compat ? "true" : "false", s->positions_by_size ? "true" : "false");
     write_line(out, "  ", "combine", s->combine);
     if (s->resample_grids) ec_text_add(out, "  resample_grids: true\n");
+    if (s->exif_transpose) ec_text_add(out, "  exif_transpose: true\n");
     write_names(out, "references", s->references, s->n_references);
     write_names(out, "compare_with", s->compare_with, s->n_compare_with);
 }

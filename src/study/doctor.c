@@ -476,6 +476,11 @@ static ec_status decode_images(doctor *d, ec_doctor_watcher watcher, void *conte
     const ec_status status =
         ec_image_check_run(&n_bad, &d->found, &d->images, watcher, context, err);
     d->n_errors += n_bad;
+    if (status == EC_OK && d->images.n_turned > 0 && !d->job.settings.exif_transpose)
+        ec_findings_add(&d->found, EC_FINDING_NOTE,
+                        "%s%s: EXIF asks to turn the picture, which is taken as it lies, as in "
+                        "training; 'scores: {exif_transpose: true}' turns it",
+                        d->images.turned, d->images.n_turned > 1 ? " and others" : "");
     return status;
 }
 

@@ -59,6 +59,7 @@ typedef struct {
     const checked *images;
     ec_status status[BLOCK];
     ec_error error[BLOCK];
+    bool is_turned[BLOCK];
 } block;
 
 static void decode(void *context, size_t i) {
@@ -67,6 +68,7 @@ static void decode(void *context, size_t i) {
     ec_image image;
     b->status[i] = from->said != NULL ? ec_matching_image_load(&image, from->said, &b->error[i])
                                       : ec_image_load(&image, from->path, &b->error[i]);
+    b->is_turned[i] = from->said == NULL && image.orientation > 1;
     ec_image_release(&image);
 }
 
@@ -89,6 +91,8 @@ ec_status ec_image_check_run(size_t *n_bad, ec_findings *found, ec_image_check *
         for (size_t i = 0; i < n; i++)
             if (b->status[i] != EC_OK && (*n_bad)++ < SHOWN)
                 ec_findings_add(found, EC_FINDING_ERROR, "%s", b->error[i].message);
+        for (size_t i = 0; i < n; i++)
+            if (b->is_turned[i] && check->n_turned++ == 0) check->turned = b->images[i].path;
     }
     if (*n_bad > SHOWN)
         ec_findings_add(found, EC_FINDING_ERROR, "and %zu more images cannot be decoded",

@@ -17,7 +17,9 @@ typedef struct ec_image_check {
         const ec_keypoint_image *said; /* borrowed; NULL: no keypoints are in it */
     } *images;                         /* [n] */
     size_t n, capacity;
-    bool failed; /* out of memory */
+    bool failed;        /* out of memory */
+    size_t n_turned;    /* of the images of benchmarks: whose EXIF asks to turn them */
+    const char *turned; /* the first of them; valid as long as the check */
 } ec_image_check;
 
 /* `said` has to outlive the check; NULL: the image may have any size. */

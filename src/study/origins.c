@@ -35,9 +35,9 @@ static bool is_model_folder(const char *folder, const char *path, size_t length)
 /* ---- encoders ----------------------------------------------------------------------------- */
 
 static bool read_mode(ec_prepare_mode *out, const char *word, size_t length) {
-    static const char *const names[] = {"native", "square", "squash"};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == length && strncmp(word, names[i], length) == 0) {
+    const char *name;
+    for (size_t i = 0; (name = ec_prepare_mode_name(i)) != NULL; i++)
+        if (strlen(name) == length && strncmp(word, name, length) == 0) {
             *out = (ec_prepare_mode)i;
             return true;
         }
@@ -69,7 +69,7 @@ static ec_status read_source(ec_feature_source *out, const char *folder, const c
         if (!read_mode(&out->prepare, colon + 1, n))
             return ec_fail(err, EC_ERR_FORMAT,
                            "%s/study.yaml: candidate '%.80s': encoder '%.*s': ':%.*s' is none of "
-                           ":native, :square, :squash",
+                           ":native, :square, :squash, :pad, :letterbox",
                            folder, candidate, (int)length, text, (int)n, colon + 1);
         length = (size_t)(colon - text);
     }
@@ -158,6 +158,8 @@ static ec_status read_candidates(ec_origins *out, const char *folder,
         else if (status == EC_OK && from->encoder != NULL)
             status = read_sources(to, folder, from->encoder, declared->sheet.candidates[i], err);
         if (!from->is_combined) read_features(to, from);
+        for (size_t k = 0; k < to->n_sources; k++)
+            to->sources[k].exif_transpose = declared->scores.exif_transpose;
     }
     return status;
 }
@@ -217,7 +219,8 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
                                         .n_compare_with = n_compare_with,
                                         .resample_grids = s->resample_grids,
                                         .bf16_compat = s->bf16_compat,
-                                        .positions_by_size = s->positions_by_size};
+                                        .positions_by_size = s->positions_by_size,
+                                        .exif_transpose = s->exif_transpose};
     return EC_OK;
 }
 

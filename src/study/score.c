@@ -503,6 +503,9 @@ static ec_status write_scores(ec_score_summary *summary, ec_run *run, ec_error *
         if (job->parts[i].selected) status = put_row(&w, &summary->rows[k++], &job->parts[i]);
     summary->n_changed = w.n_changed;
     summary->n_lost = w.lost.n;
+    summary->n_turned = run->n_turned;
+    snprintf(summary->turned, sizeof summary->turned, "%s",
+             run->turned != NULL ? run->turned : "");
     snprintf(summary->lost, sizeof summary->lost, "%s", ec_name_list_end(&w.lost));
     if (status == EC_OK && w.n_changed == 0 && w.lost.n == 0)
         return ec_database_run(&study->db, err, "ROLLBACK", "");

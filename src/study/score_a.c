@@ -158,6 +158,9 @@ static ec_status align_chunk(double *scores, ec_run *run, const bool *wanted, si
         pointers[i] = &images[i];
         if (status == EC_OK)
             status = ec_run_decode_image(&images[i], run->job->images[from + i].path, err);
+        if (images[i].orientation > 1 && !run->job->settings.exif_transpose &&
+            run->n_turned++ == 0)
+            run->turned = run->job->images[from + i].path;
     }
     ec_job_cost cost = {0};
     if (status == EC_OK) status = ec_job_measure_images(&cost, run->job, from, n, err);

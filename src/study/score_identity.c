@@ -18,14 +18,20 @@ static ec_status no_memory(const ec_job *job, ec_error *err) {
 
 /* ---- encoders ----------------------------------------------------------------------------- */
 
-static const char *const mode_names[] = {"native", "square", "squash", "pad"};
+/* As they were called when the first studies remembered them: "pad" was the letterbox. */
+static const char *const mode_names[] = {[EC_PREPARE_NATIVE] = "native",
+                                         [EC_PREPARE_SQUARE] = "square",
+                                         [EC_PREPARE_SQUASH] = "squash",
+                                         [EC_PREPARE_LETTERBOX] = "pad",
+                                         [EC_PREPARE_PAD] = "LLaVA's pad"};
 
 /* What a signature of an encoder's folder is for. */
 static void describe_use(char use[96], const ec_job *job, const ec_feature_source *source) {
     const ec_tap tap = ec_feature_source_tap(source, EC_TAP_DEFAULT);
-    snprintf(use, 96, "encoder %s %zu layer %d%s%s", mode_names[source->prepare], source->size,
+    snprintf(use, 96, "encoder %s %zu layer %d%s%s%s", mode_names[source->prepare], source->size,
              tap.layer, tap.keep_class_token ? " all tokens" : "",
-             job->settings.positions_by_size ? " positions by size" : "");
+             job->settings.positions_by_size ? " positions by size" : "",
+             source->exif_transpose ? " by EXIF" : "");
 }
 
 ec_encoder_options ec_job_encoder_options(const ec_job *job) {
@@ -100,7 +106,8 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
 bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y) {
     const ec_tap p = ec_feature_source_tap(x, EC_TAP_DEFAULT),
                  q = ec_feature_source_tap(y, EC_TAP_DEFAULT);
-    return x->prepare == y->prepare && x->size == y->size && p.layer == q.layer &&
+    return x->prepare == y->prepare && x->size == y->size &&
+           x->exif_transpose == y->exif_transpose && p.layer == q.layer &&
            p.keep_class_token == q.keep_class_token;
 }
 

@@ -166,6 +166,7 @@ static ec_status find_members(bool *left_out, ec_job_part *part, ec_job *job,
         ec_feature_source source = sources[k];
         source.prepare = ec_matching_prepare(protocol);
         source.has_tokens = false; /* the class token is never compared */
+        source.exif_transpose = false; /* keypoints are in the picture as it lies */
         const ec_status status = ec_job_find_encoder(&members[k], job, &source, err);
         if (status != EC_OK) return status;
     }

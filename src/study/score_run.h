@@ -23,7 +23,9 @@ typedef struct ec_run {
     ec_aligner *aligner; /* opened when the first unit of A is begun */
     size_t *aligner_parts;
     size_t n_aligner_parts;
-    size_t chunk_from; /* the first image of the unit of A at work */
+    size_t chunk_from;  /* the first image of the unit of A at work */
+    size_t n_turned;    /* images of A whose EXIF asks in vain to turn them */
+    const char *turned; /* the first of them */
 
     ec_pool *pools; /* [n_pools] mean tokens to be written */
     size_t n_pools;

@@ -112,6 +112,15 @@ says "nothing was kept"
 silent
 run 2 align "${all[@]}" --csv --json
 says "one of them"
+# EXIF is ignored, and said, unless it is asked for.
+echo "$SOURCE_DIR/tests/images/exif/8.jpg" >turned.txt
+run 0 align -r "$first" -c "$siglip" -i t=turned.txt --json
+says "8.jpg: EXIF asks to turn the picture"
+cp out lying.json
+run 0 align -r "$first" -c "$siglip" -i t=turned.txt --json --exif-transpose
+check "nothing is said of it then" test "$(grep -c EXIF err)" -eq 0
+json '.candidates[0].scores[0].a != $lying[0].candidates[0].scores[0].a' --slurpfile lying lying.json
+
 # Images of a VLMEvalKit table, of which one row asks for that of another; and paths under a root.
 mkdir root
 cp "$SOURCE_DIR/tests/images/png-rgb-8.png" "$SOURCE_DIR/tests/images/bmp-24.bmp" root

@@ -54,6 +54,29 @@ sed -i 's|images: mme.jsonl|images: mme.jsonl, image_root: photos|' l/study.yaml
 run 0 doctor l
 prints "mme.jsonl: 1 record has no image and is left out"
 
+# A photograph that asks to be turned: as it lies, which both say, or turned, with scores of its own.
+cp -a fresh e
+cp "$SOURCE_DIR/tests/images/exif/6.jpg" e/photos/turned.jpg
+run 0 doctor e
+prints "e/photos/turned.jpg: EXIF asks to turn the picture"
+run 0 score e --a --json
+says "turned.jpg: EXIF asks to turn the picture"
+cp out lying
+sed -i 's|^scores:.*{|&exif_transpose: true, |; s|^scores: *$|scores:\n  exif_transpose: true|' e/study.yaml
+grep -q exif_transpose e/study.yaml || fail "the study has no setting"
+run 0 doctor e
+check "doctor is silent of it then" test "$(grep -c 'EXIF asks' out)" -eq 0
+run 0 score e --a --json
+check "A of the turned picture is another" test "$(cmp out lying | wc -l)" -eq 1
+# A candidate whose encoder pads, as LLaVA 1.5 is trained.
+sed -i '0,/encoder: \([^ ,}]*\)/s//encoder: \1:pad/' e/study.yaml
+grep -q ":pad" e/study.yaml || fail "no encoder pads"
+run 0 score e --a --json
+says "changed"
+sed -i 's/:pad/:padded/' e/study.yaml
+run 3 score e --a --json
+says ":native, :square, :squash, :pad, :letterbox"
+
 # --- all of it --------------------------------------------------------------------------------
 
 # Nothing is left that could be scored; everything else is looked at all the same.

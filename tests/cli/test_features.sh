@@ -197,6 +197,39 @@ says "image root 'nowhere'"
 run 3 features "$clip" --list records.jsonl --prepare square -o x.npy
 says "b.BMP: cannot open"
 
+# EXIF: ignored, once said; on request applied, which is another run.
+exif=$images/exif
+run 0 features "$clip" "$exif/6.png" "$exif/3.webp" "$exif/1.jpg" --prepare square -o lying.npy
+says "6.png and 1 more: EXIF asks to turn the picture"
+run 0 features "$clip" "$exif/6.png" "$exif/3.webp" "$exif/1.jpg" --prepare square --exif-transpose -o upright.npy
+check "nothing is said of it then" test "$(grep -c EXIF err)" -eq 0
+check "the manifest tells it" jq -e '.encoders[0].preparation.exif_transpose' upright.npy.json
+check "and is silent otherwise" jq -e '.encoders[0].preparation | has("exif_transpose") | not' lying.npy.json
+check "other numbers" test "$(cmp lying.npy upright.npy | wc -l)" -eq 1
+run 3 features "$clip" "$exif/6.png" "$exif/3.webp" "$exif/1.jpg" --prepare square --exif-transpose -o lying.npy
+says "other images, encoders or options"
+run 0 features "$clip" "$exif/1.jpg" --prepare square -o upright1.npy
+check "as it lies is upright for most" test "$(grep -c EXIF err)" -eq 0
+run 0 features "$clip" "$exif/6.png" --prepare square --exif-transpose -o a.npy
+run 0 features "$clip" "$exif/5.webp" --prepare square -o b.npy
+check "turned and mirrored are not the same" test "$(cmp a.npy b.npy | wc -l)" -eq 1
+
+# pad: LLaVA's, in the mean colour, before the processor; letterbox: on black, after the resize.
+cp -r "$clip" processed
+cat >processed/preprocessor_config.json <<'END'
+{"image_processor_type": "CLIPImageProcessor", "size": {"shortest_edge": 35}, "crop_size": {"height": 35, "width": 35}}
+END
+for how in pad letterbox native; do
+    run 0 features "processed:$how" pictures/png-rgb-8.png -o $how.npy
+done
+json_of() { jq -c ".encoders[0].preparation$2" "$1.npy.json"; }
+check "the colour is the mean's, cut" test "$(json_of pad .pad)" = "[122,116,104]"
+check "then the processor" test "$(json_of pad '|del(.pad)')" = "$(json_of native '')"
+check "the letterbox has no colour" test "$(json_of letterbox .resize)" = '"longest-edge"'
+check "three kinds of numbers" test "$(sha256sum pad.npy letterbox.npy native.npy | cut -c1-64 | sort -u | wc -l)" -eq 3
+run 0 features "processed@70:pad" pictures/png-rgb-8.png -o pad70.npy
+check "at another size" test "$(json_of pad70 .crop)" = "[70,70]"
+
 # Ctrl-C, while the second of three images is read; then the same command.
 cp "$images"/pnm-p6.ppm first.ppm
 cp "$images"/pnm-p3.ppm last.ppm

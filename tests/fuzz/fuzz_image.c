@@ -1,4 +1,4 @@
-/* Image files of every format, then a resize whose sizes depend on the pixels. The libraries are
+/* Image files of every format, turned as their EXIF asks, then a resize whose sizes depend on the pixels. The libraries are
  * not instrumented: what counts is that what they are given and what they return is handled. */
 #include <stdint.h>
 #include <stdlib.h>
@@ -43,7 +43,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         demand(strncmp(err.message, "input: ", 7) == 0);
         return 0;
     }
-    demand(image.width > 0 && image.height > 0);
+    demand(image.width > 0 && image.height > 0 && image.orientation <= 8);
+    ec_image turned;
+    demand(ec_image_turn(&turned, &image, image.orientation, &err) == EC_OK);
+    demand(turned.width * turned.height == image.width * image.height);
+    ec_image_release(&turned);
     resize(&image);
     ec_image_release(&image);
     return 0;

@@ -207,7 +207,7 @@ static void an_extractor_gives_what_the_files_hold(void **state) {
         ec_tap tap;
         bool same;
     } cases[] = {{{.folder = other_clip, .prepare = EC_PREPARE_SQUARE}, EC_TAP_DEFAULT, true},
-                 {{.folder = other_clip, .prepare = EC_PREPARE_PAD}, EC_TAP_DEFAULT, false},
+                 {{.folder = other_clip, .prepare = EC_PREPARE_LETTERBOX}, EC_TAP_DEFAULT, false},
                  {source, {.layer = -1}, false},
                  {{.folder = dino, .prepare = EC_PREPARE_SQUARE}, EC_TAP_DEFAULT, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

@@ -14,6 +14,7 @@
 
 #include "eyechart/rng.h"
 #include "golden_csv.h"
+#include "image/exif.h"
 #include "image_pattern.h"
 
 static uint8_t *sample(size_t *size_bytes, const char *name) {
@@ -75,6 +76,63 @@ static void decoding_equals_pillow(void **state) {
     print_message("%zu equal, %zu refused like Pillow, %zu refused though Pillow reads them\n",
                   n_equal, n_refused, n_stricter);
     assert_true(n_equal > 300 && n_stricter < 30);
+}
+
+/* Pictures that ask to be turned, upright as ImageOps.exif_transpose() makes them:
+ * tools/make_exif_fixtures.py. */
+static void turning_equals_pillow(void **state) {
+    (void)state;
+    golden_csv g;
+    golden_open(&g, "image-exif.csv");
+    size_t n = 0;
+    while (golden_next(&g)) {
+        char name[128];
+        size_t size_bytes;
+        ec_image image, upright;
+        ec_error err;
+        snprintf(name, sizeof name, "exif/%s", g.field[0]);
+        uint8_t *bytes = sample(&size_bytes, name);
+        if (decode(&image, bytes, size_bytes, name, &err) != EC_OK) fail_msg("%s", err.message);
+        free(bytes);
+        assert_int_equal(ec_image_turn(&upright, &image, image.orientation, &err), EC_OK);
+        if (upright.width != (size_t)golden_number(&g, 1) ||
+            upright.height != (size_t)golden_number(&g, 2) ||
+            image_rgb_crc(&upright) != (uint32_t)golden_number(&g, 3))
+            fail_msg("%s: orientation %u is not Pillow's", name, image.orientation);
+        ec_image_release(&image);
+        ec_image_release(&upright);
+        n++;
+    }
+    print_message("%zu pictures upright as Pillow has them\n", n);
+    assert_true(n > 40);
+}
+
+static unsigned orientation_of(const char *exif, size_t n, const char *xmp) {
+    uint8_t *copy = malloc(n); /* of just that size, for AddressSanitizer */
+    memcpy(copy, exif, n);
+    const unsigned orientation = ec_exif_orientation(
+        &(ec_exif){copy, n, (const uint8_t *)xmp, xmp != NULL ? strlen(xmp) : 0});
+    free(copy);
+    return orientation;
+}
+
+/* What a camera did not write is no reason to refuse a picture, nor to turn it. */
+static void damaged_exif_says_nothing(void **state) {
+    (void)state;
+    static const char good[] =
+        "Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0";
+    const size_t n = sizeof good - 1;
+    assert_int_equal(orientation_of(good, n, NULL), 6);
+    assert_int_equal(orientation_of(good + 6, n - 6, NULL), 6);
+    for (size_t cut = 1; cut < 32; cut++)
+        assert_int_equal(orientation_of(good, cut, NULL), cut >= 28 ? 6 : 1);
+    static const char far[] = "II*\0\xff\xff\xff\xff";
+    assert_int_equal(orientation_of(far, sizeof far - 1, NULL), 1);
+    static const char many[] = "II*\0\x08\0\0\0\xff\xff\x12\x01\x03\0\xff\xff\xff\xff\0\0\0\0";
+    assert_int_equal(orientation_of(many, sizeof many - 1, NULL), 1);
+    assert_int_equal(orientation_of("II*\0", 4, "tiff:Orientation='6' tiff:Orientation=\"3\""), 3);
+    assert_int_equal(orientation_of("II*\0", 4, "<tiff:Orientation>9</"), 1);
+    assert_int_equal(orientation_of("II*\0", 4, "tiff:Orientation=\""), 1);
 }
 
 static void loading_tells_formats_by_content(void **state) {
@@ -281,6 +339,8 @@ static void corrupted_files_do_no_harm(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(decoding_equals_pillow),
+        cmocka_unit_test(turning_equals_pillow),
+        cmocka_unit_test(damaged_exif_says_nothing),
         cmocka_unit_test(loading_tells_formats_by_content),
         cmocka_unit_test(what_is_not_an_image_is_named),
         cmocka_unit_test(damage_is_refused_as_pillow_refuses_it),

@@ -74,7 +74,7 @@ static void padding_keeps_the_whole_image_where_the_frame_says(void **state) {
     (void)state;
     enum { SIDE = 40 };
     const ec_preparation like = {.filter = EC_FILTER_BOX, .rescale = 1.0 / 255.0};
-    const ec_preparation p = ec_preparation_pad(SIDE, &like);
+    const ec_preparation p = ec_preparation_letterbox(SIDE, &like);
     static const struct {
         size_t width, height, from_x, from_y, n_x, n_y; /* of the resized image in the square */
     } cases[] = {{80, 50, 0, 7, 40, 25},                /* 15 rows to spare: 7 above */
@@ -83,7 +83,7 @@ static void padding_keeps_the_whole_image_where_the_frame_says(void **state) {
                  {16, 5, 0, 14, 40, 12},  /* 12.5 rounds to even */
                  {500, 3, 0, 19, 40, 1}}; /* never vanishes */
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        ec_image image = {cases[i].width, cases[i].height, NULL};
+        ec_image image = {.width = cases[i].width, .height = cases[i].height};
         image.rgb = malloc(3 * image.width * image.height);
         memset(image.rgb, 255, 3 * image.width * image.height);
         ec_frame frame;
@@ -102,6 +102,84 @@ static void padding_keeps_the_whole_image_where_the_frame_says(void **state) {
             }
         ec_image_release(&image);
     }
+}
+
+/* LLaVA's image_aspect_ratio "pad", from tools/make_exif_fixtures.py. */
+static void padding_equals_llavas(void **state) {
+    (void)state;
+    golden_csv g;
+    golden_open(&g, "image-pad.csv");
+    size_t n = 0;
+    while (golden_next(&g)) {
+        char path[1024];
+        snprintf(path, sizeof path, "%s/tests/preprocessor/%s.json", EC_SOURCE_DIR, g.field[0]);
+        ec_preparation p;
+        assert_int_equal(ec_preparation_load(&p, path, NULL), EC_OK);
+        p = ec_preparation_pad(&p);
+        size_t width, height;
+        assert_int_equal(ec_preparation_size(&width, &height, &p, NULL), EC_OK);
+        ec_image image = image_pattern((uint32_t)golden_number(&g, 1), (size_t)golden_number(&g, 2),
+                                       (size_t)golden_number(&g, 3));
+        float *out = malloc(3 * width * height * sizeof *out);
+        assert_int_equal(ec_prepare(out, &image, &p, NULL), EC_OK);
+        if (image_crc(out, 3 * width * height * sizeof *out) != (uint32_t)golden_number(&g, 4))
+            fail_msg("%s on %s x %s: not the floats of LLaVA", g.field[0], g.field[2], g.field[3]);
+        free(out);
+        ec_image_release(&image);
+        n++;
+    }
+    print_message("%zu padded images equal in every bit\n", n);
+    assert_true(n == 27);
+
+    /* Cut, not rounded: 122.77, 116.75, 104.09. */
+    const ec_preparation clip =
+        ec_preparation_pad(&(ec_preparation){.mean = {0.48145466, 0.4578275, 0.40821073}});
+    assert_memory_equal(clip.pad_colour, ((uint8_t[]){122, 116, 104}), 3);
+
+    /* 41 x 40 in a square: the row that is too many lies below. */
+    const ec_preparation p = ec_preparation_pad(
+        &(ec_preparation){.resize = EC_RESIZE_SQUASH, .resize_width = 82, .resize_height = 82});
+    ec_frame frame;
+    assert_int_equal(ec_preparation_frame(&frame, &p, 41, 38, NULL), EC_OK);
+    assert_true(frame.scale_x == 2 && frame.scale_y == 2);
+    assert_true(frame.offset_x == 0 && frame.offset_y == 2);
+
+    /* A strip would fill the memory. */
+    const ec_image strip = {.width = 1 << 20, .height = 1, .rgb = malloc(3 << 20)};
+    float out[3];
+    ec_error err;
+    ec_preparation one = {.resize = EC_RESIZE_SQUASH, .resize_width = 1, .resize_height = 1};
+    one.filter = EC_FILTER_BOX;
+    one.pad = true;
+    assert_int_equal(ec_prepare(out, &strip, &one, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "padded to a square"));
+    free(strip.rgb);
+}
+
+/* Turned before everything else. */
+static void exif_turns_the_image_first(void **state) {
+    (void)state;
+    ec_image image = image_pattern(0, 6, 4), turned;
+    const ec_preparation plain = {.crop_width = 6, .crop_height = 6, .rescale = 1.0};
+    ec_preparation p = plain;
+    p.exif_transpose = true;
+    for (unsigned orientation = 0; orientation <= 8; orientation++) {
+        float out[3 * 36], expected[3 * 36];
+        image.orientation = orientation;
+        assert_int_equal(ec_image_turn(&turned, &image, orientation, NULL), EC_OK);
+        assert_int_equal(turned.width, orientation >= 5 ? 4 : 6);
+        assert_int_equal(ec_prepare(out, &image, &p, NULL), EC_OK);
+        assert_int_equal(ec_prepare(expected, &turned, &plain, NULL), EC_OK);
+        assert_memory_equal(out, expected, sizeof out);
+        assert_int_equal(ec_prepare(out, &image, &plain, NULL), EC_OK); /* off: as it lies */
+        ec_image_release(&turned);
+        assert_int_equal(ec_image_turn(&turned, &image, 1, NULL), EC_OK);
+        assert_memory_equal(turned.rgb, image.rgb, 6 * 4 * 3);
+        assert_int_equal(ec_prepare(expected, &turned, &plain, NULL), EC_OK);
+        assert_memory_equal(out, expected, sizeof out);
+        ec_image_release(&turned);
+    }
+    ec_image_release(&image);
 }
 
 /* Of a shortest edge with a centre crop: what lies before the crop has negative coordinates. */
@@ -267,7 +345,7 @@ static void small_images_are_padded(void **state) {
                      EC_OK);
     uint8_t rgb[3 * 3 * 3];
     memset(rgb, 5, sizeof rgb);
-    const ec_image image = {3, 3, rgb};
+    const ec_image image = {.width = 3, .height = 3, .rgb = rgb};
     float out[3 * 6 * 6];
     assert_int_equal(ec_prepare(out, &image, &p, NULL), EC_OK);
     for (size_t y = 0; y < 6; y++)
@@ -282,6 +360,8 @@ int main(void) {
         cmocka_unit_test(preparing_equals_transformers),
         cmocka_unit_test(square_is_between_minus_1_and_1),
         cmocka_unit_test(padding_keeps_the_whole_image_where_the_frame_says),
+        cmocka_unit_test(padding_equals_llavas),
+        cmocka_unit_test(exif_turns_the_image_first),
         cmocka_unit_test(the_frame_of_a_crop_begins_outside),
         cmocka_unit_test(a_size_that_depends_on_the_image_is_refused),
         cmocka_unit_test(bad_processors_are_named),

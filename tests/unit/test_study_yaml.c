@@ -263,14 +263,14 @@ static void aliases_are_refused(void **state) {
 }
 
 static const char SCORES[] =
-    "data: {keypoints: ../SPair-71k, split: val, images: photos}\n"
+    "data: {keypoints: ../SPair-71k, split: val, images: photos, image_root: /data}\n"
     "scores: {protocol: consistent, images: 8, select: longest, seed: 3, bf16_compat: true,\n"
-    "         positions_by_size: true,\n"
+    "         positions_by_size: true, exif_transpose: true,\n"
     "         references: [CLIP, 'a: b']}\n"
     "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
     "      trained: '{out}/m', grace_seconds: 30,\n"
     "      evaluate_timeout_hours: 2, retries: 3, budget: 400, finetunes: 5, gpus: 8}\n"
-    "benchmarks:\n  - {name: MME, images: mme.jsonl, result: 'mme.mme_acc,none * 100'}\n  - name: "
+    "benchmarks:\n  - {name: MME, images: mme.jsonl, image_root: mme, result: 'mme.mme_acc,none * 100'}\n  - name: "
     "POPE\n"
     "candidates:\n  - {name: CLIP, encoder: w/clip, connector: c/mm_projector.bin}\n"
     "  - {name: 'a: b', encoder: 'w/clip@224+/abs/dino:squash'}\n";
@@ -279,8 +279,10 @@ static void assert_scores(const ec_declaration *d) {
     assert_string_equal(d->scores.keypoints, "../SPair-71k");
     assert_string_equal(d->scores.split, "val");
     assert_string_equal(d->scores.images, "photos");
+    assert_string_equal(d->scores.image_root, "/data");
     assert_true(d->scores.consistent && d->scores.longest && d->scores.bf16_compat);
     assert_true(d->scores.positions_by_size);
+    assert_true(d->scores.exif_transpose);
     assert_int_equal(d->scores.n_images, 8);
     assert_int_equal(d->scores.seed, 3);
     assert_int_equal(d->scores.n_references, 2);
@@ -292,6 +294,7 @@ static void assert_scores(const ec_declaration *d) {
     assert_true(d->run.train_timeout_hours == 0.5 && d->run.evaluate_timeout_hours == 2.0);
     assert_true(d->run.retries == 3 && d->run.budget == 400.0 && d->run.gpus == 8.0);
     assert_string_equal(d->words[0].images, "mme.jsonl");
+    assert_string_equal(d->words[0].image_root, "mme");
     assert_string_equal(d->words[0].result, "mme.mme_acc,none * 100");
     assert_true(d->words[1].images == NULL && d->run.finetunes == 5);
     assert_string_equal(d->origins[0].connector, "c/mm_projector.bin");
@@ -321,6 +324,7 @@ static void without_the_keys_of_scores_the_defaults_hold(void **state) {
     assert_null(d.words[0].images);
     assert_false(d.scores.consistent || d.scores.longest || d.scores.bf16_compat);
     assert_false(d.scores.positions_by_size);
+    assert_false(d.scores.exif_transpose);
     assert_int_equal(d.scores.n_images, 100);
     assert_int_equal(d.scores.seed, 42);
     assert_int_equal(d.scores.n_references, 0);
