@@ -29,12 +29,22 @@ static ec_status fail_io(ec_error *err, const char *path, const char *what) {
                    strerror(errno));
 }
 
+static ec_status check_parent(const char *path, ec_error *err) {
+    char parent[4096];
+    const char *slash = strrchr(path, '/');
+    const int length = slash == NULL ? 0 : slash == path ? 1 : (int)(slash - path);
+    if (length >= (int)sizeof parent)
+        return ec_fail(err, EC_ERR_ARG, "%s: the path is too long", path);
+    snprintf(parent, sizeof parent, "%.*s", length > 0 ? length : 1, length > 0 ? path : ".");
+    return ec_database_check_folder(parent, path, err);
+}
+
 /* *exists tells whether there is a folder; a study in it is an error. */
 static ec_status look_at_target(bool *exists, const char *path, ec_error *err) {
     struct stat info;
     *exists = stat(path, &info) == 0;
     if (!*exists && errno != ENOENT) return fail_io(err, path, "make a study");
-    if (!*exists) return EC_OK;
+    if (!*exists) return check_parent(path, err);
     if (!S_ISDIR(info.st_mode))
         return ec_fail(err, EC_ERR_EXISTS, "%s: is a file; name a folder for the study", path);
     for (int k = 0; k < 2; k++) {
@@ -46,7 +56,7 @@ static ec_status look_at_target(bool *exists, const char *path, ec_error *err) {
                            "%s: is there already; name another folder, nothing was changed",
                            inside);
     }
-    return EC_OK;
+    return ec_database_check_folder(path, path, err);
 }
 
 /* ---- content ------------------------------------------------------------------------------ */

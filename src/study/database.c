@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "base/filesystem.h"
 #include "base/text.h"
 
 /* ---- errors ------------------------------------------------------------------------------- */
@@ -237,9 +238,26 @@ static ec_status check_length(ec_database *db, ec_error *err) {
                    db->path, (long long)size_beside(db, ""), (long long)(n_pages * page_bytes));
 }
 
+ec_status ec_database_check_folder(const char *folder, const char *path, ec_error *err) {
+    char type[EC_FILESYSTEM_NAME_SIZE];
+    const char *allowed = getenv("EYECHART_NETWORK_FS");
+    if (allowed != NULL && strcmp(allowed, "1") == 0) return EC_OK;
+    if (!ec_filesystem_is_network(type, folder)) return EC_OK;
+    return ec_fail(err, EC_ERR_IO,
+                   "%s: is on a network file system (%s), where changes from two machines would "
+                   "damage study.db; keep the folder of the study on a disk of one machine and run "
+                   "eyechart there, with runs/ as a link to the shared disk where others train "
+                   "(docs/clusters.md), or set EYECHART_NETWORK_FS=1 if no other machine will ever "
+                   "open it",
+                   path, type);
+}
+
 static ec_status connect(ec_database *db, const char *folder, ec_error *err) {
     const bool exists = access(db->path, F_OK) == 0;
     db->writable = can_write(folder) && (!exists || can_write(db->path));
+    const ec_status status =
+        exists || db->writable ? ec_database_check_folder(folder, db->path, err) : EC_OK;
+    if (status != EC_OK) return status;
     if (exists && !db->writable) return open_read_only(db, err);
     const int result = sqlite3_open_v2(db->writable ? db->path : ":memory:", &db->sqlite,
                                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);

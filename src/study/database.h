@@ -36,10 +36,16 @@ typedef struct ec_database {
 /* Opens folder/study.db, makes it where it is missing, brings it up to `migrations`. Where nothing
  * can be written a missing one is taken as empty. ec_database_close() also after a failure. Errors:
  * EC_ERR_FORMAT not a database of eyechart, or damaged; EC_ERR_VERSION newer than `migrations`;
- * EC_ERR_BUSY; EC_ERR_IO; EC_ERR_NOMEM. */
+ * EC_ERR_BUSY; EC_ERR_IO, also of ec_database_check_folder(); EC_ERR_NOMEM. */
 ec_status ec_database_open(ec_database *db, const char *folder, const ec_migrations *migrations,
                            ec_error *err);
 void ec_database_close(ec_database *db);
+
+/* Refuses a folder on a network file system, where processes on several machines could open one
+ * database: SQLite's locks and the memory that its readers and writers share do not reach from one
+ * machine to another. EYECHART_NETWORK_FS=1 in the environment allows it. `path` is for the message.
+ * EC_ERR_IO. */
+ec_status ec_database_check_folder(const char *folder, const char *path, ec_error *err);
 void ec_database_set_busy_ms(ec_database *db, int busy_ms);
 
 /* The error that SQLite reports just now, with what to do about it. */
