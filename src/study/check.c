@@ -521,6 +521,17 @@ static void see_integrity(void *to, const char *text) {
             text);
 }
 
+/* Each change writes one row that the others of it refer to, so that a copy which was made in the
+ * middle of a change can lack it. */
+static void see_incoherent(void *to, const char *table) {
+    seeing *s = to;
+    ec_findings_add(s->f, EC_FINDING_ERROR,
+                    "study.db is not whole: rows in '%.60s' belong to a change that it does not "
+                    "have; was it copied while a change was written? Copy it once more, or restore "
+                    "it from another copy",
+                    table);
+}
+
 static void see_candidate(void *to, const char *text) {
     seeing *s = to;
     if (ec_sheet_find_candidate(s->sheet, text) == s->sheet->n_candidates)
@@ -544,7 +555,11 @@ static void add_undeclared(ec_findings *f, const char *what, ec_name_list *list)
 
 static ec_status check_integrity(ec_findings *f, ec_study *study, ec_error *err) {
     seeing all = {.f = f};
-    return for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &all, err);
+    ec_status status = for_each_row(study, "PRAGMA integrity_check(10)", see_integrity, &all, err);
+    if (status == EC_OK)
+        status = for_each_row(study, "SELECT DISTINCT \"table\" FROM pragma_foreign_key_check",
+                              see_incoherent, &all, err);
+    return status;
 }
 
 static ec_status check_names(ec_findings *f, ec_study *study, ec_error *err) {

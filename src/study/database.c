@@ -14,6 +14,8 @@
 #include "base/filesystem.h"
 #include "base/text.h"
 
+enum { EMPTY_LOG_MS = 500 }; /* how long to try */
+
 /* ---- errors ------------------------------------------------------------------------------- */
 
 ec_status ec_database_fail(const ec_database *db, ec_error *err) {
@@ -341,6 +343,24 @@ static ec_status bring_up_to_date(ec_database *db, const ec_migrations *migratio
     return status == EC_OK ? migrate(db, migrations, err) : status;
 }
 
+/* SQLite calls this after each change, which is in study.db-wal by then. Brings it into study.db
+ * and empties the log, so that a copy of study.db alone has it. Where a reader is in the way for
+ * long, the next change or the end of the last process does so: nothing depends on it here. */
+static int empty_log(void *context, sqlite3 *sqlite, const char *schema, int n_pages) {
+    const ec_database *db = context;
+    const struct timespec pause = {0, 2000000};
+    (void)n_pages;
+    sqlite3_busy_timeout(sqlite, 0);
+    for (int waited_ms = 0; waited_ms < EMPTY_LOG_MS; waited_ms += 2) {
+        const int result =
+            sqlite3_wal_checkpoint_v2(sqlite, schema, SQLITE_CHECKPOINT_TRUNCATE, NULL, NULL);
+        if (result != SQLITE_BUSY) break;
+        nanosleep(&pause, NULL);
+    }
+    sqlite3_busy_timeout(sqlite, db->busy_ms);
+    return SQLITE_OK;
+}
+
 void ec_database_set_busy_ms(ec_database *db, int busy_ms) {
     db->busy_ms = busy_ms;
     sqlite3_busy_timeout(db->sqlite, busy_ms);
@@ -363,6 +383,7 @@ ec_status ec_database_open(ec_database *db, const char *folder, const ec_migrati
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_TRIGGER, 0, NULL);
     sqlite3_db_config(db->sqlite, SQLITE_DBCONFIG_ENABLE_VIEW, 0, NULL);
+    sqlite3_wal_hook(db->sqlite, empty_log, db);
     status = execute(db, "PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON", err);
     return status == EC_OK ? bring_up_to_date(db, migrations, err) : status;
 }

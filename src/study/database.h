@@ -1,7 +1,8 @@
 /* database.h - study.db: SQLite opened the way this module needs it, and its errors in words
  *
  * WAL mode, synchronous FULL: readers never wait for a writer, a transaction that was committed
- * survives kill -9 and a power cut, one that was not has never happened. The schema's version is in
+ * survives kill -9 and a power cut, one that was not has never happened. After each change the log
+ * is brought into study.db, so that a plain copy of that file has all that was recorded. The schema's version is in
  * PRAGMA user_version; older files are brought up to date on opening, one transaction for all
  * steps.
  */

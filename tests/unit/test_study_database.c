@@ -92,6 +92,79 @@ static void execute(const char *path, const char *sql) {
     sqlite3_close(db);
 }
 
+/* ---- copies ------------------------------------------------------------------------------- */
+
+static void copy_file(const char *from, const char *to) {
+    size_t size;
+    char *bytes = folder_read(from, &size);
+    assert_non_null(bytes);
+    FILE *file = fopen(to, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, size, file), size);
+    assert_int_equal(fclose(file), 0);
+    free(bytes);
+}
+
+/* People back up with cp, and take study.db alone. */
+static void a_copy_of_study_db_alone_has_every_change_while_others_have_it_open(void **state) {
+    const fixture *f = *state;
+    char copy[FOLDER_SIZE];
+    folder_make(copy);
+    folder_write(folder_join(copy, "study.yaml"), YAML);
+    ec_study *study, *other;
+    assert_int_equal(ec_study_open(&study, f->folder, NULL), EC_OK);
+    assert_int_equal(ec_study_open(&other, f->folder, NULL), EC_OK);
+    for (int k = 1; k <= 5; k++) {
+        const ec_result result = {0, 1500 + k, 0};
+        assert_int_equal(ec_study_tell(k % 2 == 0 ? study : other, 0, &result, 1, NULL, NULL),
+                         EC_OK);
+        copy_file(f->db, folder_join(copy, "study.db"));
+        assert_true(result_of_x(copy) == 1500 + k);
+    }
+    ec_study_close(other);
+    ec_study_close(study);
+    folder_remove(copy);
+}
+
+/* One who reads for long does not keep anybody from telling; the next change brings all along. */
+static void a_reader_in_the_way_delays_the_copy_and_not_the_change(void **state) {
+    const fixture *f = *state;
+    char copy[FOLDER_SIZE];
+    folder_make(copy);
+    folder_write(folder_join(copy, "study.yaml"), YAML);
+    ec_study *study;
+    sqlite3 *reader;
+    assert_int_equal(ec_study_open(&study, f->folder, NULL), EC_OK);
+    assert_int_equal(sqlite3_open(f->db, &reader), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(reader, "BEGIN; SELECT * FROM observation", NULL, NULL, NULL),
+                     SQLITE_OK);
+    for (int k = 0; k < 2; k++) {
+        const ec_result result = {0, 1600 + k, 0};
+        assert_int_equal(ec_study_tell(study, 0, &result, 1, NULL, NULL), EC_OK);
+        if (k == 0) sqlite3_close(reader);
+    }
+    copy_file(f->db, folder_join(copy, "study.db"));
+    assert_true(result_of_x(copy) == 1601);
+    ec_study_close(study);
+    folder_remove(copy);
+}
+
+/* A copy of which one page is older than another. */
+static void rows_without_their_change_are_found(void **state) {
+    const fixture *f = *state;
+    execute(f->db, "INSERT INTO observation (event, candidate, benchmark, value) VALUES (999, 'x', "
+                   "'GQA', 3)");
+    ec_study *study;
+    ec_finding *findings;
+    size_t n;
+    assert_int_equal(ec_study_open(&study, f->folder, NULL), EC_OK);
+    assert_int_equal(ec_study_check(&findings, &n, study, NULL), EC_OK);
+    assert_true(n > 0 && findings[0].level == EC_FINDING_ERROR);
+    assert_non_null(strstr(findings[0].message, "not whole: rows in 'observation'"));
+    free(findings);
+    ec_study_close(study);
+}
+
 /* ---- damaged ------------------------------------------------------------------------------ */
 
 static void garbage_is_no_database(void **state) {
@@ -515,6 +588,9 @@ static void a_full_disk_is_told_as_such(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         DATABASE_TEST(garbage_is_no_database),
+        DATABASE_TEST(a_copy_of_study_db_alone_has_every_change_while_others_have_it_open),
+        DATABASE_TEST(a_reader_in_the_way_delays_the_copy_and_not_the_change),
+        DATABASE_TEST(rows_without_their_change_are_found),
         DATABASE_TEST(a_database_cut_short_is_damaged),
         DATABASE_TEST(overwritten_pages_are_found),
         DATABASE_TEST(an_index_that_does_not_fit_its_table_is_found),
