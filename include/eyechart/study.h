@@ -99,11 +99,13 @@ typedef struct ec_study_snapshot {
     ec_table table;
     double *hours;       /* [n_candidates] GPU-hours recorded with results; NaN: none recorded */
     bool *pending;       /* [n_candidates] asked, not answered, lease not expired */
+    bool *failed;        /* [n_candidates] told as failed or given up by a run: not to be asked for */
     size_t n_observed;   /* candidates with at least one result */
     double hours_spent;  /* recorded hours, of failed finetunings too; declared cost of observed
                             candidates without any */
     double hours_failed; /* of these, hours of candidates that have no result */
-    double hours_left;   /* declared cost summed over candidates without any result */
+    double hours_left;   /* declared cost summed over candidates that have no result and did not fail */
+    size_t n_failed;     /* candidates that did */
     size_t n_cost_unknown; /* candidates that the two sums cannot account for */
     const ec_study_column *columns; /* [n_columns] in the order in which they first came */
     size_t n_columns;
@@ -141,6 +143,7 @@ typedef struct ec_ask_options {
     const uint64_t *seed;    /* NULL: the study's; the draw depends on seed and number of questions so far */
     const char *a, *c; /* columns in the places of A and C, as in ec_study_snapshot_choose; NULL: none */
     const bool *exclude; /* [n_candidates] true: not to be asked for, as if somebody trained it; NULL: none */
+    bool failed_too;     /* what failed may be asked for */
     bool peek;           /* answers without recording the questions: the next call answers the same */
 } ec_ask_options;
 
@@ -182,9 +185,11 @@ typedef struct ec_tell_options {
     const char *source;  /* provenance in words, a path or a command; NULL: none */
     const char *const *sources; /* [n] of each result by itself; NULL, or an entry NULL: `source` */
     ec_told *told;       /* [n], filled on success; NULL: not wanted */
+    bool *was_failed;    /* likewise: whether the candidate was told as failed before */
 } ec_tell_options;
 
-/* Records results of one finetuned candidate, all or nothing, and closes its pending question.
+/* Records results of one finetuned candidate, all or nothing, and closes its pending question. What
+ * was told as failed is so no longer.
  * A benchmark that had a value gets the new one; the old one stays in history. With options->repeat
  * the new one is added, and what counts is the mean (table.h). A value that is known already, with
  * the same error or without one, is not recorded again, unless as a repeat.
@@ -192,6 +197,90 @@ typedef struct ec_tell_options {
  * is negative or not finite, a benchmark is given twice; EC_ERR_BUSY; EC_ERR_IO. */
 ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *results, size_t n,
                         const ec_tell_options *options, ec_error *err);
+
+/* ---- giving up and taking back ------------------------------------------------------------ */
+
+typedef struct ec_fail_options {
+    double hours;       /* GPU-hours it took all the same; 0: not recorded */
+    const char *worker; /* NULL means "default" */
+    const char *why;    /* in words; NULL: not told */
+} ec_fail_options;
+
+/* Records that a candidate cannot be finetuned: it is not asked for any more, until that is taken
+ * back (ec_study_withdraw_failure, the option retry_failed of a run) or results are told. What a run
+ * gives up is recorded in the same way. Closes its pending question. Told again, it corrects hours
+ * and words.
+ *   unchanged   may be NULL; whether all of that was known already, and nothing was recorded
+ * Errors: EC_ERR_ARG it has results, or the hours are negative; EC_ERR_BUSY; EC_ERR_IO. */
+ec_status ec_study_tell_failed(bool *unchanged, ec_study *study, size_t candidate,
+                               const ec_fail_options *options, ec_error *err);
+
+typedef struct ec_failure {
+    size_t candidate;
+    double hours;   /* GPU-hours of failures that were told; NaN: none */
+    char time[32];  /* ISO 8601, UTC */
+    char worker[64];
+    char why[512];
+} ec_failure;
+
+/* The candidates that failed, in the order in which they did.
+ *   out   owned array, free with free() */
+ec_status ec_study_failures(ec_failure **out, size_t *n_out, ec_study *study, ec_error *err);
+
+typedef struct ec_withdraw_options {
+    const char *worker; /* who does it; NULL means "default" */
+    const char *why;    /* in words; NULL: not told */
+    bool hours;         /* the GPU-hours recorded with what is taken back were not spent either */
+} ec_withdraw_options;
+
+/* What was taken back. */
+typedef struct ec_withdrawal {
+    size_t n_results;     /* benchmarks whose result is withdrawn */
+    double hours;         /* GPU-hours recorded for a candidate left without results; NaN: none */
+    bool hours_withdrawn; /* and whether they are taken back too; else they stay spent */
+    char worker[64];      /* for whom the candidate is kept again, whose lease still runs; "": nobody */
+} ec_withdrawal;
+
+/* Takes back the results of a candidate for these benchmarks, all of them where n is 0, with their
+ * repeats; all or nothing. They stay in the history.
+ *   out   may be NULL
+ * Errors: EC_ERR_NOT_FOUND there is no such result; EC_ERR_ARG; EC_ERR_BUSY; EC_ERR_IO. */
+ec_status ec_study_withdraw(ec_withdrawal *out, ec_study *study, size_t candidate,
+                            const size_t *benchmarks, size_t n, const ec_withdraw_options *options,
+                            ec_error *err);
+
+/* The candidate may be asked for again. Errors: EC_ERR_NOT_FOUND it was not told as failed; as above. */
+ec_status ec_study_withdraw_failure(ec_withdrawal *out, ec_study *study, size_t candidate,
+                                    const ec_withdraw_options *options, ec_error *err);
+
+/* A pending question: for whom a candidate is kept. */
+typedef struct ec_lease {
+    int64_t id; /* of the question */
+    size_t candidate;
+    double age_s, expires_in_s; /* seconds since it was asked, and until the lease runs out */
+    char time[32];              /* when it was asked; ISO 8601, UTC */
+    char worker[64];
+    char reason[512];
+} ec_lease;
+
+/* Those whose lease runs, in the order of asking.
+ *   out   owned array, free with free() */
+ec_status ec_study_leases(ec_lease **out, size_t *n_out, ec_study *study, ec_error *err);
+
+typedef struct ec_lease_options {
+    const char *worker; /* whose leases; NULL means "default" */
+    double lease_hours; /* from now, of a renewal; 0 means as declared in study.yaml */
+} ec_lease_options;
+
+/* Gives candidates back unanswered, so that they may be asked of others; renewing keeps them for the
+ * worker for another lease, one that ran out as well, as long as nobody else has it. n 0: all that are
+ * kept for the worker. All or nothing.
+ * Errors: EC_ERR_NOT_FOUND nothing to give back or to renew; EC_ERR_EXISTS it is kept for another
+ * worker, whom the message names, or has results or failed; EC_ERR_ARG; EC_ERR_BUSY; EC_ERR_IO. */
+ec_status ec_study_release(ec_study *study, const size_t *candidates, size_t n,
+                           const ec_lease_options *options, ec_error *err);
+ec_status ec_study_renew(ec_study *study, const size_t *candidates, size_t n,
+                         const ec_lease_options *options, ec_error *err);
 
 /* ---- import, export -------------------------------------------------------------------- */
 

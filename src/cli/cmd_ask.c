@@ -4,6 +4,7 @@
 #include <time.h>
 
 #include "cli/findings.h"
+#include "cli/leases.h"
 #include "cli/output.h"
 #include "cli/ranking.h"
 #include "cli/study.h"
@@ -14,6 +15,8 @@ enum {
     O_WORKER,
     O_BUDGET,
     O_LEASE,
+    O_RELEASE,
+    O_RENEW,
     O_POLICY,
     O_SEED,
     O_A_COLUMN,
@@ -57,6 +60,13 @@ static const option OPTIONS[] = {
                  .high = 1e6,
                  .help =
                      "how long the candidate is kept for the worker; as study.yaml says, or 72"},
+    [O_RELEASE] = {.name = "release",
+                   .help = "gives back the candidates named, or all that are kept for the worker; "
+                           "they may be asked of others"},
+    [O_RENEW] = {.name = "renew",
+                 .help =
+                     "keeps them for the worker for another lease from now on, one that ran out "
+                     "as well, unless somebody else has it"},
     [O_POLICY] = {.name = "policy",
                   .argument = "POLICY",
                   .type = VALUE_CHOICE,
@@ -75,6 +85,11 @@ static const option OPTIONS[] = {
 
 static const operand OPERANDS[] = {
     {.name = "STUDY", .type = VALUE_STUDY, .help = "study folder"},
+    {.name = "CANDIDATE",
+     .type = VALUE_TEXT,
+     .optional = true,
+     .repeatable = true,
+     .help = "what to release or to renew"},
     {0},
 };
 
@@ -82,6 +97,8 @@ static const example EXAMPLES[] = {
     {"eyechart ask mystudy/", "one candidate, the reason, and what to type when it is trained"},
     {"eyechart ask mystudy/ -n 2 --worker node7", "two for one machine; other workers get others"},
     {"eyechart ask mystudy/ --budget 400", "what can still be paid"},
+    {"eyechart ask mystudy/ --renew --worker node7", "the training takes longer than the lease"},
+    {"eyechart ask mystudy/ --release DINOv2 --worker node7", "somebody else may have it"},
     {"eyechart ask mystudy/ --json | jq -r '.candidates[].name'", "the name alone, for a script"},
     {0},
 };
@@ -91,18 +108,6 @@ static const exit_meaning EXITS[] = {
     {EXIT_NEGATIVE, "nothing is left to ask: all is trained or being trained"},
     {0},
 };
-
-/* "2 d 23 h", "5 h 10 min", "45 min" */
-static void print_duration(double seconds) {
-    const long long minutes = (long long)round(seconds / 60.0), hours = minutes / 60;
-    if (hours >= 48) {
-        printf("%lld d %lld h", hours / 24, hours % 24);
-    } else if (hours >= 2) {
-        printf("%lld h %lld min", hours, minutes % 60);
-    } else {
-        printf("%lld min", minutes);
-    }
-}
 
 static void iso_time(char *text, size_t size, double seconds_from_now) {
     const time_t then = time(NULL) + (time_t)seconds_from_now;
@@ -134,7 +139,9 @@ static void print_question(const ec_study *study, const ec_question *q, const ch
     fputs("  why    ", stdout);
     puts(q->reason);
     fputs("  lease  kept for this worker for ", stdout);
-    print_duration(q->expires_in_s);
+    char left[DURATION_SIZE];
+    duration_text(left, q->expires_in_s);
+    fputs(left, stdout);
     if (!isnan(q->cost)) printf("\n  cost   %.6g GPU-hours", q->cost);
     fputs("\n  then   ", stdout);
     print_tell(stdout, study, q, worker);
@@ -257,10 +264,25 @@ static int ask(ec_study *study, const arguments *args) {
 }
 
 static int run(const arguments *args) {
+    const option_value *v = args->values;
+    const bool changes = v[O_RELEASE].given || v[O_RENEW].given;
+    if (v[O_RELEASE].given && v[O_RENEW].given)
+        return usage_error(args->command, "--release and --renew exclude each other");
+    if (args->n_operands > 0 && !changes)
+        return usage_error(args->command,
+                           "'%s': a CANDIDATE goes with --release or --renew; what is trained "
+                           "without being asked for is told all the same",
+                           args->operands[0]);
     ec_study *study;
     int status = study_open_writable(&study, args);
     if (status != EXIT_DONE) return status;
-    status = ask(study, args);
+    const lease_change change = {
+        .renew = v[O_RENEW].given,
+        .options = {.worker = v[O_WORKER].text, .lease_hours = v[O_LEASE].number},
+        .names = (const char *const *)args->operands,
+        .n_names = args->n_operands,
+        .json = v[O_JSON].given};
+    status = changes ? leases_change(study, &change) : ask(study, args);
     ec_study_close(study);
     return status;
 }

@@ -2,13 +2,17 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "cli/leases.h"
 #include "cli/output.h"
 #include "cli/study.h"
 
-enum { O_STUDY, O_RESULTS, O_COLUMNS, O_HISTORY, O_JSON };
+enum { O_STUDY, O_PENDING, O_RESULTS, O_COLUMNS, O_HISTORY, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
+    [O_PENDING] = {.name = "pending",
+                   .help =
+                       "for whom candidates are kept, since when and how long; and what failed"},
     [O_RESULTS] = {.name = "results",
                    .help = "the results, candidate by candidate: the mean where there are repeats, "
                            "with its standard error and how many"},
@@ -24,6 +28,7 @@ static const operand OPERANDS[] = {OPERAND_STUDY_BUILT_IN, {0}};
 static const example EXAMPLES[] = {
     {"eyechart study show mystudy/",
      "candidates, benchmarks, what is measured and what is pending"},
+    {"eyechart study show mystudy/ --pending", "who is training what"},
     {"eyechart study show mystudy/ --results", "what each candidate reached on each benchmark"},
     {"eyechart study show mystudy/ --columns",
      "what else is known of each candidate, for the --a-column and --c-column of rank"},
@@ -35,9 +40,13 @@ static const example EXAMPLES[] = {
 typedef struct view {
     const ec_study *study;
     const ec_study_snapshot *snapshot;
-    bool wants_results, wants_columns, wants_history;
+    bool wants_pending, wants_results, wants_columns, wants_history;
     const ec_observation *history; /* [n_history] */
     size_t n_history;
+    const ec_lease *leases; /* [n_leases] */
+    size_t n_leases;
+    const ec_failure *failures; /* [n_failures] */
+    size_t n_failures;
 } view;
 
 static const char *text_name(const view *v, size_t candidate) {
@@ -77,9 +86,11 @@ static void print_title(const view *v) {
     const ec_study_snapshot *s = v->snapshot;
     size_t n_pending = 0;
     for (size_t i = 0; i < s->table.n_candidates; i++) n_pending += s->pending[i];
-    printf("%s: %zu candidate%s, %zu benchmark%s; %zu finetuned, %zu pending\n",
+    printf("%s: %zu candidate%s, %zu benchmark%s; %zu finetuned, %zu pending",
            ec_study_name(v->study), s->table.n_candidates, s->table.n_candidates == 1 ? "" : "s",
            s->table.n_benchmarks, s->table.n_benchmarks == 1 ? "" : "s", s->n_observed, n_pending);
+    if (s->n_failed > 0) printf(", %zu failed", s->n_failed);
+    putchar('\n');
     printf("policy %s, seed %llu; %s\n\n", ec_policy_name(ec_study_policy(v->study)),
            (unsigned long long)ec_study_seed(v->study),
            ec_study_writable(v->study) ? "can be changed" : "read-only");
@@ -118,7 +129,11 @@ static void print_candidates(const view *v) {
         table_cell(table, "%zu/%zu", n_results, s->table.n_benchmarks);
         table_number(table, 1, ec_study_candidate(v->study, i)->cost);
         table_number(table, 1, s->hours[i]);
-        table_cell(table, "%s", s->pending[i] ? "pending" : n_results > 0 ? "finetuned" : "");
+        table_cell(table, "%s",
+                   s->pending[i]   ? "pending"
+                   : n_results > 0 ? "finetuned"
+                   : s->failed[i]  ? "failed"
+                                   : "");
     }
     putchar('\n');
     table_print(table);
@@ -256,6 +271,11 @@ static void print_text(const view *v) {
         print_history(v);
         return;
     }
+    if (v->wants_pending) {
+        leases_print(v->study, v->leases, v->n_leases);
+        failures_print(v->study, v->failures, v->n_failures);
+        return;
+    }
     if (v->wants_results) {
         print_results(v);
         return;
@@ -332,15 +352,15 @@ static json_t *candidates_json(const view *v) {
     json_t *array = json_array();
     for (size_t i = 0; i < t->n_candidates; i++)
         json_array_append_new(
-            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:o}", "name",
-                             json_text(text_name(v, i)), "c", json_number(t->c[i]), "c_se",
+            array, json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:b, s:b, s:o}",
+                             "name", json_text(text_name(v, i)), "c", json_number(t->c[i]), "c_se",
                              json_number(t->c_se == NULL ? NAN : t->c_se[i]), "a",
                              by_benchmark(v, t->a, i), "a_se", by_benchmark(v, t->a_se, i),
                              "results", by_benchmark(v, t->z, i), "results_se",
                              by_benchmark(v, t->z_se, i), "n_results", counts_json(v, i),
                              "cost_hours", json_number(ec_study_candidate(v->study, i)->cost),
-                             "hours", json_number(s->hours[i]), "pending", s->pending[i], "columns",
-                             columns_json(v, i)));
+                             "hours", json_number(s->hours[i]), "pending", s->pending[i], "failed",
+                             s->failed[i], "columns", columns_json(v, i)));
     return array;
 }
 
@@ -369,40 +389,58 @@ static void print_json(const view *v) {
                              history_json(v)));
         return;
     }
+    if (v->wants_pending) {
+        json_print(json_pack("{s:o, s:o, s:o}", "study", json_text(ec_study_name(v->study)),
+                             "pending", leases_json(v->study, v->leases, v->n_leases, NULL),
+                             "failed", failures_json(v->study, v->failures, v->n_failures)));
+        return;
+    }
     json_print(json_pack(
-        "{s:o, s:o, s:b, s:s, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:o}", "study",
+        "{s:o, s:o, s:b, s:s, s:I, s:I, s:I, s:o, s:o, s:o, s:I, s:o, s:o, s:o, s:o}", "study",
         json_text(ec_study_name(v->study)), "path", json_text(ec_study_path(v->study)), "writable",
         ec_study_writable(v->study), "policy", ec_policy_name(ec_study_policy(v->study)), "seed",
-        (json_int_t)ec_study_seed(v->study), "n_finetuned", (json_int_t)s->n_observed,
-        "hours_spent", json_number(s->hours_spent), "hours_failed", json_number(s->hours_failed),
-        "hours_left", json_number(s->hours_left), "n_cost_unknown", (json_int_t)s->n_cost_unknown,
-        "benchmarks", benchmarks_json(v), "candidates", candidates_json(v)));
+        (json_int_t)ec_study_seed(v->study), "n_finetuned", (json_int_t)s->n_observed, "n_failed",
+        (json_int_t)s->n_failed, "hours_spent", json_number(s->hours_spent), "hours_failed",
+        json_number(s->hours_failed), "hours_left", json_number(s->hours_left), "n_cost_unknown",
+        (json_int_t)s->n_cost_unknown, "benchmarks", benchmarks_json(v), "candidates",
+        candidates_json(v), "pending", leases_json(v->study, v->leases, v->n_leases, NULL),
+        "failed", failures_json(v->study, v->failures, v->n_failures)));
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
+
+static int show(ec_study *study, const ec_study_snapshot *snapshot, const arguments *args) {
+    const option_value *o = args->values;
+    ec_observation *history = NULL;
+    ec_lease *leases = NULL;
+    ec_failure *failures = NULL;
+    view v = {.study = study,
+              .snapshot = snapshot,
+              .wants_pending = o[O_PENDING].given,
+              .wants_results = o[O_RESULTS].given,
+              .wants_columns = o[O_COLUMNS].given,
+              .wants_history = o[O_HISTORY].given};
+    ec_error err;
+    ec_status status = EC_OK;
+    if (v.wants_history) status = ec_study_history(&history, &v.n_history, study, &err);
+    if (status == EC_OK) status = ec_study_leases(&leases, &v.n_leases, study, &err);
+    if (status == EC_OK) status = ec_study_failures(&failures, &v.n_failures, study, &err);
+    v.history = history;
+    v.leases = leases;
+    v.failures = failures;
+    if (status == EC_OK) (o[O_JSON].given ? print_json : print_text)(&v);
+    free(history);
+    free(leases);
+    free(failures);
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
+}
 
 static int run(const arguments *args) {
     ec_study *study;
     ec_study_snapshot *snapshot;
     int status = study_open_snapshot(&study, &snapshot, args);
     if (status != EXIT_DONE) return status;
-    const bool wants_history = args->values[O_HISTORY].given;
-    ec_observation *history = NULL;
-    size_t n_history = 0;
-    ec_error err;
-    if (wants_history && ec_study_history(&history, &n_history, study, &err) != EC_OK) {
-        status = report_error(&err);
-    } else {
-        const view v = {.study = study,
-                        .snapshot = snapshot,
-                        .wants_results = args->values[O_RESULTS].given,
-                        .wants_columns = args->values[O_COLUMNS].given,
-                        .wants_history = wants_history,
-                        .history = history,
-                        .n_history = n_history};
-        (args->values[O_JSON].given ? print_json : print_text)(&v);
-    }
-    free(history);
+    status = show(study, snapshot, args);
     ec_study_snapshot_free(snapshot);
     ec_study_close(study);
     return status;

@@ -9,7 +9,19 @@
 #include "cli/study.h"
 #include "eyechart/results.h"
 
-enum { O_STUDY, O_RESULTS, O_LIMITED, O_REPEAT, O_SE, O_HOURS, O_SOURCE, O_WORKER, O_JSON };
+enum {
+    O_STUDY,
+    O_RESULTS,
+    O_LIMITED,
+    O_REPEAT,
+    O_SE,
+    O_FAILED,
+    O_HOURS,
+    O_WHY,
+    O_SOURCE,
+    O_WORKER,
+    O_JSON
+};
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -33,12 +45,20 @@ static const option OPTIONS[] = {
               .repeatable = true,
               .help = "standard error of the result for that benchmark, which may stand behind the "
                       "value as well (mme=1502.7+-8.1); ERROR alone where there is one result"},
+    [O_FAILED] = {.name = "failed",
+                  .help =
+                      "there are no results and will be none: the candidate is not asked for any "
+                      "more, until 'withdraw --failed' or 'run --retry-failed'"},
     [O_HOURS] = {.name = "hours",
                  .argument = "HOURS",
                  .type = VALUE_NUMBER,
                  .low = 0.001,
                  .high = 1e12,
-                 .help = "GPU-hours that the finetuning took"},
+                 .help = "GPU-hours that the finetuning took; of a repeat they are added"},
+    [O_WHY] = {.name = "why",
+               .argument = "TEXT",
+               .type = VALUE_TEXT,
+               .help = "with --failed: the reason"},
     [O_SOURCE] = {.name = "source",
                   .argument = "TEXT",
                   .type = VALUE_TEXT,
@@ -72,6 +92,8 @@ static const example EXAMPLES[] = {
      "a correction; the value before stays in the history (study show --history)"},
     {"eyechart tell mystudy/ CLIP@336 mme=1511.4+-8.1 --repeat",
      "another seed, with the standard error of its evaluation"},
+    {"eyechart tell mystudy/ DINOv2 --failed --hours 12 --why 'out of memory'",
+     "it cannot be trained: ask goes on with others"},
     {"eyechart tell mystudy/ SigLIP --results logs/siglip/",
      "what lmms-eval or VLMEvalKit found; docs/formats.md says which metric belongs to which "
      "benchmark"},
@@ -91,6 +113,7 @@ typedef struct {
     const char **sources; /* [n] file of each result; NULL: typed */
     const char **from;    /* [n] its metric there; NULL likewise */
     ec_study_snapshot *after;
+    bool was_failed;
 } telling;
 
 /* Words with which other programs and people write that there is no number. */
@@ -112,8 +135,10 @@ static int parse_result(telling *t, ec_result *out, const char *typed) {
     snprintf(name, sizeof name, "%.*s", (int)(equals - typed), typed);
     if (is_no_value(equals + 1))
         return usage_error(t->args->command,
-                           "'%s' has no value, and is no way to take a result back; leave it out",
-                           typed);
+                           "'%s' has no value. To take back what was told: eyechart withdraw %s %s "
+                           "%s",
+                           typed, ec_study_path(t->study),
+                           ec_study_candidate(t->study, t->candidate)->name, name);
     if (ec_result_read(out, equals + 1, &err) != EC_OK)
         return usage_error(t->args->command, "%s: %s", name, err.message);
     return study_find_benchmark(&out->benchmark, t->study, name);
@@ -245,6 +270,9 @@ static void print_text(const telling *t) {
         putchar('\n');
     }
     if (n_unchanged > 0) print_unchanged(t);
+    if (t->was_failed)
+        printf("%s was told as failed before; it is no longer\n",
+               ec_study_candidate(study, t->candidate)->name);
     print_sources(t);
     char text[400];
     for (size_t i = 0; find_warning(text, t, &i);) note("warning: %s", text);
@@ -342,7 +370,8 @@ static int record(telling *t) {
                                      .worker = v[O_WORKER].text,
                                      .source = v[O_SOURCE].text,
                                      .sources = named ? NULL : t->sources,
-                                     .told = t->told};
+                                     .told = t->told,
+                                     .was_failed = &t->was_failed};
     ec_error err;
     if (ec_study_tell(t->study, t->candidate, t->results, t->n, &options, &err) != EC_OK)
         return report_error(&err);
@@ -353,6 +382,68 @@ static int record(telling *t) {
     (v[O_JSON].given ? print_json : print_text)(t);
     ec_study_snapshot_free(t->after);
     return EXIT_DONE;
+}
+
+/* ---- when there are no results -------------------------------------------------------------- */
+
+static void print_failed(const ec_study *study, size_t candidate, bool unchanged,
+                         const ec_failure *f, const ec_study_snapshot *after) {
+    const char *name = ec_study_candidate(study, candidate)->name;
+    printf("%s%s failed%s%s%s; it is not asked for any more\nto take that back: eyechart withdraw ",
+           unchanged ? "known already: " : "recorded: ", name, *f->why != '\0' ? " (" : "", f->why,
+           *f->why != '\0' ? ")" : "");
+    print_shell_word(stdout, ec_study_path(study));
+    putchar(' ');
+    print_shell_word(stdout, name);
+    puts(" --failed");
+    printf("%zu of %zu candidates have results, %zu failed", after->n_observed,
+           after->table.n_candidates, after->n_failed);
+    if (after->hours_spent > 0.0) printf(", %.6g GPU-hours spent", after->hours_spent);
+    putchar('\n');
+}
+
+static void print_failed_json(const ec_study *study, size_t candidate, bool unchanged,
+                              const ec_failure *f, const ec_study_snapshot *after) {
+    json_print(json_pack(
+        "{s:o, s:o, s:b, s:b, s:o, s:o, s:I, s:I, s:I, s:o}", "study",
+        json_text(ec_study_name(study)), "candidate",
+        json_text(ec_study_candidate(study, candidate)->name), "failed", true, "unchanged",
+        unchanged, "why", json_text(f->why), "hours", json_number(f->hours), "n_failed",
+        (json_int_t)after->n_failed, "n_finetuned", (json_int_t)after->n_observed, "n_candidates",
+        (json_int_t)after->table.n_candidates, "hours_spent", json_number(after->hours_spent)));
+}
+
+static int say_failed(ec_study *study, size_t candidate, bool unchanged, bool json) {
+    ec_failure *failures;
+    ec_study_snapshot *after = NULL;
+    size_t n, k = 0;
+    ec_error err;
+    ec_status status = ec_study_failures(&failures, &n, study, &err);
+    if (status == EC_OK) status = ec_study_snapshot_get(&after, study, &err);
+    if (status != EC_OK) return report_error(&err);
+    while (k < n && failures[k].candidate != candidate) k++;
+    if (k < n) /* else somebody took it back meanwhile */
+        (json ? print_failed_json : print_failed)(study, candidate, unchanged, &failures[k], after);
+    free(failures);
+    ec_study_snapshot_free(after);
+    return EXIT_DONE;
+}
+
+static int tell_failed(ec_study *study, const arguments *args) {
+    const option_value *v = args->values;
+    if (args->n_operands > 1 || v[O_RESULTS].given || v[O_REPEAT].given || v[O_SE].given)
+        return usage_error(args->command, "--failed says that there are no results; tell either");
+    size_t candidate;
+    const int status = study_find_candidate(&candidate, study, args->operands[0]);
+    if (status != EXIT_DONE) return status;
+    const ec_fail_options options = {.hours = v[O_HOURS].number,
+                                     .worker = v[O_WORKER].text,
+                                     .why = v[O_WHY].given ? v[O_WHY].text : v[O_SOURCE].text};
+    bool unchanged;
+    ec_error err;
+    if (ec_study_tell_failed(&unchanged, study, candidate, &options, &err) != EC_OK)
+        return report_error(&err);
+    return say_failed(study, candidate, unchanged, v[O_JSON].given);
 }
 
 /* The results on the command line, then those of files. */
@@ -380,7 +471,9 @@ static int collect(telling *t) {
 static int tell(ec_study *study, const arguments *args) {
     const size_t room = args->n_operands + ec_study_n_benchmarks(study);
     if (args->n_operands == 1 && !args->values[O_RESULTS].given)
-        return usage_error(args->command, "needs a BENCHMARK=VALUE, or --results FILE");
+        return usage_error(
+            args->command,
+            "needs a BENCHMARK=VALUE, or --results FILE, or --failed where there will be none");
     telling t = {.study = study,
                  .args = args,
                  .results = allocate(room, sizeof *t.results),
@@ -398,10 +491,14 @@ static int tell(ec_study *study, const arguments *args) {
 }
 
 static int run(const arguments *args) {
+    if (args->values[O_WHY].given && !args->values[O_FAILED].given)
+        return usage_error(args->command,
+                           "--why goes with --failed; --source says where results are "
+                           "from");
     ec_study *study;
     int status = study_open_writable(&study, args);
     if (status != EXIT_DONE) return status;
-    status = tell(study, args);
+    status = (args->values[O_FAILED].given ? tell_failed : tell)(study, args);
     ec_study_close(study);
     return status;
 }
@@ -415,7 +512,7 @@ const command CMD_TELL = {
         "is refused. A later value replaces an earlier one, which stays in the history, unless it "
         "is "
         "told as a repeat: then the mean of all counts. A value that is known already is not "
-        "recorded again.",
+        "recorded again. 'withdraw' takes back what was told.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -14,6 +14,8 @@
 
 #include "eyechart/rng.h"
 #include "eyechart/score.h"
+#include "study/failure.h"
+#include "study/lease.h"
 #include "study/planning.h"
 #include "study/study_internal.h"
 
@@ -30,7 +32,9 @@ typedef struct {
     int64_t event;
     ec_numbers numbers;
     const bool *exclude; /* [n_candidates], may be NULL */
-    bool *pending;       /* [n_candidates]; those excluded count as well */
+    bool *pending;       /* [n_candidates]; those excluded and those that failed count as well */
+    bool failed_too;
+    size_t n_failed;
     ec_question *out;
     size_t n_out;
     ec_error *err;
@@ -51,14 +55,26 @@ static void repeat_question(asking *q, size_t candidate, sqlite3_stmt *row) {
     snprintf(question->reason, sizeof question->reason, "%s", ec_column_text(row, 4));
 }
 
+/* What failed is asked of nobody. */
+static ec_status read_failed(asking *q) {
+    ec_failures failures;
+    const ec_status status = ec_failures_read(&failures, q->study, q->err);
+    if (status != EC_OK) return status;
+    const size_t n = ec_study_n_candidates(q->study), m = ec_study_n_benchmarks(q->study);
+    for (size_t i = 0; i < n; i++) {
+        if (!failures.failed[i]) continue;
+        q->pending[i] = true;
+        q->n_failed += !ec_numbers_observed(&q->numbers, n, m, i);
+    }
+    ec_failures_release(&failures);
+    return EC_OK;
+}
+
 static ec_status read_pending(asking *q) {
     ec_study *study = q->study;
     const ec_sheet *sheet = &study->declared.sheet;
     sqlite3_stmt *row;
-    ec_status status = ec_database_run(&study->db, q->err,
-                                       "UPDATE question SET state = 'expired' WHERE state = "
-                                       "'pending' AND expires <= ?",
-                                       "d", q->now);
+    ec_status status = ec_lease_expire(study, q->now, q->err);
     if (status == EC_OK)
         status = ec_database_prepare(&row, &study->db, q->err,
                                      "SELECT id, candidate, worker, expires, reason FROM question "
@@ -175,10 +191,14 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
             "%s: none of the %zu candidates not yet taken fits the budget of %g GPU-hours (%g are "
             "in this worker's pending questions); raise it, or declare the costs that are missing",
             path, plan->n - plan->n_taken, q->budget, q->committed);
+    char failed[80] = "";
+    if (q->n_failed > 0)
+        snprintf(failed, sizeof failed, ", %zu failed ('study show --pending' says why)",
+                 q->n_failed);
     return ec_fail(q->err, EC_ERR_NOT_FOUND,
                    "%s: nothing is left to ask: %zu candidates are trained, %zu are being "
-                   "trained, %zu have no scores",
-                   path, plan->n_trained, plan->n_pending, plan->n_unplaced);
+                   "trained%s, %zu have no scores",
+                   path, plan->n_trained, plan->n_pending - q->n_failed, failed, plan->n_unplaced);
 }
 
 /* ---- asking ------------------------------------------------------------------------------- */
@@ -228,6 +248,7 @@ static ec_status ask_all(asking *q) {
     if (status == EC_OK)
         status = ec_columns_choose(&q->numbers, &columns, q->study, q->a, q->c, q->err);
     if (status == EC_OK) status = read_pending(q);
+    if (status == EC_OK && !q->failed_too) status = read_failed(q);
     bool found = true;
     while (status == EC_OK && found && q->n_out < q->n) status = ask_one(&found, q);
     ec_numbers_release(&q->numbers);
@@ -260,6 +281,7 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                 .policy = o.policy != NULL ? *o.policy : study->declared.policy,
                 .seed = o.seed != NULL ? *o.seed : study->declared.seed,
                 .exclude = o.exclude,
+                .failed_too = o.failed_too,
                 .a = o.a,
                 .c = o.c,
                 .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),

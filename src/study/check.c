@@ -538,6 +538,12 @@ static void see_candidate(void *to, const char *text) {
         ec_name_list_add(&s->list, text);
 }
 
+static void see_name(void *to, const char *text) {
+    seeing *s = to;
+    if (ec_sheet_find_candidate(s->sheet, text) < s->sheet->n_candidates)
+        ec_name_list_add(&s->list, text);
+}
+
 static void see_benchmark(void *to, const char *text) {
     seeing *s = to;
     if (*text != '\0' && ec_sheet_find_benchmark(s->sheet, text) == s->sheet->n_benchmarks)
@@ -566,7 +572,8 @@ static ec_status check_names(ec_findings *f, ec_study *study, ec_error *err) {
     seeing candidates = {.sheet = &study->declared.sheet, .f = f}, benchmarks = candidates;
     ec_status status = for_each_row(study,
                                     "SELECT candidate FROM score UNION SELECT candidate FROM "
-                                    "observation UNION SELECT candidate FROM cost ORDER BY 1",
+                                    "observation UNION SELECT candidate FROM cost UNION SELECT "
+                                    "candidate FROM failure ORDER BY 1",
                                     see_candidate, &candidates, err);
     if (status == EC_OK)
         status = for_each_row(
@@ -574,6 +581,33 @@ static ec_status check_names(ec_findings *f, ec_study *study, ec_error *err) {
             see_benchmark, &benchmarks, err);
     add_undeclared(f, "candidates", &candidates.list);
     add_undeclared(f, "benchmarks", &benchmarks.list);
+    return status;
+}
+
+/* What was told and does not count, which nobody should wonder about. */
+static ec_status check_taken_back(ec_findings *f, ec_study *study, ec_error *err) {
+    seeing failed = {.sheet = &study->declared.sheet, .f = f}, withdrawn = failed;
+    ec_status status =
+        for_each_row(study,
+                     "SELECT candidate FROM failure WHERE id IN (SELECT max(id) FROM "
+                     "failure GROUP BY candidate) AND state = 'failed' ORDER BY id",
+                     see_name, &failed, err);
+    if (status == EC_OK)
+        status = for_each_row(
+            study,
+            "SELECT candidate FROM observation WHERE id IN (SELECT max(id) FROM observation GROUP "
+            "BY candidate, benchmark) AND kind = 'withdrawn' GROUP BY candidate ORDER BY min(id)",
+            see_name, &withdrawn, err);
+    if (failed.list.n > 0)
+        ec_findings_add(f, EC_FINDING_NOTE,
+                        "failed, and not asked for: %s; 'eyechart study show --pending' says why, "
+                        "'eyechart withdraw --failed' takes it back",
+                        ec_name_list_end(&failed.list));
+    if (withdrawn.list.n > 0)
+        ec_findings_add(f, EC_FINDING_NOTE,
+                        "results were withdrawn, and none told since, of %s; 'eyechart study show "
+                        "--history' has them",
+                        ec_name_list_end(&withdrawn.list));
     return status;
 }
 
@@ -611,6 +645,7 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
     check_alike(&f, study);
     ec_status status = study->built_in ? EC_OK : check_integrity(&f, study, err);
     if (status == EC_OK && !study->built_in) status = check_names(&f, study, err);
+    if (status == EC_OK && !study->built_in) status = check_taken_back(&f, study, err);
     if (status == EC_OK) status = check_all(&f, study, err);
     return ec_findings_take(out, n_out, &f, status, study->path, err);
 }

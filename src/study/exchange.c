@@ -9,7 +9,9 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "study/failure.h"
 #include "study/import_report.h"
+#include "study/lease.h"
 
 /* ---- files -------------------------------------------------------------------------------- */
 
@@ -72,12 +74,13 @@ typedef struct {
     ec_import_summary *summary;
     ec_study *study;
     const ec_sheet *sheet;
-    ec_numbers known;     /* of the study, results as they were told */
-    ec_repeats repeats;   /* likewise, sorted; those of the sheet are too */
+    ec_numbers known;   /* of the study, results as they were told */
+    ec_repeats repeats; /* likewise, sorted; those of the sheet are too */
+    ec_failures failures;
     size_t *to_benchmark; /* [benchmarks of the sheet] index in the study */
     size_t *
         from_benchmark; /* [benchmarks of the study] index in the sheet; its number of them: none */
-    sqlite3_stmt *score, *cost, *observation, *answered;
+    sqlite3_stmt *score, *cost, *observation;
     const char *file;
     int64_t event;
     ec_error *err;
@@ -171,9 +174,12 @@ static ec_status merge_cost(merging *g, size_t row, size_t i) {
         status = ec_database_rerun(&g->study->db, g->err, g->cost, "ittd", g->event, name,
                                    "expected", from->cost[row]);
     }
-    if (status == EC_OK && !isnan(from->hours[row]) && !same(from->hours[row], g->known.hours[i]))
+    /* Hours of failures that were told are part of the whole, and recorded with those. */
+    const double hours = ec_failures_all_hours(&g->failures, &g->known, i),
+                 failed = isnan(g->failures.hours[i]) ? 0.0 : g->failures.hours[i];
+    if (status == EC_OK && !isnan(from->hours[row]) && !same(from->hours[row], hours))
         status = ec_database_rerun(&g->study->db, g->err, g->cost, "ittd", g->event, name,
-                                   "recorded", from->hours[row]);
+                                   "recorded", fmax(0.0, from->hours[row] - failed));
     return status;
 }
 
@@ -262,8 +268,10 @@ static ec_status merge_results(merging *g, size_t row, size_t i) {
     bool any = false;
     for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++)
         status = merge_cell(&any, g, row, i, k);
-    if (status == EC_OK && any)
-        status = ec_database_rerun(&g->study->db, g->err, g->answered, "it", g->event, name);
+    if (status == EC_OK && any) status = ec_lease_answer(g->study, g->event, name, g->err);
+    if (status == EC_OK && any && g->failures.failed[i])
+        status = ec_failure_take_back(NULL, g->study, g->event, name, "results were imported", true,
+                                      g->err);
     return status;
 }
 
@@ -310,11 +318,6 @@ static ec_status prepare_statements(merging *g) {
                                      "INSERT INTO observation (event, candidate, benchmark, "
                                      "value, se, kind) VALUES (?, ?, ?, ?, ?, ?)",
                                      "");
-    if (status == EC_OK)
-        status = ec_database_prepare(&g->answered, db, g->err,
-                                     "UPDATE question SET state = 'answered', answer = ? WHERE "
-                                     "candidate = ? AND state = 'pending'",
-                                     "");
     return status;
 }
 
@@ -342,6 +345,7 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
     ec_status status = map_benchmarks(&g);
     if (status == EC_OK) status = ec_study_read_told(&g.known, &g.repeats, study, err);
     ec_repeats_sort(&g.repeats);
+    if (status == EC_OK) status = ec_failures_read(&g.failures, study, err);
     if (status == EC_OK) status = prepare_statements(&g);
     for (size_t row = 0; status == EC_OK && row < sheet->n_candidates; row++)
         status = merge_row(&g, row);
@@ -350,8 +354,8 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
     sqlite3_finalize(g.score);
     sqlite3_finalize(g.cost);
     sqlite3_finalize(g.observation);
-    sqlite3_finalize(g.answered);
     ec_numbers_release(&g.known);
+    ec_failures_release(&g.failures);
     ec_repeats_release(&g.repeats);
     free(g.to_benchmark);
     free(g.from_benchmark);
@@ -517,13 +521,18 @@ static void share_equal_scores(ec_numbers *x, size_t n, size_t m) {
 
 /* Numbers and columns in one transaction. */
 static ec_status read_for_export(ec_sheet *sheet, ec_study *study, ec_error *err) {
+    ec_failures failures = {0};
     sheet->columns = (ec_columns){0};
     if (study->built_in) return ec_study_read_told(&sheet->numbers, &sheet->repeats, study, err);
     ec_status status = ec_database_begin_read(&study->db, err);
     if (status != EC_OK) return status;
     status = ec_study_read_told(&sheet->numbers, &sheet->repeats, study, err);
-    if (status != EC_OK) return ec_database_end(&study->db, status, err);
-    status = ec_database_end(&study->db, ec_columns_read(&sheet->columns, study, err), err);
+    if (status == EC_OK) status = ec_failures_read(&failures, study, err);
+    for (size_t i = 0; status == EC_OK && i < sheet->n_candidates; i++)
+        sheet->numbers.hours[i] = ec_failures_all_hours(&failures, &sheet->numbers, i);
+    ec_failures_release(&failures);
+    if (status == EC_OK) status = ec_columns_read(&sheet->columns, study, err);
+    status = ec_database_end(&study->db, status, err);
     if (status == EC_OK) return EC_OK;
     ec_numbers_release(&sheet->numbers);
     ec_repeats_release(&sheet->repeats);

@@ -122,7 +122,7 @@ static bool went_well(const ec_process_end *end) {
 }
 
 static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attempt, bool counts,
-                              ec_error *err) {
+                              bool withdrawn, ec_error *err) {
     bool train_begun = false, train_ended = false, evaluate_ended = false;
     ec_process_end train, evaluate;
     ec_status status = exists(&train_begun, folder, attempt, "train.log", err);
@@ -138,7 +138,7 @@ static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attemp
     }
     if (!evaluate_ended) return EC_OK;
     s->seconds += evaluate.seconds;
-    if (went_well(&evaluate)) {
+    if (went_well(&evaluate) && !withdrawn) {
         s->evaluated = attempt;
         s->evaluated_since = evaluate.started;
     }
@@ -147,11 +147,11 @@ static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attemp
     return EC_OK;
 }
 
-/* Attempts up to this one do not count as failed. */
-static ec_status read_forgiven(size_t *attempt, const char *folder, ec_error *err) {
+/* The number of an attempt in a file; 0 where that is not there. */
+static ec_status read_number(size_t *attempt, const char *folder, const char *name, ec_error *err) {
     *attempt = 0;
     ec_text text;
-    char *path = path_in(folder, 0, "retried");
+    char *path = path_in(folder, 0, name);
     if (path == NULL) return no_memory(folder, err);
     ec_status status = ec_file_read(&text, path, 64, err);
     free(path);
@@ -164,12 +164,13 @@ static ec_status read_forgiven(size_t *attempt, const char *folder, ec_error *er
 
 ec_status ec_run_state_read(ec_run_state *out, const char *folder, ec_error *err) {
     *out = (ec_run_state){0};
-    size_t forgiven;
+    size_t forgiven, withdrawn; /* the last attempts that do not count as failed, as evaluated */
     ec_status status = count_attempts(&out->n, folder, err);
     if (status != EC_OK || out->n == 0) return status;
-    status = read_forgiven(&forgiven, folder, err);
+    status = read_number(&forgiven, folder, "retried", err);
+    if (status == EC_OK) status = read_number(&withdrawn, folder, "withdrawn", err);
     for (size_t k = 1; status == EC_OK && k <= out->n; k++)
-        status = read_attempt(out, folder, k, k > forgiven, err);
+        status = read_attempt(out, folder, k, k > forgiven, k <= withdrawn, err);
     bool train_begun = false, evaluate_begun = false;
     if (status == EC_OK) status = exists(&train_begun, folder, out->n, "train.log", err);
     if (status == EC_OK) status = exists(&evaluate_begun, folder, out->n, "evaluate.out", err);
@@ -216,12 +217,32 @@ ec_status ec_run_give_up(const char *folder, const char *why, ec_error *err) {
     return status;
 }
 
-ec_status ec_run_begin_anew(const char *folder, ec_error *err) {
+ec_text ec_run_why_given_up(const char *folder) {
+    ec_text text = {0};
+    char *path = path_in(folder, 0, "failed");
+    if (path != NULL) ec_file_read(&text, path, 65536, NULL);
+    free(path);
+    while (text.size_bytes > 0 && text.data[text.size_bytes - 1] == '\n')
+        text.data[--text.size_bytes] = '\0';
+    return text;
+}
+
+/* The number of the last attempt there is, into a file. */
+static ec_status write_last(const char *folder, const char *name, ec_error *err) {
     size_t n;
     char text[32];
-    ec_status status = count_attempts(&n, folder, err);
+    const ec_status status = count_attempts(&n, folder, err);
     snprintf(text, sizeof text, "%zu\n", n);
-    if (status == EC_OK) status = write_in(folder, "retried", text, err);
+    return status == EC_OK ? write_in(folder, name, text, err) : status;
+}
+
+ec_status ec_run_evaluate_anew(const char *folder, ec_error *err) {
+    const ec_status status = write_last(folder, "withdrawn", err);
+    return status == EC_OK ? ec_run_begin_anew(folder, err) : status;
+}
+
+ec_status ec_run_begin_anew(const char *folder, ec_error *err) {
+    ec_status status = write_last(folder, "retried", err);
     if (status != EC_OK) return status;
     char *path = path_in(folder, 0, "failed");
     if (path == NULL) return no_memory(folder, err);

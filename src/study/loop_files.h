@@ -34,8 +34,12 @@ ec_status ec_run_begin_attempt(ec_run_state *state, const char *folder, ec_error
 
 /* Writes down that the candidate is given up, and why. */
 ec_status ec_run_give_up(const char *folder, const char *why, ec_error *err);
+/* Why, as it was written down; data NULL: nothing to read. The caller releases. */
+ec_text ec_run_why_given_up(const char *folder);
 /* Takes that back: what failed so far does not count any more. */
 ec_status ec_run_begin_anew(const char *folder, ec_error *err);
+/* What was evaluated so far is not to be told: its results were withdrawn. */
+ec_status ec_run_evaluate_anew(const char *folder, ec_error *err);
 
 /* A folder, made where it is missing. */
 ec_status ec_run_make_folder(const char *path, ec_error *err);

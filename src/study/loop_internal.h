@@ -49,14 +49,19 @@ ec_status ec_loop_score_plan(char text[200], ec_loop *l);
 
 /* What all runs of the study have done so far, by the files in runs/. */
 typedef struct ec_survey {
-    size_t n_begun;     /* candidates begun and not given up: what a budget of finetunes counts */
-    size_t n_told;      /* of these, with results in study.db */
-    size_t n_failed;    /* given up */
-    size_t n_active;    /* in the hands of other processes */
-    size_t n_idle;      /* in the hands of nobody, to be gone on with */
-    size_t n_others;    /* begun by a worker of another name, whose process is gone */
-    double hours;       /* GPU-hours, by the clock */
-    bool *taken;        /* [n_candidates] begun or given up: not to be asked for */
+    size_t n_begun;  /* candidates begun and not given up: what a budget of finetunes counts */
+    size_t n_told;   /* of these, with results in study.db */
+    size_t n_failed; /* given up */
+    size_t n_active; /* in the hands of other processes */
+    size_t n_idle;   /* in the hands of nobody, to be gone on with */
+    size_t n_others; /* begun by a worker of another name, whose process is gone */
+    double hours;    /* GPU-hours, by the clock */
+    bool *taken;     /* [n_candidates] begun or given up: not to be asked for */
+    bool
+        *unrecorded_failure; /* [n_candidates] given up by an eyechart that did not tell study.db */
+    bool *anew;              /* [n_candidates] given up, and that was withdrawn: to be begun anew */
+    bool *withdrawn;    /* [n_candidates] evaluated, and the results were withdrawn: to be evaluated
+                           anew */
     double *unrecorded; /* [n_candidates] hours without a result that study.db does not have; 0 */
     size_t resume;      /* begun by a process that is gone; EC_NO_CANDIDATE: none */
     bool resume_trained;
@@ -97,7 +102,7 @@ ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l);
  * the policy, as far as the budget goes and before any candidate that is new. */
 ec_status ec_loop_find_failed(ec_loop *l);
 /* Corrects on the disk what ec_loop_find_failed() cannot: candidates that failed too often, where
- * that could not be written down. */
+ * that could not be written down, and those told as failed by hand. */
 ec_status ec_loop_forgive_lost(ec_loop *l);
 /* Names those that were found and not begun again. */
 ec_status ec_loop_name_not_retried(ec_loop *l);
@@ -106,6 +111,8 @@ ec_status ec_loop_name_not_retried(ec_loop *l);
 void ec_loop_renew(ec_loop *l, size_t candidate);
 /* Ends it without an answer. */
 ec_status ec_loop_drop(ec_loop *l, size_t candidate);
+/* Writes to study.db that the candidate failed, and ends its question. */
+ec_status ec_loop_record_failure(ec_loop *l, size_t candidate, const char *why);
 
 /* ---- one candidate -------------------------------------------------------------------------- */
 

@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "study/failure.h"
+#include "study/lease.h"
 #include "study/loop_internal.h"
 
 static ec_status no_memory(const ec_loop *l) {
@@ -26,11 +28,16 @@ typedef enum { NOBODY, THIS_WORKER, OTHER_WORKER } holder;
 typedef struct {
     unsigned char *holder; /* [n_candidates] */
     ec_numbers numbers;
+    ec_failures failures;
+    double *withdrawn; /* [n_candidates] when its results were withdrawn, in seconds since 1970,
+                          where none came after that; else NaN */
 } answers;
 
 static void release_answers(answers *a) {
     free(a->holder);
     ec_numbers_release(&a->numbers);
+    ec_failures_release(&a->failures);
+    free(a->withdrawn);
 }
 
 static ec_status read_holders(answers *a, ec_loop *l) {
@@ -52,11 +59,35 @@ static ec_status read_holders(answers *a, ec_loop *l) {
     return status;
 }
 
+static ec_status read_withdrawn(answers *a, ec_loop *l) {
+    ec_study *study = l->study;
+    for (size_t i = 0; i < ec_study_n_candidates(study); i++) a->withdrawn[i] = NAN;
+    sqlite3_stmt *row;
+    ec_status status = ec_database_prepare(
+        &row, &study->db, l->err,
+        "SELECT o.candidate, CAST(strftime('%s', e.time) AS INTEGER) FROM observation o JOIN event "
+        "e ON e.id = o.event WHERE o.id IN (SELECT max(id) FROM observation GROUP BY candidate) "
+        "AND "
+        "o.kind = 'withdrawn'",
+        "");
+    if (status != EC_OK) return status;
+    bool more;
+    while ((status = ec_database_step(&more, &study->db, row, l->err)) == EC_OK && more) {
+        const size_t i = ec_sheet_find_candidate(&study->declared.sheet, ec_column_text(row, 0));
+        if (i < ec_study_n_candidates(study)) a->withdrawn[i] = sqlite3_column_double(row, 1);
+    }
+    sqlite3_finalize(row);
+    return status;
+}
+
 static ec_status read_answers(answers *a, ec_loop *l) {
-    *a = (answers){.holder = calloc(ec_study_n_candidates(l->study) + 1, 1)};
-    if (a->holder == NULL) return no_memory(l);
+    const size_t n = ec_study_n_candidates(l->study);
+    *a = (answers){.holder = calloc(n + 1, 1), .withdrawn = malloc((n + 1) * sizeof(double))};
+    if (a->holder == NULL || a->withdrawn == NULL) return no_memory(l);
     ec_status status = read_holders(a, l);
+    if (status == EC_OK) status = read_withdrawn(a, l);
     if (status == EC_OK) status = ec_study_read_all(&a->numbers, l->study, l->err);
+    if (status == EC_OK) status = ec_failures_read(&a->failures, l->study, l->err);
     return status;
 }
 
@@ -76,10 +107,7 @@ static ec_status claim(bool *ours, ec_loop *l, size_t i) {
     sqlite3_stmt *row;
     ec_status status = ec_study_begin_change(&event, study, "run", l->worker, NULL, l->err);
     if (status != EC_OK) return status;
-    status = ec_database_run(&study->db, l->err,
-                             "UPDATE question SET state = 'expired' WHERE state = 'pending' AND "
-                             "expires <= ?",
-                             "d", now);
+    status = ec_lease_expire(study, now, l->err);
     if (status == EC_OK)
         status = ec_database_prepare(
             &row, &study->db, l->err,
@@ -121,12 +149,23 @@ ec_status ec_loop_drop(ec_loop *l, size_t candidate) {
                            "tt", study->candidates[candidate].name, l->worker);
 }
 
+ec_status ec_loop_record_failure(ec_loop *l, size_t candidate, const char *why) {
+    const ec_fail_options options = {.worker = l->worker, .why = why};
+    ec_error error;
+    const ec_status status = ec_study_tell_failed(NULL, l->study, candidate, &options, &error);
+    if (status == EC_OK || status == EC_ERR_ARG) return EC_OK; /* it has results: told by hand */
+    return ec_fail(l->err, status, "%s", error.message);
+}
+
 /* ---- survey --------------------------------------------------------------------------------- */
 
 void ec_survey_release(ec_survey *survey) {
     free(survey->taken);
     free(survey->unrecorded);
     free(survey->again);
+    free(survey->unrecorded_failure);
+    free(survey->anew);
+    free(survey->withdrawn);
     *survey = (ec_survey){0};
 }
 
@@ -156,17 +195,24 @@ static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, si
     s->hours += hours;
     if (i == EC_NO_CANDIDATE || state.n == 0) return EC_OK;
     s->taken[i] = true;
-    if (!is_told(a, l->study, i) && hours != a->numbers.hours[i]) s->unrecorded[i] = hours;
-    const bool told = is_told(a, l->study, i); /* perhaps by hand, after it was given up */
-    if (state.gave_up && !told) {
+    const bool told = is_told(a, l->study, i), at_work = ec_run_is_locked(folder);
+    const bool failed = a->failures.failed[i];
+    if (!told && hours != a->numbers.hours[i]) s->unrecorded[i] = hours;
+    s->withdrawn[i] = state.evaluated > 0 && !told && !at_work &&
+                      state.evaluated_since < a->withdrawn[i] + 1.0; /* written in whole seconds */
+    /* Of files and study.db the latter knows better: there a failure is withdrawn, or told by hand.
+     * A process that is at work knows best. */
+    s->anew[i] = state.gave_up && !failed && a->failures.taken_back[i] && !at_work;
+    if (!told && ((state.gave_up && !s->anew[i]) || (failed && !at_work))) {
+        s->unrecorded_failure[i] = !failed;
         s->n_failed++;
-        if (a->holder[i] != OTHER_WORKER && !ec_run_is_locked(folder)) offer_again(s, l, i, &state);
+        if (a->holder[i] != OTHER_WORKER && !at_work) offer_again(s, l, i, &state);
         return EC_OK;
     }
     s->n_begun++;
     if (told)
         s->n_told++;
-    else if (ec_run_is_locked(folder))
+    else if (at_work)
         s->n_active++;
     else if (a->holder[i] != OTHER_WORKER) {
         s->n_idle++;
@@ -199,8 +245,13 @@ ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
                        .again_trained = EC_NO_CANDIDATE,
                        .taken = calloc(n + 1, sizeof *out->taken),
                        .unrecorded = calloc(n + 1, sizeof *out->unrecorded),
-                       .again = calloc(n + 1, sizeof *out->again)};
-    if (out->taken == NULL || out->unrecorded == NULL || out->again == NULL) return no_memory(l);
+                       .again = calloc(n + 1, sizeof *out->again),
+                       .unrecorded_failure = calloc(n + 1, sizeof *out->unrecorded_failure),
+                       .anew = calloc(n + 1, sizeof *out->anew),
+                       .withdrawn = calloc(n + 1, sizeof *out->withdrawn)};
+    if (!out->taken || !out->again || !out->unrecorded || !out->unrecorded_failure || !out->anew ||
+        !out->withdrawn)
+        return no_memory(l);
     answers a;
     ec_status status = read_answers(&a, l);
     DIR *entries = status == EC_OK ? opendir(l->runs) : NULL;
@@ -210,6 +261,8 @@ ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
          status == EC_OK && entries != NULL && (e = readdir(entries)) != NULL;)
         if (e->d_type != DT_REG) status = survey_entry(out, l, &a, e->d_name);
     if (entries != NULL) closedir(entries);
+    for (size_t i = 0; status == EC_OK && i < n; i++) /* told by hand, without ever having begun */
+        out->n_failed += a.failures.failed[i] && !out->taken[i];
     release_answers(&a);
     l->sum.n_finetuned = out->n_told;
     l->sum.n_failed = out->n_failed;
@@ -237,6 +290,29 @@ ec_status ec_loop_record_hours(ec_loop *l, const ec_survey *s) {
         ec_study_begin_change(&event, l->study, "run", l->worker, NULL, l->err);
     if (status != EC_OK) return status;
     return ec_database_end(&l->study->db, write_hours(l, s, event), l->err);
+}
+
+/* What was given up before study.db knew of failures is told to it; and what was withdrawn there
+ * holds for the files. */
+static ec_status settle_files(ec_loop *l, const ec_survey *s) {
+    ec_status status = EC_OK;
+    for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++) {
+        if (!s->anew[i] && !s->unrecorded_failure[i] && !s->withdrawn[i]) continue;
+        char *folder;
+        status = ec_loop_folder_of(&folder, l, i);
+        if (status != EC_OK) return status;
+        if (s->withdrawn[i]) {
+            status = ec_run_evaluate_anew(folder, l->err);
+        } else if (s->anew[i]) {
+            status = ec_run_begin_anew(folder, l->err);
+        } else if (s->unrecorded_failure[i]) {
+            ec_text why = ec_run_why_given_up(folder);
+            status = ec_loop_record_failure(l, i, why.data != NULL ? why.data : "");
+            ec_text_release(&why);
+        }
+        free(folder);
+    }
+    return status;
 }
 
 /* ---- choosing ------------------------------------------------------------------------------- */
@@ -333,7 +409,8 @@ static ec_status ask_again(ec_pick *out, ec_loop_job *job, ec_loop *l, const ec_
     if (exclude == NULL) return no_memory(l);
     for (size_t i = 0; i < n; i++)
         exclude[i] = !s->again[i] || l->study->candidates[i].cost > l->budget_hours - s->hours;
-    const ec_ask_options options = {.worker = l->worker, .exclude = exclude, .peek = peek};
+    const ec_ask_options options = {
+        .worker = l->worker, .exclude = exclude, .failed_too = true, .peek = peek};
     ec_question question;
     size_t n_asked;
     ec_error why = {0};
@@ -387,12 +464,22 @@ static ec_status decide(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s
 static ec_status is_settled(bool *settled, ec_loop *l, const ec_loop_job *job) {
     answers a;
     ec_status status = read_answers(&a, l);
-    *settled = status == EC_OK && is_told(&a, l->study, job->candidate);
+    *settled = status == EC_OK &&
+               (is_told(&a, l->study, job->candidate) || a.failures.failed[job->candidate]);
     release_answers(&a);
     ec_run_state state;
     if (status == EC_OK) status = ec_run_state_read(&state, job->folder, l->err);
     *settled = *settled || (status == EC_OK && state.gave_up);
     return status;
+}
+
+/* In study.db. */
+static ec_status take_failure_back(ec_loop *l, size_t i) {
+    const ec_withdraw_options options = {.worker = l->worker, .why = "run --retry-failed"};
+    ec_error error;
+    const ec_status status = ec_study_withdraw_failure(NULL, l->study, i, &options, &error);
+    if (status == EC_OK || status == EC_ERR_NOT_FOUND) return EC_OK; /* it was not there */
+    return ec_fail(l->err, status, "%s", error.message);
 }
 
 /* Begins again with what was given up; *ours is false where another process has done so since. */
@@ -404,6 +491,7 @@ static ec_status begin_again(bool *ours, ec_loop *l, const ec_loop_job *job) {
     l->retry[job->candidate] = 0;
     if (!*ours) return job->resumed ? EC_OK : ec_loop_drop(l, job->candidate);
     status = ec_run_begin_anew(job->folder, l->err);
+    if (status == EC_OK) status = take_failure_back(l, job->candidate);
     if (status == EC_OK)
         ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, 0, "failed before; begun again%s",
                      state.trained ? " with the evaluation" : "");
@@ -434,12 +522,16 @@ static ec_status choose(ec_pick *out, ec_loop_job *job, ec_loop *l, bool peek) {
     ec_survey survey;
     ec_status status = ec_loop_survey(&survey, l);
     if (status == EC_OK && !peek) status = ec_loop_record_hours(l, &survey);
+    if (status == EC_OK && !peek) status = settle_files(l, &survey);
     if (status == EC_OK) status = decide(out, job, l, &survey, peek);
+    const bool withdrawn =
+        status == EC_OK && *out == EC_PICK_JOB && survey.withdrawn[job->candidate];
     ec_survey_release(&survey);
     if (status == EC_OK && *out == EC_PICK_JOB)
         status = ec_loop_folder_of(&job->folder, l, job->candidate);
     if (status == EC_OK && *out == EC_PICK_JOB)
         status = peek ? ec_run_state_read(&job->state, job->folder, l->err) : take(out, job, l);
+    if (withdrawn) job->state.evaluated = 0; /* the files do not say so yet where this is a peek */
     if (status != EC_OK || *out != EC_PICK_JOB) ec_loop_job_release(job);
     return status;
 }
@@ -494,10 +586,32 @@ static ec_status forgive_lost(ec_loop *l, size_t i, const ec_run_state *state, c
     return is_lost ? ec_run_begin_anew(folder, l->err) : EC_OK;
 }
 
+/* Told by hand, of what no run has given up: those may be asked for again, or gone on with. */
+static ec_status take_told_failures_back(ec_loop *l) {
+    ec_failures failures;
+    ec_status status = ec_failures_read(&failures, l->study, l->err);
+    if (status != EC_OK) return status;
+    for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++) {
+        char *folder;
+        ec_run_state state;
+        if (!failures.failed[i]) continue;
+        status = ec_loop_folder_of(&folder, l, i);
+        if (status == EC_OK) status = ec_run_state_read(&state, folder, l->err);
+        free(folder);
+        if (status != EC_OK || state.gave_up) continue;
+        status = take_failure_back(l, i);
+        if (status == EC_OK)
+            ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "told as failed before; may be asked for again");
+    }
+    ec_failures_release(&failures);
+    return status;
+}
+
 ec_status ec_loop_forgive_lost(ec_loop *l) {
     int lock;
     ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
     if (status == EC_OK) status = for_each_state(l, forgive_lost);
+    if (status == EC_OK) status = take_told_failures_back(l);
     ec_run_unlock(lock);
     return status;
 }

@@ -517,8 +517,10 @@ static ec_status give_up(ec_loop *l, const ec_loop_job *job, const char *why) {
         ec_text_format(&text, "%zu commands failed", job->state.n_failed);
     else
         ec_text_add(&text, why);
-    ec_status status = text.failed ? no_memory(l) : ec_run_give_up(job->folder, text.data, l->err);
-    if (status == EC_OK) status = ec_loop_drop(l, job->candidate);
+    /* In this order: what study.db says holds for the files. */
+    ec_status status =
+        text.failed ? no_memory(l) : ec_loop_record_failure(l, job->candidate, text.data);
+    if (status == EC_OK) status = ec_run_give_up(job->folder, text.data, l->err);
     if (status == EC_OK) {
         l->sum.n_gave_up++;
         l->sum.n_failed++;

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "study/failure.h"
 #include "study/study_internal.h"
 
 const char *ec_column_text(sqlite3_stmt *statement, int column) {
@@ -69,9 +70,13 @@ static ec_status read_score(const target *t, size_t i, sqlite3_stmt *row) {
     return EC_OK;
 }
 
+/* A record of no hours takes back the one before. */
 static ec_status read_cost(const target *t, size_t i, sqlite3_stmt *row) {
-    const bool expected = strcmp(ec_column_text(row, 1), "expected") == 0;
-    (expected ? t->numbers->cost : t->numbers->hours)[i] = ec_column_number(row, 2);
+    const double hours = ec_column_number(row, 2);
+    if (strcmp(ec_column_text(row, 1), "expected") == 0)
+        t->numbers->cost[i] = hours;
+    else
+        t->numbers->hours[i] = hours > 0.0 ? hours : NAN;
     return EC_OK;
 }
 
@@ -193,8 +198,10 @@ typedef struct {
     ec_study_snapshot public;
     ec_numbers numbers;
     ec_columns columns;
+    ec_failures failures;
     int *direction;
     bool *pending;
+    double *hours;
 } snapshot;
 
 static void sum_hours(ec_study_snapshot *s, const ec_numbers *numbers) {
@@ -206,6 +213,8 @@ static void sum_hours(ec_study_snapshot *s, const ec_numbers *numbers) {
         s->hours_spent += failed;
         s->hours_failed += failed;
         s->n_observed += observed;
+        s->n_failed += s->failed[i];
+        if (s->failed[i]) continue; /* nothing more is to be spent on it */
         if (isnan(hours))
             s->n_cost_unknown++;
         else if (observed)
@@ -234,10 +243,14 @@ static ec_status read_pending(bool *pending, ec_study *study, ec_error *err) {
 }
 
 static ec_status read_snapshot(snapshot *s, ec_study *study, ec_error *err) {
-    if (study->built_in) return ec_study_read_numbers(&s->numbers, study, err);
+    if (study->built_in) {
+        const ec_status status = ec_study_read_numbers(&s->numbers, study, err);
+        return status == EC_OK ? ec_failures_read(&s->failures, study, err) : status;
+    }
     ec_status status = ec_database_begin_read(&study->db, err);
     if (status != EC_OK) return status;
     status = ec_study_read_numbers(&s->numbers, study, err);
+    if (status == EC_OK) status = ec_failures_read(&s->failures, study, err);
     if (status == EC_OK) status = read_pending(s->pending, study, err);
     if (status == EC_OK) status = ec_columns_read(&s->columns, study, err);
     return ec_database_end(&study->db, status, err);
@@ -250,7 +263,8 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     s->direction = malloc((m + 1) * sizeof *s->direction);
     s->pending = calloc(n + 1, sizeof *s->pending);
-    const ec_status status = s->direction != NULL && s->pending != NULL
+    s->hours = malloc((n + 1) * sizeof *s->hours);
+    const ec_status status = s->direction != NULL && s->pending != NULL && s->hours != NULL
                                  ? read_snapshot(s, study, err)
                                  : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     if (status != EC_OK) {
@@ -268,8 +282,11 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
                                  .z_se = s->numbers.z_se,
                                  .z_n = s->numbers.z_n,
                                  .direction = s->direction};
-    s->public.hours = s->numbers.hours;
+    for (size_t i = 0; i < n; i++)
+        s->hours[i] = ec_failures_all_hours(&s->failures, &s->numbers, i);
+    s->public.hours = s->hours;
     s->public.pending = s->pending;
+    s->public.failed = s->failures.failed;
     s->public.columns = s->columns.items;
     s->public.n_columns = s->columns.n;
     sum_hours(&s->public, &s->numbers);
@@ -288,7 +305,9 @@ void ec_study_snapshot_free(ec_study_snapshot *public) {
     snapshot *s = (snapshot *)public;
     ec_numbers_release(&s->numbers);
     ec_columns_release(&s->columns);
+    ec_failures_release(&s->failures);
     free(s->direction);
+    free(s->hours);
     free(s->pending);
     free(s);
 }

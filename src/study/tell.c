@@ -6,6 +6,8 @@
 #include <time.h>
 
 #include "base/number.h"
+#include "study/failure.h"
+#include "study/lease.h"
 #include "study/names.h"
 #include "study/study_internal.h"
 
@@ -140,6 +142,7 @@ typedef struct {
     ec_told *told;    /* [n] */
     double hours;     /* recorded so far; NaN: none */
     bool any_changed; /* was anything written? */
+    bool was_failed;
     int64_t event;
     ec_error *err;
 } telling;
@@ -223,11 +226,10 @@ static ec_status write_results(telling *t) {
     }
     if (status == EC_OK) status = write_hours(t);
     if (status == EC_OK)
-        status = ec_database_run(db, t->err,
-                                 "UPDATE question SET state = 'answered', answer = ? WHERE "
-                                 "candidate = ? AND state = 'pending'",
-                                 "it", t->event, t->name);
-    t->any_changed = t->any_changed || sqlite3_changes(db->sqlite) > 0;
+        status = ec_failure_take_back(&t->was_failed, t->study, t->event, t->name,
+                                      "results were told", true, t->err);
+    if (status == EC_OK) status = ec_lease_answer(t->study, t->event, t->name, t->err);
+    t->any_changed = t->any_changed || t->was_failed || sqlite3_changes(db->sqlite) > 0;
     return status;
 }
 
@@ -262,6 +264,7 @@ ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *resu
     if (t.told == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     status = tell(&t);
     if (status == EC_OK && o.told != NULL) memcpy(o.told, t.told, n * sizeof *t.told);
+    if (status == EC_OK && o.was_failed != NULL) *o.was_failed = t.was_failed;
     free(t.told);
     return status;
 }

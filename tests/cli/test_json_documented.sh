@@ -65,6 +65,15 @@ fields 0 rank s --model law --law-model a
 fields 0 ask s
 fields 0 tell s DiT MME=900
 fields 0 tell s DiT MME=901
+fields 0 ask s --renew
+fields 0 "study show" s
+fields 0 ask s --release
+fields 0 tell s SDXL --failed --why x
+fields 0 "study show" s
+fields 0 "study show" s --pending
+fields 0 withdraw s SDXL --failed
+fields 0 withdraw s DiT
+fields 0 tell s DiT MME=901
 echo '{"results": {"mme": {"mme_perception_score": 9}, "vsr": {"acc": 1}}}' >results.json
 fields 0 tell s DiT --results results.json # a warning of the unit and a task that is left out
 fields 0 tell s DiT MME=901
