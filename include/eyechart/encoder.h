@@ -35,6 +35,8 @@ typedef struct ec_encoder_options {
     const char *isa;        /* what computes. NULL: $EYECHART_ISA, or else the best of this CPU;
                                "portable", "avx2", "avx512": own kernels; "onednn": products by oneDNN;
                                "onednn-bf16": with operands rounded to bf16, which changes the numbers */
+    const char *weights;    /* a file, or a folder of a model, whose vision tower is taken in place of
+                               the folder's; NULL: the folder's own */
     ec_watch watch;         /* may stop the reading of all weights for their hash */
 } ec_encoder_options;
 
@@ -51,9 +53,14 @@ const char *ec_encoder_onednn(void);
  * rounded operands are multiplied in f32, which is no faster than f32. */
 bool ec_encoder_has_bf16(void);
 
-/* Opens a folder with config.json, preprocessor_config.json (only needed for the native
- * preparation) and weights. Every tensor the model needs must be there with its shape; unexpected
- * ones of the vision tower are an error, those of a text tower and other known extras are not. */
+/* Opens the vision transformer of a folder: of transformers (config.json), of timm (its config.json),
+ * of open_clip (open_clip_config.json), of facebookresearch/dinov2 and OpenAI's CLIP (weights alone);
+ * or of a multimodal model, of which the vision tower is taken: one with "vision_config" as
+ * transformers writes it, or LLaVA's own with "mm_vision_tower", whose original is looked for on this
+ * machine and else known by its name. Tensors may have the names of any of these
+ * (src/encoders/vit_names.c). Every tensor the model needs must be there with its shape; unexpected
+ * ones of the vision tower are an error, those of a text tower, of other parts of a larger model and
+ * other known extras are not. */
 ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder_options *options,
                           ec_error *err);
 void ec_encoder_close(ec_encoder *encoder);
@@ -72,6 +79,10 @@ typedef struct ec_encoder_info {
 
 ec_encoder_info ec_encoder_describe(const ec_encoder *encoder);
 const ec_weights *ec_encoder_weights(const ec_encoder *encoder); /* borrowed */
+/* Of the tensors of the vision tower: names, dtypes, shapes and bytes; of all tensors where the folder
+ * is an encoder's. EC_ERR_INTERRUPTED: the watch said stop. */
+ec_status ec_encoder_hash(char out[33], const ec_encoder *encoder, const ec_watch *watch,
+                          ec_error *err);
 /* The processor of the folder (ec_preparation_load_folder); EC_ERR_NOT_FOUND when it has none. */
 ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err);
 /* Floating-point operations (2 per multiply-add) of one image up to `layer`. */

@@ -66,7 +66,7 @@ static int gather(facts *f, const ec_encoder *encoder, const arguments *args) {
     if (ec_encoder_feature_shape(&f->n_tokens, &f->n_channels, &f->grid_width, &f->grid_height,
                                  encoder, f->size, f->size, (ec_tap){.layer = f->layer},
                                  &err) != EC_OK ||
-        ec_weights_hash(f->hash, ec_encoder_weights(encoder), NULL, &err) != EC_OK ||
+        ec_encoder_hash(f->hash, encoder, NULL, &err) != EC_OK ||
         (v[O_FINITE].given && ec_weights_check_finite(ec_encoder_weights(encoder), &err) != EC_OK))
         return report_error(&err);
     f->flops = ec_encoder_flops(encoder, f->size, f->size, f->layer);

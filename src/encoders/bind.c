@@ -119,7 +119,8 @@ const ec_tensor *ec_bind_rows(ec_binder *b, const char *block, const char *name,
         bool fits = n >= 1 && tensor->shape[n - 1] == width &&
                     (n >= 2 ? tensor->shape[n - 2] : 1) == n_rows;
         for (int i = 0; i < n - 2; i++) fits = fits && tensor->shape[i] == 1;
-        if (!fits && tensor->dtype != EC_OTHER_DTYPE) return refuse_shape(b, full, tensor, expected);
+        if (!fits && tensor->dtype != EC_OTHER_DTYPE)
+            return refuse_shape(b, full, tensor, expected);
     }
     return take(b, full, at, expected);
 }

@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/text.h"
 #include "encoders/vit.h"
 #include "ops/ops.h"
@@ -16,13 +18,39 @@ enum { MAX_INPUT = 1 << 20 };
 struct ec_encoder {
     char *folder;
     vit_spec spec;
+    vit_origin origin;
     vit_weights weights;
     ec_weights *files;
     ec_ctx *ctx;
     float *position; /* for the grid used last, so that a run over many images interpolates once */
     size_t grid_width, grid_height;
+    bool weights_elsewhere; /* options.weights */
     vit_watcher watcher;
 };
+
+/* A folder of open_clip has its weights twice. */
+static ec_status open_weights(ec_weights **out, const char *path, ec_error *err) {
+    static const char *const names[] = {"open_clip_model.safetensors",
+                                        "open_clip_pytorch_model.bin"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        ec_text file = {0};
+        struct stat info;
+        ec_text_format(&file, "%s/%s", path, "config.json");
+        const bool described = !file.failed && stat(file.data, &info) == 0;
+        file.size_bytes = 0;
+        ec_text_format(&file, "%s/%s", path, names[i]);
+        const bool found = !file.failed && !described && stat(file.data, &info) == 0;
+        const ec_status status = found ? ec_weights_open(out, file.data, err) : EC_OK;
+        ec_text_release(&file);
+        if (found) return status;
+    }
+    return ec_weights_open(out, path, err);
+}
+
+/* Whether the files have more than the vision tower. */
+static bool is_partial(const ec_encoder *e) {
+    return e->spec.inside || e->weights_elsewhere;
+}
 
 ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder_options *options,
                           ec_error *err) {
@@ -31,13 +59,16 @@ ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder
     *out = NULL;
     ec_encoder *e = calloc(1, sizeof *e);
     if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
+    e->weights_elsewhere = options->weights != NULL;
     ec_status status = ec_file_model_folder(&e->folder, folder, err);
     if (status == EC_OK)
-        status = vit_spec_load(&e->spec, e->folder, err); /* its messages name the file */
-    if (status == EC_OK) status = ec_weights_open(&e->files, e->folder, err);
+        status = vit_spec_load(&e->spec, &e->origin, e->folder, err); /* names the file */
+    const char *weights = options->weights != NULL ? options->weights : e->folder;
+    if (status == EC_OK) status = open_weights(&e->files, weights, err);
     if (status == EC_OK) {
-        status = vit_weights_bind(&e->weights, &e->spec, e->files, err);
-        if (status != EC_OK) ec_error_prefix(err, status, "%s", folder);
+        if (e->spec.from_tensors) status = vit_measure(&e->spec, e->files, err);
+        if (status == EC_OK) status = vit_weights_bind(&e->weights, &e->spec, e->files, err);
+        if (status != EC_OK) ec_error_prefix(err, status, "%s", weights);
     }
     if (status == EC_OK) status = ec_ctx_new(&e->ctx, options->isa, options->n_threads, err);
     if (status != EC_OK) {
@@ -55,6 +86,7 @@ void ec_encoder_close(ec_encoder *encoder) {
     ec_ctx_free(encoder->ctx);
     vit_weights_release(&encoder->weights);
     ec_weights_close(encoder->files);
+    vit_origin_release(&encoder->origin);
     free(encoder->position);
     free(encoder->folder);
     free(encoder);
@@ -62,6 +94,40 @@ void ec_encoder_close(ec_encoder *encoder) {
 
 const ec_weights *ec_encoder_weights(const ec_encoder *encoder) {
     return encoder->files;
+}
+
+/* "tensor NAME F32 [4096, 1024] <hash of its bytes>", in the order of names */
+static ec_status hash_tower(char out[33], const ec_encoder *e, const ec_watch *watch,
+                            ec_error *err) {
+    ec_text text = {0};
+    const size_t prefix = strlen(e->weights.prefix);
+    for (size_t i = 0; i < ec_weights_count(e->files); i++) {
+        const ec_tensor *t;
+        char shape[128], hash[EC_HASH_SIZE];
+        if (!e->weights.of_tower[i]) continue;
+        if (!ec_watch_goes_on(watch)) {
+            ec_text_release(&text);
+            return ec_fail(err, EC_ERR_INTERRUPTED, "stopped while the weights were read");
+        }
+        const ec_status status = ec_weights_load(&t, e->files, i, err);
+        if (status != EC_OK) {
+            ec_text_release(&text);
+            return status;
+        }
+        ec_hash_bytes(hash, t->data, ec_tensor_count(t) * ec_dtype_size(t->dtype));
+        ec_text_format(&text, "tensor %s %s %s %s\n", ec_weights_name(e->files, i) + prefix,
+                       ec_dtype_name(t->dtype), ec_tensor_shape_text(shape, sizeof shape, t), hash);
+    }
+    const ec_status status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
+    if (status == EC_OK) ec_hash_bytes(out, text.data, text.size_bytes);
+    ec_text_release(&text);
+    return status;
+}
+
+ec_status ec_encoder_hash(char out[33], const ec_encoder *encoder, const ec_watch *watch,
+                          ec_error *err) {
+    return is_partial(encoder) ? hash_tower(out, encoder, watch, err)
+                               : ec_weights_hash(out, encoder->files, watch, err);
 }
 
 void ec_encoder_watch(ec_encoder *encoder,
@@ -100,6 +166,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
     snprintf(info.activation, sizeof info.activation, "%s",
              s->swiglu ? "swiglu" : activation[s->activation]);
     for (size_t i = 0; i < ec_weights_count(encoder->files); i++) {
+        if (is_partial(encoder) && !encoder->weights.of_tower[i]) continue;
         const ec_tensor *tensor = ec_weights_tensor(encoder->files, i);
         info.weight_bytes += ec_tensor_count(tensor) * ec_dtype_size(tensor->dtype);
     }
@@ -107,8 +174,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
 }
 
 ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err) {
-    return ec_preparation_load_folder(out, encoder->folder, vit_family_name(encoder->spec.family),
-                                      err);
+    return vit_preparation(out, &encoder->spec, &encoder->origin, encoder->folder, err);
 }
 
 /* Number of blocks that run for a layer in transformers' numbering; false when there is no such

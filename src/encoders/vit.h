@@ -11,6 +11,7 @@
 #ifndef EC_ENCODERS_VIT_H
 #define EC_ENCODERS_VIT_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -46,10 +47,27 @@ typedef struct vit_spec {
     bool layer_scale; /* a learned factor per channel on each branch */
     bool swiglu;      /* mlp = silu(a) * b instead of act(fc1) */
     vit_interpolation interpolation;
+    bool inside;       /* a larger model has it: other tensors are not looked at */
+    bool from_tensors; /* dimensions are still to be read off the tensors: vit_measure() */
 } vit_spec;
 
-/* Reads config.json of `folder`. Errors name the file and the key. */
-ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err);
+/* Where a spec came from, as far as preparations need it. */
+typedef struct vit_origin {
+    char *folder; /* of the tower's original, where a model names one that is there; NULL; owned */
+    bool has_preparation; /* what timm and open_clip say */
+    ec_preparation preparation;
+} vit_origin;
+void vit_origin_release(vit_origin *origin);
+
+/* Reads what describes the model of `folder`. Errors name the file and the key. */
+ec_status vit_spec_load(vit_spec *out, vit_origin *origin, const char *folder, ec_error *err);
+/* The same of a config.json of transformers, or of a multimodal model of theirs. */
+ec_status vit_spec_read(vit_spec *out, const json_t *root, const char *path, ec_error *err);
+/* Fills in what spec.from_tensors leaves open. */
+ec_status vit_measure(vit_spec *spec, ec_weights *files, ec_error *err);
+/* The native preparation. */
+ec_status vit_preparation(ec_preparation *out, const vit_spec *spec, const vit_origin *origin,
+                          const char *folder, ec_error *err);
 
 /* "clip", "siglip", "dinov2", "vit" */
 const char *vit_family_name(vit_family family);
@@ -79,6 +97,7 @@ typedef struct vit_naming {
 typedef struct vit_found {
     const vit_naming *naming;
     const char *block; /* of naming->block */
+    int hits;          /* of the names by which files are told */
     char prefix[EC_MAX_TENSOR_NAME];
     char other_prefix[EC_MAX_TENSOR_NAME]; /* of a second tower; "" */
 } vit_found;
@@ -111,7 +130,8 @@ typedef struct vit_weights {
     ec_norm_params pre_norm;
     vit_block *block; /* [blocks], owned: vit_weights_release */
     ec_made *made;    /* tensors that are not in the file as they are needed; likewise */
-    bool *of_tower;   /* [ec_weights_count] which tensors of the file it consists of; likewise */
+    char prefix[EC_MAX_TENSOR_NAME]; /* before the names of its tensors */
+    bool *of_tower; /* [ec_weights_count] which tensors of the file it consists of; likewise */
 } vit_weights;
 
 /* Finds every tensor the spec asks for, checks its shape and dtype, and that there are no others.

@@ -326,6 +326,7 @@ static void find_best(vit_found *best, int *hits, unsigned families, bool swiglu
         for (size_t k = 0; k < VIT_MAX_BLOCK_NAMES && namings[i].block[k] != NULL; k++)
             try_row(best, hits, &namings[i], namings[i].block[k], swiglu, files);
     }
+    best->hits = *hits;
 }
 
 /* ---- where none fits ---- */

@@ -7,10 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "base/file.h"
 #include "encoders/vit.h"
 
-enum { MAX_CONFIG_BYTES = 4 << 20, MAX_DIMENSION = 1 << 20, MAX_BLOCKS = 1000 };
+enum { MAX_DIMENSION = 1 << 20, MAX_BLOCKS = 1000 };
 
 /* What a model_type means before the file says anything else. */
 typedef struct {
@@ -213,8 +212,8 @@ static ec_status find_variant(const variant **out, const json_t *root, const cha
                    path, model_type);
 }
 
-/* CLIP's of 2021 have the vision part as "vision_config_dict" too, which is the whole truth where it
- * is: transformers lets it, filled up with defaults, replace the other. */
+/* CLIP's of 2021 have the vision part as "vision_config_dict" too, which is the whole truth where
+ * it is: transformers lets it, filled up with defaults, replace the other. */
 static const json_t *nested_config(const json_t *root, const char *key) {
     char older[64];
     snprintf(older, sizeof older, "%s_dict", key);
@@ -222,34 +221,46 @@ static const json_t *nested_config(const json_t *root, const char *key) {
     return json_is_object(object) ? object : json_object_get(root, key);
 }
 
-ec_status vit_spec_load(vit_spec *out, const char *folder, ec_error *err) {
-    ec_text path = {0}, text = {0};
-    json_t *root = NULL;
-    ec_text_format(&path, "%s/config.json", folder);
-    if (path.failed) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    ec_status status = ec_file_read(&text, path.data, MAX_CONFIG_BYTES, err);
-    if (status != EC_OK) goto done;
+/* The vision tower of a larger model: its "vision_config", a CLIP tower where that does not say. */
+static const variant *variant_inside(const json_t *root) {
+    const json_t *vision = nested_config(root, "vision_config");
+    const json_t *type = json_object_get(vision, "model_type");
+    const char *name = json_string_value(type);
+    if (!json_is_object(vision)) return NULL;
+    if (type == NULL) name = "clip_vision_model";
+    for (size_t i = 0; name != NULL && i < sizeof variants / sizeof *variants; i++)
+        if (strcmp(name, variants[i].model_type) == 0 && variants[i].nested == NULL)
+            return &variants[i];
+    return NULL;
+}
 
-    json_error_t where;
-    root = json_loadb(text.data, text.size_bytes, JSON_REJECT_DUPLICATES, &where);
-    if (!json_is_object(root)) {
-        status = ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path.data, where.line,
-                         root == NULL ? where.text : "not a JSON object");
-        goto done;
+static bool is_variant(const json_t *root) {
+    const char *type = json_string_value(json_object_get(root, "model_type"));
+    for (size_t i = 0; type != NULL && i < sizeof variants / sizeof *variants; i++)
+        if (strcmp(type, variants[i].model_type) == 0) return true;
+    return false;
+}
+
+ec_status vit_spec_read(vit_spec *out, const json_t *root, const char *path, ec_error *err) {
+    const variant *v = is_variant(root) ? NULL : variant_inside(root);
+    const json_t *vision = nested_config(root, "vision_config");
+    if (v != NULL) {
+        const ec_status status = read_config(out, v, vision, path, err);
+        out->inside = true;
+        return status;
     }
-    const variant *v = NULL;
-    if ((status = find_variant(&v, root, path.data, err)) != EC_OK) goto done;
+    const char *inner = json_string_value(json_object_get(vision, "model_type"));
+    if (!is_variant(root) && inner != NULL)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: the vision tower of this model is a '%.60s' (\"vision_config\"), which "
+                       "eyechart does not run; it runs clip_vision_model, siglip_vision_model, "
+                       "dinov2, dinov2_with_registers, vit",
+                       path, inner);
+    ec_status status = find_variant(&v, root, path, err);
+    if (status != EC_OK) return status;
     const json_t *object = v->nested != NULL ? nested_config(root, v->nested) : root;
-    if (!json_is_object(object)) {
-        status = ec_fail(err, EC_ERR_FORMAT, "%s: model_type '%s' needs an object \"%s\"",
-                         path.data, v->model_type, v->nested);
-        goto done;
-    }
-    status = read_config(out, v, object, path.data, err);
-
-done:
-    json_decref(root);
-    ec_text_release(&text);
-    ec_text_release(&path);
-    return status;
+    if (!json_is_object(object))
+        return ec_fail(err, EC_ERR_FORMAT, "%s: model_type '%s' needs an object \"%s\"", path,
+                       v->model_type, v->nested);
+    return read_config(out, v, object, path, err);
 }

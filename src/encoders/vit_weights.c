@@ -112,7 +112,7 @@ static bool starts_with(const char *text, const char *prefix) {
 
 static bool is_companion(const binding *k, const char *tensor) {
     const char *prefix = k->b.prefix;
-    if (prefix[0] != '\0' && !starts_with(tensor, prefix)) return true; /* of another model */
+    if (!starts_with(tensor, prefix)) return true; /* of another model */
     const char *rest = tensor + strlen(prefix);
     for (size_t i = 0; i < VIT_MAX_COMPANIONS && k->name->companions[i] != NULL; i++)
         if (starts_with(rest, k->name->companions[i])) return true;
@@ -155,6 +155,7 @@ ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *f
     note[0] = '\0';
     if (!found.naming->usual)
         snprintf(note, sizeof note, " (the file has the names of %s)", found.naming->name);
+    memcpy(out->prefix, found.prefix, sizeof out->prefix);
     out->block = calloc(spec->blocks, sizeof *out->block);
     binding k = {.spec = spec, .name = found.naming, .block_format = found.block};
     ec_bind_begin(&k.b, files, found.prefix, note, err);

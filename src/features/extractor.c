@@ -168,7 +168,7 @@ ec_status ec_extractor_json(json_t **out, ec_extractor *extractor, ec_error *err
     *out = NULL;
     if (e->weights_hash[0] == '\0') {
         const ec_status status =
-            ec_weights_hash(e->weights_hash, ec_encoder_weights(e->encoder), &e->watch, err);
+            ec_encoder_hash(e->weights_hash, e->encoder, &e->watch, err);
         if (status != EC_OK) return status;
     }
     const ec_encoder_info info = ec_encoder_describe(e->encoder);

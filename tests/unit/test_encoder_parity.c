@@ -120,7 +120,20 @@ static void every_fixture_equals_transformers(void **state) {
                  {"clip-epsilon", false},
                  {"dinov2-plain", true},
                  {"dinov2-registers-up", false},
-                 {"dinov2-registers-down", false}};
+                 {"dinov2-registers-down", false},
+                 /* as others save them: tools/make_named_fixtures.py */
+                 {"siglip-cut", false},
+                 {"dinov2-5-swiglu", false},
+                 {"vit-5", false},
+                 {"llava-5", false},
+                 {"dinov2-upstream", false},
+                 {"open-clip", false},
+                 {"open-clip-transposed", false},
+                 {"timm-clip", false},
+                 {"timm-registers", false},
+                 {"timm-swiglu", false},
+                 {"timm-siglip", false},
+                 {"timm-vit", false}};
     static const char *const isas[] = {
         "portable",
         NULL,
