@@ -73,6 +73,9 @@ static int run(const arguments *args) {
     const char *path = args->operands[0];
     if (v[O_IMPORT].given && v[O_FROM].given)
         return usage_error(args->command, "--import and --from cannot be given together");
+    if (!v[O_IMPORT].given && (v[O_IGNORE].given || v[O_MISSING].given || v[O_DECIMAL].given))
+        return usage_error(args->command,
+                           "--ignore, --missing and --decimal are for a table that --import names");
     const char *from = v[O_FROM].given ? v[O_FROM].text : v[O_IMPORT].text;
     const ec_import_options options = import_options(&v[O_IGNORE], &v[O_MISSING], &v[O_DECIMAL]);
     ec_import_report report;

@@ -52,6 +52,14 @@ ec_status ec_exchange_read(ec_sheet *sheet, const char *file, ec_table_format fo
     if (format == EC_FORMAT_BY_NAME) format = format_by_name(file);
     if (format == EC_FORMAT_BY_NAME)
         format = begins_like_json(&text) ? EC_FORMAT_JSON : EC_FORMAT_CSV;
+    const ec_import_options *o = how->options;
+    if (format == EC_FORMAT_JSON && (o->n_ignore > 0 || o->n_missing > 0 || o->decimal != 0)) {
+        ec_text_release(&text);
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: JSON has no columns, words for missing numbers or decimal commas: "
+                       "--ignore, --missing and --decimal are for CSV",
+                       path);
+    }
     status = format == EC_FORMAT_JSON
                  ? ec_sheet_read_json(sheet, path, text.data, text.size_bytes, err)
                  : ec_sheet_read_table(sheet, how, path, text.data, text.size_bytes, err);

@@ -7,6 +7,7 @@
 
 #include "eyechart/spelling.h"
 #include "study/columns.h"
+#include "study/table_text.h"
 
 /* ---- words -------------------------------------------------------------------------------- */
 
@@ -139,6 +140,11 @@ static bool is_no_result(const char *text) {
     char word[32];
     for (const char *c = text; *c != '\0';) {
         size_t n = 0;
+        const size_t blank = ec_blank_size(c);
+        if (blank > 0) {
+            c += blank;
+            continue;
+        }
         if (!isalpha((unsigned char)*c)) {
             if (!isdigit((unsigned char)*c) && strchr(" _-#()[]/.,:^*", *c) == NULL) return false;
             if (isdigit((unsigned char)*c) && any == false) return false;

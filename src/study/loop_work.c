@@ -401,7 +401,11 @@ static ec_status read_results(ec_results *results, char **source, const ec_loop 
     ec_text text = {0};
     ec_status status = path_of(source, l, job->folder, attempt, "evaluate.out");
     if (status == EC_OK) status = read_tail(&text, l, *source, EC_RESULTS_MAX_BYTES);
-    const ec_results_reader r = {results, &l->study->declared, *source, l->run->limited, l->err};
+    const ec_results_reader r = {.results = results,
+                                 .declared = &l->study->declared,
+                                 .path = *source,
+                                 .err = l->err,
+                                 .limited = l->run->limited};
     if (status == EC_OK) status = ec_results_read_lines(&r, text.data, text.size_bytes, l->root);
     ec_text_release(&text);
     if (status == EC_OK && l->run->results != NULL)

@@ -82,7 +82,8 @@ void ec_results_release(ec_results *results) {
 ec_status ec_results_read(ec_results *out, const ec_study *study, const char *const *paths,
                           size_t n_paths, bool limited, ec_error *err) {
     *out = (ec_results){0};
-    const ec_results_reader r = {out, &study->declared, NULL, limited, err};
+    const ec_results_reader r = {
+        .results = out, .declared = &study->declared, .err = err, .limited = limited};
     const ec_status status = ec_results_read_paths(&r, paths, n_paths);
     if (status != EC_OK) ec_results_release(out);
     return status;

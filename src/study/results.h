@@ -21,8 +21,10 @@ typedef struct ec_results_reader {
     ec_results *results; /* added to */
     const ec_declaration *declared;
     const char *path; /* for messages, and the file that results are said to be from */
-    bool limited;     /* takes limited runs */
     ec_error *err;
+    bool limited; /* takes limited runs */
+    bool listed;  /* the file was found in a folder: what a limited run in it has is left out rather
+                     than an error */
 } ec_results_reader;
 
 /* ---- collection --------------------------------------------------------------------------- */
@@ -108,8 +110,8 @@ typedef struct ec_known_metric {
 const ec_known_metric *ec_known_metric_of(const char *benchmark, size_t k);
 /* What a metric that is known to belong to some benchmark is multiplied with; 1 for others. */
 double ec_known_scale(const ec_metric_key *key);
-/* Whether a benchmark is known to be measured by that task. */
-bool ec_known_task_of(const char *benchmark, const char *task);
+/* The name of the benchmark that a task is known to measure, in letters and digits; NULL: unknown. */
+const char *ec_known_name_of(const char *task);
 /* How many bytes at the end of `stem` are the name of a data set that is known; 0: none. */
 size_t ec_known_data_set(const char *stem, const ec_declaration *declared);
 /* Letters and digits of a name, in lower case; cut to the room there is. */

@@ -207,6 +207,7 @@ static ec_status read_entry(model_seen *seen, const ec_results_reader *r, const 
     ec_results_reader own = *r;
     own.path = entry->path;
     own.results = &found;
+    own.listed = entry->listed;
     ec_status status = ec_file_read(&text, entry->path, EC_RESULTS_MAX_BYTES, r->err);
     if (status == EC_OK)
         status =

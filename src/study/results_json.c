@@ -10,6 +10,7 @@
  * with keys "metric,filter", in older versions "metric" alone, and without "n-samples" or
  * "model_name".
  */
+#include <ctype.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -128,13 +129,17 @@ static bool is_limited(char text[100], const ec_task_file *file, const char *tas
     return file->limit > 0.0;
 }
 
-static ec_status check_limit(const ec_results_reader *r, const ec_task_file *file,
+/* *left_out: the folder has it, but nobody asked for it. */
+static ec_status check_limit(bool *left_out, const ec_results_reader *r, const ec_task_file *file,
                              const char *task) {
     char text[100];
+    *left_out = false;
     if (!is_limited(text, file, task)) return EC_OK;
-    if (r->limited)
-        return ec_results_note(r->results, r->err, "%s: '%.80s' is of a limited run, %s", r->path,
-                               task, text);
+    *left_out = r->listed && !r->limited;
+    if (r->limited || r->listed)
+        return ec_results_note(r->results, r->err, "%s: '%.80s' is of a limited run, %s%s", r->path,
+                               task, text,
+                               *left_out ? ", and left out; --limited takes it all the same" : "");
     ec_fail(r->err, EC_ERR_ARG,
             "%s: '%.80s' is of a limited run, %s: a trial, not a result of the benchmark; to take "
             "it all the same: 'eyechart tell --limited', or 'limited: true' under 'run:' in "
@@ -163,8 +168,9 @@ static ec_status take_value(const ec_results_reader *r, const ec_task_file *file
                              "results of '%.80s': '%.*s' is not a finite number; did the "
                              "evaluation fail?",
                              task, (int)strcspn(key, ","), key);
-    ec_status status = check_limit(r, file, task);
-    if (status != EC_OK) return status;
+    bool left_out;
+    const ec_status status = check_limit(&left_out, r, file, task);
+    if (status != EC_OK || left_out) return status;
     const double se = fabs(scale) * error_of(metrics, key);
     char from[512], factor[EC_NUMBER_SIZE];
     ec_number_write(factor, scale);
@@ -285,19 +291,34 @@ static bool is_subtask(const ec_task_file *file, const char *name) {
     return false;
 }
 
+/* A slip in the name of a benchmark: its first letter is rarely one, and many end with "Bench". */
+static size_t nearest_without_result(const ec_results_reader *r, const char *name) {
+    const ec_sheet *sheet = &r->declared->sheet;
+    const size_t near =
+        ec_spelling_nearest(name, key_at, sheet->benchmark_names, sheet->n_benchmarks);
+    if (near == EC_SPELLING_NONE || ec_results_of(r->results, near) != NULL ||
+        ec_known_metric_of(sheet->benchmark_names[near], 0) != NULL || /* no slip, then */
+        tolower((unsigned char)*name) != tolower((unsigned char)*sheet->benchmark_names[near]))
+        return sheet->n_benchmarks;
+    return near;
+}
+
 /* The benchmark without a result that a task may be meant for; n_benchmarks: none. */
 static size_t meant_benchmark(const ec_results_reader *r, const char *task) {
     const ec_sheet *sheet = &r->declared->sheet;
+    const size_t none = sheet->n_benchmarks;
     char plain[64], name[64];
     ec_plain_name(plain, sizeof plain, task);
-    size_t begun = sheet->n_benchmarks;
-    for (size_t b = 0; b < sheet->n_benchmarks; b++) {
+    size_t begun = none;
+    for (size_t b = 0; b < none; b++) {
         if (ec_results_of(r->results, b) != NULL) continue;
         ec_plain_name(name, sizeof name, sheet->benchmark_names[b]);
         if (strcmp(plain, name) == 0) return b;
         if (strlen(name) >= 3 && strncmp(plain, name, strlen(name)) == 0) begun = b;
     }
-    return begun;
+    if (begun < none) return begun;
+    const char *measured = ec_known_name_of(task);
+    return nearest_without_result(r, measured != NULL ? measured : plain);
 }
 
 /* "result: TASK.METRIC * 100" as it has to stand in study.yaml. */
@@ -348,7 +369,9 @@ static ec_status note_all_left_out(const ec_results_reader *r, const ec_task_fil
     json_t *metrics;
     ec_status status = EC_OK;
     json_object_foreach(file->tasks, task, metrics) {
-        if (is_used(r, task) || is_subtask(file, task) || list_metrics(unused, 1, metrics) == 0)
+        char text[100];
+        if (is_used(r, task) || is_subtask(file, task) || list_metrics(unused, 1, metrics) == 0 ||
+            (r->listed && is_limited(text, file, task)))
             continue;
         if (status == EC_OK && n++ < SHOWN) status = note_left_out(r, file, task);
     }

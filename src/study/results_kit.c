@@ -44,13 +44,13 @@ bool ec_results_is_kit_name(const char *path) {
     return stem_length(file_name(path)) > 0;
 }
 
-/* Cuts the name of the judge off: MODEL_MMVet_gpt-4-turbo. */
+/* Cuts the name of the judge off: MODEL_MMVet_gpt-4-turbo. Judges are told by how they begin. */
 static void cut_judge(char *stem) {
     static const char *const judges[] = {"exact_matching", "gpt-",   "chatgpt-", "openai", "qwen-",
                                          "deepseek",       "gemini", "claude",   "o1-",    "o3-"};
-    for (char *at = stem; (at = strchr(at, '_')) != NULL; at++)
-        for (size_t i = 0; i < sizeof judges / sizeof *judges; i++)
-            if (at != stem && strncmp(at + 1, judges[i], strlen(judges[i])) == 0) {
+    for (char *at = stem + strlen(stem); --at > stem;)
+        for (size_t i = 0; *at == '_' && i < sizeof judges / sizeof *judges; i++)
+            if (strncmp(at + 1, judges[i], strlen(judges[i])) == 0) {
                 *at = '\0';
                 return;
             }
@@ -79,27 +79,38 @@ static size_t model_by_folder(const char *path, const char *stem) {
                                                                                            : 0;
 }
 
+/* How many bytes of the stem are the model and '_': by the folders, else by the data set that the
+ * name ends with, behind which a judge may stand. Cuts the judge off where there is one. */
+static size_t split_stem(char *stem, const ec_results_reader *r) {
+    char *real = realpath(r->path, NULL); /* VLMEvalKit links its files */
+    size_t n = model_by_folder(r->path, stem);
+    if (n == 0 && real != NULL) n = model_by_folder(real, stem);
+    free(real);
+    if (n > 0) {
+        cut_judge(stem + n);
+        return n;
+    }
+    size_t known = ec_known_data_set(stem, r->declared);
+    if (known == 0) {
+        cut_judge(stem);
+        known = ec_known_data_set(stem, r->declared);
+    }
+    return known > 0 ? strlen(stem) - known : 0;
+}
+
 /* Splits the name of a file into model and data set, both owned. Where nothing tells them apart the
  * data set is all of it. */
 static ec_status split_name(char **model, char **data_set, const ec_results_reader *r) {
     *model = *data_set = NULL;
     const char *name = file_name(r->path);
-    char *stem = strndup(name, stem_length(name)), *real = realpath(r->path, NULL);
-    ec_status status =
-        stem == NULL ? ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path) : EC_OK;
-    if (status == EC_OK) {
-        cut_judge(stem);
-        size_t n = model_by_folder(r->path, stem);
-        if (n == 0 && real != NULL) n = model_by_folder(real, stem);
-        const size_t known = n == 0 ? ec_known_data_set(stem, r->declared) : 0;
-        if (known > 0) n = strlen(stem) - known;
+    char *stem = strndup(name, stem_length(name));
+    if (stem != NULL) {
+        const size_t n = split_stem(stem, r);
         *data_set = strdup(stem + n);
         *model = n > 1 ? strndup(stem, n - 1) : NULL;
-        if (*data_set == NULL) status = ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
     }
     free(stem);
-    free(real);
-    return status;
+    return *data_set != NULL ? EC_OK : ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
 }
 
 /* ---- content ------------------------------------------------------------------------------ */

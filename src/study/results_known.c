@@ -155,11 +155,10 @@ double ec_known_scale(const ec_metric_key *key) {
     return 1.0;
 }
 
-bool ec_known_task_of(const char *benchmark, const char *task) {
-    const ec_known_metric *known;
-    for (size_t k = 0; (known = ec_known_metric_of(benchmark, k)) != NULL; k++)
-        if (strcmp(known->task, task) == 0) return true;
-    return false;
+const char *ec_known_name_of(const char *task) {
+    for (size_t k = 0; k < N_KNOWN; k++)
+        if (strcmp(known_metrics[k].task, task) == 0) return known_metrics[k].name;
+    return NULL;
 }
 
 bool ec_known_range(double *low, double *high, const char *benchmark) {

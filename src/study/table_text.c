@@ -158,6 +158,13 @@ static bool declared_separator(ec_table_text *table) {
     return true;
 }
 
+/* Old Macintosh files have a carriage return alone at the end of each line. */
+static void end_lines(ec_text *text) {
+    if (text->data == NULL || memchr(text->data, '\n', text->size_bytes) != NULL) return;
+    for (size_t i = 0; i < text->size_bytes; i++)
+        if (text->data[i] == '\r') text->data[i] = '\n';
+}
+
 ec_status ec_table_text_init(ec_table_text *out, const char *path, const char *bytes,
                              size_t size_bytes, ec_error *err) {
     *out = (ec_table_text){.first_line = 1};
@@ -166,6 +173,7 @@ ec_status ec_table_text_init(ec_table_text *out, const char *path, const char *b
         ec_table_text_release(out);
         return status;
     }
+    end_lines(&out->text);
     out->at = out->text.data != NULL ? out->text.data : "";
     out->size_bytes = out->text.size_bytes;
     if (declared_separator(out)) return EC_OK;

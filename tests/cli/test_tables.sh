@@ -74,6 +74,8 @@ says "'#DIV/0!' is not a number"
 run 0 study new u --import t.csv --missing tbd --missing '#DIV/0!'
 says "2 cells are read as missing"
 run 2 study new v --import t.csv --decimal semicolon
+run 2 study new v --ignore x
+says "are for a table that --import names"
 printf 'PK\3\4...' >t.xlsx
 run 3 study new v --import t.xlsx
 says "save the sheet as CSV"
@@ -124,6 +126,8 @@ cat >names.json <<'JSON'
 {"benchmarks": [{"name": "resolution"}, {"name": "MME"}, {"name": "A_MME"}, {"name": "year"}],
  "candidates": [{"name": "x, y; z", "A": 0.5, "C": 1.502, "results": {"resolution": 1.25, "MME": 1.502, "year": 3}}]}
 JSON
+run 3 study new n --import names.json --ignore MME
+says "--ignore, --missing and --decimal are for CSV"
 run 0 study new n --import names.json
 prints "benchmarks: resolution, MME, A_MME, year"
 run 0 study export n --format csv

@@ -33,7 +33,12 @@ static void demand_sound(const ec_results *results) {
 static void read_file(const char *path, const uint8_t *data, size_t size) {
     ec_error err = {0};
     ec_results results = {0};
-    const ec_results_reader r = {&results, study(), path, size % 2 == 0, &err};
+    const ec_results_reader r = {.results = &results,
+                                 .declared = study(),
+                                 .path = path,
+                                 .err = &err,
+                                 .limited = size % 2 == 0,
+                                 .listed = size % 3 == 0};
     ec_task_file file = {0};
     ec_status status = ec_task_file_read(&file, &r, (const char *)data, size);
     if (status == EC_OK) status = ec_results_take(&r, &file);
@@ -46,7 +51,8 @@ static void read_file(const char *path, const uint8_t *data, size_t size) {
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     ec_error err = {0};
     ec_results results = {0};
-    const ec_results_reader r = {&results, study(), "input", false, &err};
+    const ec_results_reader r = {
+        .results = &results, .declared = study(), .path = "input", .err = &err};
     const ec_status status = ec_results_read_lines(&r, (const char *)data, size, "/nowhere");
     if (status != EC_OK) demand_message(&err, status);
     demand_sound(&results);

@@ -55,7 +55,8 @@ static int tear_down(void **state) {
 
 static ec_results_reader reader_of(fixture *f, const char *path) {
     ec_results_release(&f->results);
-    return (ec_results_reader){&f->results, &f->declared, path, false, &f->err};
+    return (ec_results_reader){
+        .results = &f->results, .declared = &f->declared, .path = path, .err = &f->err};
 }
 
 static ec_status read_lines_in(fixture *f, const char *bytes, size_t size_bytes,
@@ -404,6 +405,15 @@ static void tables_of_vlmevalkit_are_read_by_the_name_of_the_file(void **state) 
     assert_int_equal(
         read_named(f, "out/q_w/T20240101_G0123abcd/q_w_VizWiz_acc.csv", "Overall\n55\n"), EC_OK);
     ASSERT_FOUND(f, {VIZWIZ, 55.0});
+    /* A model that is called like a judge, and a judge behind the data set. */
+    assert_int_equal(read_named(f, "my_qwen-vl_TextVQA_VAL_acc.csv", "Overall\n56\n"), EC_OK);
+    ASSERT_FOUND(f, {TEXTVQA, 56.0});
+    assert_int_equal(read_named(f, "gpt-4o/gpt-4o_TextVQA_VAL_acc.csv", "Overall\n57\n"), EC_OK);
+    ASSERT_FOUND(f, {TEXTVQA, 57.0});
+    assert_int_equal(
+        read_named(f, "m_MMBench_DEV_EN_exact_matching_acc.csv", "split,Overall\ndev,0.5\n"),
+        EC_OK);
+    ASSERT_FOUND(f, {MMBENCH, 50.0});
 }
 
 /* MMBench in Chinese, or its other version, is not MMBench. */
@@ -505,6 +515,39 @@ static void a_folder_is_read_as_far_as_it_goes_down(void **state) {
     assert_says(f, "no results file in it");
     assert_int_equal(read_path(f, "/nowhere/at/all"), EC_ERR_NOT_FOUND);
     folder_remove(folder);
+}
+
+/* A trial over a few samples often lies beside the whole run. */
+static void a_trial_in_a_folder_is_left_out(void **state) {
+    fixture *f = *state;
+    char folder[FOLDER_SIZE];
+    folder_make(folder);
+    folder_write(
+        folder_join(folder, "20250102_000000_results.json"),
+        "{\"results\": {\"mme\": {\"mme_perception_score,none\": 99}, \"vsr\": {\"acc\": 1}},"
+        " \"config\": {\"limit\": 8}}");
+    assert_int_equal(read_path(f, folder), EC_ERR_NOT_FOUND);
+    assert_says(f, "'mme' is of a limited run, --limit 8, and left out; --limited takes it");
+    write_results(folder, "20250101_000000_results.json", "m", "mme", "mme_perception_score", 1500);
+    assert_int_equal(read_path(f, folder), EC_OK);
+    ASSERT_FOUND(f, {MME, 1500.0});
+    assert_int_equal(f->results.n_notes, 1);
+    folder_remove(folder);
+}
+
+/* The study has a slip in the name of a benchmark. */
+static void the_nearest_benchmark_is_named(void **state) {
+    fixture *f = *state;
+    static const char yaml[] =
+        "benchmarks: [{name: MMBnech}, {name: HalusionBench}]\ncandidates: []\n";
+    ec_declaration_release(&f->declared);
+    assert_int_equal(ec_declaration_read(&f->declared, "y", yaml, sizeof yaml - 1, &f->err), EC_OK);
+    assert_int_equal(read_json(f, "{\"results\": {\"mmbench_en_dev\": {\"gpt_eval_score\": 60},"
+                                  "\"hallusionbench\": {\"aAcc\": 50}, \"vsr\": {\"acc\": 2}}}"),
+                     EC_OK);
+    assert_notes(f, "if it is MMBnech, write");
+    assert_notes(f, "if it is HalusionBench, write");
+    assert_notes(f, "- {name: vsr, result: vsr.acc}");
 }
 
 static void a_file_without_any_benchmark_is_an_error_unless_others_have_one(void **state) {
@@ -801,6 +844,8 @@ int main(void) {
         WITH(a_table_that_is_none_of_vlmevalkit_is_refused),
         WITH(a_folder_is_read_as_far_as_it_goes_down),
         WITH(a_file_without_any_benchmark_is_an_error_unless_others_have_one),
+        WITH(a_trial_in_a_folder_is_left_out),
+        WITH(the_nearest_benchmark_is_named),
         WITH(deep_nesting_is_refused),
         WITH(tasks_are_those_that_lmms_eval_knows),
         cmocka_unit_test(a_key_of_a_result_is_checked),
