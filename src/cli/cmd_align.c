@@ -57,7 +57,12 @@ static const option OPTIONS[] = {
                   .repeatable = true,
                   .help = "images of a benchmark: a folder, a .txt list, .jsonl or .json records "
                           "with image and prompt, or a .tsv of VLMEvalKit"},
-    [O_ROOT] = OPTION_IMAGE_ROOT,
+    [O_ROOT] = {.name = "image-root",
+                .argument = "[NAME=]FOLDER",
+                .type = VALUE_TEXT,
+                .repeatable = true,
+                .help = "folder of the relative paths in the list of the benchmark NAME, or of all "
+                        "that have none of their own; that of the list when not given"},
     [O_N] = {.name = "n",
              .argument = "N",
              .type = VALUE_COUNT,
@@ -136,8 +141,8 @@ typedef struct {
 } members;
 
 typedef struct {
-    char *name; /* and the path, in one text */
-    const char *path;
+    char *name;              /* and the path, in one text */
+    const char *path, *root; /* root NULL: that of the list */
     ec_image_set set;
     size_t n_in_set;
     double *scores; /* [n_images][n_candidates][n_references] */
@@ -242,6 +247,26 @@ static int keep_list(const benchmark *b, const char *folder) {
     return status == EC_OK ? EXIT_DONE : report_error(&err);
 }
 
+/* The last --image-root that names the benchmark, else the last that names none; NULL: there is
+ * none.
+ */
+static const char *image_root(const char *name, const arguments *args) {
+    const option_value *roots = &args->values[O_ROOT];
+    const char *own = NULL, *of_all = NULL;
+    for (size_t i = 0; i < roots->n_all; i++) {
+        bool is_named = false;
+        for (size_t k = 0; k < args->values[O_IMAGES].n_all && !is_named; k++) {
+            const char *set = args->values[O_IMAGES].all[k], *equal = strchr(set, '=');
+            const size_t n = equal != NULL ? (size_t)(equal - set) + 1 : 0;
+            is_named = n > 0 && strncmp(roots->all[i], set, n) == 0;
+            if (is_named && strlen(name) == n - 1 && strncmp(set, name, n - 1) == 0)
+                own = roots->all[i] + n;
+        }
+        if (!is_named) of_all = roots->all[i];
+    }
+    return own != NULL ? own : of_all;
+}
+
 static int load_benchmark(benchmark *b, const char *value, const arguments *args) {
     const option_value *v = args->values;
     ec_error err;
@@ -250,8 +275,8 @@ static int load_benchmark(benchmark *b, const char *value, const arguments *args
     if (b->path == NULL || b->name[0] == '\0' || strchr(b->name, '/') != NULL)
         return usage_error(args->command, "--images '%s': expected NAME=PATH, a name without '/'",
                            value);
-    if (ec_image_set_load(&b->set, b->path, v[O_ROOT].text, &err) != EC_OK)
-        return report_error(&err);
+    b->root = image_root(b->name, args);
+    if (ec_image_set_load(&b->set, b->path, b->root, &err) != EC_OK) return report_error(&err);
     b->n_in_set = b->set.n_items;
     note_image_set(&b->set, b->path);
     if (ec_image_set_select(&b->set, (ec_image_selection)v[O_SELECT].choice, (size_t)v[O_N].count,
@@ -353,7 +378,12 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
         note("interrupted; nothing was kept");
         return EXIT_INTERRUPTED;
     }
-    return status == EC_OK ? EXIT_DONE : report_error(&err);
+    if (status == EC_OK) return EXIT_DONE;
+    report_error(&err);
+    for (size_t i = 0; i < n; i++)
+        if (status == EC_ERR_NOT_FOUND && d.name == b[i].name)
+            hint_image_root(b[i].path, b[i].root);
+    return EXIT_DATA;
 }
 
 /* ---- output ---- */

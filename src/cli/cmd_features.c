@@ -106,7 +106,11 @@ static const option OPTIONS[] = {
                 .repeatable = true,
                 .help = "images by name, one a line, after those of the command line; or records "
                         "that name them, as align --images reads: .jsonl, .json, .tsv"},
-    [O_ROOT] = OPTION_IMAGE_ROOT,
+    [O_ROOT] = {.name = "image-root",
+                .argument = "FOLDER",
+                .type = VALUE_FOLDER,
+                .help = "folder of the relative paths in a --list; when not given, the current one "
+                        "for paths a line, that of the list for records"},
     [O_BATCH] = {.name = "batch",
                  .argument = "N",
                  .type = VALUE_COUNT,

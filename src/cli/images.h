@@ -4,14 +4,10 @@
 
 #include "eyechart/image_set.h"
 
-#define OPTION_IMAGE_ROOT                                                                          \
-    {                                                                                              \
-        .name = "image-root", .argument = "FOLDER", .type = VALUE_FOLDER,                          \
-        .help = "folder of the relative paths in lists and records; that of the list when not "    \
-                "given"                                                                            \
-    }
-
 /* Says on stderr what the set left out or chose. */
 void note_image_set(const ec_image_set *set, const char *path);
+
+/* Says, where an image of a list is missing, where its paths begin. */
+void hint_image_root(const char *list, const char *root);
 
 #endif

@@ -396,7 +396,9 @@ static void check_images(doctor *d, size_t benchmark) {
             ec_name_list_add(&missing, set.items[i].path);
         else
             ec_image_check_add(&d->images, set.items[i].path, NULL);
-    say_missing(d, ec_study_images(d->study, benchmark), &missing, set.n_items);
+    char list[EC_LIST_WORDS];
+    ec_job_name_list(list, &d->job, benchmark);
+    say_missing(d, list, &missing, set.n_items);
     if (status == EC_OK && n_all < s->n_images)
         ec_findings_add(&d->found, EC_FINDING_NOTE,
                         "benchmark '%.80s': %zu images, fewer than the %zu that 'scores: {images: "

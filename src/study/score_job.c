@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Part of the keys of A: changes when the same embeddings would give other numbers. */
 #define ALIGNMENT_VERSION 1
@@ -429,6 +430,19 @@ static ec_status find_image(size_t *index, ec_job *job, const char *path, ec_err
     return EC_OK;
 }
 
+void ec_job_name_list(char out[EC_LIST_WORDS], const ec_job *job, size_t benchmark) {
+    const char *list = ec_study_images(job->study, benchmark);
+    const char *root = ec_study_image_root(job->study, benchmark);
+    struct stat info;
+    if (root != NULL)
+        snprintf(out, EC_LIST_WORDS, "%.300s, whose paths begin at %.300s", list, root);
+    else if (stat(list, &info) == 0 && S_ISDIR(info.st_mode))
+        snprintf(out, EC_LIST_WORDS, "%.300s", list);
+    else
+        snprintf(out, EC_LIST_WORDS,
+                 "%.300s (its paths begin at its own folder; 'image_root:' names another)", list);
+}
+
 static ec_status take_choice(ec_job *job, size_t benchmark, const ec_image_set *set,
                              ec_error *err) {
     ec_job_choice *choice = &job->choices[benchmark];
@@ -439,8 +453,11 @@ static ec_status take_choice(ec_job *job, size_t benchmark, const ec_image_set *
         const char *path = set->items[k].path;
         if (!ec_watch_goes_on(&job->options.watch)) return stopped(job, err);
         const ec_status status = find_image(&choice->images[k], job, path, err);
-        if (status != EC_OK)
-            return blame_image(err, status, ec_study_images(job->study, benchmark));
+        if (status != EC_OK) {
+            char list[EC_LIST_WORDS];
+            ec_job_name_list(list, job, benchmark);
+            return blame_image(err, status, list);
+        }
         choice->paths[k] = strdup(path);
         if (choice->paths[k] == NULL) return no_memory(job, err);
         choice->n++;

@@ -165,6 +165,9 @@ ec_status ec_job_check_reference(const ec_job *job, const ec_job_part *part, siz
 ec_status ec_job_load_keypoints(ec_job *job, ec_error *err);
 ec_status ec_job_identify_category(ec_job *job, size_t category, ec_error *err);
 ec_status ec_job_load_images(ec_job *job, size_t benchmark, ec_error *err);
+/* The images of a benchmark in words, for messages about one that is missing: where paths begin. */
+enum { EC_LIST_WORDS = 700 };
+void ec_job_name_list(char out[EC_LIST_WORDS], const ec_job *job, size_t benchmark);
 /* Keys of all parts, and which of their results study.db has. */
 ec_status ec_job_find_done(ec_job *job, ec_error *err);
 

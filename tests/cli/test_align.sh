@@ -132,6 +132,12 @@ says "mmb.tsv: 1 record has no image and is left out"
 says "rooted.json: 1 record has several images, of which the first is taken"
 json '.images[0].n_images == 2'
 json '[.candidates[0].scores[].references[0].per_image[]] | length == 4 and (unique | length == 1)'
+run 3 align -r "$first" -c "$siglip" -i rooted=rooted.json
+says "paths in rooted.json begin at its own folder, .; --image-root FOLDER names another"
+mkdir other
+cp root/bmp-24.bmp other/png-rgb-8.png
+run 0 align -r "$first" -c "$siglip" -i a=rooted.json -i b=rooted.json --image-root root --image-root b=other --json
+json '.candidates[0].scores | .[0].a != .[1].a'
 run 0 align -r "$first" -c "$siglip" -i mmb=mmb.jsonl --json --per-image
 json '[.candidates[0].scores[].references[0].per_image[]] | length == 2'
 finish

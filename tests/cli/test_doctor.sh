@@ -49,7 +49,9 @@ ls l/photos | sed 's/.*/{"image": "&"}/' >l/mme.jsonl
 echo '{"image": ""}' >>l/mme.jsonl
 sed -i 's|images: photos|images: mme.jsonl|' l/study.yaml
 run 1 doctor l
-prints "cannot be read"
+prints "l/mme.jsonl (its paths begin at its own folder; 'image_root:' names another): 9 of 9 images cannot be read"
+run 3 score l
+says "'image_root:' names another"
 sed -i 's|images: mme.jsonl|images: mme.jsonl, image_root: photos|' l/study.yaml
 run 0 doctor l
 prints "mme.jsonl: 1 record has no image and is left out"

@@ -1,4 +1,4 @@
-/* preprocessor_config.json, then an image prepared as it says. */
+/* preprocessor_config.json, then an image turned, padded, and prepared as it says. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,7 +21,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         return 0;
     }
     uint8_t rgb[7 * 3 * 3] = {1, 255, 0, 77};
-    const ec_image image = {7, 3, rgb};
+    const ec_image image = {.width = 7, .height = 3, .rgb = rgb, .orientation = size % 9};
+    if (size % 3 == 0) p = ec_preparation_pad(&p);
+    p.exif_transpose = size % 2 == 0;
     size_t width, height;
     if (ec_preparation_size(&width, &height, &p, &err) != EC_OK) return 0;
     demand(width > 0 && width <= 65535 && height > 0 && height <= 65535);
