@@ -42,7 +42,7 @@ static const option OPTIONS[] = {
          .help = "encoder folder, or several joined by +, each followed by @PIXELS and "
                  ":native, :square, :squash, :pad or :letterbox where needed; and the connector "
                  "trained on it: mm_projector.bin, a .safetensors file, or the folder "
-                 "of a whole model. The NAME of a reference alone scores it too"},
+                 "of a whole model or of a training. The NAME of a reference alone scores it too"},
     [O_REFERENCE] = {.name = "reference",
                      .argument = "NAME=ENCODER,CONNECTOR",
                      .type = VALUE_TEXT,

@@ -119,10 +119,16 @@ static bool is_companion(const binding *k, const char *tensor) {
     return vit_is_beside(tensor);
 }
 
+/* Counters, masks and buffers of integers are no weights, and neither is what cannot be had. */
+static bool may_be_weight(const ec_tensor *tensor) {
+    return ec_dtype_is_float(tensor->dtype) && tensor->n_dims > 0;
+}
+
 static ec_status refuse_unexpected(const binding *k) {
     for (size_t i = 0; i < ec_weights_count(k->b.files); i++) {
         const char *tensor = ec_weights_name(k->b.files, i);
-        if (!k->b.taken[i] && !is_companion(k, tensor))
+        if (!k->b.taken[i] && may_be_weight(ec_weights_tensor(k->b.files, i)) &&
+            !is_companion(k, tensor))
             return ec_fail(k->b.err, EC_ERR_FORMAT,
                            "tensor '%s' is unexpected: the model that config.json describes has no "
                            "place for it",

@@ -119,6 +119,42 @@ static void an_unexpected_tensor_is_named(void **state) {
     assert_non_null(strstr(err.message, "unexpected"));
 }
 
+/* What a model does not need cannot refuse its file, whatever it is. */
+static void counters_and_strange_dtypes_are_passed_over(void **state) {
+    (void)state;
+    ec_error err;
+    const ec_status status = open_changed(
+        "clip-f32", NULL, NULL, "{\"",
+        "{\"epoch\":{\"dtype\":\"I64\",\"shape\":[0],\"data_offsets\":[0,0]},"
+        "\"vision_model.encoder.step\":{\"dtype\":\"U32\",\"shape\":[0],\"data_offsets\":[0,0]},"
+        "\"x.scales\":{\"dtype\":\"F6_E2M3\",\"shape\":[4],\"data_offsets\":[0,0]},"
+        "\"deep\":{\"dtype\":\"F32\",\"shape\":[1,1,1,1,1,1,1,0],\"data_offsets\":[0,0]},\"",
+        &err);
+    if (status != EC_OK) fail_msg("%s", err.message);
+    refuse_weights("\"vision_model.encoder.layers.1.layer_norm1.bias\":{\"dtype\":\"F32\"",
+                   "\"vision_model.encoder.layers.1.layer_norm1.bias\":{\"dtype\":\"Q32\"",
+                   "has dtype Q32, which eyechart does not read");
+}
+
+/* Of CLIP's two vision configurations the older one counts, filled up with defaults. */
+static void vision_config_dict_replaces_vision_config(void **state) {
+    (void)state;
+    ec_encoder *encoder;
+    ec_error err;
+    ec_text config = changed("clip-f32", "config.json", 0, "{",
+                             "{\"model_type\": \"clip\", \"vision_config\": {\"hidden_size\": 8}, "
+                             "\"vision_config_dict\": {\"hidden_size\": 40, \"image_size\": 35, "
+                             "\"intermediate_size\": 52, \"num_attention_heads\": 5, "
+                             "\"num_hidden_layers\": 3, \"patch_size\": 7}, \"was\": {");
+    ec_text_add(&config, "}");
+    ec_text weights = changed("clip-f32", "model.safetensors", 0, NULL, NULL);
+    put("config.json", &config);
+    put("model.safetensors", &weights);
+    if (ec_encoder_open(&encoder, folder, NULL, &err) != EC_OK) fail_msg("%s", err.message);
+    assert_int_equal(ec_encoder_describe(encoder).width, 40);
+    ec_encoder_close(encoder);
+}
+
 static void a_text_tower_is_no_part_of_the_model(void **state) {
     (void)state;
     ec_error err;
@@ -236,6 +272,8 @@ int main(void) {
         cmocka_unit_test(the_unchanged_fixture_opens),
         cmocka_unit_test(a_missing_tensor_is_named_with_its_shape),
         cmocka_unit_test(an_unexpected_tensor_is_named),
+        cmocka_unit_test(counters_and_strange_dtypes_are_passed_over),
+        cmocka_unit_test(vision_config_dict_replaces_vision_config),
         cmocka_unit_test(a_text_tower_is_no_part_of_the_model),
         cmocka_unit_test(a_wrong_shape_names_what_was_found_and_expected),
         cmocka_unit_test(weights_of_integers_are_refused),

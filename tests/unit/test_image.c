@@ -195,7 +195,7 @@ static void what_is_not_an_image_is_named(void **state) {
     }
 }
 
-/* What Pillow refuses, and the two kinds that it refuses and we read (docs/models.md). */
+/* What Pillow refuses, and kinds that it refuses and we read (docs/models.md). */
 static void damage_is_refused_as_pillow_refuses_it(void **state) {
     (void)state;
     static const struct {
