@@ -66,6 +66,9 @@ size_t ec_tensor_count(const ec_tensor *tensor);
 /* "[577, 1024]" into buffer, cut to size. Returns buffer. */
 const char *ec_tensor_shape_text(char *buffer, size_t size, const ec_tensor *tensor);
 
+/* What a message adds on a tensor of a wrong shape: "", or what leaves tensors without elements. */
+const char *ec_tensor_shape_hint(const ec_tensor *tensor);
+
 /* Values as float: elements [first, first + n) of a tensor of a float dtype into out[n]. */
 void ec_tensor_to_f32(float *out, const ec_tensor *tensor, size_t first, size_t n);
 

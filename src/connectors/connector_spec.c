@@ -140,8 +140,9 @@ static ec_status take_key(found *f, const parsed_key *key, ec_weights *files, si
         tensor->shape[0] == 0 || (tensor->n_dims == 2 && tensor->shape[1] == 0)) {
         char shape[128];
         return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: tensor '%.160s': shape %s, expected [channels out, channels in]", path,
-                       name, ec_tensor_shape_text(shape, sizeof shape, tensor));
+                       "%s: tensor '%.160s': shape %s, expected [channels out, channels in]%s",
+                       path, name, ec_tensor_shape_text(shape, sizeof shape, tensor),
+                       ec_tensor_shape_hint(tensor));
     }
     if (s->weight == NULL || tensor->n_dims == s->weight->n_dims) s->weight = tensor;
     s->name = name;

@@ -83,8 +83,9 @@ static const ec_tensor *take(ec_binder *b, const char *full, size_t at, const ch
 static const ec_tensor *refuse_shape(ec_binder *b, const char *full, const ec_tensor *tensor,
                                      const char *expected) {
     char found[128];
-    b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': shape %s, expected %s", full,
-                        ec_tensor_shape_text(found, sizeof found, tensor), expected);
+    b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': shape %s, expected %s%s", full,
+                        ec_tensor_shape_text(found, sizeof found, tensor), expected,
+                        ec_tensor_shape_hint(tensor));
     return NULL;
 }
 

@@ -45,6 +45,13 @@ const char *ec_tensor_shape_text(char *buffer, size_t size, const ec_tensor *ten
     return buffer;
 }
 
+const char *ec_tensor_shape_hint(const ec_tensor *tensor) {
+    return ec_tensor_count(tensor) > 0
+               ? ""
+               : "; DeepSpeed ZeRO-3 saves tensors without elements when it does not gather them: "
+                 "make the whole weights with its zero_to_fp32.py";
+}
+
 float ec_f16_to_f32(uint16_t half) {
     const uint32_t sign = (uint32_t)(half & 0x8000u) << 16, exponent = (half >> 10) & 0x1fu;
     const uint32_t mantissa = half & 0x3ffu;

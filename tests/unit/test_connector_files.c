@@ -69,6 +69,12 @@ static void a_lora_folder_has_it_beside_the_adapters(void **state) {
     gives(*state, "/mm_projector.bin", 3);
 }
 
+/* ZeRO-3 leaves parameters without elements in every process but for its part of them. */
+static void weights_that_were_not_gathered_are_named(void **state) {
+    put_connector(folder_join(*state, "mm_projector.bin"), "model.mm_projector.", 0);
+    is_refused(*state, EC_ERR_FORMAT, "zero_to_fp32.py");
+}
+
 /* PEFT with modules_to_save keeps whole modules among the adapters. */
 static void adapters_may_have_a_connector(void **state) {
     put_connector(folder_join(*state, "adapter_model.safetensors"),
@@ -132,6 +138,7 @@ static void a_step_looks_above(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(a_lora_folder_has_it_beside_the_adapters),
+        IN_FOLDER(weights_that_were_not_gathered_are_named),
         IN_FOLDER(adapters_may_have_a_connector),
         IN_FOLDER(what_has_no_connector_is_passed_over),
         IN_FOLDER(the_last_step_counts),
