@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/content.h"
 #include "base/file.h"
 #include "base/text.h"
 #include "encoders/vit.h"
@@ -273,7 +274,7 @@ static bool has_file(ec_text *path, const char *folder, const char *name) {
     struct stat info;
     path->size_bytes = 0;
     ec_text_format(path, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", name);
-    return !path->failed && stat(path->data, &info) == 0;
+    return !path->failed && lstat(path->data, &info) == 0; /* a link to nothing is told as such */
 }
 
 /* The folder of the original tower: as it is written, from the model's folder, or beside it. *out
@@ -325,15 +326,20 @@ static ec_status read_json(json_t **out, const char *path, ec_error *err) {
     *out = NULL;
     ec_status status = ec_file_read(&text, path, MAX_CONFIG_BYTES, err);
     if (status != EC_OK) return status;
+    char what[EC_CONTENT_SIZE];
     json_t *root = json_loadb(text.data, text.size_bytes, JSON_REJECT_DUPLICATES, &where);
+    const bool foreign =
+        root == NULL && text.data[0] != '{' &&
+        ec_content_describe(what, (const unsigned char *)text.data, text.size_bytes);
     ec_text_release(&text);
     if (json_is_object(root)) {
         *out = root;
         return EC_OK;
     }
     json_decref(root);
-    return ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path, where.line,
-                   root == NULL ? where.text : "not a JSON object");
+    return foreign ? ec_fail(err, EC_ERR_FORMAT, "%s: is %s", path, what)
+                   : ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path, where.line,
+                             root == NULL ? where.text : "not a JSON object");
 }
 
 static ec_status load_config(vit_spec *out, vit_origin *origin, const char *folder,

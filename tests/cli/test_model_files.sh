@@ -32,6 +32,11 @@ for name in model.safetensors pytorch_model.bin; do
     says "m/$name: is empty"
 done
 
+model m dinov2-bin
+echo "$pointer" >m/config.json
+run 3 inspect m
+says "m/config.json: is a Git LFS pointer"
+
 # A format with the other's ending is read as what it is.
 model m dinov2-bin
 run 0 inspect m --json
