@@ -82,11 +82,12 @@ ec_status ec_connector_hash(char out[33], const ec_connector *connector, ec_erro
 /* ---- the features it was trained on ---- */
 
 /* What the config.json beside a connector says of them: mm_vision_select_layer and _feature,
- * vision_feature_layer and vision_feature_select_strategy. */
+ * vision_feature_layer and vision_feature_select_strategy; and image_aspect_ratio. */
 typedef struct ec_connector_features {
     bool has_layer, has_tokens; /* it says something */
     int layer;                  /* as in ec_tap */
     bool keep_class_token;
+    bool pads; /* it was trained on pictures padded to a square: EC_PREPARE_PAD */
     char layer_key[40], tokens_key[40]; /* which key says it */
     char path[512];                     /* of that file; "": there is none */
 } ec_connector_features;
@@ -101,6 +102,11 @@ ec_status ec_connector_features_read(ec_connector_features *out, const char *pat
  * is not known, and such a pair is let through. */
 ec_status ec_connector_features_settle(ec_feature_source *source, const ec_connector_features *says,
                                        size_t n_blocks, ec_error *err);
+
+/* Whether a connector was trained on padded pictures and some of its encoders prepare theirs natively.
+ * It is told and not obeyed: what was measured on the paper's models is without padding. */
+bool ec_connector_features_lack_pad(const ec_connector_features *says,
+                                    const ec_feature_source *sources, size_t n_sources);
 
 /* Floating-point operations (2 per multiply-add) of one token. */
 double ec_connector_flops(const ec_connector *connector);

@@ -364,7 +364,9 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
     if (ec_aligner_open(&aligner, m->member, m->n_references, m->member + m->n_references,
                         m->n - m->n_references, &options, &err) != EC_OK)
         return report_error(&err);
-    for (size_t i = 0; i < m->n; i++) note_connector(m->member[i].name, m->member[i].connector);
+    for (size_t i = 0; i < m->n; i++)
+        note_connector(m->member[i].name, m->member[i].connector, m->member[i].sources,
+                       m->member[i].n_sources);
     display d = {0};
     for (size_t i = 0; i < n; i++) d.n_total += b[i].set.n_items;
     progress_start(&d.line);

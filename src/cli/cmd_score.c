@@ -350,9 +350,13 @@ static int run(const arguments *args) {
         .n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
         .calibrate = true,
     };
-    for (size_t i = 0; status == EXIT_DONE && i < ec_study_n_candidates(study); i++)
+    for (size_t i = 0; status == EXIT_DONE && i < ec_study_n_candidates(study); i++) {
+        size_t n;
+        const ec_feature_source *sources = ec_study_encoders(&n, study, i);
         if (!v[O_C].given && !v[O_MEASURES].given)
-            note_connector(ec_study_candidate(study, i)->name, ec_study_connector(study, i));
+            note_connector(ec_study_candidate(study, i)->name, ec_study_connector(study, i),
+                           sources, n);
+    }
     if (status == EXIT_DONE)
         status = (v[O_PLAN].given ? print_plan : score)(study, &options, v[O_JSON].given);
     free(candidates);

@@ -104,9 +104,16 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
     return EXIT_DONE;
 }
 
-void note_connector(const char *name, const char *path) {
+void note_connector(const char *name, const char *path, const ec_feature_source *sources,
+                    size_t n) {
     char *located;
+    ec_connector_features says;
     if (path == NULL || ec_connector_locate(&located, path, NULL) != EC_OK) return;
     if (strcmp(located, path) != 0) note("%s: its connector is %s", name, located);
     free(located);
+    if (ec_connector_features_read(&says, path, NULL) == EC_OK &&
+        ec_connector_features_lack_pad(&says, sources, n))
+        note("%s: \"image_aspect_ratio\" is \"pad\" in %s: its connector was trained on padded "
+             "pictures, which ENCODER:pad gives",
+             name, says.path);
 }

@@ -52,8 +52,9 @@ int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_sour
                 "than 4.38 does"                                                                   \
     }
 
-/* Says on stderr which file is the connector of `name`, where that is not the path that was given. */
-void note_connector(const char *name, const char *path);
+/* Says on stderr which file is the connector of `name`, where that is not the path that was given;
+ * and that it was trained on padded pictures, where its encoders do not pad. */
+void note_connector(const char *name, const char *path, const ec_feature_source *sources, size_t n);
 
 /* Says, where it was not given, that pictures asked to be turned: `n` of them, the first `path`. */
 void note_turned(size_t n, const char *path);

@@ -228,6 +228,8 @@ static ec_status read_root(mlp_config *out, const json_t *root, ec_error *err) {
     read_layer(&r, "vision_feature_layer");
     read_tokens(&r, "mm_vision_select_feature", "patch", "cls_patch");
     read_tokens(&r, "vision_feature_select_strategy", "default", "full");
+    const char *ratio = json_string_value(value_of(&r, "image_aspect_ratio"));
+    out->features.pads = ratio != NULL && strcmp(ratio, "pad") == 0;
     if (r.status == EC_OK) fill_defaults(&r);
     return r.status;
 }
@@ -346,4 +348,11 @@ ec_status ec_connector_features_settle(ec_feature_source *source, const ec_conne
         source->tap.keep_class_token = says->keep_class_token;
     }
     return EC_OK;
+}
+
+bool ec_connector_features_lack_pad(const ec_connector_features *says,
+                                    const ec_feature_source *sources, size_t n_sources) {
+    for (size_t i = 0; says->pads && i < n_sources; i++)
+        if (sources[i].prepare == EC_PREPARE_NATIVE) return true;
+    return false;
 }

@@ -287,10 +287,20 @@ static void say_features(doctor *d) {
                         ec_name_list_end(&other));
 }
 
-/* In a folder the connector was looked for: which file it is. */
+/* In a folder the connector was looked for: which file it is. And what it was trained on. */
 static void say_located(doctor *d, size_t i) {
     const char *path = ec_study_connector(d->study, i);
     char *located;
+    size_t n;
+    const ec_feature_source *sources = ec_study_encoders(&n, d->study, i);
+    ec_connector_features says;
+    if (path != NULL && ec_connector_features_read(&says, path, NULL) == EC_OK &&
+        ec_connector_features_lack_pad(&says, sources, n))
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "candidate '%.80s': \"image_aspect_ratio\" is \"pad\" in %.300s: its "
+                        "connector was trained on padded pictures, which 'encoder: FOLDER:pad' "
+                        "gives",
+                        ec_study_candidate(d->study, i)->name, says.path);
     if (path == NULL || ec_connector_locate(&located, path, NULL) != EC_OK) return;
     if (strcmp(located, path) != 0)
         ec_findings_add(&d->found, EC_FINDING_NOTE, "candidate '%.80s': its connector is %.300s",

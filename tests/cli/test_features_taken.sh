@@ -35,10 +35,13 @@ cat >>s/study.yaml <<'END'
   - {name: whole, encoder: encoders/clip, connector: connectors/clip.bin, tokens: all}
   - {name: said, encoder: encoders/clip, connector: connectors/said}
   - {name: saidall, encoder: encoders/clip, connector: connectors/saidall}
+  - {name: padded, encoder: encoders/clip, connector: connectors/padded}
+  - {name: pads, encoder: encoders/clip:pad, connector: connectors/padded}
   - {name: agreed, encoder: encoders/clip, connector: connectors/said, layer: 3, tokens: patch}
 END
 connector s/connectors/said '{"mm_vision_select_layer": -1, "mm_vision_select_feature": "patch"}'
 connector s/connectors/saidall '{"vision_feature_layer": -2, "vision_feature_select_strategy": "full"}'
+connector s/connectors/padded '{"image_aspect_ratio": "pad"}'
 find s -type f -exec touch -d '1 hour ago' {} +
 
 run 0 score s --plan --json
@@ -49,7 +52,12 @@ json '.plan.candidates[] | select(.candidate == "whole") | .note == "layer -2, a
 run 0 doctor s
 prints "last (layer -1)"
 prints "saidall (layer -2, all tokens)"
+prints "candidate 'padded': \"image_aspect_ratio\" is \"pad\" in s/connectors/padded/config.json"
+check "who pads is left alone" test "$(grep -c "'pads'.*aspect" out)" -eq 0
 run 0 score s
+says "padded: \"image_aspect_ratio\" is \"pad\" in"
+check "padding changes A" test "$(value s pads A)" != "$(value s padded A)"
+check "and is no part of C" test "$(value s pads C)" = "$(value s padded C)"
 
 check "a layer changes A" test "$(value s last A)" != "$(value s plain A)"
 check "a layer changes C" test "$(value s last C)" != "$(value s plain C)"
