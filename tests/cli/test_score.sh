@@ -92,6 +92,24 @@ depends "the processor: not the authors' protocol, which squashes" \
     "clip 0 0 0, dino 0 0 0, siglip 3 10 3, c+d 0 - 0"
 flip changed/connectors/siglip.safetensors
 depends "a connector" "clip 0 0 0, dino 0 0 0, siglip 0 10 0, c+d 0 - 0"
+found_above() { # the connector lies above the folder that is given, as a step of a LoRA training has it
+    mkdir -p changed/connectors/run/checkpoint-7
+    mv changed/connectors/siglip.safetensors changed/connectors/run/mm_projector.safetensors
+    sed -i 's|connectors/siglip.safetensors|connectors/run/checkpoint-7|' changed/study.yaml
+    find changed -type f -exec touch -d '1 hour ago' {} +
+}
+found_above
+depends "the same connector, found elsewhere" "$none"
+found_above
+run 0 score changed
+says "siglip: its connector is "
+says "run/mm_projector.safetensors"
+flip changed/connectors/run/mm_projector.safetensors
+depends "a connector that was found elsewhere" "clip 0 0 0, dino 0 0 0, siglip 0 10 0, c+d 0 - 0"
+found_above
+run 0 score changed
+echo '{"mm_vision_select_layer": -1}' >changed/connectors/run/config.json
+depends "the layer, which the connector's model says" "clip 0 0 0, dino 0 0 0, siglip 6 10 3, c+d 0 - 0"
 picture changed/photos/2.ppm 30 30 5
 depends "an image of both benchmarks" "clip 0 1 3, dino 0 1 3, siglip 0 1 3, c+d 0 - 3"
 picture changed/points/dog1.ppm 44 43 5
