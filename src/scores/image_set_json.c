@@ -126,6 +126,14 @@ static ec_status read_escape(uint32_t *out, scanner *s) {
     return EC_OK;
 }
 
+/* What ends a run of characters that stand for themselves: quote, backslash, control characters. */
+static const bool text_stops[256] = {
+    ['"'] = true, ['\\'] = true, [0] = true,  [1] = true,  [2] = true,  [3] = true,  [4] = true,
+    [5] = true,   [6] = true,    [7] = true,  [8] = true,  [10] = true, [11] = true, [12] = true,
+    [13] = true,  [14] = true,   [15] = true, [16] = true, [17] = true, [18] = true, [19] = true,
+    [20] = true,  [21] = true,   [22] = true, [23] = true, [24] = true, [25] = true, [26] = true,
+    [27] = true,  [28] = true,   [29] = true, [30] = true, [31] = true};
+
 /* A text, whose '"' is next, into `out`; NULL: it is passed over. */
 static ec_status read_text(scanner *s, record_field *out) {
     ec_stream_next(s->in);
@@ -133,6 +141,12 @@ static ec_status read_text(scanner *s, record_field *out) {
     uint32_t high = 0; /* the first half of a pair */
     for (;;) {
         const int c = ec_stream_peek(s->in);
+        const char *run;
+        const size_t n = high == 0 ? ec_stream_pass(s->in, &run, text_stops) : 0;
+        if (n > 0) {
+            if (out != NULL) ec_field_add(out, run, n);
+            continue;
+        }
         uint32_t code = 0;
         if (c == EC_STREAM_END || (c < ' ' && c != '\t'))
             return unexpected(s, "the '\"' that ends a text");

@@ -46,6 +46,9 @@ static ec_status no_memory(const table *t) {
 
 /* ---- fields ---- */
 
+static const bool cell_stops[256] = {
+    ['\0'] = true, ['\t'] = true, ['\n'] = true, ['\r'] = true, ['"'] = true};
+
 /* A field up to the tab, line break or end behind it, which stays; NULL: it is passed over. */
 static ec_status read_cell(table *t, record_field *out) {
     const size_t line = t->in->line;
@@ -64,6 +67,13 @@ static ec_status read_cell(table *t, record_field *out) {
                                              t->in->name, line);
         }
         if (c == EC_STREAM_END || (!quoted && (c == '\t' || c == '\n' || c == '\r'))) break;
+        const char *run;
+        const size_t n = ec_stream_pass(t->in, &run, cell_stops);
+        if (n > 0) {
+            if (out != NULL) ec_field_add(out, run, n);
+            end = ec_stream_offset(t->in);
+            continue;
+        }
         ec_stream_next(t->in);
         if (quoted && c == '"') {
             if (ec_stream_peek(t->in) != '"') {

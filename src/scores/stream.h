@@ -44,6 +44,15 @@ static inline int ec_stream_next(ec_stream *s) {
     return c;
 }
 
+/* Passes over the bytes in memory up to the first of `stops`, a line break among them, or of their
+ * end; *bytes is where they begin. Images in a list are long. */
+static inline size_t ec_stream_pass(ec_stream *s, const char **bytes, const bool stops[256]) {
+    const size_t start = s->at;
+    *bytes = (const char *)s->bytes + start;
+    while (s->at < s->n && !stops[s->bytes[s->at]]) s->at++;
+    return s->at - start;
+}
+
 /* Where the next byte is in the file. */
 static inline uint64_t ec_stream_offset(const ec_stream *s) {
     return s->offset + s->at;
