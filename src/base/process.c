@@ -190,21 +190,18 @@ static void hear_job_signals(void) {
         if (!is_ignored(signals[i])) sigaction(signals[i], &action, NULL);
 }
 
-/* Waits for the caller, `wait_ms` at most, or for a signal. Whether either says stop; a caller that
- * is gone does not say anything. */
+/* Waits `wait_ms` at most for a signal, or for the caller to say stop or to be gone. */
 static bool is_told_to_stop(int control_fd, int wait_ms, bool *caller_gone) {
-    struct pollfd control = {.fd = *caller_gone ? -1 : control_fd, .events = POLLIN};
+    struct pollfd control = {.fd = control_fd, .events = POLLIN};
     char word;
-    if (job_signal == 0 && poll(&control, 1, wait_ms) > 0) {
-        if (read(control_fd, &word, 1) > 0) return true;
-        *caller_gone = true;
-    }
-    return job_signal != 0;
+    if (job_signal != 0) return true;
+    if (poll(&control, 1, wait_ms) <= 0) return job_signal != 0;
+    *caller_gone = read(control_fd, &word, 1) <= 0;
+    return true;
 }
 
-/* A command that ended by itself may have been the first to hear of a signal to the whole job. So
- * its end is judged after a moment: EC_PROCESS_SETTLE_S, or as long as it ran where that is less.
- */
+/* A command that ended by itself may have been the first to hear of what ends the whole job. So its
+ * end is judged after a moment: EC_PROCESS_SETTLE_S, or as long as it ran where that is less. */
 static bool is_stopped_after_all(const launch *l, int64_t ran_ms, bool *caller_gone) {
     const int64_t limit_ms = (int64_t)(1000.0 * EC_PROCESS_SETTLE_S);
     const int64_t until = now_ms(CLOCK_MONOTONIC) + (ran_ms < limit_ms ? ran_ms : limit_ms);
@@ -238,14 +235,14 @@ static void watch(const launch *l, pid_t command, bool *caller_gone) {
     account *a = l->account;
     bool ended = false, told_to_stop = false, is_late = false;
     int status = 0;
-    while (!reap(command, &status, &ended) && !told_to_stop && !*caller_gone && !is_late) {
+    while (!reap(command, &status, &ended) && !told_to_stop && !is_late) {
         const int64_t ran = now_ms(CLOCK_MONOTONIC) - begun;
         told_to_stop = is_told_to_stop(l->control[1], ran < 1000 ? 10 : 100, caller_gone);
         is_late = (double)ran >= limit_ms;
     }
     a->ran_ms = now_ms(CLOCK_MONOTONIC) - begun;
-    a->how = told_to_stop || *caller_gone ? EC_PROCESS_STOPPED : EC_PROCESS_TIMED_OUT;
-    if (reap(command, &status, &ended)) /* perhaps in the last moment: hours are not lost */
+    a->how = told_to_stop ? EC_PROCESS_STOPPED : EC_PROCESS_TIMED_OUT;
+    if (reap(command, &status, &ended)) /* perhaps in the last moment */
         a->how = is_finished(l, status)
                      ? EC_PROCESS_EXITED
                      : (int)judge(l, status, a->ran_ms, told_to_stop, caller_gone);

@@ -13,7 +13,8 @@
  * A scheduler ends a job by a signal to all its processes, in any order: the command may save its
  * work and exit with status 0 before the caller hears of anything. Therefore a command that ended
  * by itself is judged EC_PROCESS_SETTLE_S later, or as long as it ran where that is less. If by
- * then the caller says stop, or the keeper has got a signal itself, the command was stopped.
+ * then the caller says stop or is gone, or the keeper has got a signal itself, the command was
+ * stopped.
  *
  * A command that puts itself into another process group (setsid) is not reached.
  */

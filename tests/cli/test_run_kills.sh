@@ -212,7 +212,7 @@ if unshare -rm true 2>/dev/null; then
     make_study template
     sed -i '$s/$/ \&\& echo "$1" >>finished/' template/train.sh
     n_small=0
-    for ((kb = 240; kb < 400; kb += 28)); do small $kb; done
+    for ((kb = 150; kb < 320; kb += 28)); do small $kb; done
     check "some disks were too small" test $n_small -gt 1
 else
     echo "not tried: a small disk, which takes user namespaces"

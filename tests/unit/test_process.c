@@ -406,6 +406,16 @@ static void a_command_dies_with_its_caller(void **state) {
     assert_int_equal(end.how, EC_PROCESS_STOPPED);
 }
 
+/* What kills the caller may have told the command before, which saved its work and ended. */
+static void a_command_that_ends_before_its_caller_is_killed_was_stopped(void **state) {
+    const fixture *f = *state;
+    kill_caller(f, "sleep 1; echo $$ >pid.tmp; mv pid.tmp pid; exit 0");
+    assert_true(is_released(f));
+    ec_process_end end;
+    assert_int_equal(ec_process_end_read(&end, f->end, NULL), EC_OK);
+    assert_true(end.how == EC_PROCESS_STOPPED && end.code == 0);
+}
+
 /* Such as the helper of some logging service, which is no reason to wait. */
 static void who_left_the_group_does_not_keep_the_lock(void **state) {
     const fixture *f = *state;
@@ -502,6 +512,7 @@ int main(void) {
         TEST(ends_that_somebody_asked_for_are_told_from_failures),
         TEST(a_hangup_that_the_caller_ignores_is_ignored_by_all),
         TEST(a_command_dies_with_its_caller),
+        TEST(a_command_that_ends_before_its_caller_is_killed_was_stopped),
         TEST(who_left_the_group_does_not_keep_the_lock),
         TEST(the_lock_is_held_while_the_command_lives),
         TEST(a_keeper_that_is_killed_is_an_error),
