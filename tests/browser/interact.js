@@ -30,6 +30,8 @@ addEventListener("load", async () => {
     say("labels overlapping", overlaps);
     say("labels outside", outside);
 
+    say("errors clipped", all("[id^=figure-law] .mark-rule.role-mark").every((rules) => rules.closest("[clip-path]") !== null));
+
     /* Sort by a column, and back. */
     const head = (title, table = "ranking") =>
         all(`table.${table} thead button`).find((button) => button.textContent.split(",")[0] === title);

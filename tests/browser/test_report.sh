@@ -237,6 +237,14 @@ few 1 >single.csv
 report single single single.csv
 tells "1 candidate of 13 has been finetuned."
 
+# Scores of few images: errors as long as the plot is wide stay in it.
+awk -F, -v OFS=, 'NR == 1 { print $0, "C_se" } NR > 1 { print $0, 30 }' "$data/paper-2024.csv" >unsure.csv
+report unsure unsure unsure.csv
+interact unsure 1280
+prints "labels overlapping: 0"
+prints "labels outside: 0"
+prints "errors clipped: true"
+
 # ---- awkward ones --------------------------------------------------------------------------------
 
 awk -F, -v OFS=, 'NR == 1 { $11 = "\"<script>alert(1)</script>\""; $3 = "\"A <script>alert(1)</script>\"" }

@@ -149,7 +149,7 @@ const q2InWords = (q2) => (q2 < -9.9999 ? "Q\u00b2 below \u221210" : `Q\u00b2 ${
 
 const lawInWords = () => {
     const law = data.benchmarks.map((bench) => bench.law).find((each) => each.terms);
-    return `least squares on ${law ? law.terms.map((term) => TERMS[term]).join(", ") : data.options.law_model}, scores scaled to 0\u20131`
+    return `${law ? `least squares on ${law.terms.map((term) => TERMS[term]).join(", ")}` : `${data.options.law_model}, by least squares`}, scores scaled to 0\u20131`
         + (data.options.ridge ? `, ridge ${data.options.ridge}` : "");
 };
 

@@ -137,6 +137,8 @@ function placeLabels(points, frame, fontSize, pointRadius) {
     }
 }
 
+const LONG_ERROR = 60; /* pixels; at the end of a longer bar a label would stand for nothing */
+
 function labelPlaces(points, frame, fontSize, pointRadius) {
     pen.font = `600 ${fontSize}px system-ui, sans-serif`;
     const around = (p, x, y) => [p.px - x, p.py - y, p.px + x, p.py + y];
@@ -147,7 +149,7 @@ function labelPlaces(points, frame, fontSize, pointRadius) {
     const places = new Map();
     for (const p of points) {
         const width = pen.measureText(p.label).width;
-        const beside = Math.max(pointRadius, p.ex) + 3, over = Math.max(pointRadius, p.ey) + 3;
+        const beside = Math.max(pointRadius, Math.min(p.ex, LONG_ERROR)) + 3, over = Math.max(pointRadius, Math.min(p.ey, LONG_ERROR)) + 3;
         const right = p.px + beside, left = p.px - beside - width, middle = p.py - height / 2;
         const above = p.py - over - height, below = p.py + over;
         const at = [[right, middle], [left, middle], [p.px - width / 2, above], [p.px - width / 2, below],
@@ -216,8 +218,8 @@ function planeSpec(b, width, colours) {
         p.label = shortened(p.name, Math.max(8, Math.floor(width / 24))) + (wide && value ? ` ${value}` : "");
     }
     const domains = {
-        x: padded(extent(points.map((p) => p.c)), 0.08, points.length > CROWD ? 0.08 : 0.26),
-        y: padded(extent(points.map((p) => p.a)), 0.1),
+        x: padded(withErrors(points, "c"), 0.08, points.length > CROWD ? 0.08 : 0.26),
+        y: padded(withErrors(points, "a"), 0.1),
     };
     const spec = scatter(points, "c", "a", domains, width, 34);
     const fontSize = wide ? 12 : 10.5, size = points.length > CROWD ? 20 : wide ? 80 : 56;
@@ -232,11 +234,18 @@ function planeSpec(b, width, colours) {
     return spec;
 }
 
+/* The range of a score with its errors, of which long ones leave the plot. */
+function withErrors(points, score) {
+    const [low, high] = extent(points.map((p) => p[score]));
+    const reach = (p) => Math.min(p[`${score}_se`] || 0, (high - low) / 2);
+    return extent(points.flatMap((p) => [p[score] - reach(p), p[score] + reach(p)]));
+}
+
 /* One standard error of a score to either side. */
 function errorRules(score, colours) {
     const [along, across, other] = score === "c" ? ["x", "y", "a"] : ["y", "x", "c"];
     return {
-        type: "rule", from: { data: "candidates" }, interactive: false, aria: false,
+        type: "rule", from: { data: "candidates" }, clip: true, interactive: false, aria: false,
         encode: {
             enter: {
                 [along]: { scale: along, signal: `datum.${score} - (datum.${score}_se || 0)` },
