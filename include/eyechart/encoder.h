@@ -79,6 +79,16 @@ typedef struct ec_encoder_info {
 
 ec_encoder_info ec_encoder_describe(const ec_encoder *encoder);
 const ec_weights *ec_encoder_weights(const ec_encoder *encoder); /* borrowed */
+/* Whether there is a vision tower in a file or a folder of weights; false, too, where it cannot be
+ * opened. Reads no values. */
+bool ec_encoder_has_tower(const char *path);
+/* What the vision tower in `path` (as options.weights) has that this encoder's has not, where they are
+ * of one kind and size: "the MLP of block 3: 0.12 and 0.11", or "" where their values are the same, or
+ * equal as far as the less precise dtype of the two tells, or there is no tower. Reads all of them.
+ * EC_ERR_FORMAT: it is of another kind or size. */
+ec_status ec_encoder_compare(char difference[128], const ec_encoder *encoder, const char *path,
+                             ec_error *err);
+
 /* Of the tensors of the vision tower: names, dtypes, shapes and bytes; of all tensors where the folder
  * is an encoder's. EC_ERR_INTERRUPTED: the watch said stop. */
 ec_status ec_encoder_hash(char out[33], const ec_encoder *encoder, const ec_watch *watch,

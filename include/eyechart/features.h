@@ -32,6 +32,7 @@ typedef struct ec_feature_source {
     const char *folder;
     ec_prepare_mode prepare;
     size_t size;           /* input side in pixels; 0: the encoder's own */
+    const char *weights;   /* whose vision tower is taken in place of the folder's; NULL: the folder's */
     bool has_layer, has_tokens; /* tap.layer, tap.keep_class_token hold, whatever else is asked for */
     ec_tap tap;
     bool horizontal_first; /* resize as Pillow up to 12.1 does; see ec_preparation */

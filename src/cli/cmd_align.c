@@ -364,9 +364,14 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
     if (ec_aligner_open(&aligner, m->member, m->n_references, m->member + m->n_references,
                         m->n - m->n_references, &options, &err) != EC_OK)
         return report_error(&err);
-    for (size_t i = 0; i < m->n; i++)
-        note_connector(m->member[i].name, m->member[i].connector, m->member[i].sources,
-                       m->member[i].n_sources);
+    for (size_t i = 0; i < m->n; i++) {
+        const ec_align_member *member = &m->member[i];
+        const ec_align_info info = i < m->n_references
+                                       ? ec_aligner_reference(aligner, i)
+                                       : ec_aligner_candidate(aligner, i - m->n_references);
+        note_connector(member->name, member->connector, member->sources, member->n_sources);
+        if (info.tower[0] != '\0') note("%s: %s", member->name, info.tower);
+    }
     display d = {0};
     for (size_t i = 0; i < n; i++) d.n_total += b[i].set.n_items;
     progress_start(&d.line);

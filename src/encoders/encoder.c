@@ -96,6 +96,40 @@ const ec_weights *ec_encoder_weights(const ec_encoder *encoder) {
     return encoder->files;
 }
 
+static bool has_tower(const ec_weights *files) {
+    vit_found found;
+    return vit_naming_any(&found, false, files) || vit_naming_any(&found, true, files);
+}
+
+bool ec_encoder_has_tower(const char *path) {
+    ec_weights *files;
+    if (open_weights(&files, path, NULL) != EC_OK) return false;
+    const bool found = has_tower(files);
+    ec_weights_close(files);
+    return found;
+}
+
+ec_status ec_encoder_compare(char difference[128], const ec_encoder *encoder, const char *path,
+                             ec_error *err) {
+    ec_weights *files;
+    vit_weights other;
+    difference[0] = '\0';
+    ec_status status = open_weights(&files, path, err);
+    if (status != EC_OK) return status;
+    if (has_tower(files)) {
+        status = vit_weights_bind(&other, &encoder->spec, files, err);
+        if (status == EC_OK) {
+            vit_compare(difference, 128, &encoder->spec, &encoder->weights, &other);
+            vit_weights_release(&other);
+        } else {
+            ec_error_prefix(err, status, "%s: its vision tower is not that of %s", path,
+                            encoder->folder);
+        }
+    }
+    ec_weights_close(files);
+    return status;
+}
+
 /* "tensor NAME F32 [4096, 1024] <hash of its bytes>", in the order of names */
 static ec_status hash_tower(char out[33], const ec_encoder *e, const ec_watch *watch,
                             ec_error *err) {

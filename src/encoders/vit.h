@@ -74,7 +74,7 @@ const char *vit_family_name(vit_family family);
 
 /* ---- names ---- */
 
-enum { VIT_MAX_BLOCK_NAMES = 4, VIT_MAX_COMPANIONS = 8 };
+enum { VIT_MAX_BLOCK_NAMES = 4, VIT_MAX_COMPANIONS = 8, VIT_N_TELLING = 4 };
 
 /* How one of those who save vision transformers calls the tensors. NULL: there is no such tensor.
  * ".weight" and ".bias" are added to linear layers and norms, "weight" and "bias" to qkv. */
@@ -97,7 +97,7 @@ typedef struct vit_naming {
 typedef struct vit_found {
     const vit_naming *naming;
     const char *block; /* of naming->block */
-    int hits;          /* of the names by which files are told */
+    int hits;          /* of the VIT_N_TELLING names by which files are told */
     char prefix[EC_MAX_TENSOR_NAME];
     char other_prefix[EC_MAX_TENSOR_NAME]; /* of a second tower; "" */
 } vit_found;
@@ -107,6 +107,8 @@ ec_status vit_naming_find(vit_found *out, vit_family family, bool swiglu, const 
                           ec_error *err);
 /* Of any family; false: there is no tower that is complete enough to tell. */
 bool vit_naming_any(vit_found *out, bool swiglu, const ec_weights *files);
+/* "'a', 'b', 'c'": names of the file, for a message. */
+void vit_list_names(char *out, size_t size, const ec_weights *files);
 /* Whether a tensor is of a tower or a head beside the vision tower. */
 bool vit_is_beside(const char *tensor);
 void vit_block_prefix(char out[64], const char *format, size_t i);
@@ -139,6 +141,11 @@ typedef struct vit_weights {
 ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *files,
                            ec_error *err);
 void vit_weights_release(vit_weights *weights);
+
+/* Whether two files of one spec have the same values: where[0] is '\0', or else what differs first.
+ */
+void vit_compare(char *where, size_t size, const vit_spec *spec, const vit_weights *x,
+                 const vit_weights *y);
 
 /* Position embeddings of the patches for a grid of height x width: out [height, width, d]. */
 ec_status vit_positions(float *out, const vit_spec *spec, const vit_weights *weights, size_t height,

@@ -245,7 +245,7 @@ bool vit_is_beside(const char *tensor) {
 
 /* ---- which naming ---- */
 
-enum { N_TELLING = 4 }; /* position, patch, query or qkv, fc1 */
+enum { N_TELLING = VIT_N_TELLING }; /* position, patch, query or qkv, fc1 */
 
 void vit_block_prefix(char out[64], const char *format, size_t i) {
 #pragma GCC diagnostic push
@@ -331,8 +331,8 @@ static void find_best(vit_found *best, int *hits, unsigned families, bool swiglu
 
 /* ---- where none fits ---- */
 
-/* "'a', 'b' and 'c'": the first, the middle and the last name. */
-static void list_names(char *out, size_t size, const ec_weights *files) {
+/* The first, the middle and the last. */
+void vit_list_names(char *out, size_t size, const ec_weights *files) {
     const size_t n = ec_weights_count(files), at[3] = {0, n / 2, n > 0 ? n - 1 : 0};
     size_t length = 0;
     out[0] = '\0';
@@ -358,13 +358,13 @@ static ec_status refuse(const ec_weights *files, vit_family family, bool swiglu,
     find_best(&other, &hits, ~0u, false, files);
     find_best(&other_swiglu, &hits_swiglu, ~0u, true, files);
     if (hits_swiglu > hits) other = other_swiglu;
-    list_names(names, sizeof names, files);
+    vit_list_names(names, sizeof names, files);
     const char *what = what_else(files);
     if (other.naming != NULL)
-        snprintf(like, sizeof like, "; they look like %s's%s", other.naming->name,
-                 (other.naming->families & FAMILY(family)) == 0 ? " of another family"
-                 : swiglu                                       ? " of an MLP without SwiGLU"
-                                                                : " of an MLP with SwiGLU");
+        snprintf(like, sizeof like, "; they look like those of %s%s", other.naming->name,
+                 (other.naming->families & FAMILY(family)) == 0 ? ", for another family"
+                 : swiglu                                       ? ", with an MLP without SwiGLU"
+                                                                : ", with SwiGLU in the MLP");
     else if (what != NULL)
         snprintf(like, sizeof like, "; they look like those of %s", what);
     return ec_fail(err, EC_ERR_FORMAT,

@@ -150,17 +150,28 @@ static ec_status check_naming(const vit_spec *spec, const vit_naming *name, ec_e
                          name->name, lacks);
 }
 
+/* What is said behind a message that a tensor is missing: whose names these are, and which there
+ * are where little else is as it should be. */
+static void make_note(char *out, size_t size, const vit_found *found, const ec_weights *files) {
+    char names[300];
+    out[0] = '\0';
+    vit_list_names(names, sizeof names, files);
+    if (found->hits < VIT_N_TELLING)
+        snprintf(out, size, "; there are %s, which look like names of %s", names,
+                 found->naming->name);
+    else if (!found->naming->usual)
+        snprintf(out, size, " (the file has the names of %s)", found->naming->name);
+}
+
 ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *files,
                            ec_error *err) {
     vit_found found;
-    char note[160];
+    char note[512];
     *out = (vit_weights){0};
     ec_status status = vit_naming_find(&found, spec->family, spec->swiglu, files, err);
     if (status == EC_OK) status = check_naming(spec, found.naming, err);
     if (status != EC_OK) return status;
-    note[0] = '\0';
-    if (!found.naming->usual)
-        snprintf(note, sizeof note, " (the file has the names of %s)", found.naming->name);
+    make_note(note, sizeof note, &found, files);
     memcpy(out->prefix, found.prefix, sizeof out->prefix);
     out->block = calloc(spec->blocks, sizeof *out->block);
     binding k = {.spec = spec, .name = found.naming, .block_format = found.block};

@@ -79,7 +79,9 @@ ec_tap ec_feature_source_tap(const ec_feature_source *source, ec_tap otherwise) 
 static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
                               const ec_encoder_options *options, ec_error *err) {
     ec_extractor_info *info = &e->info;
-    ec_status status = ec_encoder_open(&e->encoder, source->folder, options, err);
+    ec_encoder_options own = *options;
+    if (source->weights != NULL) own.weights = source->weights;
+    ec_status status = ec_encoder_open(&e->encoder, source->folder, &own, err);
     if (status == EC_OK) status = choose_preparation(e, source, err);
     if (status != EC_OK) return status;
     status = ec_preparation_size(&info->input_width, &info->input_height, &e->preparation, err);

@@ -24,7 +24,8 @@
 static const char DEFINITION[] = "alignment 2024, 1";
 
 typedef struct {
-    char *folder; /* resolved, so that two spellings are one encoder */
+    char *folder;  /* resolved, so that two spellings are one encoder */
+    char *weights; /* of source.weights; NULL */
     ec_feature_source source;
     ec_extractor *extractor;
     ec_extractor_info info;
@@ -39,6 +40,7 @@ typedef struct {
     ec_connector *connector;
     ec_connector_info info;
     size_t n_tokens, n_channels;
+    char tower[600];                   /* as in ec_align_info */
     char connector_hash[EC_HASH_SIZE]; /* "" until it is asked for */
 } member;
 
@@ -59,6 +61,11 @@ static bool same_tap(const ec_aligner *a, const ec_feature_source *x, const ec_f
     return p.layer == q.layer && p.keep_class_token == q.keep_class_token;
 }
 
+static bool same_weights(const ec_feature_source *x, const ec_feature_source *y) {
+    return x->weights == NULL || y->weights == NULL ? x->weights == y->weights
+                                                    : strcmp(x->weights, y->weights) == 0;
+}
+
 static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_source *source,
                               ec_error *err) {
     char *folder = realpath(source->folder, NULL);
@@ -68,6 +75,7 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
         const encoder *e = &a->encoders[i];
         if (strcmp(e->folder, folder) == 0 && e->source.prepare == source->prepare &&
             e->source.size == source->size && same_tap(a, &e->source, source) &&
+            same_weights(&e->source, source) &&
             e->source.horizontal_first == source->horizontal_first &&
             e->source.exif_transpose == source->exif_transpose) {
             free(folder);
@@ -85,6 +93,10 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
     *e = (encoder){.folder = folder, .source = *source};
     e->source.folder = folder;
     *out = a->n_encoders++;
+    if (source->weights != NULL) {
+        e->source.weights = e->weights = strdup(source->weights);
+        if (e->weights == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    }
     const ec_status status =
         ec_extractor_open(&e->extractor, source, a->options.tap, &a->options.encoder, err);
     if (status == EC_OK) e->info = ec_extractor_describe(e->extractor);
@@ -130,16 +142,46 @@ static ec_status check_connector(const ec_aligner *a, const member *m, const cha
     return EC_OK;
 }
 
+static bool is_within(const char *path, const char *folder) {
+    char *real = realpath(path, NULL);
+    const size_t n = strlen(folder);
+    const bool within =
+        real != NULL && strncmp(real, folder, n) == 0 && (real[n] == '/' || real[n] == '\0');
+    free(real);
+    return within;
+}
+
+/* A connector out of a whole model may have been trained together with its encoder: then the tower
+ * in that model is the encoder, and not the original that was named. */
+static ec_status take_trained_tower(size_t *at, ec_aligner *a, member *m,
+                                    const ec_feature_source *source, ec_error *err) {
+    char difference[128];
+    const encoder *e = &a->encoders[*at];
+    const char *path = ec_connector_describe(m->connector).file;
+    if (source->weights != NULL || is_within(path, e->folder) || !ec_encoder_has_tower(path))
+        return EC_OK;
+    const ec_encoder *original = ec_extractor_encoder(e->extractor);
+    ec_status status = ec_encoder_compare(difference, original, path, err);
+    if (status != EC_OK || difference[0] == '\0') return status;
+    snprintf(m->tower, sizeof m->tower,
+             "the vision tower in %.200s was trained and is taken; it differs from %.200s (%s)",
+             path, source->folder, difference);
+    ec_feature_source trained = *source;
+    trained.weights = path;
+    return find_encoder(at, a, &trained, err);
+}
+
 /* The encoder with the layer and the tokens that the connector was trained on. */
-static ec_status find_member_encoder(size_t *out, ec_aligner *a, const member *m,
-                                     const ec_feature_source *from, ec_error *err) {
+static ec_status find_member_encoder(size_t *out, ec_aligner *a, member *m,
+                                     const ec_feature_source *from, bool alone, ec_error *err) {
     const ec_connector_features *says = ec_connector_takes(m->connector);
     ec_feature_source source = *from;
     ec_status status = ec_connector_features_settle(&source, says, 0, err);
     if (status == EC_OK) status = find_encoder(out, a, &source, err);
     if (status != EC_OK) return status;
-    source = *from; /* once more, now that the number of blocks is known */
-    return ec_connector_features_settle(&source, says, a->encoders[*out].info.n_blocks, err);
+    ec_feature_source again = *from; /* now that the number of blocks is known */
+    status = ec_connector_features_settle(&again, says, a->encoders[*out].info.n_blocks, err);
+    return status == EC_OK && alone ? take_trained_tower(out, a, m, &source, err) : status;
 }
 
 static ec_status open_member(ec_aligner *a, member *m, const ec_align_member *from, ec_error *err) {
@@ -147,10 +189,10 @@ static ec_status open_member(ec_aligner *a, member *m, const ec_align_member *fr
     m->encoders = calloc(from->n_sources + 1, sizeof *m->encoders);
     if (m->name == NULL || m->encoders == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     if (from->n_sources == 0) return ec_fail(err, EC_ERR_ARG, "no encoder");
-    ec_status status =
-        ec_connector_open_on(&m->connector, from->connector, a->matcher->ctx, err);
+    ec_status status = ec_connector_open_on(&m->connector, from->connector, a->matcher->ctx, err);
     for (size_t i = 0; i < from->n_sources && status == EC_OK; i++) {
-        status = find_member_encoder(&m->encoders[i], a, m, &from->sources[i], err);
+        status = find_member_encoder(&m->encoders[i], a, m, &from->sources[i], from->n_sources == 1,
+                                     err);
         if (status != EC_OK) return status;
         m->n_encoders++;
         m->n_channels += a->encoders[m->encoders[i]].info.n_channels;
@@ -205,6 +247,7 @@ void ec_aligner_close(ec_aligner *a) {
         ec_extractor_close(a->encoders[i].extractor);
         free(a->encoders[i].features);
         free(a->encoders[i].folder);
+        free(a->encoders[i].weights);
     }
     ec_matcher_free(a->matcher);
     free(a->encoders);
@@ -217,6 +260,7 @@ static ec_align_info describe(const ec_aligner *a, const member *m) {
                           .n_channels = m->n_channels,
                           .width = m->info.n_outputs,
                           .flops = (double)m->n_tokens * ec_connector_flops(m->connector)};
+    snprintf(info.tower, sizeof info.tower, "%s", m->tower);
     snprintf(info.connector_type, sizeof info.connector_type, "%s", m->info.type);
     for (size_t i = 0; i < m->n_encoders; i++) info.flops += a->encoders[m->encoders[i]].info.flops;
     return info;

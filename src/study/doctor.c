@@ -268,6 +268,19 @@ static void say_all_of(doctor *d, size_t i, const ec_error *err) {
     free(sources);
 }
 
+/* Encoders of which the connector's model has a version that was trained further. */
+static void say_towers(doctor *d) {
+    for (size_t i = 0; i < d->job.n_parts; i++) {
+        const ec_job_part *part = &d->job.parts[i];
+        if (part->n_members != 1 || part->sources[0].weights == NULL) continue;
+        ec_findings_add(&d->found, EC_FINDING_WARNING,
+                        "candidate '%.80s': the vision tower in %s differs from %s: it was trained, "
+                        "and is taken; 'encoder: %s' says so",
+                        ec_job_name(&d->job, part), part->sources[0].weights,
+                        part->sources[0].folder, part->sources[0].weights);
+    }
+}
+
 /* Features that are not those of layer -2 without class token, and who says so. */
 static void say_features(doctor *d) {
     ec_name_list other = {0};
@@ -334,6 +347,7 @@ static void check_weights(doctor *d) {
                         d->job.n_left_out, d->job.n_left_out == 1 ? "" : "s",
                         d->job.n_left_out == 1 ? "is" : "are");
     say_features(d);
+    say_towers(d);
     /* Where a reference of A is at fault that was said already. */
     if (d->n_errors == 0 && ec_job_any_measures(&d->job) &&
         ec_job_find_compared(&d->job, &err) != EC_OK)

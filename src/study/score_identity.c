@@ -69,6 +69,20 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
     return ec_store_remember(&job->store, signature, facts, err);
 }
 
+/* A file, or the folder of an index, whose files beside it must not change. */
+static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const char *path,
+                           ec_error *err) {
+    const size_t n = strlen(path);
+    const char *slash = strrchr(path, '/');
+    if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
+        return ec_store_signature(signature, settled, path, "connector", err);
+    char *folder = strndup(path, (size_t)(slash - path) + 1);
+    if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
+    free(folder);
+    return status;
+}
+
 static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const ec_job *job,
                               const ec_feature_source *source, ec_error *err) {
     char use[96], *folder;
@@ -77,6 +91,13 @@ static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const
     if (status != EC_OK) return status;
     status = ec_store_signature(signature, settled, folder, use, err);
     free(folder);
+    if (status != EC_OK || source->weights == NULL) return status;
+    char both[2 * EC_HASH_SIZE];
+    bool also;
+    memcpy(both, signature, EC_HASH_SIZE);
+    status = sign_file(both + EC_HASH_SIZE - 1, &also, source->weights, err);
+    if (status == EC_OK) ec_hash_bytes(signature, both, sizeof both - 1);
+    *settled = *settled && also;
     return status;
 }
 
@@ -106,9 +127,12 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
 bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y) {
     const ec_tap p = ec_feature_source_tap(x, EC_TAP_DEFAULT),
                  q = ec_feature_source_tap(y, EC_TAP_DEFAULT);
+    const bool same_weights = x->weights == NULL || y->weights == NULL
+                                  ? x->weights == y->weights
+                                  : strcmp(x->weights, y->weights) == 0;
     return x->prepare == y->prepare && x->size == y->size &&
            x->exif_transpose == y->exif_transpose && p.layer == q.layer &&
-           p.keep_class_token == q.keep_class_token;
+           p.keep_class_token == q.keep_class_token && same_weights;
 }
 
 static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
@@ -157,9 +181,83 @@ static const char *connector_of(const ec_study *study, size_t candidate, size_t 
                               combined ? study->declared.origins[candidate].members[k] : candidate);
 }
 
-ec_status ec_job_sources(ec_feature_source **out, size_t *n, const ec_job *job, size_t candidate,
+/* Compares the tower in a connector's model with the encoder: "same", "none", or what differs. */
+static ec_status compare_tower(char facts[160], const ec_job *job, const ec_feature_source *source,
+                               const char *model, ec_error *err) {
+    const ec_encoder_options options = ec_job_encoder_options(job);
+    ec_encoder *encoder;
+    char difference[128];
+    snprintf(facts, 160, "none");
+    if (!ec_encoder_has_tower(model)) return EC_OK;
+    ec_status status = ec_encoder_open(&encoder, source->folder, &options, err);
+    if (status != EC_OK) return status;
+    status = ec_encoder_compare(difference, encoder, model, err);
+    ec_encoder_close(encoder);
+    snprintf(facts, 160, "%s%s", difference[0] == '\0' ? "same" : "differs: ", difference);
+    return status;
+}
+
+/* What compare_tower() says, remembered as long as the files are the same. */
+static ec_status recall_tower(char facts[160], ec_job *job, const ec_feature_source *source,
+                              const char *model, ec_error *err) {
+    char both[2 * EC_HASH_SIZE], signature[EC_HASH_SIZE], *known = NULL, *folder;
+    bool encoder_settled, model_settled;
+    ec_status status = ec_file_model_folder(&folder, source->folder, err);
+    if (status != EC_OK) return status;
+    status = ec_store_signature(both, &encoder_settled, folder, "tower of an encoder", err);
+    free(folder);
+    if (status == EC_OK) status = sign_file(both + EC_HASH_SIZE - 1, &model_settled, model, err);
+    if (status != EC_OK) return status;
+    ec_hash_bytes(signature, both, sizeof both - 1);
+    status = ec_store_recall(&known, &job->store, signature, err);
+    if (status != EC_OK) return status;
+    if (known != NULL) {
+        snprintf(facts, 160, "%s", known);
+        free(known);
+        return EC_OK;
+    }
+    status = compare_tower(facts, job, source, model, err);
+    return status == EC_OK && encoder_settled && model_settled
+               ? ec_store_remember(&job->store, signature, facts, err)
+               : status;
+}
+
+static bool is_same_file(const char *x, const char *y) {
+    char *a = realpath(x, NULL), *b = realpath(y, NULL);
+    const bool same = a != NULL && b != NULL && strcmp(a, b) == 0;
+    free(a);
+    free(b);
+    return same;
+}
+
+/* A connector out of a whole model may have been trained together with its encoder: then the tower
+ * in that model is the encoder, and not the original that was named. */
+static ec_status take_trained_tower(ec_feature_source *source, ec_job *job, const char *connector,
+                                    ec_error *err) {
+    char *model, facts[160] = "";
+    if (ec_connector_locate(&model, connector, NULL) != EC_OK) return EC_OK; /* it is said later */
+    ec_status status = EC_OK;
+    if (!is_same_file(model, source->folder)) status = recall_tower(facts, job, source, model, err);
+    if (status != EC_OK || strncmp(facts, "differs", 7) != 0) {
+        free(model);
+        /* An encoder that is not there is said later, too. */
+        return status == EC_ERR_NOT_FOUND ? EC_OK : status;
+    }
+    char **grown = realloc(job->towers, (job->n_towers + 1) * sizeof *grown);
+    if (grown == NULL) {
+        free(model);
+        return no_memory(job, err);
+    }
+    job->towers = grown;
+    grown[job->n_towers++] = model;
+    source->weights = model;
+    return EC_OK;
+}
+
+ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t candidate,
                          ec_error *err) {
     const ec_feature_source *declared = ec_study_encoders(n, job->study, candidate);
+    const bool alone = *n == 1 || ec_study_is_combined(job->study, candidate);
     ec_status status = EC_OK;
     *out = calloc(*n + 1, sizeof **out);
     if (*out == NULL) return no_memory(job, err);
@@ -169,6 +267,8 @@ ec_status ec_job_sources(ec_feature_source **out, size_t *n, const ec_job *job, 
         (*out)[k] = declared[k];
         if (connector != NULL) status = ec_connector_features_read(&says, connector, err);
         if (status == EC_OK) status = ec_connector_features_settle(&(*out)[k], &says, 0, err);
+        if (status == EC_OK && connector != NULL && alone)
+            status = take_trained_tower(&(*out)[k], job, connector, err);
     }
     if (status == EC_OK) return EC_OK;
     free(*out);
@@ -194,20 +294,6 @@ ec_status ec_job_check_encoder(const ec_job *job, size_t encoder, ec_error *err)
 }
 
 /* ---- connectors --------------------------------------------------------------------------- */
-
-/* A file, or the folder of an index, whose files beside it must not change. */
-static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const char *path,
-                           ec_error *err) {
-    const size_t n = strlen(path);
-    const char *slash = strrchr(path, '/');
-    if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
-        return ec_store_signature(signature, settled, path, "connector", err);
-    char *folder = strndup(path, (size_t)(slash - path) + 1);
-    if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
-    const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
-    free(folder);
-    return status;
-}
 
 /* What is opened for a path, which may lie elsewhere than in the folder that was given, and the
  * config.json that says how to run it. */

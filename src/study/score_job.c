@@ -656,6 +656,8 @@ void ec_job_release(ec_job *job) {
     ec_job_release_measures(job);
     for (size_t e = 0; e < job->n_encoders; e++) free(job->encoders[e].places);
     free(job->encoders);
+    for (size_t k = 0; k < job->n_towers; k++) free(job->towers[k]);
+    free(job->towers);
     free(job->reference_parts);
     free(job->category_key);
     free(job->work.folder);

@@ -117,6 +117,9 @@ typedef struct ec_job {
     ec_job_compared *compared; /* [settings.n_compare_with] */
     ec_job_sample *sample;     /* [n_sample] different ones */
     const char **sample_hashes;
+    char **towers; /* [n_towers] what sources have as their weights */
+    size_t n_towers;
+
     size_t n_sample;
     bool *pooled; /* [n_encoders][n_sample]: study.db has the mean token */
 } ec_job;
@@ -135,9 +138,10 @@ bool ec_job_has_wants(const ec_study *study);
 bool ec_job_wants(const ec_study *study, bool a);
 
 /* The encoders of a candidate with the layer and the tokens that study.yaml says, or else the
- * config.json of its connector; *out is owned, [*n]. Errors: EC_ERR_ARG they contradict; those of
+ * config.json of its connector; and with the vision tower of the connector's model where that differs
+ * from the folder's. *out is owned, [*n]. Errors: EC_ERR_ARG they contradict; those of
  * ec_connector_features_read; EC_ERR_NOMEM. */
-ec_status ec_job_sources(ec_feature_source **out, size_t *n, const ec_job *job, size_t candidate,
+ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t candidate,
                          ec_error *err);
 /* "layer -1, all tokens"; false: layer -2 and patch tokens, or its encoders have different ones. */
 bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part);

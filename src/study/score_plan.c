@@ -304,6 +304,11 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
     out.layer = tap.layer;
     out.all_tokens = tap.keep_class_token;
     memcpy(out.note, part->note, sizeof out.note);
+    if (part->sources[0].weights != NULL) {
+        const size_t n = strlen(out.note);
+        snprintf(out.note + n, sizeof out.note - n, "%sencoder: the trained tower of its model",
+                 n > 0 ? "; " : "");
+    }
     if (ec_job_describe_features(features, sizeof features, part)) {
         const size_t n = strlen(out.note);
         snprintf(out.note + n, sizeof out.note - n, "%s%s", n > 0 ? "; " : "", features);

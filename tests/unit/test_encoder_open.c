@@ -249,6 +249,184 @@ static void the_epsilon_is_the_familys_or_what_the_config_says(void **state) {
         }
 }
 
+/* ---- names and places of towers ---- */
+
+/* The header of a fixture's weights with every `from` replaced, the same bytes behind it. */
+static ec_text renamed(const char *fixture, const char *from, const char *to) {
+    ec_text in = changed(fixture, "model.safetensors", 0, NULL, NULL), out = {0};
+    uint64_t length = 0, longer = 0;
+    for (int i = 7; i >= 0; i--) length = length << 8 | (unsigned char)in.data[i];
+    ec_text header = {0};
+    for (const char *at = in.data + 8; at < in.data + 8 + length;) {
+        if (strncmp(at, from, strlen(from)) == 0) {
+            ec_text_add(&header, to);
+            at += strlen(from);
+        } else {
+            ec_text_add_bytes(&header, at++, 1);
+        }
+    }
+    longer = header.size_bytes;
+    for (int i = 0; i < 8; i++)
+        ec_text_add_bytes(&out, &(char){(char)(longer >> (8 * i) & 0xff)}, 1);
+    ec_text_add_bytes(&out, header.data, header.size_bytes);
+    ec_text_add_bytes(&out, in.data + 8 + length, in.size_bytes - 8 - length);
+    ec_text_release(&header);
+    ec_text_release(&in);
+    return out;
+}
+
+/* clip-f32 with other names, and a config.json; NULL: its own. */
+static ec_status open_renamed(ec_encoder **out, const char *from, const char *to,
+                              const char *config, ec_error *err) {
+    ec_text weights = renamed("clip-f32", from, to), text = {0};
+    if (config == NULL)
+        text = changed("clip-f32", "config.json", 0, NULL, NULL);
+    else
+        ec_text_add(&text, config);
+    put("config.json", &text);
+    put("model.safetensors", &weights);
+    return ec_encoder_open(out, folder, NULL, err);
+}
+
+static void a_tower_is_found_in_any_wrappers(void **state) {
+    (void)state;
+    static const char *const prefixes[] = {"",
+                                           "module.",
+                                           "model.",
+                                           "vision_tower.",
+                                           "vision_model.",
+                                           "module.vision_model.",
+                                           "model.vision_tower.vision_tower.vision_model.",
+                                           "base_model.model.model.vision_tower.vision_tower.",
+                                           "_orig_mod.module.vision_model."};
+    for (size_t i = 0; i < sizeof prefixes / sizeof *prefixes; i++) {
+        char to[128];
+        ec_encoder *encoder;
+        ec_error err;
+        snprintf(to, sizeof to, "\"%s", prefixes[i]);
+        if (open_renamed(&encoder, "\"vision_model.", to, NULL, &err) != EC_OK)
+            fail_msg("%s: %s", prefixes[i], err.message);
+        ec_encoder_close(encoder);
+    }
+}
+
+static void names_that_fit_nothing_are_shown_with_whose_they_look_like(void **state) {
+    (void)state;
+    static const struct {
+        const char *from, *to, *words[3];
+    } cases[] = {
+        {"\"vision_model.",
+         "\"nobody.",
+         {"none of the", "'nobody.embeddings.class_embedding'",
+          "transformers, timm and open_clip"}},
+        {"\"vision_model.encoder.layers",
+         "\"vision_model.stages",
+         {"'vision_model.encoder.layers.0.", "is missing", ""}},
+        {"embeddings.position_embedding.weight", "embed_tokens.weight", {"is missing", "", ""}},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ec_encoder *encoder;
+        ec_error err = {.message = "(none)"};
+        assert_int_equal(open_renamed(&encoder, cases[i].from, cases[i].to, NULL, &err),
+                         EC_ERR_FORMAT);
+        for (int k = 0; k < 3; k++)
+            if (strstr(err.message, cases[i].words[k]) == NULL)
+                fail_msg("%s; expected '%s'", err.message, cases[i].words[k]);
+    }
+    /* Those of DINOv2, called a CLIP tower. */
+    ec_error err;
+    ec_encoder *encoder;
+    ec_text weights = renamed("dinov2-plain", "\"", "\""),
+            config = changed("clip-f32", "config.json", 0, NULL, NULL);
+    put("config.json", &config);
+    put("model.safetensors", &weights);
+    assert_int_equal(ec_encoder_open(&encoder, folder, NULL, &err), EC_ERR_FORMAT);
+    assert_non_null(
+        strstr(err.message, "look like those of Hugging Face transformers, for another"));
+}
+
+/* LLaVA's own layout: config.json names the tower's original, which is looked for, or known. */
+static void llavas_tower_is_that_of_its_original(void **state) {
+    (void)state;
+    ec_error err;
+    ec_encoder *encoder;
+    const char *const to = "\"model.vision_tower.vision_tower.vision_model.";
+    if (open_renamed(&encoder, "\"vision_model.", to,
+                     "{\"model_type\": \"llava_llama\", \"mm_vision_tower\": \"" EC_SOURCE_DIR
+                     "/tests/parity/clip-f32\"}",
+                     &err) != EC_OK)
+        fail_msg("%s", err.message);
+    const ec_encoder_info info = ec_encoder_describe(encoder);
+    assert_int_equal(info.n_heads, 5);
+    assert_string_equal(info.activation, "quick_gelu");
+    ec_encoder_close(encoder);
+    /* 40 channels are no heads of 64. */
+    assert_int_equal(open_renamed(&encoder, "\"vision_model.", to,
+                                  "{\"mm_vision_tower\": \"openai/clip-vit-large-patch14\"}", &err),
+                     EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "how many heads"));
+    assert_int_equal(open_renamed(&encoder, "\"vision_model.", to,
+                                  "{\"mm_vision_tower\": \"someone/tower\"}", &err),
+                     EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "'someone/tower' is no folder"));
+    assert_int_equal(
+        open_renamed(
+            &encoder, "\"vision_model.", to,
+            "{\"model_type\": \"qwen2_vl\", \"vision_config\": {\"model_type\": \"qwen2_vl\"}}",
+            &err),
+        EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "'qwen2_vl'"));
+}
+
+/* What timm calls alike and computes otherwise. */
+static void an_architecture_of_timm_that_is_another_is_refused(void **state) {
+    (void)state;
+    static const char *const names[] = {"vit_base_patch16_rpn_224", "resnet50",
+                                        "vit_base_r50_s16_224", "convnext_base"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char config[128];
+        ec_encoder *encoder;
+        ec_error err;
+        snprintf(config, sizeof config, "{\"architecture\": \"%s\"}", names[i]);
+        assert_int_equal(open_renamed(&encoder, "\"vision_model.", "\"", config, &err),
+                         EC_ERR_FORMAT);
+        assert_non_null(strstr(err.message, names[i]));
+    }
+}
+
+/* The tower of a model against an encoder: the same values, one of them changed, another size. */
+static void a_tower_that_was_trained_differs_from_its_original(void **state) {
+    (void)state;
+    ec_error err;
+    ec_encoder *encoder;
+    char difference[128];
+    if (open_renamed(&encoder, "\"", "\"", NULL, &err) != EC_OK) fail_msg("%s", err.message);
+    assert_true(ec_encoder_has_tower(folder));
+    assert_int_equal(ec_encoder_compare(difference, encoder, folder, &err), EC_OK);
+    assert_string_equal(difference, "");
+    ec_encoder_close(encoder);
+
+    /* Its last eight bytes are of some weight. */
+    ec_text text = renamed("clip-f32", "\"vision_model.", "\"model.vision_tower.vision_tower.");
+    text.data[text.size_bytes - 1] ^= 0x40;
+    char path[512];
+    snprintf(path, sizeof path, "%s/tests/parity/clip-f32", EC_SOURCE_DIR);
+    put("model.safetensors", &text);
+    assert_int_equal(ec_encoder_open(&encoder, path, NULL, &err), EC_OK);
+    assert_int_equal(ec_encoder_compare(difference, encoder, folder, &err), EC_OK);
+    assert_string_not_equal(difference, "");
+    snprintf(path, sizeof path, "%s/tests/align/clip.bin", EC_SOURCE_DIR);
+    assert_false(ec_encoder_has_tower(path));
+    assert_int_equal(ec_encoder_compare(difference, encoder, path, &err), EC_OK);
+    assert_string_equal(difference, "");
+    snprintf(path, sizeof path, "%s/tests/parity/clip-epsilon", EC_SOURCE_DIR);
+    text = changed("clip-epsilon", "model.safetensors", 0, NULL, NULL);
+    put("model.safetensors", &text);
+    assert_int_equal(ec_encoder_compare(difference, encoder, folder, &err), EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "its vision tower is not that of"));
+    ec_encoder_close(encoder);
+}
+
 static void inputs_too_large_to_count_are_refused(void **state) {
     (void)state;
     char path[512];
@@ -279,6 +457,11 @@ int main(void) {
         cmocka_unit_test(weights_of_integers_are_refused),
         cmocka_unit_test(a_config_that_makes_no_model_is_refused_by_its_key),
         cmocka_unit_test(the_epsilon_is_the_familys_or_what_the_config_says),
+        cmocka_unit_test(a_tower_is_found_in_any_wrappers),
+        cmocka_unit_test(names_that_fit_nothing_are_shown_with_whose_they_look_like),
+        cmocka_unit_test(llavas_tower_is_that_of_its_original),
+        cmocka_unit_test(an_architecture_of_timm_that_is_another_is_refused),
+        cmocka_unit_test(a_tower_that_was_trained_differs_from_its_original),
         cmocka_unit_test(inputs_too_large_to_count_are_refused),
     };
     return cmocka_run_group_tests_name("encoder open", tests, make_folder, remove_folder);
