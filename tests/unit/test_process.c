@@ -409,7 +409,7 @@ static void a_command_dies_with_its_caller(void **state) {
 /* What kills the caller may have told the command before, which saved its work and ended. */
 static void a_command_that_ends_before_its_caller_is_killed_was_stopped(void **state) {
     const fixture *f = *state;
-    kill_caller(f, "sleep 1; echo $$ >pid.tmp; mv pid.tmp pid; exit 0");
+    kill_caller(f, "sleep 1.5; { sleep .2; echo $$ >pid.tmp; mv pid.tmp pid; } & exit 0");
     assert_true(is_released(f));
     ec_process_end end;
     assert_int_equal(ec_process_end_read(&end, f->end, NULL), EC_OK);
