@@ -51,8 +51,15 @@ static inline void demand_same_sheet(const ec_sheet *x, const ec_sheet *y) {
         DEMAND(p->direction == q->direction && p->low == q->low && p->high == q->high &&
                p->weight == q->weight);
     }
-    const size_t n_numbers = x->n_candidates * (6 + 3 * x->n_benchmarks);
+    const size_t n_numbers = x->n_candidates * (6 + 4 * x->n_benchmarks);
     DEMAND(memcmp(x->numbers.c, y->numbers.c, n_numbers * sizeof(double)) == 0);
+    DEMAND(x->repeats.n == y->repeats.n);
+    for (size_t k = 0; k < x->repeats.n; k++) {
+        const ec_repeat *p = &x->repeats.items[k], *q = &y->repeats.items[k];
+        DEMAND(p->cell == q->cell);
+        DEMAND(memcmp(&p->value, &q->value, sizeof p->value) == 0);
+        DEMAND(memcmp(&p->se, &q->se, sizeof p->se) == 0);
+    }
     demand_same_columns(x, y);
     demand_same_columns(y, x);
 }
