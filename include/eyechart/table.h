@@ -14,7 +14,7 @@
  * another number. Of n results x[k] of one candidate for one benchmark
  *
  *     each with its standard error e[k]    z = sum(x[k] / e[k]^2) / sum(1 / e[k]^2)
- *                                          z_se = 1 / sqrt(sum(1 / e[k]^2))
+ *                                          z_se = f / sqrt(sum(1 / e[k]^2))
  *     else                                 z = mean of x[k]
  *                                          z_se = s / sqrt(n)
  *
@@ -23,6 +23,12 @@
  * (n - 1 of each candidate). With 3 degrees of freedom or more s is that of every candidate, so that
  * those with a single result without an error get s itself; with fewer it is taken from the candidate's
  * own repeats, and a single result has none. Repeats that are all equal say nothing about s.
+ *
+ * f says by how much the errors given are too small, as those of an evaluation are, which knows the
+ * noise of its questions and not that of another seed: f^2 is the sum of ((x[k] - z) / e[k])^2 over
+ * repeats, divided by its degrees of freedom, and at least 1 (the scale factor of the Particle Data
+ * Group). It is pooled over the benchmark as s is, from 3 degrees of freedom on also for candidates
+ * with a single result; with fewer it is that of the candidate's own repeats, and 1 for a single result.
  */
 #ifndef EYECHART_TABLE_H
 #define EYECHART_TABLE_H

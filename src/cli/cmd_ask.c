@@ -105,7 +105,7 @@ static const example EXAMPLES[] = {
 
 static const exit_meaning EXITS[] = {
     {EXIT_DONE, "there is an answer; it is recorded and kept for the worker"},
-    {EXIT_NEGATIVE, "nothing is left to ask: all is trained or being trained"},
+    {EXIT_NEGATIVE, "nothing is left to ask: all is trained, being trained or failed"},
     {0},
 };
 

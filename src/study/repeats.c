@@ -109,16 +109,60 @@ static double weighted_mean(double *se, const cell_results *c) {
     return c->first + sum / weights;
 }
 
+/* Squared deviations from that mean in units of the errors given. */
+static double chi_squared(const cell_results *c) {
+    double unused, sum = 0.0;
+    const double mean = weighted_mean(&unused, c);
+    for (size_t k = 0; k < c->n; k++) {
+        const double x = (value_of(c, k) - mean) / se_of(c, k);
+        sum += x * x;
+    }
+    return sum;
+}
+
+/* What the repeats of a benchmark say together: sums and their degrees of freedom. */
+typedef struct {
+    double squares; /* of deviations from plain means */
+    size_t freedom;
+    double chi; /* chi squared, of cells whose errors are all given */
+    size_t chi_freedom;
+} scatter;
+
+static void add_scatter(scatter *to, const cell_results *c) {
+    to->squares += squared_deviations(c);
+    to->freedom += c->n - 1;
+    if (!all_errors_given(c)) return;
+    to->chi += chi_squared(c);
+    to->chi_freedom += c->n - 1;
+}
+
 /* Standard deviation of one result, by `squares` with `freedom` degrees of freedom. Results that
  * are all equal are one run evaluated again, and say nothing. */
 static double deviation(double squares, size_t freedom) {
     return freedom > 0 && squares > 0.0 ? sqrt(squares / (double)freedom) : NAN;
 }
 
-/* The standard error where not every result came with its own. */
-static double error_by_scatter(const cell_results *c, double pooled) {
-    const double own = deviation(squared_deviations(c), c->n - 1);
-    return (isnan(pooled) ? own : pooled) / sqrt((double)c->n);
+/* By how much errors that were given are too small, which they are where results scatter more than
+ * they say: an evaluation knows the noise of its questions and not that of another seed. The scale
+ * factor of the Particle Data Group. */
+static double scale(double chi, size_t freedom) {
+    return freedom > 0 ? fmax(1.0, sqrt(chi / (double)freedom)) : 1.0;
+}
+
+/* Mean and standard error of a cell; of the whole benchmark, or where that says too little of the
+ * cell alone. */
+static double summarise_cell(double *se, const cell_results *c, const scatter *of_all) {
+    scatter own = {0};
+    add_scatter(&own, c);
+    if (all_errors_given(c)) {
+        const scatter *s = of_all->chi_freedom >= ENOUGH_TO_POOL ? of_all : &own;
+        const double mean = c->n > 1 ? weighted_mean(se, c) : c->first;
+        *se = (c->n > 1 ? *se : c->first_se) * scale(s->chi, s->chi_freedom);
+        return mean;
+    }
+    const scatter *s = of_all->freedom >= ENOUGH_TO_POOL ? of_all : &own;
+    *se = deviation(s->squares, s->freedom) / sqrt((double)c->n);
+    return plain_mean(c);
 }
 
 static ec_status count_results(struct ec_numbers *x, const ec_repeats *r, size_t n_cells,
@@ -132,31 +176,26 @@ static ec_status count_results(struct ec_numbers *x, const ec_repeats *r, size_t
     return EC_OK;
 }
 
+static cell_results results_of(const struct ec_numbers *x, const ec_repeat *more, size_t cell) {
+    return (cell_results){x->z[cell], x->z_se[cell], more, (size_t)x->z_n[cell]};
+}
+
 /* Benchmark b, whose repeats are the first of `items`; returns how many those are. */
 static size_t summarise_benchmark(struct ec_numbers *x, const ec_repeat *items, size_t n_items,
                                   size_t b, size_t n) {
-    double squares = 0.0;
-    size_t freedom = 0, end = 0;
+    scatter all = {0};
+    size_t end = 0;
     while (end < n_items && items[end].cell < (b + 1) * n) {
-        const size_t cell = items[end].cell;
-        const cell_results c = {x->z[cell], x->z_se[cell], items + end, (size_t)x->z_n[cell]};
-        squares += squared_deviations(&c);
-        freedom += c.n - 1;
+        const cell_results c = results_of(x, items + end, items[end].cell);
+        add_scatter(&all, &c);
         end += c.n - 1;
     }
-    const double pooled = freedom >= ENOUGH_TO_POOL ? deviation(squares, freedom) : NAN;
-    for (size_t cell = b * n; cell < (b + 1) * n; cell++)
-        if (x->z_n[cell] == 1.0 && isnan(x->z_se[cell])) x->z_se[cell] = pooled;
-    for (size_t k = 0; k < end;) {
-        const size_t cell = items[k].cell;
-        const cell_results c = {x->z[cell], x->z_se[cell], items + k, (size_t)x->z_n[cell]};
-        if (all_errors_given(&c)) {
-            x->z[cell] = weighted_mean(&x->z_se[cell], &c);
-        } else {
-            x->z[cell] = plain_mean(&c);
-            x->z_se[cell] = error_by_scatter(&c, pooled);
-        }
-        k += c.n - 1;
+    const ec_repeat *next = items;
+    for (size_t cell = b * n; cell < (b + 1) * n; cell++) {
+        if (x->z_n[cell] == 0.0) continue;
+        const cell_results c = results_of(x, next, cell);
+        x->z[cell] = summarise_cell(&x->z_se[cell], &c, &all);
+        next += c.n - 1;
     }
     return end;
 }

@@ -186,7 +186,28 @@ static void with_all_errors_given_the_mean_is_weighted(void **state) {
     fixture *f = *state;
     told(f, CLIP, MME, 10, 1, true);
     told(f, CLIP, MME, 20, 2, true);
-    assert_cell(f, CLIP, MME, 12, sqrt(0.8), 2); /* weights 1 and 1/4 */
+    assert_cell(f, CLIP, MME, 12, sqrt(0.8 * 20), 2); /* weights 1 and 1/4; chi squared 4 + 16 */
+    told(f, CLIP, POPE, 70, 2, true);
+    told(f, CLIP, POPE, 71, 2,
+         true); /* closer than their errors say: no reason to trust them more */
+    assert_cell(f, CLIP, POPE, 70.5, sqrt(2), 2);
+}
+
+/* Errors of an evaluation that three seeds show to be too small are so for the other candidates. */
+static void errors_that_are_too_small_are_scaled(void **state) {
+    fixture *f = *state;
+    told(f, CLIP, MME, 10, 1, true);
+    told(f, CLIP, MME, 14, 1, true); /* chi squared 8 */
+    told(f, DINO, MME, 20, 2, true);
+    told(f, SIGLIP, MME, 7, 0.5, false);
+    assert_cell(f, CLIP, MME, 12, sqrt(0.5 * 8), 2);
+    assert_cell(f, SIGLIP, MME, 7, 0.5, 1); /* one degree of freedom is not enough for it */
+    told(f, DINO, MME, 26, 2, true);
+    told(f, DINO, MME, 32, 2, true); /* chi squared 9 + 0 + 9 */
+    const double scale = sqrt(26.0 / 3.0);
+    assert_cell(f, CLIP, MME, 12, sqrt(0.5) * scale, 2);
+    assert_cell(f, DINO, MME, 26, sqrt(4.0 / 3.0) * scale, 3);
+    assert_cell(f, SIGLIP, MME, 7, 0.5 * scale, 1);
 }
 
 static void few_repeats_speak_for_their_candidate_alone(void **state) {
@@ -329,7 +350,7 @@ static void json_has_arrays_of_repeats(void **state) {
         "{\"name\": \"DINO\", \"results\": {\"MME\": 7, \"POPE\": [8]}, \"results_se\": {\"MME\": "
         "0.5, \"POPE\": 0}}]}");
     assert_int_equal(s.n_observations, 4);
-    assert_cell(f, CLIP, MME, 12, sqrt(0.8), 2);
+    assert_cell(f, CLIP, MME, 12, sqrt(0.8 * 20), 2);
     assert_cell(f, DINO, MME, 7, 0.5, 1);
     assert_cell(f, DINO, POPE, 8, NAN, 1); /* no result has an error of zero */
 }
@@ -376,6 +397,7 @@ int main(void) {
         WITH_STUDY(repeats_stand_beside_and_a_plain_value_replaces_them),
         WITH_STUDY(errors_that_cannot_be_are_refused),
         WITH_STUDY(with_all_errors_given_the_mean_is_weighted),
+        WITH_STUDY(errors_that_are_too_small_are_scaled),
         WITH_STUDY(few_repeats_speak_for_their_candidate_alone),
         WITH_STUDY(three_degrees_of_freedom_speak_for_all),
         WITH_STUDY(equal_repeats_are_no_sign_of_no_noise),
