@@ -149,7 +149,8 @@ static void read_palette(ec_palette *palette, const header *h, const ec_image_fi
         if (at + 3 > file->size_bytes) break;
         for (size_t c = 0; c < 3; c++) palette->rgb[i][c] = file->bytes[at + 2 - c];
     }
-    ec_palette_continue_greys(palette, h->n_colours);
+    /* Of two colours Pillow asks whether they are black and white, not the first two greys. */
+    if (h->n_colours != 2) ec_palette_continue_greys(palette, h->n_colours);
 }
 
 static uint8_t *row_of(const ec_image *image, const header *h, size_t k) {

@@ -298,7 +298,7 @@ static ec_status parse(json_t **root, const char *json, size_t size_bytes, const
     char what[EC_CONTENT_SIZE];
     *root = json_loadb(json, size_bytes, 0, &error);
     if (*root != NULL) return EC_OK;
-    if (size_bytes > 0 && json[0] != '{' &&
+    if ((size_bytes == 0 || json[0] != '{') &&
         ec_content_describe(what, (const unsigned char *)json, size_bytes))
         return ec_fail(err, EC_ERR_FORMAT, "%s: not valid JSON, but %s", name, what);
     return ec_fail(err, EC_ERR_FORMAT, "%s:%d: not valid JSON: %s", name, error.line, error.text);

@@ -38,7 +38,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
     mlp_spec spec;
     mlp_weights weights;
     ec_error err = {0};
-    if (ec_weights_read(&files, data, size, "m.safetensors", &err) == EC_OK) {
+    if (ec_weights_read(&files, data, size, "input.safetensors", &err) == EC_OK) {
         static const mlp_config nothing;
         ec_status status = mlp_spec_read(&spec, files, &nothing, "input", &err);
         if (status == EC_OK) status = mlp_weights_bind(&weights, &spec, files, "input", &err);

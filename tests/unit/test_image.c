@@ -225,6 +225,21 @@ static void damage_is_refused_as_pillow_refuses_it(void **state) {
     }
 }
 
+/* Two greys are not the beginning of all: what has no colour is black. */
+static void two_greys_are_two_colours(void **state) {
+    (void)state;
+    size_t size_bytes;
+    uint8_t *bytes = sample(&size_bytes, "bmp-8-grey.bmp");
+    bytes[46] = 2;
+    ec_image image;
+    ec_error err = {.message = ""};
+    if (decode(&image, bytes, size_bytes, "grey.bmp", &err) != EC_OK) fail_msg("%s", err.message);
+    /* Pillow 13.0.0 */
+    assert_int_equal(image_crc(image.rgb, 3 * image.width * image.height), 2996516678u);
+    ec_image_release(&image);
+    free(bytes);
+}
+
 /* Headers that promise more pixels than EC_IMAGE_MAX_PIXELS are refused before any is allocated:
  * under the limit on memory of the sanitizer builds, a try would show. */
 static void bombs_are_refused_in_every_format(void **state) {
@@ -344,6 +359,7 @@ int main(void) {
         cmocka_unit_test(loading_tells_formats_by_content),
         cmocka_unit_test(what_is_not_an_image_is_named),
         cmocka_unit_test(damage_is_refused_as_pillow_refuses_it),
+        cmocka_unit_test(two_greys_are_two_colours),
         cmocka_unit_test(bombs_are_refused_in_every_format),
         cmocka_unit_test(a_jpeg_of_too_many_scans_is_refused),
         cmocka_unit_test(corrupted_files_do_no_harm),
