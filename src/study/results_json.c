@@ -117,14 +117,28 @@ static double number_in(const json_t *object, const char *key) {
     return number;
 }
 
-/* Whether the task was run over a part of its samples; `text` then says how many. */
-static bool is_limited(char text[100], const ec_task_file *file, const char *task) {
+static bool is_part(char text[100], const ec_task_file *file, const char *task, bool *known) {
     const json_t *n = json_object_get(file->n_samples, task);
     const double original = number_in(n, "original"), effective = number_in(n, "effective");
-    if (effective > 0.0 && original > 0.0) {
-        snprintf(text, 100, "%.0f of %.0f samples", effective, original);
-        return effective < original;
+    *known = effective > 0.0 && original > 0.0;
+    if (*known) snprintf(text, 100, "%.0f of %.0f samples", effective, original);
+    return *known && effective < original;
+}
+
+/* Whether the task was run over a part of its samples; `text` then says how many. Of a group the
+ * file has the samples of its members. */
+static bool is_limited(char text[100], const ec_task_file *file, const char *task) {
+    bool known, any_known = false;
+    if (is_part(text, file, task, &known)) return true;
+    any_known = known;
+    size_t i;
+    json_t *member;
+    json_array_foreach(json_object_get(file->subtasks, task), i, member) {
+        const char *name = json_string_value(member);
+        if (name != NULL && is_part(text, file, name, &known)) return true;
+        any_known = any_known || (name != NULL && known);
     }
+    if (any_known) return false;
     snprintf(text, 100, "--limit %g", file->limit);
     return file->limit > 0.0;
 }
@@ -438,8 +452,10 @@ static ec_status parse(json_t **root, const ec_results_reader *r, const char *by
 static char *model_of(const json_t *root) {
     const char *name = json_string_value(json_object_get(root, "model_name"));
     if (name != NULL && *name != '\0') return strdup(name);
-    const char *args =
-        json_string_value(json_object_get(json_object_get(root, "config"), "model_args"));
+    const json_t *given = json_object_get(json_object_get(root, "config"), "model_args");
+    const char *args = json_string_value(given);
+    if (json_is_string(json_object_get(given, "pretrained")))
+        return strdup(json_string_value(json_object_get(given, "pretrained")));
     const char *model = args != NULL ? strstr(args, "pretrained=") : NULL;
     if (model == NULL) return NULL;
     model += strlen("pretrained=");
@@ -451,11 +467,22 @@ static json_t *object_in(const json_t *root, const char *key) {
     return json_is_object(value) ? json_incref(value) : NULL;
 }
 
+/* Groups whose metrics stand apart from those of their members. */
+static void add_groups(json_t *tasks, const json_t *groups) {
+    const char *name, *unused[1];
+    json_t *metrics;
+    json_object_foreach((json_t *)groups, name, metrics) {
+        if (json_is_object(metrics) && list_metrics(unused, 1, json_object_get(tasks, name)) == 0)
+            json_object_set(tasks, name, metrics);
+    }
+}
+
 static ec_status read_lmms_eval(ec_task_file *out, const ec_results_reader *r, const json_t *root) {
     out->tasks = object_in(root, "results");
     if (out->tasks == NULL)
         return ec_sheet_fail(r->err, r->path, 0,
                              "not a results file of lmms-eval: no object \"results\" in it");
+    add_groups(out->tasks, json_object_get(root, "groups"));
     out->subtasks = object_in(root, "group_subtasks");
     out->n_samples = object_in(root, "n-samples");
     const double limit = number_in(json_object_get(root, "config"), "limit");

@@ -46,8 +46,8 @@ bool ec_results_is_kit_name(const char *path) {
 
 /* Cuts the name of the judge off: MODEL_MMVet_gpt-4-turbo. Judges are told by how they begin. */
 static void cut_judge(char *stem) {
-    static const char *const judges[] = {"exact_matching", "gpt-",   "chatgpt-", "openai", "qwen-",
-                                         "deepseek",       "gemini", "claude",   "o1-",    "o3-"};
+    static const char *const judges[] = {"exact_matching", "gpt",    "chatgpt", "openai", "qwen-",
+                                         "deepseek",       "gemini", "claude",  "o1-",    "o3-"};
     for (char *at = stem + strlen(stem); --at > stem;)
         for (size_t i = 0; *at == '_' && i < sizeof judges / sizeof *judges; i++)
             if (strncmp(at + 1, judges[i], strlen(judges[i])) == 0) {

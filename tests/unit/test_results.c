@@ -361,6 +361,25 @@ static void a_limited_run_is_refused_unless_asked_for(void **state) {
     assert_says(f, "'textvqa_val'");
 }
 
+/* Metrics of a group may stand apart, and its samples are those of its members. */
+static void a_group_has_the_samples_of_its_members(void **state) {
+    fixture *f = *state;
+    static const char whole[] =
+        "{\"results\": {\"pope\": {\" \": \" \"}, \"a\": {\"acc\": 1}, \"b\": {\"acc\": 1}},"
+        "\"groups\": {\"pope\": {\"pope_accuracy,none\": 0.5}},"
+        "\"group_subtasks\": {\"pope\": [\"a\", \"b\"]}, \"n-samples\": {"
+        "\"a\": {\"original\": 9, \"effective\": 9},"
+        "\"b\": {\"original\": 9, \"effective\": 9}}}";
+    assert_int_equal(read_json(f, whole), EC_OK);
+    ASSERT_FOUND(f, {POPE, 50.0});
+    assert_int_equal(f->results.n_notes, 0);
+    char part[sizeof whole];
+    memcpy(part, whole, sizeof whole);
+    *(strrchr(part, '9')) = '3';
+    assert_int_equal(read_json(f, part), EC_ERR_ARG);
+    assert_says(f, "'pope' is of a limited run, 3 of 9 samples");
+}
+
 /* A fraction where the study has percentages is multiplied, a percentage is not multiplied again,
  * and a study in fractions stays in fractions. */
 static void units_follow_the_value_and_the_declared_range(void **state) {
@@ -838,6 +857,7 @@ int main(void) {
         WITH(a_task_that_is_left_out_is_named_with_the_line_to_add),
         WITH(the_line_to_add_is_one_that_is_understood),
         WITH(a_limited_run_is_refused_unless_asked_for),
+        WITH(a_group_has_the_samples_of_its_members),
         WITH(units_follow_the_value_and_the_declared_range),
         WITH(tables_of_vlmevalkit_are_read_by_the_name_of_the_file),
         WITH(another_data_set_is_not_taken_for_one_that_is_called_alike),
