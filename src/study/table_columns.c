@@ -180,6 +180,7 @@ static void count_missing(ec_table_file *file, const char *word) {
 
 char *ec_cell_split_error(char *cell) {
     static const char *const signs[] = {"\xc2\xb1", "+/-", "+-", "\\pm"};
+    if (strpbrk(cell, "+\\\xc2") == NULL) return NULL;
     for (size_t k = 0; k < sizeof signs / sizeof *signs; k++) {
         char *at = strstr(cell, signs[k]);
         if (at == NULL || at == cell) continue;
@@ -209,8 +210,9 @@ static void count_cell(ec_table_file *file, ec_table_column *c, char *cell, size
     if (ec_cell_is_number(text) && (error == NULL || ec_cell_is_number(error))) {
         double value, row = (double)(file->n_rows - 1);
         bool percent;
-        if (ec_cell_read(&value, &percent, cell, EC_DECIMAL_POINT) != EC_NUMBER_OK ||
-            (value != row && value != row + 1.0))
+        if (c->counts_rows &&
+            (ec_cell_read(&value, &percent, cell, EC_DECIMAL_POINT) != EC_NUMBER_OK ||
+             (value != row && value != row + 1.0)))
             c->counts_rows = false;
         c->n_values++;
         count_number(file, c, text, line);

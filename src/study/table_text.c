@@ -195,6 +195,7 @@ size_t ec_blank_size(const char *text) {
     static const char *const wide[] = {"\xc2\xa0",     "\xe2\x80\xaf", "\xe2\x80\x87",
                                        "\xe2\x80\x89", "\xe3\x80\x80", "\xef\xbb\xbf"};
     if (*text == ' ' || *text == '\t' || *text == '\n' || *text == '\r') return 1;
+    if ((unsigned char)*text < 0x80) return 0; /* most are, of a large table */
     for (size_t i = 0; i < sizeof wide / sizeof *wide; i++)
         if (strncmp(text, wide[i], strlen(wide[i])) == 0) return strlen(wide[i]);
     return 0;
@@ -217,7 +218,8 @@ bool ec_cell_is_missing(const char *text, const char *const *missing, size_t n) 
         "",     "-",    "--",  "---",  "\xe2\x80\x93", "\xe2\x80\x94", "\xe2\x88\x92", "?",
         ".",    "n/a",  "na",  "n.a.", "#n/a",         "#n/a n/a",     "#na",          "nan",
         "-nan", "null", "nil", "none", "<na>",         "n/d",          "nd",           "missing"};
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+    const bool is_word = !isdigit((unsigned char)*text); /* all of these */
+    for (size_t i = 0; is_word && i < sizeof words / sizeof *words; i++)
         if (strcasecmp(text, words[i]) == 0) return true;
     for (size_t i = 0; i < n; i++)
         if (strcmp(text, missing[i]) == 0) return true;
@@ -240,7 +242,8 @@ static bool plain_number(char plain[MAX_NUMBER], bool *percent, const char *text
         size_t size = ec_blank_size(text);
         char c = size > 0 ? '_' : *text;
         if (size == 0) size = 1;
-        for (size_t i = 0; i < sizeof signs / sizeof *signs; i++)
+        const bool is_ascii = (unsigned char)*text < 0x80 && *text != '\'';
+        for (size_t i = 0; !is_ascii && i < sizeof signs / sizeof *signs; i++)
             if (strncmp(text, signs[i].from, strlen(signs[i].from)) == 0) {
                 c = signs[i].to;
                 size = strlen(signs[i].from);
