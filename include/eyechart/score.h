@@ -171,6 +171,7 @@ typedef struct ec_score_summary {
     size_t n_turned;            /* images for A, decoded by this process, whose EXIF asks to turn
                                    them and that were taken as they lie */
     char turned[200];           /* the path of the first of them */
+    char *notes;                /* what lists of images left out, a line each; NULL: nothing */
     double seconds;
 } ec_score_summary;
 

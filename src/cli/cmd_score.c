@@ -1,6 +1,7 @@
 /* cmd_score.c - eyechart score: A and C of every candidate of a study, from images */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -315,6 +316,11 @@ static int score(ec_study *study, const ec_score_options *options, bool json) {
     if (summary->n_lost > 0)
         note("no longer told, since study.yaml and the images as they are now do not give it: %s",
              summary->lost);
+    for (char *said = summary->notes, *next; said != NULL; said = next) {
+        next = strchr(said, '\n');
+        if (next != NULL) *next++ = '\0';
+        note("%s", said);
+    }
     if (summary->n_turned > 0)
         note("%s%s: EXIF asks to turn the picture, which is taken as it lies, as in training; "
              "'scores: {exif_transpose: true}' in study.yaml turns it",

@@ -532,6 +532,7 @@ void ec_score_summary_free(ec_score_summary *summary) {
         free(summary->rows[k].beside);
     }
     free(summary->rows);
+    free(summary->notes);
     free(summary);
 }
 
@@ -590,6 +591,8 @@ ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score
         if (watched.watch.goes_on == NULL) watched.watch = (ec_watch){goes_on, &run};
         status = ec_job_build(&job, study, &watched, err);
         if (status == EC_OK) status = score(summary, &run, err);
+        summary->notes = job.notes.data; /* its owner now */
+        job.notes = (ec_text){0};
         ec_job_release(&job);
     }
     if (status == EC_ERR_INTERRUPTED)

@@ -469,6 +469,10 @@ ec_status ec_job_load_images(ec_job *job, size_t benchmark, ec_error *err) {
     ec_image_set set;
     ec_status status = ec_image_set_load(&set, ec_study_images(job->study, benchmark),
                                          ec_study_image_root(job->study, benchmark), err);
+    char text[EC_IMAGE_SET_NOTE];
+    for (size_t i = 0; status == EC_OK && ec_image_set_note(text, &set, i); i++)
+        ec_text_format(&job->notes, "%s%s: %s", job->notes.size_bytes > 0 ? "\n" : "",
+                       ec_study_images(job->study, benchmark), text);
     if (status == EC_OK)
         status =
             ec_image_set_select(&set, job->settings.longest ? EC_SELECT_LONGEST : EC_SELECT_RANDOM,
@@ -661,6 +665,7 @@ void ec_job_release(ec_job *job) {
     free(job->reference_parts);
     free(job->category_key);
     free(job->work.folder);
+    ec_text_release(&job->notes);
     ec_keypoint_set_release(&job->set);
     ec_store_release(&job->store);
     *job = (ec_job){0};

@@ -113,6 +113,7 @@ typedef struct ec_job {
     ec_job_choice *choices; /* [n_benchmarks] */
     ec_job_image *images;
     size_t n_images, images_capacity;
+    ec_text notes; /* a line for what each list of images left out */
 
     ec_job_compared *compared; /* [settings.n_compare_with] */
     ec_job_sample *sample;     /* [n_sample] different ones */

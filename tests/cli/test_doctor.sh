@@ -55,6 +55,8 @@ says "'image_root:' names another"
 sed -i 's|images: mme.jsonl|images: mme.jsonl, image_root: photos|' l/study.yaml
 run 0 doctor l
 prints "mme.jsonl: 1 record has no image and is left out"
+run 0 score l --a
+says "mme.jsonl: 1 record has no image and is left out"
 
 # A photograph that asks to be turned: as it lies, which both say, or turned, with scores of its own.
 cp -a fresh e
