@@ -6,6 +6,7 @@
  *     non_lora_trainables.bin            LoRA: what was trained beside the adapters
  *     a whole model                      full finetuning, merged LoRA
  *     adapter_model.safetensors, .bin    PEFT with the connector among modules_to_save
+ *     global_stepN/mp_rank_00_model_states.pt   DeepSpeed's own, the tag N in the file `latest`
  *     mm_projector/checkpoint-N.bin      pretraining, one file a step
  *     checkpoint-N/                      the last step of a training that did not end
  *
@@ -77,10 +78,25 @@ static bool try_connector(search *s, const char *folder) {
            try(s, folder, "non_lora_trainables.safetensors", false);
 }
 
+static bool try_deepspeed(search *s, const char *folder) {
+    ec_text latest = {0}, name = {0}, path = {0};
+    ec_text_format(&path, "%s/latest", folder);
+    bool over = false;
+    if (!path.failed && ec_file_read(&latest, path.data, 256, NULL) == EC_OK) {
+        const int n = (int)strcspn(latest.data, " \t\r\n/");
+        ec_text_format(&name, "%.*s/mp_rank_00_model_states.pt", n, latest.data);
+        over = n > 0 && !name.failed && try(s, folder, name.data, false);
+    }
+    ec_text_release(&latest);
+    ec_text_release(&name);
+    ec_text_release(&path);
+    return over;
+}
+
 static bool try_model(search *s, const char *folder) {
     return try_connector(s, folder) || try(s, folder, NULL, false) ||
            try(s, folder, "adapter_model.safetensors", false) ||
-           try(s, folder, "adapter_model.bin", false);
+           try(s, folder, "adapter_model.bin", false) || try_deepspeed(s, folder);
 }
 
 /* N of "checkpoint-N" and what may follow; -1: another name. */

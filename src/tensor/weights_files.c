@@ -392,23 +392,37 @@ static const char *choose(size_t *n, const names *list, naming as) {
     return chosen;
 }
 
-/* What there is in a folder without weights that eyechart reads. */
+/* What there may be in a folder without weights that eyechart reads, and what to do with it. */
 static ec_status refuse_folder(const char *folder, ec_error *err) {
-    static const char *const foreign[] = {
-        "tf_model.h5",      "flax_model.msgpack", "model.onnx",        "model.gguf",
-        "pytorch_model.h5", "saved_model.pb",     "openvino_model.bin"};
-    const char *found = NULL;
-    for (size_t i = 0; i < sizeof foreign / sizeof *foreign && found == NULL; i++) {
-        char *path = inside(folder, foreign[i]);
+    static const struct {
+        const char *name, *advice;
+    } foreign[] = {
+        {"zero_to_fp32.py", "run it: it makes whole weights of DeepSpeed's parts"},
+        {".metadata", "it belongs to a distributed checkpoint: 'python -m "
+                      "torch.distributed.checkpoint.format_utils dcp_to_torch' makes a file of it"},
+        {"adapter_model.safetensors", "adapters alone: merge them into their model"},
+        {"adapter_model.bin", "adapters alone: merge them into their model"},
+        {"tf_model.h5", "take the weights for PyTorch or safetensors"},
+        {"flax_model.msgpack", "take the weights for PyTorch or safetensors"},
+        {"model.onnx", "take the weights for PyTorch or safetensors"},
+        {"model.gguf", "take the weights for PyTorch or safetensors"},
+        {"saved_model.pb", "take the weights for PyTorch or safetensors"},
+        {"openvino_model.bin", "take the weights for PyTorch or safetensors"},
+    };
+    const size_t n = sizeof foreign / sizeof *foreign;
+    size_t found = 0;
+    for (; found < n; found++) {
+        char *path = inside(folder, foreign[found].name);
         struct stat info;
-        if (path != NULL && stat(path, &info) == 0) found = foreign[i];
+        const bool is_there = path != NULL && stat(path, &info) == 0;
         free(path);
+        if (is_there) break;
     }
     return ec_fail(err, EC_ERR_NOT_FOUND,
                    "%s: no weights there; expected model.safetensors or pytorch_model.bin, whole "
-                   "or in shards%s%s%s",
-                   folder, found != NULL ? " (there is " : "", found != NULL ? found : "",
-                   found != NULL ? ", which eyechart does not read)" : "");
+                   "or in shards%s%s%s%s",
+                   folder, found < n ? "; there is " : "", found < n ? foreign[found].name : "",
+                   found < n ? ": " : "", found < n ? foreign[found].advice : "");
 }
 
 static ec_status refuse_choice(const names *list, const char *folder, ec_error *err) {

@@ -82,6 +82,17 @@ static void adapters_may_have_a_connector(void **state) {
     gives(*state, "/adapter_model.safetensors", 2);
 }
 
+/* DeepSpeed's own folder of a step, whose name is in the file latest. */
+static void deepspeed_keeps_the_whole_model(void **state) {
+    make(*state, "checkpoint-5");
+    make(*state, "checkpoint-5/global_step5");
+    put_connector(folder_join(*state, "checkpoint-5/global_step5/mp_rank_00_model_states.pt"),
+                  "model.mm_projector.", 2);
+    is_refused(*state, EC_ERR_NOT_FOUND, "no connector there");
+    folder_write(folder_join(*state, "checkpoint-5/latest"), "global_step5\n");
+    gives(*state, "/checkpoint-5/global_step5/mp_rank_00_model_states.pt", 2);
+}
+
 /* non_lora_trainables.bin of another training, without a connector, hides nothing. */
 static void what_has_no_connector_is_passed_over(void **state) {
     put_connector(folder_join(*state, "non_lora_trainables.bin"), "lm_head.", 2);
@@ -140,6 +151,7 @@ int main(void) {
         IN_FOLDER(a_lora_folder_has_it_beside_the_adapters),
         IN_FOLDER(weights_that_were_not_gathered_are_named),
         IN_FOLDER(adapters_may_have_a_connector),
+        IN_FOLDER(deepspeed_keeps_the_whole_model),
         IN_FOLDER(what_has_no_connector_is_passed_over),
         IN_FOLDER(the_last_step_counts),
         IN_FOLDER(steps_may_be_files),

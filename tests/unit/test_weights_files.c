@@ -214,7 +214,9 @@ static void the_only_file_of_weights_is_the_model(void **state) {
 
 static void weights_for_other_frameworks_are_named(void **state) {
     folder_write(folder_join(*state, "tf_model.h5"), "\x89HDF");
-    is_refused(*state, EC_ERR_NOT_FOUND, "tf_model.h5", "does not read");
+    is_refused(*state, EC_ERR_NOT_FOUND, "tf_model.h5", "take the weights for PyTorch");
+    folder_write(folder_join(*state, "zero_to_fp32.py"), "");
+    is_refused(*state, EC_ERR_NOT_FOUND, "zero_to_fp32.py", "DeepSpeed");
 }
 
 /* models--openai--clip/{refs/main, snapshots/COMMIT/ with links, blobs/} */
