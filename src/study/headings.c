@@ -4,6 +4,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "eyechart/spelling.h"
 #include "study/columns.h"
@@ -231,12 +232,22 @@ static bool read_one(ec_heading *out, const char *text, const char *const *texts
     return true;
 }
 
+/* How little a heading says that it is the one of its kind: "model" may be the language model
+ * beside "vision encoder". */
+static int vagueness(const ec_heading *heading, const char *text) {
+    if (heading->plain) return 0;
+    if (strcasestr(text, "model") != NULL && strcasestr(text, "vision") == NULL) return 3;
+    return strcasecmp(text, "name") == 0 ? 1 : 2;
+}
+
 /* Of several columns that are the same score one is. */
-static void choose_one(ec_heading *heads, size_t n) {
+static void choose_one(ec_heading *heads, const char *const *texts, size_t n) {
     for (ec_heading_kind kind = EC_HEADING_CANDIDATE; kind <= EC_HEADING_HOURS; kind++) {
         size_t chosen = n;
         for (size_t i = 0; i < n; i++)
-            if (heads[i].kind == kind && (chosen == n || (heads[i].plain && !heads[chosen].plain)))
+            if (heads[i].kind == kind &&
+                (chosen == n ||
+                 vagueness(&heads[i], texts[i]) < vagueness(&heads[chosen], texts[chosen])))
                 chosen = i;
         for (size_t i = 0; i < n; i++)
             if (heads[i].kind == kind && i != chosen && !(heads[i].plain && heads[chosen].plain))
@@ -248,7 +259,7 @@ bool ec_headings_read(ec_heading *heads, const char *const *texts, size_t n) {
     bool done = true;
     for (size_t i = 0; i < n; i++) heads[i] = (ec_heading){0};
     for (size_t i = 0; i < n && done; i++) done = read_one(&heads[i], texts[i], texts, n);
-    if (done) choose_one(heads, n);
+    if (done) choose_one(heads, texts, n);
     return done;
 }
 

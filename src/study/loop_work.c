@@ -352,7 +352,8 @@ static size_t keep_new(glob_t *found, const char **old, double since_s) {
     for (size_t k = 0; k < found->gl_pathc; k++) {
         char *path = found->gl_pathv[k];
         if (stat(path, &info) != 0 || !(S_ISREG(info.st_mode) || S_ISDIR(info.st_mode))) continue;
-        if ((double)info.st_mtime + 2.0 < since_s) {
+        /* Of a folder its files tell. */
+        if (S_ISREG(info.st_mode) && (double)info.st_mtime + EC_RESULTS_CLOCK_SLACK < since_s) {
             *old = path;
             continue;
         }
@@ -366,9 +367,11 @@ static ec_status read_new(const ec_results_reader *r, const char *pattern, doubl
     glob_t found = {0};
     const char *old = NULL;
     const size_t n = glob(pattern, 0, NULL, &found) == 0 ? keep_new(&found, &old, since_s) : 0;
+    ec_results_reader new = *r;
     ec_status status;
+    new.since = since_s;
     if (n > 0)
-        status = ec_results_read_paths(r, (const char *const *)found.gl_pathv, n);
+        status = ec_results_read_paths(&new, (const char *const *)found.gl_pathv, n);
     else if (old != NULL)
         status = ec_fail(r->err, EC_ERR_FORMAT,
                          "%s is older than the evaluation that should have written it; is "

@@ -15,6 +15,7 @@
 #include "study/declaration.h"
 
 #define EC_RESULTS_MAX_LINE_BYTES 4096 /* what is longer is no result */
+#define EC_RESULTS_CLOCK_SLACK 2.0     /* seconds that the clocks of file systems may be behind */
 
 /* What is being read, and into what. */
 typedef struct ec_results_reader {
@@ -23,6 +24,7 @@ typedef struct ec_results_reader {
     const char *path; /* for messages, and the file that results are said to be from */
     ec_error *err;
     bool limited; /* takes limited runs */
+    double since; /* files of folders that are older are passed over; seconds since 1970, 0: none are */
     bool listed;  /* the file was found in a folder: what a limited run in it has is left out rather
                      than an error */
 } ec_results_reader;

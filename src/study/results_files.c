@@ -122,7 +122,8 @@ static ec_status add_entry(file_list *list, const char *folder, const char *name
     if (status == EC_OK && stat(path.data, &info) == 0) {
         if (S_ISDIR(info.st_mode))
             status = depth < MAX_DEPTH ? add_folder(list, path.data, depth + 1) : EC_OK;
-        else if (S_ISREG(info.st_mode) && ec_results_is_file_name(name))
+        else if (S_ISREG(info.st_mode) && ec_results_is_file_name(name) &&
+                 (double)info.st_mtime + EC_RESULTS_CLOCK_SLACK >= list->r->since)
             status = add_file(list, path.data, &info, true);
     }
     ec_text_release(&path);

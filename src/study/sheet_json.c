@@ -347,6 +347,12 @@ static ec_status read_root(ec_sheet *sheet, const json_t *root, const char *path
                        kind_of(root));
     const json_t *benchmarks, *candidates;
     const char *name;
+    if (json_is_object(json_object_get(root, "results")) &&
+        json_object_get(root, "candidates") == NULL)
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: results of one model, as lmms-eval writes them, not a table of "
+                       "candidates; 'eyechart tell STUDY CANDIDATE --results' reads it",
+                       path);
     ec_status status = check_keys(root, keys, &p);
     if (status == EC_OK) status = read_string(&name, json_object_get(root, "name"), &p, "name");
     if (status == EC_OK) status = read_array(&benchmarks, root, "benchmarks", &p);

@@ -281,6 +281,19 @@ says "MME 1500.5"
 says "MMBench 60.25"
 says "'gqa' is left out"
 
+# A folder: what is new in it, however old the folder is.
+make_study folder 'results: "{study}/all"'
+mkdir -p folder/all/org__model
+echo '{"results": {"mme": {"mme_perception_score,none": 7}, "mmbench_en_dev": {"gpt_eval_score": 7}}}' \
+    >folder/all/org__model/20990101_000000_results.json
+touch -d '1 hour ago' folder/all/org__model/20990101_000000_results.json folder/all
+cat >folder/evaluate.sh <<'SH'
+echo '{"results": {"mme": {"mme_perception_score,none": 1500.5}}}' >"$EYECHART_STUDY/all/org__model/20240906_120000_results.json"
+SH
+run 0 run folder --finetunes 1
+says "MME 1500.5"
+says "the evaluation has no result for MMBench"
+
 # Tables of VLMEvalKit, named on standard output.
 make_study kit
 cat >kit/evaluate.sh <<'SH'

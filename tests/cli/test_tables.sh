@@ -116,6 +116,11 @@ says "no benchmark 'VQA'"
 says "--ignore"
 run 0 study import t more.csv --ignore VQA
 
+# Another kind of file.
+echo '{"results": {"mme": {"mme_perception_score,none": 3}}, "config": {}}' >results.json
+run 3 study import t results.json
+says "'eyechart tell STUDY CANDIDATE --results' reads it"
+
 # Twins in one file.
 printf 'candidate,A,C\nCLIP,.5,1\nclip,.4,2\nmod\xc3\xa8le,.3,3\nmode\xcc\x80le,.2,4\n' | table
 says "candidates 'CLIP' and 'clip' differ in letter case, blanks or Unicode normalisation alone; are they one?"

@@ -261,6 +261,17 @@ static void headings_are_read_together(void **state) {
     for (size_t i = 0; i < N; i++) ec_heading_release(&heads[i]);
 }
 
+/* The language model is the same in every row. */
+static void the_encoder_is_the_candidate_rather_than_the_model(void **state) {
+    (void)state;
+    static const char *const texts[] = {"Model", "Vision Encoder", "MME"};
+    ec_heading heads[3];
+    assert_true(ec_headings_read(heads, texts, 3));
+    assert_int_equal(heads[0].kind, EC_HEADING_OTHER);
+    assert_int_equal(heads[1].kind, EC_HEADING_CANDIDATE);
+    for (size_t i = 0; i < 3; i++) ec_heading_release(&heads[i]);
+}
+
 static void a_heading_becomes_the_name_of_a_column(void **state) {
     (void)state;
     char name[64];
@@ -286,6 +297,7 @@ int main(void) {
         cmocka_unit_test(words_for_the_scores_are_known),
         cmocka_unit_test(words_for_no_results_are_known),
         cmocka_unit_test(headings_are_read_together),
+        cmocka_unit_test(the_encoder_is_the_candidate_rather_than_the_model),
         cmocka_unit_test(a_heading_becomes_the_name_of_a_column),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
