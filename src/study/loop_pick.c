@@ -375,7 +375,11 @@ static size_t leave_out_the_dear(ec_survey *s, const ec_loop *l) {
 
 static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, bool peek) {
     const size_t n_dear = leave_out_the_dear(s, l);
-    const ec_ask_options options = {.worker = l->worker, .exclude = s->taken, .peek = peek};
+    const ec_ask_options options = {
+        .worker = l->worker,
+        .exclude = s->taken,
+        .failed_too = peek && l->retry != NULL, /* a run would have taken that back by now */
+        .peek = peek};
     ec_question question;
     size_t n;
     ec_error why = {0};

@@ -155,6 +155,10 @@ sed -i '/exit 7/d' r/train.sh
 run 0 withdraw r d --failed
 run 4 run r --json --no-report # e failed before
 json '[.told[].name] == ["d"] and .n_failed == 1 and .n_finetuned == 3'
+run 0 run r --retry-failed --dry-run
+prints "sh train.sh e"
+run 0 study show r --json
+json '.n_failed == 1' # looked at only
 run 0 run r --retry-failed --json --no-report
 says "e: told as failed before; may be asked for again"
 json '[.told[].name] == ["e"] and .n_failed == 0'
