@@ -100,6 +100,7 @@ ec_status ec_aligner_identity(char out[33], ec_aligner *aligner, size_t candidat
 typedef struct ec_align_info {
     size_t n_tokens, n_channels; /* of the features of an image */
     size_t width;                /* of the embeddings */
+    ec_tap tap;                  /* of its (first) encoder, as it was settled */
     char connector_type[32];     /* "mlp2x_gelu" */
     double flops;                /* of an image: encoders and connector */
     char tower[600]; /* a sentence, where the connector's model has a vision tower that differs from

@@ -69,6 +69,7 @@ typedef struct ec_encoder_info {
     char family[32]; /* "clip", "siglip", "dinov2", "vit" */
     size_t image_size, patch_size, width, mlp_width, n_blocks, n_heads, n_registers;
     bool has_class_token;
+    bool is_inside; /* of a multimodal model */
     char activation[32];
     char math[8]; /* "f32", or "bf16" where operands of products are rounded to it */
     double layer_norm_eps;

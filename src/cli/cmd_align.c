@@ -135,6 +135,7 @@ static const exit_meaning EXITS[] = {
 /* References, then candidates. */
 typedef struct {
     ec_align_member *member;     /* [n]; texts point into `text` */
+    ec_tap *taps;                /* [n] of their features, once they are open */
     char **text;                 /* [n] copies of the values, cut into pieces */
     ec_feature_source **sources; /* [n], NULL: those of a reference */
     size_t n, n_references;
@@ -211,6 +212,7 @@ static int parse_members(members *m, const arguments *args) {
     if (candidates->n_all == 0) return usage_error(args->command, "of what? give --candidate");
     const size_t n = references->n_all + candidates->n_all;
     *m = (members){.member = allocate(n, sizeof *m->member),
+                   .taps = allocate(n, sizeof *m->taps),
                    .text = allocate(n, sizeof *m->text),
                    .sources = allocate(n, sizeof *m->sources)};
     int status = EXIT_DONE;
@@ -232,6 +234,7 @@ static void release_members(members *m) {
     }
     free(m->sources);
     free(m->member);
+    free(m->taps);
     free(m->text);
 }
 
@@ -369,6 +372,7 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
         const ec_align_info info = i < m->n_references
                                        ? ec_aligner_reference(aligner, i)
                                        : ec_aligner_candidate(aligner, i - m->n_references);
+        m->taps[i] = info.tap;
         note_connector(member->name, member->connector, member->sources, member->n_sources);
         if (info.tower[0] != '\0') note("%s: %s", member->name, info.tower);
     }
@@ -483,9 +487,12 @@ static void print_json(const benchmark *b, size_t n, const members *m, const arg
         json_t *scores = json_array();
         for (size_t i = 0; i < n; i++)
             json_array_append_new(scores, benchmark_scores(&b[i], m, c, v[O_PER_IMAGE].given));
-        json_array_append_new(candidates, json_pack("{s:o, s:o}", "name",
-                                                    json_text(m->member[m->n_references + c].name),
-                                                    "scores", scores));
+        const ec_tap tap = m->taps[m->n_references + c];
+        json_array_append_new(candidates,
+                              json_pack("{s:o, s:i, s:s, s:o}", "name",
+                                        json_text(m->member[m->n_references + c].name), "layer",
+                                        tap.layer, "tokens", tap.keep_class_token ? "all" : "patch",
+                                        "scores", scores));
     }
     json_print(json_pack("{s:s, s:I, s:b, s:o, s:o}", "select",
                          ec_image_selection_name(v[O_SELECT].choice), "seed",

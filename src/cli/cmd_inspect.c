@@ -6,6 +6,7 @@
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/sources.h"
+#include "eyechart/connector.h"
 #include "eyechart/encoder.h"
 
 enum { O_SIZE, O_LAYER, O_FINITE, O_JSON };
@@ -25,7 +26,9 @@ static const option OPTIONS[] = {
 };
 
 static const operand OPERANDS[] = {
-    {.name = "FOLDER", .type = VALUE_FOLDER, .help = "a model as downloaded from Hugging Face"},
+    {.name = "FOLDER",
+     .type = VALUE_FOLDER,
+     .help = "a model as downloaded from Hugging Face: an encoder, or a multimodal one"},
     {0},
 };
 
@@ -54,7 +57,47 @@ typedef struct {
     bool has_preparation;
     ec_preparation preparation;
     char no_preparation[EC_ERROR_MESSAGE_SIZE];
+    bool has_connector;
+    ec_connector_info connector; /* of a multimodal model; its file is not kept */
+    ec_connector_features takes;
+    char no_connector[EC_ERROR_MESSAGE_SIZE];
 } facts;
+
+static void look_for_connector(facts *f, const char *folder) {
+    ec_connector *connector;
+    ec_error err;
+    if (!f->info.is_inside) return;
+    f->has_connector = ec_connector_open(&connector, folder, NULL, &err) == EC_OK;
+    if (!f->has_connector) {
+        snprintf(f->no_connector, sizeof f->no_connector, "%s", err.message);
+        return;
+    }
+    f->connector = ec_connector_describe(connector);
+    f->takes = *ec_connector_takes(connector);
+    ec_connector_close(connector);
+}
+
+static void print_connector(const facts *f) {
+    if (!f->info.is_inside) return;
+    if (!f->has_connector) {
+        printf("connector    cannot be used: %s\n", f->no_connector);
+        return;
+    }
+    printf("connector    %s%s%s, %zu to %zu channels, of layer %d, %s tokens\n", f->connector.type,
+           f->connector.n_norms > 0 ? " with norms" : "",
+           f->connector.has_bias ? "" : " without bias", f->connector.n_inputs,
+           f->connector.n_outputs, f->takes.has_layer ? f->takes.layer : EC_TAP_DEFAULT.layer,
+           f->takes.keep_class_token ? "all" : "patch");
+}
+
+static json_t *connector_json(const facts *f) {
+    if (!f->has_connector) return json_null();
+    return json_pack("{s:s, s:I, s:I, s:i, s:s}", "type", f->connector.type, "inputs",
+                     (json_int_t)f->connector.n_inputs, "outputs",
+                     (json_int_t)f->connector.n_outputs, "layer",
+                     f->takes.has_layer ? f->takes.layer : EC_TAP_DEFAULT.layer, "tokens",
+                     f->takes.keep_class_token ? "all" : "patch");
+}
 
 static int gather(facts *f, const ec_encoder *encoder, const arguments *args) {
     const option_value *v = args->values;
@@ -117,24 +160,25 @@ static void print_text(const facts *f) {
     printf("features     [%zu tokens, %zu channels]%s\n", f->n_tokens, f->n_channels,
            i->has_class_token ? ", class token dropped" : "");
     print_preparation(f);
+    print_connector(f);
 }
 
 static void print_json(const facts *f) {
     const ec_encoder_info *i = &f->info;
-    json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:I, s:s, s:I, "
-                         "s:s, s:s, s:I, s:i, s:[I,I], s:I, s:I, s:o, s:b}",
-                         "family", i->family, "image_size", (json_int_t)i->image_size, "patch_size",
-                         (json_int_t)i->patch_size, "width", (json_int_t)i->width, "mlp_width",
-                         (json_int_t)i->mlp_width, "blocks", (json_int_t)i->n_blocks, "heads",
-                         (json_int_t)i->n_heads, "registers", (json_int_t)i->n_registers,
-                         "class_token", i->has_class_token, "activation", i->activation,
-                         "layer_norm_eps", json_number(i->layer_norm_eps), "parameters",
-                         (json_int_t)i->n_parameters, "dtype", ec_dtype_name(i->dtype),
-                         "weight_bytes", (json_int_t)i->weight_bytes, "weights", f->hash, "source",
-                         f->source, "size", (json_int_t)f->size, "layer", f->layer, "grid",
-                         (json_int_t)f->grid_height, (json_int_t)f->grid_width, "tokens",
-                         (json_int_t)f->n_tokens, "channels", (json_int_t)f->n_channels, "flops",
-                         json_number(f->flops), "native_preparation", f->has_preparation));
+    json_print(json_pack(
+        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:I, s:s, s:I, "
+        "s:s, s:s, s:I, s:i, s:[I,I], s:I, s:I, s:o, s:b, s:o}",
+        "family", i->family, "image_size", (json_int_t)i->image_size, "patch_size",
+        (json_int_t)i->patch_size, "width", (json_int_t)i->width, "mlp_width",
+        (json_int_t)i->mlp_width, "blocks", (json_int_t)i->n_blocks, "heads",
+        (json_int_t)i->n_heads, "registers", (json_int_t)i->n_registers, "class_token",
+        i->has_class_token, "activation", i->activation, "layer_norm_eps",
+        json_number(i->layer_norm_eps), "parameters", (json_int_t)i->n_parameters, "dtype",
+        ec_dtype_name(i->dtype), "weight_bytes", (json_int_t)i->weight_bytes, "weights", f->hash,
+        "source", f->source, "size", (json_int_t)f->size, "layer", f->layer, "grid",
+        (json_int_t)f->grid_height, (json_int_t)f->grid_width, "tokens", (json_int_t)f->n_tokens,
+        "channels", (json_int_t)f->n_channels, "flops", json_number(f->flops), "native_preparation",
+        f->has_preparation, "connector", connector_json(f)));
 }
 
 static int run(const arguments *args) {
@@ -144,6 +188,7 @@ static int run(const arguments *args) {
         return report_error(&err);
     facts f = {0};
     const int status = gather(&f, encoder, args);
+    if (status == EXIT_DONE) look_for_connector(&f, args->operands[0]);
     if (status == EXIT_DONE) (args->values[O_JSON].given ? print_json : print_text)(&f);
     ec_encoder_close(encoder);
     return status;
@@ -152,11 +197,14 @@ static int run(const arguments *args) {
 const command CMD_INSPECT = {
     .name = "inspect",
     .purpose = "what a weight folder is, and what eyechart would do with it",
-    .about = "Reads config.json, preprocessor_config.json and the weights, and checks that every "
-             "tensor of the model is there "
-             "with its shape. Tells the family, parameters, floating-point operations an image, "
-             "the shape of the features, and "
-             "how images are prepared.",
+    .about =
+        "Reads config.json, preprocessor_config.json and the weights, and checks that every "
+        "tensor of the model is there "
+        "with its shape. Tells the family, parameters, floating-point operations an image, "
+        "the shape of the features, and "
+        "how images are prepared. Folders of timm, open_clip and facebookresearch/dinov2 are read "
+        "as well; of a multimodal model the vision tower is told, and the connector with the "
+        "features that it was trained on.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -189,6 +189,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *encoder) {
         .n_heads = s->heads,
         .n_registers = s->registers,
         .has_class_token = s->class_token,
+        .is_inside = s->inside,
         .layer_norm_eps = s->eps,
         .n_parameters = 3 * s->patch * s->patch * d + (s->patch_bias ? d : 0) +
                         (side * side + s->class_token) * d + (s->class_token + s->registers) * d +

@@ -259,6 +259,7 @@ static ec_align_info describe(const ec_aligner *a, const member *m) {
     ec_align_info info = {.n_tokens = m->n_tokens,
                           .n_channels = m->n_channels,
                           .width = m->info.n_outputs,
+                          .tap = a->encoders[m->encoders[0]].info.tap,
                           .flops = (double)m->n_tokens * ec_connector_flops(m->connector)};
     snprintf(info.tower, sizeof info.tower, "%s", m->tower);
     snprintf(info.connector_type, sizeof info.connector_type, "%s", m->info.type);

@@ -101,6 +101,8 @@ says "x: layer -2 is asked for"
 run 0 align -r clip=s/encoders/clip,s/connectors/clip.bin -c x=s/encoders/clip,s/connectors/said \
     -i v=s/photos --layer 3 --json
 
+json '.candidates[0].layer == 3 and .candidates[0].tokens == "patch"'
+
 # A combination takes the layer of each of its candidates, also as a connector says.
 cp -r s u
 sed -i '/c+d/d; /name: plain/d; /name: whole/d; /name: saidall/d' u/study.yaml

@@ -28,6 +28,11 @@ mv ./*.ppm photos/
 run 0 inspect llava --json
 json '.family == "clip" and .width == 24 and .blocks == 2 and .heads == 3 and .tokens == 9'
 hash=$(jq -r .weights out)
+json '.connector == {type: "mlp2x_gelu", inputs: 24, outputs: 16, layer: -2, tokens: "patch"}'
+run 0 inspect llava
+prints "connector    mlp2x_gelu, 24 to 16 channels, of layer -2, patch tokens"
+run 0 inspect original --json
+json '.connector == null'
 run 0 inspect same --json
 json ".weights == \"$hash\""
 
