@@ -89,7 +89,8 @@ static int value_of(char c) {
 static char escaped(const char **at, const char *end) {
     const char c = *at < end ? *(*at)++ : '\0';
     if (c == 'n' || c == 'r' || c == 't') return ' ';
-    if (c != 'u' || end - *at < 4) return c == '\\' ? '\0' : c;
+    if (c == '/' || c == '"' || c == '\'') return c;
+    if (c != 'u' || end - *at < 4) return '\0';
     char digits[5] = "";
     memcpy(digits, *at, 4);
     *at += 4;
@@ -99,7 +100,11 @@ static char escaped(const char **at, const char *end) {
 /* Past the brackets and quotes of a list, and past what a data URI says before its comma. */
 static const char *skip_head(const char *at, const char *end) {
     static const char scheme[] = "data:";
-    while (at < end && strchr(" \t\r\n[\\\"'", *at) != NULL && *at != '\0') at++;
+    for (;; at++) {
+        const bool is_escape = end - at > 1 && at[0] == '\\' && (at[1] == '"' || at[1] == 'n');
+        if (is_escape) at++;
+        if (!is_escape && (at == end || *at == '\0' || strchr(" \t\r\n[\"'", *at) == NULL)) break;
+    }
     if ((size_t)(end - at) < sizeof scheme - 1 || strncmp(at, scheme, sizeof scheme - 1) != 0)
         return at;
     const char *comma = memchr(at, ',', (size_t)(end - at));

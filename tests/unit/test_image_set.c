@@ -16,6 +16,7 @@
 #include "eyechart/image.h"
 #include "eyechart/image_set.h"
 #include "folder.h"
+#include "image/source.h"
 
 static char folder[FOLDER_SIZE];
 
@@ -246,6 +247,36 @@ static void images_in_records_are_read_from_their_places(void **state) {
     assert_level(&back, 2, 255);
     ec_image_set_release(&back);
     ec_image_set_release(&set);
+}
+
+/* As the writers of the world do it: .NET escapes +, PHP /, Python's urlsafe_b64encode has - and _.
+ */
+static void base64_is_read_in_every_spelling(void **state) {
+    (void)state;
+    static const char *const same[] = {"+/+/AA==",
+                                       "-_-_AA",
+                                       "\\u002b/\\u002B\\/AA==",
+                                       "+/+/\\nAA==",
+                                       " +/+\r\n/AA==\n",
+                                       "['+/+/AA==', 'x']",
+                                       "[\\\"+/+/AA==\\\"]",
+                                       "[\"+/+/AA\", \"x\"]",
+                                       "data:;base64,-/-/AA"};
+    ec_text bytes;
+    ec_error err;
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        if (ec_image_from_base64(&bytes, same[i], strlen(same[i]), "x", &err) != EC_OK)
+            fail_msg("%s: %s", same[i], err.message);
+        assert_int_equal(bytes.size_bytes, 4);
+        assert_memory_equal(bytes.data, "\xfb\xff\xbf\x00", 4);
+        ec_text_release(&bytes);
+    }
+    static const char *const bad[] = {"AAA*", "A\\u00", "A\\", "AA\\u00e9"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        assert_int_equal(ec_image_from_base64(&bytes, bad[i], strlen(bad[i]), "x", &err),
+                         EC_ERR_FORMAT);
+        assert_non_null(strstr(err.message, "x: not an image in base64"));
+    }
 }
 
 /* index, image: as VLMEvalKit writes tables and pandas quotes them. */
@@ -527,6 +558,7 @@ int main(void) {
         cmocka_unit_test(what_python_writes_is_read),
         cmocka_unit_test(a_root_is_the_folder_of_the_paths),
         cmocka_unit_test(images_in_records_are_read_from_their_places),
+        cmocka_unit_test(base64_is_read_in_every_spelling),
         cmocka_unit_test(tables_are_read),
         cmocka_unit_test(memory_does_not_grow_with_the_images),
         cmocka_unit_test(a_folder_is_whole_or_refused),
