@@ -371,6 +371,9 @@ static ec_status decide(ec_table_file *file, size_t f, ec_error *err) {
     }
     declared = declared_benchmark(file, c->text);
     if (declared != NULL) return be(c, EC_ROLE_RESULT, declared, file, err);
+    /* More rows may follow than are counted: a mean. */
+    if (f == 0 && c->counts_rows && c->n_texts == 0 && c->n_values > 1)
+        return leave_out(c, file, err, "counts the rows");
     if (c->n_values == 0 && c->n_texts > 0)
         return leave_out(c, file, err, "no numbers in it, but '%.40s'", c->sample);
     if (c->heading.kind != EC_HEADING_NO_RESULT) return be(c, EC_ROLE_RESULT, c->text, file, err);
@@ -517,7 +520,23 @@ static ec_status note_missing(const ec_table_file *file, ec_error *err) {
                                  n == 1 ? " is" : "s are", words);
 }
 
-/* A mean of other benchmarks would count them twice. */
+/* What the hours of a finetuning are called here. */
+static ec_status note_hours(const ec_table_file *file, ec_error *err) {
+    ec_status status = EC_OK;
+    for (size_t f = 0; status == EC_OK && f < file->n; f++) {
+        const ec_table_column *c = &file->columns[f];
+        if (c->role == EC_ROLE_BESIDE && c->heading.kind == EC_HEADING_NO_RESULT &&
+            strcasestr(c->text, "gpu") != NULL && strcasestr(c->text, "hour") != NULL)
+            status = ec_import_report_note(
+                file->how->report, err,
+                "column '%.80s': call it 'cost' where it is what a finetuning is expected to take, "
+                "'hours' where it is what one took",
+                c->text);
+    }
+    return status;
+}
+
+/* A mean of other benchmarks would count them twice, and one of candidates is none. */
 static ec_status note_means(const ec_table_file *file, ec_error *err) {
     static const char *const words[] = {"average", "avg",   "avg.", "mean",
                                         "overall", "total", "sum"};
@@ -531,6 +550,13 @@ static ec_status note_means(const ec_table_file *file, ec_error *err) {
                     "column '%s' is taken for a benchmark; if it sums up the others, leave "
                     "it out: --ignore %s",
                     file->columns[f].text, file->columns[f].text);
+    for (size_t row = 0; status == EC_OK && row < file->n_rows; row++)
+        for (size_t k = 0; k < sizeof words / sizeof *words; k++)
+            if (strcasecmp(file->row_names[row], words[k]) == 0)
+                status = ec_import_report_note(
+                    file->how->report, err,
+                    "the row '%s' is taken for a candidate; if it sums up the others, take it out",
+                    file->row_names[row]);
     return status;
 }
 
@@ -607,6 +633,7 @@ ec_status ec_table_file_report(const ec_table_file *file, ec_error *err) {
         status = ec_import_report_note(file->how->report, err, "read as %s", file->text.converted);
     if (status == EC_OK) status = note_numbers(file, err);
     if (status == EC_OK) status = note_missing(file, err);
+    if (status == EC_OK) status = note_hours(file, err);
     if (status == EC_OK) status = note_means(file, err);
     return status;
 }

@@ -116,6 +116,23 @@ says "no benchmark 'VQA'"
 says "--ignore"
 run 0 study import t more.csv --ignore VQA
 
+# Ranks, hours and means.
+table <<'CSV'
+#,Rank,Model,A,C,MMBench,GPU hours,std
+1,1,CLIP,0.8,14.3,64.2,80,3
+2,2,DINO,0.4,24,58,72,3
+,,Average,,,61,,
+CSV
+prints "benchmarks: MMBench, std"
+prints "left out: # (counts the rows)"
+prints "Rank, GPU_hours ('GPU hours')"
+says "column 'GPU hours': call it 'cost'"
+says "the row 'Average' is taken for a candidate"
+table <<'CSV'
+candidate;A;C;MMBench
+CLIP;0,8;14,3;64,2
+CSV
+
 # Another kind of file.
 echo '{"results": {"mme": {"mme_perception_score,none": 3}}, "config": {}}' >results.json
 run 3 study import t results.json
