@@ -196,11 +196,9 @@ static bool read_one(ec_heading *out, const char *text, const char *const *texts
     static const struct {
         const char *prefix;
         ec_heading_kind kind;
-    } prefixes[] = {{"A ", EC_HEADING_OWN_A},
-                    {"A_se ", EC_HEADING_OWN_A_SE},
-                    {"column ", EC_HEADING_COLUMN},
-                    {"column_se ", EC_HEADING_COLUMN_SE},
-                    {"result ", EC_HEADING_RESULT}};
+    } prefixes[] = {{"A ", EC_HEADING_OWN_A},       {"A_se ", EC_HEADING_OWN_A_SE},
+                    {"column ", EC_HEADING_COLUMN}, {"column_se ", EC_HEADING_COLUMN_SE},
+                    {"result ", EC_HEADING_RESULT}, {"result_se ", EC_HEADING_RESULT_SE}};
     static const char *const plain[] = {"candidate", "C", "C_se", "A", "A_se", "cost", "hours"};
     size_t length;
     *out = (ec_heading){.kind = EC_HEADING_EMPTY};

@@ -1,11 +1,13 @@
 /* headings.h - what the columns of a table are, by their names
  *
- *     candidate                            names; also name, model, encoder, …
- *     C, C_se, A, A_se, cost, hours        scores and costs; also "A score", "alignment", …
- *     A <benchmark>, A_se <benchmark>      A for one benchmark; also "A (MME)", "A_MME" beside
- * "MME" column <name> [<benchmark>]          a number beside A and C result <benchmark> results,
- * whatever the name looks like params (M), GFLOPs, resolution, …    no results, by their names
- *     anything else                        a benchmark
+ *     candidate                         names; also name, model, encoder, …
+ *     C, C_se, A, A_se, cost, hours     scores and costs; also "A score", "alignment", …
+ *     A <benchmark>, A_se <benchmark>   A for one benchmark; also "A_MME" beside a column "MME"
+ *     column <name> [<benchmark>]       a number beside A and C
+ *     result <benchmark>                results, whatever the name looks like
+ *     result_se <benchmark>             their standard errors, however large
+ *     params (M), GFLOPs, …             no results, by their names
+ *     anything else                     a benchmark
  */
 #ifndef EC_STUDY_HEADINGS_H
 #define EC_STUDY_HEADINGS_H
@@ -27,6 +29,7 @@ typedef enum ec_heading_kind {
     EC_HEADING_COLUMN, /* `rest` is the name, and the benchmark behind a blank */
     EC_HEADING_COLUMN_SE,
     EC_HEADING_RESULT,    /* `rest` is the benchmark, because the heading says so */
+    EC_HEADING_RESULT_SE, /* likewise, of their standard errors */
     EC_HEADING_NO_RESULT, /* parameters, sizes, dates and the like */
     EC_HEADING_OTHER      /* a benchmark, if it has numbers */
 } ec_heading_kind;
@@ -38,8 +41,8 @@ typedef struct ec_heading {
 } ec_heading;
 
 /* What all headings are: heads[n] of texts[n], without blanks at their ends. Where two are the same
- * score or cost the plain one is, else the one that says it most, else the first; the others are EC_HEADING_OTHER. False: out of
- * memory. Release each with ec_heading_release(), after a failure too. */
+ * score or cost the plain one is, else the one that says it most, else the first; the others are
+ * EC_HEADING_OTHER. False: out of memory. Release each with ec_heading_release(), after a failure too. */
 bool ec_headings_read(ec_heading *heads, const char *const *texts, size_t n);
 void ec_heading_release(ec_heading *heading);
 

@@ -58,7 +58,7 @@ const char *ec_benchmark_name_fault(const char *name) {
             return "has a meaning of its own; call the benchmark otherwise";
     if (strncmp(name, "A ", 2) == 0 || strncmp(name, "A_se ", 5) == 0 ||
         strncmp(name, "column ", 7) == 0 || strncmp(name, "column_se ", 10) == 0 ||
-        strncmp(name, "result ", 7) == 0)
+        strncmp(name, "result ", 7) == 0 || strncmp(name, "result_se ", 10) == 0)
         return "begins like a column of scores; call the benchmark otherwise";
     return ec_name_fault(name);
 }

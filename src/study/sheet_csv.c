@@ -310,26 +310,34 @@ static ec_status read_rows(reader *r, ec_sheet *sheet, ec_error *err) {
     return status;
 }
 
+/* Whether most standard errors are as large as results of their own would be. */
+static bool are_large(const double *z, const double *se, size_t n_candidates) {
+    size_t n = 0, n_large = 0;
+    for (size_t i = 0; i < n_candidates; i++) {
+        if (isnan(z[i]) || isnan(se[i])) continue;
+        n++;
+        n_large += se[i] > fabs(z[i]) / 2.0 && se[i] > 0.0;
+    }
+    return 2 * n_large > n;
+}
+
 /* A column called as the standard error of another may be a benchmark of its own ("mmlu_se"). */
 static ec_status check_errors(const reader *r, const ec_sheet *sheet, ec_error *err) {
+    const size_t n = sheet->n_candidates;
     for (size_t f = 0; f < r->file.n; f++) {
         const column *c = &r->columns[f];
         if (c->kind != A_RESULT || c->error == r->file.n) continue;
-        const double *z = sheet->numbers.z + c->benchmark * sheet->n_candidates,
-                     *se = sheet->numbers.z_se + c->benchmark * sheet->n_candidates;
-        size_t n = 0, n_large = 0;
-        for (size_t i = 0; i < sheet->n_candidates; i++) {
-            if (isnan(z[i]) || isnan(se[i])) continue;
-            n++;
-            n_large += se[i] > fabs(z[i]) / 2.0 && se[i] > 0.0;
-        }
-        if (n > 0 && 2 * n_large > n)
-            return ec_fail(err, EC_ERR_FORMAT,
-                           "%s:%zu: column '%.80s' would be the standard errors of '%.80s' by its "
-                           "name, but is as large as these; call it 'result %.80s' if it is a "
-                           "benchmark",
-                           r->file.path, r->file.header_line, r->file.columns[c->error].text,
-                           r->file.columns[f].text, r->file.columns[c->error].text);
+        const ec_table_column *error = &r->file.columns[c->error], *results = &r->file.columns[f];
+        if (error->heading.kind == EC_HEADING_RESULT_SE ||
+            !are_large(sheet->numbers.z + c->benchmark * n, sheet->numbers.z_se + c->benchmark * n,
+                       n))
+            continue;
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s:%zu: column '%.80s' would be the standard errors of '%.80s' by its "
+                       "name, but is as large as these; call it 'result %.80s' if it is a "
+                       "benchmark, 'result_se %.80s' if not",
+                       r->file.path, r->file.header_line, error->text, results->text, error->text,
+                       results->name);
     }
     return EC_OK;
 }
@@ -435,6 +443,10 @@ static void list_results(output *outputs, size_t *count, const ec_sheet *sheet) 
         o.values = sheet->numbers.z_se + b * n;
         o.kind = AN_ERROR;
         o.end = error_end(sheet, b);
+        if (are_large(sheet->numbers.z + b * n, o.values, n)) {
+            o.prefix = "result_se ";
+            o.end = NULL;
+        }
         if (any_error(sheet, b)) add_output(outputs, count, o, n, true);
     }
 }

@@ -361,6 +361,8 @@ static ec_status decide(ec_table_file *file, size_t f, ec_error *err) {
     case EC_HEADING_RESULT:
         declared = declared_benchmark(file, rest);
         return be(c, EC_ROLE_RESULT, declared != NULL ? declared : rest, file, err);
+    case EC_HEADING_RESULT_SE: /* find_errors finds the results */
+        return be(c, EC_ROLE_ERROR, rest, file, err);
     case EC_HEADING_CANDIDATE:
     case EC_HEADING_NO_RESULT:
     case EC_HEADING_OTHER:
@@ -399,17 +401,37 @@ static size_t results_of(const ec_table_file *file, size_t f) {
     return file->n;
 }
 
+/* The column of results for the benchmark that column f says to have the standard errors of. */
+static size_t results_for(const ec_table_file *file, size_t f) {
+    const ec_table_column *c = &file->columns[f];
+    for (size_t g = 0; g < file->n; g++) {
+        const ec_table_column *of = &file->columns[g];
+        if (of->role != EC_ROLE_RESULT) continue;
+        if (strcmp(of->name, c->name) == 0 || strcmp(of->text, c->name) == 0) return g;
+    }
+    return file->n;
+}
+
 /* Standard errors are told by the results that they stand beside, so after those. */
-static void find_errors(ec_table_file *file) {
+static ec_status find_errors(ec_table_file *file, ec_error *err) {
     for (size_t f = 0; f < file->n; f++) {
         ec_table_column *c = &file->columns[f];
         const bool may_be = (c->role == EC_ROLE_RESULT && c->heading.kind != EC_HEADING_RESULT) ||
                             c->role == EC_ROLE_OWN_A || c->role == EC_ROLE_OWN_A_SE;
-        const size_t of = may_be ? results_of(file, f) : file->n;
+        size_t of = file->n;
+        if (c->heading.kind == EC_HEADING_RESULT_SE && c->role == EC_ROLE_ERROR) {
+            of = results_for(file, f);
+            if (of == file->n)
+                return fail_header(file, err, "column '%.80s' without a column '%.80s'", c->text,
+                                   c->name);
+        } else if (may_be) {
+            of = results_of(file, f);
+        }
         if (of == file->n) continue;
         c->role = EC_ROLE_ERROR;
         c->of = of;
     }
+    return EC_OK;
 }
 
 /* ---- the decimal sign --------------------------------------------------------------------- */
@@ -450,7 +472,7 @@ ec_status ec_table_file_open(ec_table_file *out, const char *path, const ec_shee
         else
             status = decide(out, f, err);
     }
-    if (status == EC_OK) find_errors(out);
+    if (status == EC_OK) status = find_errors(out, err);
     if (status == EC_OK) status = decide_decimal(out, err);
     return status;
 }

@@ -199,6 +199,26 @@ static void the_decimal_sign_is_that_of_the_whole_table(void **state) {
     ec_sheet_release(&s);
 }
 
+/* Standard errors larger than the results come back as such, and not as a benchmark. */
+static void large_errors_come_back(void **state) {
+    (void)state;
+    ec_sheet s = read_text(ec_sheet_read_csv, "candidate,C,MME,result year\nx,1,2+-8.5,3±9\n");
+    ec_text text = {0};
+    ec_sheet_write_csv(&text, &s);
+    assert_non_null(strstr(text.data, ",result_se MME"));
+    ec_sheet again = read_text(ec_sheet_read_csv, text.data);
+    assert_true(cell(&again, again.numbers.z, "MME", 0) == 2.0);
+    assert_true(cell(&again, again.numbers.z_se, "MME", 0) == 8.5);
+    assert_true(cell(&again, again.numbers.z_se, "year", 0) == 9.0);
+    ec_text_release(&text);
+    ec_sheet_release(&s);
+    ec_sheet_release(&again);
+    assert_refused(ec_sheet_read_csv, "candidate,result_se MME\nx,1\n",
+                   "t:1: ", "without a column 'MME'");
+    assert_refused(ec_sheet_read_csv, "candidate,MME,MME_se\nx,1,2\n",
+                   "t:1: ", "'result_se MME' if not");
+}
+
 /* A benchmark called like a column of something else comes back as a benchmark. */
 static void benchmarks_of_any_name_come_back(void **state) {
     (void)state;
@@ -465,6 +485,7 @@ int main(void) {
         cmocka_unit_test(columns_that_are_no_results_are_none),
         cmocka_unit_test(the_decimal_sign_is_that_of_the_whole_table),
         cmocka_unit_test(benchmarks_of_any_name_come_back),
+        cmocka_unit_test(large_errors_come_back),
         cmocka_unit_test(everything_json_can_say_is_read),
         cmocka_unit_test(json_mistakes_are_told_with_line_or_candidate_and_key),
         cmocka_unit_test(deeply_nested_json_is_refused),
