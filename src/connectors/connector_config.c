@@ -276,6 +276,17 @@ static void find_config(mlp_config *out, const char *path) {
     if (!is_there(out->path)) out->path[0] = '\0';
 }
 
+ec_status mlp_config_parse(mlp_config *out, const char *bytes, size_t size_bytes, ec_error *err) {
+    json_error_t where;
+    json_t *root = json_loadb(bytes, size_bytes, JSON_REJECT_DUPLICATES, &where);
+    const ec_status status =
+        root == NULL ? ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", out->path, where.line, where.text)
+        : !json_is_object(root) ? ec_fail(err, EC_ERR_FORMAT, "%s: not a JSON object", out->path)
+                                : read_root(out, root, err);
+    json_decref(root);
+    return status;
+}
+
 ec_status mlp_config_read(mlp_config *out, const char *path, ec_error *err) {
     ec_text text = {0};
     char *folder = NULL;
@@ -288,15 +299,7 @@ ec_status mlp_config_read(mlp_config *out, const char *path, ec_error *err) {
     snprintf(out->features.path, sizeof out->features.path, "%s", out->path);
     status = ec_file_read(&text, out->path, MAX_CONFIG_BYTES, err);
     if (status != EC_OK) return status;
-    json_error_t where;
-    json_t *root = json_loadb(text.data, text.size_bytes, JSON_REJECT_DUPLICATES, &where);
-    if (root == NULL)
-        status = ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", out->path, where.line, where.text);
-    else if (!json_is_object(root))
-        status = ec_fail(err, EC_ERR_FORMAT, "%s: not a JSON object", out->path);
-    else
-        status = read_root(out, root, err);
-    json_decref(root);
+    status = mlp_config_parse(out, text.data, text.size_bytes, err);
     ec_text_release(&text);
     return status;
 }

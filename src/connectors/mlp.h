@@ -63,6 +63,9 @@ typedef struct mlp_config {
  * file and key. */
 ec_status mlp_config_read(mlp_config *out, const char *path, ec_error *err);
 
+/* The text of one; out->path is set, the rest zero. */
+ec_status mlp_config_parse(mlp_config *out, const char *bytes, size_t size_bytes, ec_error *err);
+
 /* "gelu", "silu", … as config.json has them; NULL for EC_ACT_NONE. */
 const char *mlp_activation_name(ec_activation activation);
 

@@ -61,6 +61,9 @@ void vit_origin_release(vit_origin *origin);
 
 /* Reads what describes the model of `folder`. Errors name the file and the key. */
 ec_status vit_spec_load(vit_spec *out, vit_origin *origin, const char *folder, ec_error *err);
+/* The same of a file that is there; of `folder` a tower's original is looked for. */
+ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const char *folder, const json_t *root,
+                      const char *path, ec_error *err);
 /* The same of a config.json of transformers, or of a multimodal model of theirs. */
 ec_status vit_spec_read(vit_spec *out, const json_t *root, const char *path, ec_error *err);
 /* Fills in what spec.from_tensors leaves open. */

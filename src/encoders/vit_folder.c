@@ -342,8 +342,12 @@ static ec_status read_json(json_t **out, const char *path, ec_error *err) {
                              root == NULL ? where.text : "not a JSON object");
 }
 
-static ec_status load_config(vit_spec *out, vit_origin *origin, const char *folder,
-                             const json_t *root, const char *path, ec_error *err) {
+ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const char *folder, const json_t *root,
+                      const char *path, ec_error *err) {
+    *out = (vit_spec){0};
+    *origin = (vit_origin){0};
+    if (json_object_get(root, "model_cfg") != NULL || json_object_get(root, "vision_cfg") != NULL)
+        return load_open_clip(out, origin, root, path, err);
     if (json_object_get(root, "mm_vision_tower") != NULL &&
         !json_is_object(json_object_get(root, "vision_config")))
         return load_llava(out, origin, folder, root, path, err);
@@ -394,9 +398,8 @@ ec_status vit_spec_load(vit_spec *out, vit_origin *origin, const char *folder, e
     if (path.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
     ec_status status = any ? read_json(&root, path.data, err) : EC_OK;
     if (status == EC_OK)
-        status = !any   ? load_nothing(out, folder, path.data, err)
-                 : clip ? load_open_clip(out, origin, root, path.data, err)
-                        : load_config(out, origin, folder, root, path.data, err);
+        status = any ? vit_spec_of(out, origin, folder, root, path.data, err)
+                     : load_nothing(out, folder, path.data, err);
     json_decref(root);
     ec_text_release(&path);
     return status;
