@@ -104,7 +104,8 @@ typedef struct ec_align_info {
     char connector_type[32];     /* "mlp2x_gelu" */
     double flops;                /* of an image: encoders and connector */
     char tower[600]; /* a sentence, where the connector's model has a vision tower that differs from
-                        the encoder given, and that is taken in its place; "" */
+                        the encoder given, and that is taken in its place, or where it says that it
+                        was trained and has none; "" */
 } ec_align_info;
 
 ec_align_info ec_aligner_reference(const ec_aligner *aligner, size_t reference);

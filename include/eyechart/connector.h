@@ -87,6 +87,7 @@ typedef struct ec_connector_features {
     bool has_layer, has_tokens; /* it says something */
     int layer;                  /* as in ec_tap */
     bool keep_class_token;
+    bool tower_trained; /* unfreeze_mm_vision_tower: the encoder is not the original any more */
     bool pads; /* it was trained on pictures padded to a square: EC_PREPARE_PAD */
     char layer_key[40], tokens_key[40]; /* which key says it */
     char path[512];                     /* of that file; "": there is none */

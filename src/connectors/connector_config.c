@@ -1,7 +1,7 @@
 /* connector_config.c - what the config.json of a model says of its connector, and of its features
  *
  *     LLaVA          mm_projector_type, mm_vision_select_layer, mm_vision_select_feature,
- *                    mm_hidden_size
+ *                    mm_hidden_size, unfreeze_mm_vision_tower
  *     transformers   projector_hidden_act, multimodal_projector_bias, projector_layernorm_eps,
  *                    vision_feature_layer, vision_feature_select_strategy
  *
@@ -188,6 +188,24 @@ static void read_numbers(reader *r) {
         r->out->width = (size_t)json_integer_value(width);
 }
 
+/* What LLaVA-NeXT may put between the tower and the connector. */
+static void read_resampler(reader *r) {
+    const json_t *value = value_of(r, "mm_resampler_type");
+    const char *text = json_string_value(value);
+    if (value != NULL && (text == NULL || (text[0] != '\0' && strcmp(text, "identity") != 0)))
+        refuse(r, "mm_resampler_type", value,
+               "none: what changes the tokens before the connector is not supported");
+}
+
+/* Whether the vision tower was trained together with the connector. */
+static void read_training(reader *r) {
+    const json_t *all = value_of(r, "unfreeze_mm_vision_tower"),
+                 *parts = value_of(r, "mm_tunable_parts");
+    const char *text = json_string_value(parts);
+    r->out->features.tower_trained =
+        json_is_true(all) || (text != NULL && strstr(text, "mm_vision_tower") != NULL);
+}
+
 /* What transformers takes where its config.json says nothing. */
 static void fill_defaults(reader *r) {
     static const struct {
@@ -203,6 +221,13 @@ static void fill_defaults(reader *r) {
     ec_connector_features *f = &r->out->features;
     /* LLaVA's own code called its first models "llava", too. */
     if (type == NULL || json_object_get(r->root, "mm_vision_tower") != NULL) return;
+    if (strcmp(type, "vipllava") == 0 && !f->has_layer) {
+        r->status = ec_fail(r->err, EC_ERR_FORMAT,
+                            "%s: a ViP-LLaVA without \"vision_feature_layers\" takes five hidden "
+                            "states side by side, which is not supported",
+                            r->out->path);
+        return;
+    }
     for (size_t i = 0; i < sizeof defaults / sizeof *defaults; i++) {
         if (strcmp(type, defaults[i].model_type) != 0) continue;
         if (!f->has_layer) {
@@ -226,6 +251,9 @@ static ec_status read_root(mlp_config *out, const json_t *root, ec_error *err) {
     read_numbers(&r);
     read_layer(&r, "mm_vision_select_layer");
     read_layer(&r, "vision_feature_layer");
+    read_layer(&r, "vision_feature_layers"); /* of ViP-LLaVA in older transformers */
+    read_resampler(&r);
+    read_training(&r);
     read_tokens(&r, "mm_vision_select_feature", "patch", "cls_patch");
     read_tokens(&r, "vision_feature_select_strategy", "default", "full");
     const char *ratio = json_string_value(value_of(&r, "image_aspect_ratio"));

@@ -47,6 +47,11 @@ static ec_status open_weights(ec_weights **out, const char *path, ec_error *err)
     return ec_weights_open(out, path, err);
 }
 
+static bool has_tower(const ec_weights *files) {
+    vit_found found;
+    return vit_naming_any(&found, false, files) || vit_naming_any(&found, true, files);
+}
+
 /* Whether the files have more than the vision tower. */
 static bool is_partial(const ec_encoder *e) {
     return e->spec.inside || e->weights_elsewhere;
@@ -66,7 +71,12 @@ ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder
     const char *weights = options->weights != NULL ? options->weights : e->folder;
     if (status == EC_OK) status = open_weights(&e->files, weights, err);
     if (status == EC_OK) {
-        if (e->spec.from_tensors) status = vit_measure(&e->spec, e->files, err);
+        if (e->spec.inside && !has_tower(e->files))
+            status = ec_fail(err, EC_ERR_FORMAT,
+                             "no vision tower among its %zu tensors, as LLaVA saves a model whose "
+                             "tower was not trained: give the folder of the original encoder",
+                             ec_weights_count(e->files));
+        if (status == EC_OK && e->spec.from_tensors) status = vit_measure(&e->spec, e->files, err);
         if (status == EC_OK) status = vit_weights_bind(&e->weights, &e->spec, e->files, err);
         if (status != EC_OK) ec_error_prefix(err, status, "%s", weights);
     }
@@ -94,11 +104,6 @@ void ec_encoder_close(ec_encoder *encoder) {
 
 const ec_weights *ec_encoder_weights(const ec_encoder *encoder) {
     return encoder->files;
-}
-
-static bool has_tower(const ec_weights *files) {
-    vit_found found;
-    return vit_naming_any(&found, false, files) || vit_naming_any(&found, true, files);
 }
 
 bool ec_encoder_has_tower(const char *path) {

@@ -158,9 +158,20 @@ static ec_status take_trained_tower(size_t *at, ec_aligner *a, member *m,
     char difference[128];
     const encoder *e = &a->encoders[*at];
     const char *path = ec_connector_describe(m->connector).file;
-    if (source->weights != NULL || is_within(path, e->folder) || !ec_encoder_has_tower(path))
-        return EC_OK;
     const ec_encoder *original = ec_extractor_encoder(e->extractor);
+    if (source->weights != NULL || is_within(path, e->folder) ||
+        ec_encoder_describe(original).is_inside)
+        return EC_OK;
+    if (!ec_encoder_has_tower(path)) {
+        const ec_connector_features *says = ec_connector_takes(m->connector);
+        if (says->tower_trained)
+            snprintf(m->tower, sizeof m->tower,
+                     "the vision tower was trained with the connector, says %.200s, and is not in "
+                     "%.160s: these are features of the original in %.160s; give the folder of the "
+                     "whole model as the encoder",
+                     says->path, path, source->folder);
+        return EC_OK;
+    }
     ec_status status = ec_encoder_compare(difference, original, path, err);
     if (status != EC_OK || difference[0] == '\0') return status;
     snprintf(m->tower, sizeof m->tower,

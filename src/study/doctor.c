@@ -268,11 +268,27 @@ static void say_all_of(doctor *d, size_t i, const ec_error *err) {
     free(sources);
 }
 
+/* A connector that was trained together with an encoder which is not at hand. */
+static void say_missing_tower(doctor *d, const ec_job_part *part) {
+    const char *connector = ec_study_connector(d->study, part->candidate);
+    ec_connector_features says;
+    if (connector == NULL || part->sources[0].weights != NULL ||
+        ec_connector_features_read(&says, connector, NULL) != EC_OK || !says.tower_trained ||
+        ec_encoder_has_tower(connector) || ec_job_is_within(connector, part->sources[0].folder))
+        return;
+    ec_findings_add(&d->found, EC_FINDING_WARNING,
+                    "candidate '%.80s': %s says that the vision tower was trained with the connector, "
+                    "and it is not in %s; give the folder of the whole model as 'encoder:'",
+                    ec_job_name(&d->job, part), says.path, connector);
+}
+
 /* Encoders of which the connector's model has a version that was trained further. */
 static void say_towers(doctor *d) {
     for (size_t i = 0; i < d->job.n_parts; i++) {
         const ec_job_part *part = &d->job.parts[i];
-        if (part->n_members != 1 || part->sources[0].weights == NULL) continue;
+        if (part->n_members != 1) continue;
+        say_missing_tower(d, part);
+        if (part->sources[0].weights == NULL) continue;
         ec_findings_add(&d->found, EC_FINDING_WARNING,
                         "candidate '%.80s': the vision tower in %s differs from %s: it was trained, "
                         "and is taken; 'encoder: %s' says so",

@@ -146,6 +146,8 @@ ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t
                          ec_error *err);
 /* "layer -1, all tokens"; false: layer -2 and patch tokens, or its encoders have different ones. */
 bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part);
+/* Whether a path lies in a folder, links followed. */
+bool ec_job_is_within(const char *path, const char *folder);
 /* Whether two sources differ in their folder at most. */
 bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y);
 

@@ -47,7 +47,35 @@ json '.candidates[0].scores[0].a > 0.999999'
 both original,llava llava,llava
 says "r: the vision tower in llava"
 json '.candidates[0].scores[0].a > 0.999999'
-# A connector without its model says nothing of the tower.
+# A connector alone, of a model that was trained whole: that is told, too.
+mkdir part
+cp "$SOURCE_DIR/tests/align/clip.bin" part/mm_projector.bin
+echo '{"unfreeze_mm_vision_tower": true}' >part/config.json
+encoder clip clip-f32 35 35
+run 0 align -r r=clip,part -c x=clip,"$SOURCE_DIR/tests/align/clip.bin" -i p=photos --json
+says "r: the vision tower was trained with the connector, says part/config.json"
+check "of the other nothing is said" test "$(grep -c tower err)" -eq 1
+
+mkdir p
+cat >p/study.yaml <<END
+scores: {references: [c]}
+benchmarks:
+  - {name: VQA, images: ../photos}
+candidates:
+  - {name: c, encoder: ../clip, connector: $SOURCE_DIR/tests/align/clip.bin}
+  - {name: part, encoder: ../clip, connector: ../part}
+END
+run 0 doctor p
+prints "candidate 'part': p/../part/config.json says that the vision tower was trained"
+
+# Of a model whose weights have no tower.
+mkdir towerless
+cp "$SOURCE_DIR/tests/connectors/silu/model.safetensors" towerless/
+echo '{"model_type": "llava_llama", "mm_vision_tower": "openai/clip-vit-large-patch14"}' >towerless/config.json
+run 3 inspect towerless
+says "no vision tower among its 4 tensors"
+
+# A model that has another kind of tower than the encoder.
 mkdir alone
 cp "$SOURCE_DIR/tests/parity/llava-5/model.safetensors" alone/whole.safetensors
 run 3 align -r r=llava,llava -c "x=$SOURCE_DIR/tests/parity/clip-f32:square,llava" -i p=photos
