@@ -22,6 +22,7 @@
 #include <stddef.h>
 
 #include "eyechart/status.h"
+#include "eyechart/table.h"
 
 #ifdef __cplusplus
 extern "C" {
@@ -81,6 +82,14 @@ typedef struct ec_law {
     bool in_model[EC_LAW_TERMS];
     bool undetermined[EC_LAW_TERMS]; /* the points do not determine this coefficient */
 } ec_law;
+
+/* Whether candidate i can be placed for a benchmark: every score that is used (A, C and the others
+ * of the table, but those with the weight 0) is known. */
+bool ec_table_places(const ec_table *table, size_t benchmark, size_t i);
+
+/* What min-max is taken over, everywhere: the candidates that can be placed, finetuned or not. A
+ * score without any gives INFINITY to -INFINITY. */
+ec_law_range ec_law_range_of(const ec_table *table, size_t benchmark);
 
 /* Fits the law to n points.
  *

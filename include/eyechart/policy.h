@@ -5,16 +5,17 @@
  * definition serves the live `ask`, which draws from it, and the exact simulation,
  * which sums over it. No policy sees the result of an untrained candidate.
  *
- *   prior      order of a + c
+ *   prior      order of the scores' sum, weighted; of A + C
  *   ac         the paper's region sampling: level L = 1, 2, …; a grid of 2^L x 2^L cells on
  *              (a, c); one uniformly drawn candidate from a uniformly drawn cell that holds no
  *              trained candidate; L grows only when there is no such cell
  *              (authors' AC_sample.py at 2e03055). Candidates left that coincide with taken ones
  *              in both scores, which no grid separates, come last, uniformly
- *   ei         expected improvement under the plain GP of gp.h, after 1 random start
- *   exploit    best prediction of the ridge (.01) quadratic, after 2 random starts
- *   d-optimal  largest x' (X'X + 1e-3 I)^-1 x of the quadratic design: most informative next
- *   random     uniformly among the untrained
+ *   ei         the default: largest expected improvement over the best prediction of a trained one,
+ *              under the model of rank.h; the prior's order until two results differ
+ *   exploit    largest prediction of that model; the prior's order until two results differ
+ *   d-optimal  largest x' (X'X + 1e-3 I)^-1 x of the quadratic design in (a, c): most informative
+ * next random     uniformly among the untrained
  */
 #ifndef EYECHART_POLICY_H
 #define EYECHART_POLICY_H
@@ -42,17 +43,20 @@ const char *ec_policy_name(ec_policy policy);
 /* One line that says what the policy does. Static. */
 const char *ec_policy_summary(ec_policy policy);
 
-/* The candidates as points. a and c are min-max normalised to [0, 1] over them; `random` alone does
- * without (they may be NaN). */
+/* The candidates as points. a, c and the scores beside them are min-max normalised to [0, 1] over
+ * them; `random` alone does without (they may be NaN). */
 typedef struct ec_space {
     size_t n;
     const double *a; /* [n] */
     const double *c; /* [n] */
+    size_t n_more;
+    const double *more;    /* [n_more][n] */
+    const double *weights; /* [2 + n_more] of the scores, >= 0, one more than 0; NULL: equal */
 } ec_space;
 
 /* Candidates already taken: trained, or being trained by somebody. None is chosen again. One
  * without a result yet covers its region (ac) and counts in the design (d-optimal), but no model is
- * fitted to it: ei and exploit draw at random until they have the 1 or 2 results that they need. */
+ * fitted to it. */
 typedef struct ec_trained {
     size_t n;
     const size_t *index; /* [n], distinct, indices into the space */
@@ -65,8 +69,8 @@ typedef struct ec_trained {
  * equally.
  *
  * Returns EC_OK, EC_ERR_NOT_FOUND when every candidate is taken, EC_ERR_ARG (a score outside [0,
- * 1], an index out of range or twice, an infinite result), EC_ERR_SINGULAR (LAPACK gave up on a
- * fit), EC_ERR_NOMEM. O(n log n), and O(n m^2) for ei with m results. */
+ * 1], weights, an index out of range or twice, an infinite result), EC_ERR_SINGULAR (LAPACK gave up
+ * on a fit), EC_ERR_NOMEM. O(n log n), and O(n m^2) for ei and exploit with m results. */
 ec_status ec_policy_next(double *p, ec_policy policy, const ec_space *space,
                          const ec_trained *trained, ec_error *err);
 

@@ -20,7 +20,7 @@
  * Definitions, executable: run() of the reference policies. Ties in a ranking are broken at
  * random, in expectation; a first hit must be certain. The law needs 2 results to rank by:
  * with 1, recall is that of a random ranking, and a first hit is the optimum itself. A
- * Gaussian process ranks from 0 (law-gp) or 1 results on. Of several equal optima the
+ * Gaussian process ranks from 0 (law-gp, average) or 1 results on. Of several equal optima the
  * first in the table counts.
  */
 #ifndef EYECHART_SIMULATE_H
@@ -50,16 +50,17 @@ const char *ec_metric_name(ec_metric metric);
 
 /* The model that ranks all candidates after k finetunes. */
 typedef enum ec_ranker {
-    EC_RANKER_DEFAULT = 0, /* the policy's own: random, ac, d-optimal: quadratic; prior: law-gp;
-                              ei: gp; exploit: ridge */
+    EC_RANKER_DEFAULT = 0, /* the policy's own: random, ac, d-optimal: quadratic; prior, ei,
+                              exploit: average */
     EC_RANKER_QUADRATIC,
     EC_RANKER_RIDGE, /* quadratic, ridge .01 */
     EC_RANKER_GP,
-    EC_RANKER_LAW_GP,
+    EC_RANKER_LAW_GP,  /* of gp.h: one setting */
+    EC_RANKER_AVERAGE, /* the model of rank.h */
     EC_RANKERS
 } ec_ranker;
 
-/* "default", "quadratic", "ridge", "gp", "law-gp". Static; NULL past the end. */
+/* "default", "quadratic", "ridge", "gp", "law-gp", "average". Static; NULL past the end. */
 const char *ec_ranker_name(ec_ranker ranker);
 
 typedef struct ec_simulate_options {
@@ -67,7 +68,8 @@ typedef struct ec_simulate_options {
     ec_ranker ranker;
     ec_metric metric;
     size_t top;       /* 1, 2 or 3 (any m < n works); 0 means 3 */
-    size_t trials;    /* 0: exact */
+    size_t trials;    /* 0: exact. A policy that leaves nothing to chance is played once where there
+                         are too many    candidates for that; those that tie are then drawn by the seed */
     uint64_t seed;    /* of the trials */
     size_t drop;      /* average over all sub-spaces with this many candidates removed (a and c
                          normalised anew over each); 0: the whole space */
@@ -75,7 +77,7 @@ typedef struct ec_simulate_options {
     size_t n_threads; /* 0: one per processor; results do not depend on it */
 } ec_simulate_options;
 
-#define EC_SIMULATE_EXACT_MAX 20 /* candidates; above, only trials */
+#define EC_SIMULATE_EXACT_MAX 20 /* candidates; above, trials, or policies without chance */
 
 /* Plays every benchmark of the table, with the candidates that have both scores and a result on it.
  *

@@ -10,8 +10,11 @@
  * NaN means missing: a score not computed yet, a candidate not finetuned yet.
  * Where A is shared by all benchmarks its row is repeated.
  *
- * Results have noise: another seed of the same finetuning, another evaluation of the same model give
- * another number. Of n results x[k] of one candidate for one benchmark
+ * Beside these two there may be more scores of a candidate, with weights: label-free measures, or
+ * its results with another language model. The fitted law knows A and C alone.
+ *
+ * Results have noise: another seed of the same finetuning, another evaluation of the same model
+ * give another number. Of n results x[k] of one candidate for one benchmark
  *
  *     each with its standard error e[k]    z = sum(x[k] / e[k]^2) / sum(1 / e[k]^2)
  *                                          z_se = f / sqrt(sum(1 / e[k]^2))
@@ -43,14 +46,25 @@ extern "C" {
 typedef struct ec_table {
     size_t n_candidates;
     size_t n_benchmarks;
-    const double *a;      /* [n_benchmarks][n_candidates] */
-    const double *a_se;   /* standard errors of a, same shape; NULL or NaN: unknown, taken as 0 */
-    const double *c;      /* [n_candidates] */
-    const double *c_se;   /* [n_candidates]; NULL or NaN: unknown, taken as 0 */
-    const double *z;      /* [n_benchmarks][n_candidates]; of a repeated result the mean */
-    const double *z_se;   /* standard error of z, same shape; NULL or NaN: unknown */
-    const double *z_n;    /* results behind z, same shape: 1, with repeats more, 0 where z is NaN; NULL: 1 */
-    const int *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all +1 */
+    const double *a;    /* [n_benchmarks][n_candidates] */
+    const double *a_se; /* standard errors of a, same shape; NULL or NaN: unknown, taken as 0 */
+    const double *c;    /* [n_candidates] */
+    const double *c_se; /* [n_candidates]; NULL or NaN: unknown, taken as 0 */
+    const double *z;    /* [n_benchmarks][n_candidates]; of a repeated result the mean */
+    const double *z_se; /* standard error of z, same shape; NULL or NaN: unknown */
+    const double
+        *z_n; /* results behind z, same shape: 1, with repeats more, 0 where z is NaN; NULL: 1 */
+    const int
+        *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all +1 */
+    const double *low,
+        *high;           /* [n_benchmarks] the benchmark's full scale; NULL or NaN: 0 and 100 */
+    const double *noise; /* [n_benchmarks] standard error of a result that z_se does not tell; NULL
+                            or NaN: 0 */
+    size_t n_more;       /* scores beside A and C */
+    const double *more;  /* [n_more][n_benchmarks][n_candidates] */
+    const double *more_se; /* their standard errors, same shape; NULL or NaN: unknown, taken as 0 */
+    const double *weights; /* [2 + n_more] of A, C and the others, relative to each other, >= 0;
+                              NULL: equal. A score with the weight 0 is not used */
 } ec_table;
 
 #ifdef __cplusplus

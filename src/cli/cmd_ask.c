@@ -181,7 +181,7 @@ static ec_ranked *rank_all(ec_study *study, const ec_ask_options *asked) {
     }
     const ec_rank_options options = {.weights = weights, .n_samples = sample_count(study)};
     ec_ranked *rows = allocate(n, sizeof *rows), *by_candidate = NULL;
-    if (n_over > 0 && ec_rank(rows, &snapshot->table, over, n_over, &options, NULL) == EC_OK) {
+    if (n_over > 0 && ec_rank(rows, NULL, &snapshot->table, over, n_over, &options, NULL) == EC_OK) {
         by_candidate = allocate(n, sizeof *by_candidate);
         for (size_t i = 0; i < n; i++) by_candidate[rows[i].candidate] = rows[i];
     }

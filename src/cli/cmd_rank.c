@@ -423,7 +423,7 @@ static int compute(ranking *r, const arguments *args) {
         .weights = r->weights};
     r->rows = allocate(n, sizeof *r->rows);
     ec_error err;
-    if (ec_rank(r->rows, &r->table, r->over->index, r->over->n, &r->options, &err) != EC_OK)
+    if (ec_rank(r->rows, NULL, &r->table, r->over->index, r->over->n, &r->options, &err) != EC_OK)
         return report_error(&err);
     if (!v[O_BASELINES].given) return EXIT_DONE;
     r->baselines = allocate(EC_BASELINES * n, sizeof *r->baselines);

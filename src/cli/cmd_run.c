@@ -217,7 +217,7 @@ static json_t *ranking_json(ec_study *study) {
         weights[b] = ec_study_benchmark(study, b)->weight;
     }
     const ec_rank_options options = {.weights = weights};
-    if (n_over > 0 && ec_rank(rows, &snapshot->table, over, n_over, &options, NULL) == EC_OK)
+    if (n_over > 0 && ec_rank(rows, NULL, &snapshot->table, over, n_over, &options, NULL) == EC_OK)
         for (size_t i = 0; i < n; i++) json_array_append_new(ranking, ranked_json(study, &rows[i]));
     free(rows);
     free(weights);

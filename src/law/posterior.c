@@ -1,19 +1,14 @@
 /* posterior.c - see posterior.h
  *
- * The Gaussian process in its weights. For one length and noise, with rows x = [1, f(a, c)] of the
- * m trained points, D = noise + residual, t = a + c:
+ * The default model in its weights. For one length and noise, with rows x = [1, features] of the m
+ * results' candidates, D = noise + residual + (se/s)^2, t the trend:
  *
- *     y/s - t = X beta + D^1/2 e,      beta_0 flat, the other weights N(0, 1)
- *     beta | y, s ~ N(p/s - q, (X' D^-1 X + diag(0, I))^-1)
+ *     y/s - kappa t = X beta + D^1/2 e,      beta_0 flat, the other weights N(0, 1)
+ *     beta | y, s ~ N(p/s - kappa q, (X' D^-1 X + diag(0, I))^-1)
  *
  * with p and q the posterior means for the targets y and t. What remains of y and t, in the norm of
- * the model, gives the likelihood of s: with uu, uv, vv their squares and product,
- *
- *     p(y, s) ~ s^-(m-1) exp(-(uu/s^2 - 2 uv/s + vv)/2) / s
- *
- * so that x = sqrt(uu)/s has the log-concave density x^(m-2) exp(-x^2/2 + rho x), rho =
- * uv/sqrt(uu), which is integrated and drawn from on a grid. Checked against an exact sampler over
- * the candidates in numpy and against ec_gp_predict (tests/unit/test_rank.c).
+ * the model, gives the likelihood of s (scale.h). Checked against an exact sampler over the
+ * candidates in numpy (tests/golden/rank.csv) and against mixture.h (tests/unit/test_rank.c).
  */
 #include "law/posterior.h"
 
@@ -23,11 +18,11 @@
 #include <string.h>
 
 #include "eyechart/rng.h"
-#include "law/kernel.h"
+#include "law/scale.h"
 
 /* ---- random numbers ------------------------------------------------------------------------ */
 
-enum { DRAW_COMPONENT = EC_DRAW_VALUES + 1, DRAW_SCALE };
+enum { DRAW_SETTING = EC_DRAW_VALUES + 1, DRAW_SCALE };
 
 /* One stream for each purpose, benchmark (0: all of them) and index. */
 static ec_rng stream(const ec_draws *draws, int purpose, size_t benchmark, size_t index) {
@@ -65,193 +60,24 @@ static double draw_chi_squared(ec_rng *rng, double df) {
     }
 }
 
-/* ---- the scale ----------------------------------------------------------------------------- */
+/* ---- memory --------------------------------------------------------------------------------- */
 
-enum { GRID = 256 };
-
-/* The density of x = sqrt(uu)/s, cumulated over GRID equal cells. */
-typedef struct {
-    double low, step, log_integral;
-    double cumulated[GRID + 1];
-} scale_grid;
-
-static double log_density(double x, double rho, double m) {
-    return (m > 2.0 ? (m - 2.0) * log(x) : 0.0) - 0.5 * x * x + rho * x;
-}
-
-static void integrate_scale(scale_grid *g, double rho, double m) {
-    const double deep = 30.0; /* below the mode in logarithms: nothing is left out there */
-    const double root = sqrt(rho * rho + 4.0 * (m - 2.0));
-    /* The positive root of (m - 2)/x - x + rho, without cancellation; 0 when m = 2, rho < 0. */
-    const double mode = rho > 0.0 ? 0.5 * (rho + root)
-                        : m > 2.0 ? 2.0 * (m - 2.0) / (root - rho)
-                                  : 0.0;
-    const double width = mode > 0.0 ? mode / sqrt(m - 2.0 + mode * mode) : 1.0 / (1.0 + fabs(rho));
-    const double peak = log_density(mode, rho, m);
-    double below = width, above = width;
-    while (mode - below > 0.0 && log_density(mode - below, rho, m) > peak - deep) below *= 1.5;
-    while (log_density(mode + above, rho, m) > peak - deep) above *= 1.5;
-    g->low = fmax(mode - below, 0.0);
-    g->step = (mode + above - g->low) / GRID;
-    g->cumulated[0] = 0.0;
-    for (int i = 0; i < GRID; i++) {
-        const double x = g->low + (i + 0.5) * g->step;
-        g->cumulated[i + 1] = g->cumulated[i] + exp(log_density(x, rho, m) - peak);
+void ec_posterior_release(ec_posterior *posterior) {
+    for (size_t g = 0; g < EC_LENGTHS; g++) {
+        ec_sample_group *group = &posterior->group[g];
+        ec_pivots_release(&group->pivots);
+        free(group->features);
+        free(group->residual);
+        free(group->sample);
+        free(group->weights);
+        free(group->beta);
     }
-    g->log_integral = peak + log(g->cumulated[GRID] * g->step);
-}
-
-/* x for the uniform u in [0, 1). */
-static double draw_from_grid(const scale_grid *g, double u) {
-    const double target = u * g->cumulated[GRID];
-    size_t low = 0, high = GRID; /* cumulated[low] <= target < cumulated[high] */
-    while (high - low > 1) {
-        const size_t middle = (low + high) / 2;
-        if (g->cumulated[middle] <= target)
-            low = middle;
-        else
-            high = middle;
-    }
-    const double inside = (target - g->cumulated[low]) / (g->cumulated[high] - g->cumulated[low]);
-    return g->low + g->step * ((double)low + fmax(inside, 1e-6));
-}
-
-/* ---- the Gaussian process ------------------------------------------------------------------ */
-
-enum { LENGTHS = EC_POSTERIOR_GROUPS, NOISES = 3, COMPONENTS = LENGTHS * NOISES };
-static const double factor_of_length[LENGTHS] = {0.5, 1.0, 2.0};
-static const double factor_of_noise[NOISES] = {0.1, 1.0, 10.0};
-
-/* One combination of length and noise; r = features + 1. */
-typedef struct {
-    double noise, weight, uu, s; /* s by maximum likelihood */
-    double *l;                   /* [r, r] Cholesky factor of the precision of beta, column-major */
-    double *p, *q;               /* [r] each */
-    scale_grid *grid;
-} component;
-
-/* The trained points as the components see them: y shifted and divided to [0, 1], t centred. */
-typedef struct {
-    size_t m;
-    double y_shift, y_unit, t_shift;
-    double *y, *t;    /* [m] */
-    double *residual; /* [m] of the features of one length */
-    double *x;        /* [m][r] */
-} training;
-
-/* Fits one component to the targets y and t. Fills everything but `weight`, which it leaves as the
- * logarithm of the marginal likelihood. */
-static ec_status fit_component(component *k, const training *data, size_t r, bool scale_known,
-                               ec_error *err) {
-    memset(k->l, 0, r * r * sizeof *k->l);
-    double *rhs = k->p; /* q behind it: two right-hand sides */
-    k->q = k->p + r;
-    memset(rhs, 0, 2 * r * sizeof *rhs);
-    for (size_t j = 0; j < r; j++) k->l[j * r + j] = 1.0;
-    if (data->m > 0) k->l[0] = 0.0; /* mu is flat once there is a point */
-    double log_likelihood = 0.0;
-    for (size_t i = 0; i < data->m; i++) {
-        const double *x = data->x + i * r, d = k->noise + data->residual[i];
-        log_likelihood -= 0.5 * log(d);
-        for (size_t j = 0; j < r; j++) {
-            const double xj = x[j] / d;
-            rhs[j] += xj * data->y[i];
-            rhs[r + j] += xj * data->t[i];
-            for (size_t h = j; h < r; h++) k->l[j * r + h] += xj * x[h];
-        }
-    }
-    const lapack_int n = (lapack_int)r;
-    lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, k->l, n);
-    if (info == 0) info = LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', n, 2, k->l, n, rhs, n);
-    if (info != 0)
-        return ec_fail(err, EC_ERR_SINGULAR,
-                       "the Gaussian process cannot be fitted to %zu points (LAPACK: %d)", data->m,
-                       (int)info);
-    k->weight = 0.0;
-    if (!scale_known) return EC_OK;
-
-    /* Sums of squares rather than differences of large numbers. */
-    double uu = 0.0, uv = 0.0, vv = 0.0;
-    for (size_t j = 0; j < r; j++) {
-        log_likelihood -= log(k->l[j * r + j]);
-        if (j == 0) continue;
-        uu += k->p[j] * k->p[j];
-        uv += k->p[j] * k->q[j];
-        vv += k->q[j] * k->q[j];
-    }
-    for (size_t i = 0; i < data->m; i++) {
-        double u = data->y[i], v = data->t[i];
-        for (size_t j = 0; j < r; j++) {
-            u -= data->x[i * r + j] * k->p[j];
-            v -= data->x[i * r + j] * k->q[j];
-        }
-        const double d = k->noise + data->residual[i];
-        uu += u * u / d;
-        uv += u * v / d;
-        vv += v * v / d;
-    }
-    k->uu = uu;
-    k->s = ec_gp_scale(uu, uv, data->m);
-    integrate_scale(k->grid, uv / sqrt(uu), (double)data->m);
-    k->weight =
-        log_likelihood - 0.5 * vv - 0.5 * (double)(data->m - 1) * log(uu) + k->grid->log_integral;
-    return EC_OK;
-}
-
-/* From logarithms to cumulated shares. */
-static void cumulate_weights(component *k) {
-    double peak = k[0].weight, sum = 0.0;
-    for (int i = 1; i < COMPONENTS; i++) peak = fmax(peak, k[i].weight);
-    for (int i = 0; i < COMPONENTS; i++) k[i].weight = sum += exp(k[i].weight - peak);
-    for (int i = 0; i < COMPONENTS; i++) k[i].weight /= sum;
-}
-
-/* Draws the weights of the samples of one component: column by column of z [r, n], then to
- * group->weights from its column `first` on. */
-static ec_status sample_component(ec_posterior *out, ec_sample_group *group, size_t first, size_t n,
-                                  const component *k, const training *data, bool scale_known,
-                                  const ec_draws *draws, double *z, ec_error *err) {
-    const size_t r = group->n_columns - 1;
-    for (size_t j = 0; j < n; j++)
-        ec_draw_normals(z + j * r, r, draws, EC_DRAW_WEIGHTS, group->sample[first + j]);
-    if (n > 0 && LAPACKE_dtrtrs_work(LAPACK_COL_MAJOR, 'L', 'T', 'N', (lapack_int)r, (lapack_int)n,
-                                     k->l, (lapack_int)r, z, (lapack_int)r) != 0)
-        return ec_fail(err, EC_ERR_SINGULAR, "the Gaussian process cannot be sampled");
-    for (size_t j = 0; j < n; j++) {
-        const size_t sample = group->sample[first + j];
-        double s = 1.0;
-        if (scale_known) {
-            ec_rng rng = stream(draws, DRAW_SCALE, draws->benchmark + 1, sample);
-            s = sqrt(k->uu) / draw_from_grid(k->grid, ec_rng_uniform(&rng));
-        }
-        double *w = group->weights + first + j; /* of column h: w[h * group->n] */
-        w[0] = data->y_shift + data->y_unit * (k->p[0] + s * (z[j * r] - k->q[0] - data->t_shift));
-        w[group->n] = data->y_unit * s;
-        for (size_t h = 1; h < r; h++)
-            w[(h + 1) * group->n] = data->y_unit * (k->p[h] + s * (z[j * r + h] - k->q[h]));
-        out->scale[sample] = data->y_unit * s;
-        out->noise[sample] = k->noise;
-    }
-    return EC_OK;
-}
-
-/* Shifts and divides y to [0, 1] and centres t, for the sake of rounding. */
-static bool prepare_training(training *data, const double *a, const double *c, const double *y) {
-    double min = INFINITY, max = -INFINITY, sum = 0.0;
-    for (size_t i = 0; i < data->m; i++) {
-        min = fmin(min, y[i]);
-        max = fmax(max, y[i]);
-        sum += a[i] + c[i];
-    }
-    const bool scale_known = data->m >= 2 && max > min;
-    data->t_shift = data->m > 0 ? sum / (double)data->m : 0.0;
-    data->y_shift = scale_known ? min : 0.0;
-    data->y_unit = scale_known ? max - min : 1.0;
-    for (size_t i = 0; i < data->m; i++) {
-        data->y[i] = scale_known ? (y[i] - min) / (max - min) : 0.0;
-        data->t[i] = a[i] + c[i] - data->t_shift;
-    }
-    return scale_known;
+    free(posterior->scale);
+    free(posterior->noise);
+    free(posterior->setting);
+    free(posterior->setting_mean);
+    free(posterior->value);
+    *posterior = (ec_posterior){0};
 }
 
 static ec_status allocate_samples(ec_posterior *out, size_t n_samples, ec_error *err) {
@@ -266,168 +92,408 @@ static ec_status allocate_group(ec_sample_group *group, size_t n_columns, size_t
     group->n_columns = n_columns;
     group->n = n;
     group->sample = malloc((n + 1) * sizeof *group->sample);
-    group->weights = malloc((n * (n_columns + 1) + 1) * sizeof *group->weights);
-    if (group->sample != NULL && group->weights != NULL) {
-        group->value = group->weights + n * n_columns;
-        return EC_OK;
-    }
+    group->weights = malloc((n * n_columns + 1) * sizeof *group->weights);
+    group->beta = calloc(n_columns, sizeof *group->beta);
+    if (group->sample != NULL && group->weights != NULL && group->beta != NULL) return EC_OK;
     return ec_fail(err, EC_ERR_NOMEM, "no memory for %zu samples of %zu weights", n, n_columns);
 }
 
-/* Deals the samples out to the components, and those of one length to its group: the samples of
- * noise i of length l are n_of[l * NOISES + i] consecutive ones. The uniform is the same for all
- * benchmarks, so that a sample has about the same length in each. */
-static ec_status deal_samples(ec_posterior *out, size_t n_of[COMPONENTS], const component *k,
-                              const ec_draws *draws, ec_error *err) {
-    unsigned char *component_of = malloc(out->n_samples);
-    if (component_of == NULL)
+/* ---- the default model ----------------------------------------------------------------------- */
+
+enum { COLUMNS_BEFORE = 2 }; /* 1 and the trend */
+
+/* One length and noise; r = columns of its group less the trend's. */
+typedef struct {
+    double noise;
+    double *l;     /* [r, r] Cholesky factor of the precision of beta, column-major */
+    double *p, *q; /* [r] each, q behind p */
+    double uu, uv, vv, log_likelihood; /* with kappa 1 */
+} model_fit;
+
+/* One length, noise and kappa. */
+typedef struct {
+    double kappa, weight, cumulated, s; /* s: harmonic mean */
+    ec_scale scale;
+} setting;
+
+/* The results as the fits see them, and what all of them share. */
+typedef struct {
+    const ec_known *known;
+    double y_shift, y_unit;
+    bool scale_known;
+    double *y;     /* [m] shifted and divided to [0, 1] */
+    double *extra; /* [m] (se / s)^2 */
+    model_fit fit[EC_FITS];
+    setting *setting; /* [EC_SETTINGS] */
+    double *memory;
+} training;
+
+/* Features of all candidates: 1, the trend, the linear ones, those of the pivots. */
+static ec_status prepare_group(ec_sample_group *group, const ec_points *points, double length,
+                               ec_error *err) {
+    const size_t n = points->n, d = points->d;
+    double *f = malloc((n * EC_PIVOTS_MAX + 1) * sizeof *f);
+    group->residual = malloc((n + 1) * sizeof *group->residual);
+    ec_status status =
+        f != NULL && group->residual != NULL
+            ? ec_pivots_choose(&group->pivots, f, group->residual, points->x, n, d, length, err)
+            : ec_fail(err, EC_ERR_NOMEM, "no memory for %zu candidates", n);
+    const size_t r = group->pivots.n;
+    group->n_columns = COLUMNS_BEFORE + d + r;
+    if (status == EC_OK &&
+        (group->features = malloc((n * group->n_columns + 1) * sizeof *f)) == NULL)
+        status = ec_fail(err, EC_ERR_NOMEM, "no memory for %zu candidates", n);
+    if (status == EC_OK) {
+        double mean[1 + EC_POINTS_MAX] = {0.0}; /* of the trend, and of every score */
+        for (size_t i = 0; i < n; i++) {
+            mean[0] += ec_trend(points->x + i * d, points->weight, d) / (double)n;
+            for (size_t j = 0; j < d; j++) mean[1 + j] += points->x[i * d + j] / (double)n;
+        }
+        for (size_t i = 0; i < n; i++) {
+            double *row = group->features + i * group->n_columns;
+            row[0] = 1.0;
+            row[1] = ec_trend(points->x + i * d, points->weight, d) - mean[0];
+            for (size_t j = 0; j < d; j++)
+                row[COLUMNS_BEFORE + j] = ec_tau * 2.0 / (double)d * points->weight[j] *
+                                          (points->x[i * d + j] - mean[1 + j]);
+            memcpy(row + COLUMNS_BEFORE + d, f + i * EC_PIVOTS_MAX, r * sizeof *f);
+        }
+    }
+    free(f);
+    return status;
+}
+
+/* Shifts and divides y to [0, 1], for the sake of rounding. */
+static void prepare_results(training *t) {
+    const ec_known *known = t->known;
+    double min = INFINITY, max = -INFINITY;
+    for (size_t i = 0; i < known->m; i++) {
+        min = fmin(min, known->y[i]);
+        max = fmax(max, known->y[i]);
+    }
+    t->scale_known = known->m >= 2 && max > min;
+    t->y_shift = t->scale_known ? min : 0.0;
+    t->y_unit = t->scale_known ? max - min : 1.0;
+    for (size_t i = 0; i < known->m; i++) {
+        t->y[i] = t->scale_known ? (known->y[i] - min) / (max - min) : 0.0;
+        t->extra[i] = 0.0;
+    }
+}
+
+static ec_status training_init(training *t, const ec_posterior *out, const ec_known *known,
+                               ec_error *err) {
+    *t = (training){.known = known};
+    size_t total = 2 * known->m + 1;
+    for (size_t l = 0; l < EC_LENGTHS; l++) {
+        const size_t r = out->group[l].n_columns - 1;
+        total += EC_NOISES * r * (r + 2);
+    }
+    t->memory = malloc(total * sizeof *t->memory);
+    t->setting = malloc(EC_SETTINGS * sizeof *t->setting);
+    if (t->memory == NULL || t->setting == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "no memory for a model of %zu results", known->m);
+    t->y = t->memory;
+    t->extra = t->y + known->m;
+    double *next = t->extra + known->m;
+    for (size_t f = 0; f < EC_FITS; f++) {
+        const size_t r = out->group[f / EC_NOISES].n_columns - 1;
+        t->fit[f] = (model_fit){.noise = ec_noise_of[f % EC_NOISES],
+                                .l = next,
+                                .p = next + r * r,
+                                .q = next + r * (r + 1)};
+        next += r * (r + 2);
+    }
+    prepare_results(t);
+    return EC_OK;
+}
+
+static void training_release(training *t) {
+    free(t->memory);
+    free(t->setting);
+}
+
+/* Column h of the design of row `f`: the features without the trend. */
+static double design(const double *f, size_t h) {
+    return f[h == 0 ? 0 : h + 1];
+}
+
+static double variance_of(const training *t, const model_fit *k, const ec_sample_group *group,
+                          size_t i) {
+    return k->noise + t->extra[i] + group->residual[t->known->point[i]];
+}
+
+/* The precision of beta (into k->l) and the right-hand sides for y and t (into k->p and k->q). */
+static void accumulate(model_fit *k, const training *t, const ec_sample_group *group) {
+    const size_t r = group->n_columns - 1;
+    double *rhs = k->p;
+    memset(k->l, 0, r * r * sizeof *k->l);
+    memset(rhs, 0, 2 * r * sizeof *rhs);
+    for (size_t j = 0; j < r; j++) k->l[j * r + j] = 1.0;
+    if (t->known->m > 0) k->l[0] = 0.0; /* mu is flat once there is a result */
+    k->log_likelihood = 0.0;
+    for (size_t i = 0; i < t->known->m; i++) {
+        const double *f = group->features + t->known->point[i] * group->n_columns;
+        const double d = variance_of(t, k, group, i);
+        k->log_likelihood -= 0.5 * log(d);
+        for (size_t j = 0; j < r; j++) {
+            const double xj = design(f, j) / d;
+            rhs[j] += xj * t->y[i];
+            rhs[r + j] += xj * f[1];
+            for (size_t h = j; h < r; h++) k->l[j * r + h] += xj * design(f, h);
+        }
+    }
+}
+
+static ec_status fit_model(model_fit *k, const training *t, const ec_sample_group *group,
+                           ec_error *err) {
+    const size_t r = group->n_columns - 1;
+    const lapack_int n = (lapack_int)r;
+    accumulate(k, t, group);
+    lapack_int info = LAPACKE_dpotrf_work(LAPACK_COL_MAJOR, 'L', n, k->l, n);
+    if (info == 0) info = LAPACKE_dpotrs_work(LAPACK_COL_MAJOR, 'L', n, 2, k->l, n, k->p, n);
+    if (info != 0)
+        return ec_fail(err, EC_ERR_SINGULAR,
+                       "the model cannot be fitted to %zu results (LAPACK: %d)", t->known->m,
+                       (int)info);
+    /* Sums of squares rather than differences of large numbers. */
+    k->uu = k->uv = k->vv = 0.0;
+    for (size_t j = 0; j < r; j++) {
+        k->log_likelihood -= log(k->l[j * r + j]);
+        if (j == 0) continue;
+        k->uu += k->p[j] * k->p[j];
+        k->uv += k->p[j] * k->q[j];
+        k->vv += k->q[j] * k->q[j];
+    }
+    for (size_t i = 0; i < t->known->m; i++) {
+        const double *f = group->features + t->known->point[i] * group->n_columns;
+        double u = t->y[i], v = f[1];
+        for (size_t j = 0; j < r; j++) {
+            u -= design(f, j) * k->p[j];
+            v -= design(f, j) * k->q[j];
+        }
+        const double d = variance_of(t, k, group, i);
+        k->uu += u * u / d;
+        k->uv += u * v / d;
+        k->vv += v * v / d;
+    }
+    return EC_OK;
+}
+
+/* Weights and scales of the settings; equal weights and s = 1 while the scale is not known. */
+static void weigh(training *t) {
+    double peak = -INFINITY, sum = 0.0;
+    for (size_t c = 0; c < EC_SETTINGS; c++) {
+        setting *s = &t->setting[c];
+        const model_fit *k = &t->fit[c / EC_KAPPAS];
+        *s = (setting){.kappa = ec_kappa_of[c % EC_KAPPAS], .s = 1.0};
+        if (t->scale_known) {
+            const double uu = fmax(k->uu, 1e-300);
+            ec_scale_integrate(&s->scale, s->kappa * k->uv / sqrt(uu), t->known->m);
+            s->s = sqrt(uu) / s->scale.mean;
+            s->weight = k->log_likelihood - 0.5 * s->kappa * s->kappa * k->vv -
+                        0.5 * (double)(t->known->m - 1) * log(uu) + s->scale.log_integral;
+        }
+        peak = fmax(peak, s->weight);
+    }
+    for (size_t c = 0; c < EC_SETTINGS; c++)
+        sum += t->setting[c].weight = exp(t->setting[c].weight - peak);
+    double cumulated = 0.0;
+    for (size_t c = 0; c < EC_SETTINGS; c++) {
+        t->setting[c].weight /= sum;
+        t->setting[c].cumulated = cumulated += t->setting[c].weight;
+    }
+}
+
+static ec_status fit_all(training *t, const ec_posterior *out, ec_error *err) {
+    ec_status status = EC_OK;
+    for (size_t f = 0; f < EC_FITS && status == EC_OK; f++)
+        status = fit_model(&t->fit[f], t, &out->group[f / EC_NOISES], err);
+    if (status == EC_OK) weigh(t);
+    return status;
+}
+
+static double typical_scale(const training *t) {
+    double s = 0.0;
+    for (size_t c = 0; c < EC_SETTINGS; c++) s += t->setting[c].weight * t->setting[c].s;
+    return t->y_unit * s;
+}
+
+/* The noise of results whose standard error is known, in units of the scale; false where none is.
+ */
+static bool set_extra(training *t) {
+    bool any = false;
+    const double s = typical_scale(t);
+    for (size_t i = 0; i < t->known->m; i++) {
+        const double se = t->known->se != NULL && t->scale_known ? t->known->se[i] : 0.0;
+        t->extra[i] = fmin(se * se / (s * s), 1e12);
+        any |= se > 0.0;
+    }
+    return any;
+}
+
+/* Which setting each sample is drawn from, and the samples of each length, ascending. The uniform
+ * is the same for all benchmarks, so that a sample has about the same setting in each. */
+static ec_status deal_samples(ec_posterior *out, const training *t, const ec_draws *draws,
+                              ec_error *err) {
+    size_t n_of[EC_LENGTHS] = {0};
+    if ((out->setting = malloc(out->n_samples + 1)) == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "no memory for %zu samples", out->n_samples);
-    memset(n_of, 0, COMPONENTS * sizeof *n_of);
     for (size_t s = 0; s < out->n_samples; s++) {
-        ec_rng rng = stream(draws, DRAW_COMPONENT, 0, s);
+        ec_rng rng = stream(draws, DRAW_SETTING, 0, s);
         const double u = ec_rng_uniform(&rng);
-        unsigned char which = 0;
-        while (which + 1 < COMPONENTS && u >= k[which].weight) which++;
-        component_of[s] = which;
-        n_of[which]++;
+        unsigned char c = 0;
+        while (c + 1 < EC_SETTINGS && u >= t->setting[c].cumulated) c++;
+        out->setting[s] = c;
+        n_of[c / (EC_NOISES * EC_KAPPAS)]++;
     }
-    ec_status status = EC_OK;
-    for (size_t l = 0; l < LENGTHS && status == EC_OK; l++) {
+    for (size_t l = 0; l < EC_LENGTHS; l++) {
         ec_sample_group *group = &out->group[l];
-        const size_t *n = n_of + l * NOISES;
-        status =
-            allocate_group(group, group->knots.n * group->knots.n + 2, n[0] + n[1] + n[2], err);
-        size_t filled = 0;
-        for (size_t i = 0; i < NOISES && status == EC_OK; i++)
-            for (size_t s = 0; s < out->n_samples; s++)
-                if (component_of[s] == l * NOISES + i) group->sample[filled++] = s;
+        const ec_status status = allocate_group(group, group->n_columns, n_of[l], err);
+        if (status != EC_OK) return status;
+        for (size_t s = 0, k = 0; s < out->n_samples; s++)
+            if (out->setting[s] / (EC_NOISES * EC_KAPPAS) == l) group->sample[k++] = s;
     }
-    free(component_of);
-    return status;
+    return EC_OK;
 }
 
-/* All of ec_posterior_gp that needs memory of its own, in `memory`. */
-static ec_status fit_and_sample(ec_posterior *out, bool *scale_known, training *data,
-                                component k[COMPONENTS], double *z, const double *a,
-                                const double *c, const double *y, const ec_draws *draws,
-                                ec_error *err) {
-    const ec_gp_options base = ec_gp_defaults(NULL);
-    *scale_known = prepare_training(data, a, c, y);
+/* The weights of the sample at position j of its group, from standard normals z [r] made to have
+ * the fit's covariance. */
+static void keep_weights(ec_posterior *out, ec_sample_group *group, size_t j, const training *t,
+                         const double *z, const ec_draws *draws) {
+    const size_t sample = group->sample[j], r = group->n_columns - 1;
+    const setting *c = &t->setting[out->setting[sample]];
+    const model_fit *k = &t->fit[out->setting[sample] / EC_KAPPAS];
+    double s = 1.0, *w = group->weights + j; /* of column h: w[h * group->n] */
+    if (t->scale_known) {
+        ec_rng rng = stream(draws, DRAW_SCALE, draws->benchmark + 1, sample);
+        s = sqrt(k->uu) / ec_scale_draw(&c->scale, ec_rng_uniform(&rng));
+    }
+    w[0] = t->y_shift + t->y_unit * (k->p[0] + s * (z[0] - c->kappa * k->q[0]));
+    w[group->n] = t->y_unit * s * c->kappa;
+    for (size_t h = 1; h < r; h++)
+        w[(h + 1) * group->n] = t->y_unit * (k->p[h] + s * (z[h] - c->kappa * k->q[h]));
+    out->scale[sample] = t->y_unit * s;
+    out->noise[sample] = k->noise;
+}
+
+/* All samples of fit f; z [n of its group][r] is scratch. */
+static ec_status sample_fit(ec_posterior *out, size_t f, const training *t, const ec_draws *draws,
+                            double *z, ec_error *err) {
+    ec_sample_group *group = &out->group[f / EC_NOISES];
+    const size_t r = group->n_columns - 1;
+    size_t n = 0;
+    for (size_t j = 0; j < group->n; j++)
+        if (out->setting[group->sample[j]] / EC_KAPPAS == f)
+            ec_draw_normals(z + r * n++, r, draws, EC_DRAW_WEIGHTS, group->sample[j]);
+    if (n > 0 && LAPACKE_dtrtrs_work(LAPACK_COL_MAJOR, 'L', 'T', 'N', (lapack_int)r, (lapack_int)n,
+                                     t->fit[f].l, (lapack_int)r, z, (lapack_int)r) != 0)
+        return ec_fail(err, EC_ERR_SINGULAR, "the model cannot be sampled");
+    n = 0;
+    for (size_t j = 0; j < group->n; j++)
+        if (out->setting[group->sample[j]] / EC_KAPPAS == f)
+            keep_weights(out, group, j, t, z + r * n++, draws);
+    return EC_OK;
+}
+
+static ec_status sample_all(ec_posterior *out, const training *t, const ec_draws *draws,
+                            ec_error *err) {
+    size_t most = 1;
+    for (size_t l = 0; l < EC_LENGTHS; l++)
+        if (out->group[l].n * out->group[l].n_columns > most)
+            most = out->group[l].n * out->group[l].n_columns;
+    double *z = malloc(most * sizeof *z);
+    if (z == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for %zu samples", out->n_samples);
     ec_status status = EC_OK;
-    for (size_t l = 0; l < LENGTHS; l++) {
-        ec_knots *knots = &out->group[l].knots;
-        *knots = ec_knots_of(base.length * factor_of_length[l]);
-        const size_t r = knots->n * knots->n + 1;
-        for (size_t i = 0; i < data->m; i++) {
-            data->x[i * r] = 1.0;
-            data->residual[i] = ec_knots_features(data->x + i * r + 1, knots, a[i], c[i]);
-        }
-        for (size_t i = 0; i < NOISES && status == EC_OK; i++) {
-            k[l * NOISES + i].noise = base.noise * factor_of_noise[i];
-            status = fit_component(&k[l * NOISES + i], data, r, *scale_known, err);
-        }
-    }
-    if (status != EC_OK) return status;
-    cumulate_weights(k);
-    size_t n_of[COMPONENTS];
-    status = deal_samples(out, n_of, k, draws, err);
-    for (size_t l = 0; l < LENGTHS && status == EC_OK; l++) {
-        size_t first = 0;
-        for (size_t i = 0; i < NOISES && status == EC_OK; i++) {
-            const size_t which = l * NOISES + i;
-            status = sample_component(out, &out->group[l], first, n_of[which], &k[which], data,
-                                      *scale_known, draws, z, err);
-            first += n_of[which];
-        }
-    }
+    for (size_t f = 0; f < EC_FITS && status == EC_OK; f++)
+        status = sample_fit(out, f, t, draws, z, err);
+    free(z);
     return status;
 }
 
-ec_status ec_posterior_gp(ec_posterior *out, bool *scale_known, const double *a, const double *c,
-                          const double *y, size_t m, size_t n_samples, const ec_draws *draws,
-                          ec_error *err) {
-    enum { R = EC_KNOT_FEATURES_MAX + 1 };
-    *out = (ec_posterior){.n_groups = LENGTHS};
-    training data = {.m = m};
-    component k[COMPONENTS];
-    scale_grid *grids = malloc(COMPONENTS * sizeof *grids);
-    double *memory =
-        malloc((COMPONENTS * R * (R + 2) + m * (R + 3) + n_samples * R) * sizeof *memory);
+/* Setting c's posterior mean at its harmonic mean of s, as weights of its group's columns. */
+static double column_of(const training *t, size_t c, size_t h) {
+    const setting *s = &t->setting[c];
+    const model_fit *k = &t->fit[c / EC_KAPPAS];
+    if (h == 1) return t->y_unit * s->s * s->kappa;
+    const size_t j = h == 0 ? 0 : h - 1;
+    return (h == 0 ? t->y_shift : 0.0) + t->y_unit * (k->p[j] - s->s * s->kappa * k->q[j]);
+}
+
+/* The point prediction, the settings' means where there are results, and what the results are
+ * worth. */
+static ec_status keep_means(ec_posterior *out, const training *t, ec_error *err) {
+    const ec_known *known = t->known;
+    out->setting_mean = malloc((EC_SETTINGS * known->m + 1) * sizeof *out->setting_mean);
+    out->value = calloc(known->m + 1, sizeof *out->value);
+    if (out->setting_mean == NULL || out->value == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "no memory for a model of %zu results", known->m);
+    for (size_t c = 0; c < EC_SETTINGS; c++) {
+        ec_sample_group *group = &out->group[c / (EC_NOISES * EC_KAPPAS)];
+        const double weight = t->setting[c].weight, s = t->y_unit * t->setting[c].s;
+        for (size_t h = 0; h < group->n_columns; h++) group->beta[h] += weight * column_of(t, c, h);
+        for (size_t i = 0; i < known->m; i++) {
+            const double *f = group->features + known->point[i] * group->n_columns;
+            double mean = 0.0;
+            for (size_t h = 0; h < group->n_columns; h++) mean += f[h] * column_of(t, c, h);
+            out->setting_mean[c * known->m + i] = mean;
+            const double own =
+                s * s * (t->fit[c / EC_KAPPAS].noise + group->residual[known->point[i]]);
+            const double e = known->noise[i];
+            out->value[i] += weight * (mean + own / (own + e * e) * (known->y[i] - mean));
+        }
+    }
+    return EC_OK;
+}
+
+ec_status ec_posterior_model(ec_posterior *out, bool *scale_known, const ec_points *points,
+                             const ec_known *known, size_t n_samples, const ec_draws *draws,
+                             ec_error *err) {
+    *out = (ec_posterior){.n_points = points->n, .n_groups = EC_LENGTHS};
+    training t = {0};
     ec_status status = allocate_samples(out, n_samples, err);
-    if (status == EC_OK && (grids == NULL || memory == NULL))
-        status = ec_fail(err, EC_ERR_NOMEM,
-                         "no memory for a Gaussian process on %zu points with %zu samples", m,
-                         n_samples);
-    if (status != EC_OK) goto done;
-
-    double *free_memory = memory;
-    for (int i = 0; i < COMPONENTS; i++) {
-        k[i].grid = &grids[i];
-        k[i].l = free_memory;
-        k[i].p = k[i].l + R * R;
-        free_memory = k[i].p + 2 * R;
-    }
-    data.y = free_memory;
-    data.t = data.y + m;
-    data.residual = data.t + m;
-    data.x = data.residual + m;
-    double *z = data.x + m * R;
-    status = fit_and_sample(out, scale_known, &data, k, z, a, c, y, draws, err);
-done:
-    free(grids);
-    free(memory);
+    for (size_t l = 0; l < EC_LENGTHS && status == EC_OK; l++)
+        status = prepare_group(&out->group[l], points, ec_length_of[l], err);
+    if (status == EC_OK) status = training_init(&t, out, known, err);
+    if (status == EC_OK) status = fit_all(&t, out, err);
+    if (status == EC_OK && set_extra(&t)) status = fit_all(&t, out, err);
+    if (status == EC_OK) status = deal_samples(out, &t, draws, err);
+    if (status == EC_OK) status = sample_all(out, &t, draws, err);
+    if (status == EC_OK) status = keep_means(out, &t, err);
+    if (status == EC_OK) out->typical_scale = typical_scale(&t);
+    *scale_known = t.scale_known;
+    training_release(&t);
     if (status != EC_OK) ec_posterior_release(out);
-    return status;
-}
-
-ec_status ec_posterior_gp_mean(double *mean, const double *a, const double *c, size_t n,
-                               const size_t *trained, const double *y, size_t m, ec_error *err) {
-    enum { R = EC_KNOT_FEATURES_MAX + 1 };
-    const ec_gp_options base = ec_gp_defaults(NULL);
-    const ec_knots knots = ec_knots_of(base.length);
-    const size_t r = knots.n * knots.n + 1;
-    training data = {.m = m};
-    scale_grid grid;
-    component k = {.noise = base.noise, .grid = &grid};
-    double *memory = malloc((m * (r + 6) + r * (r + 2)) * sizeof *memory);
-    if (memory == NULL)
-        return ec_fail(err, EC_ERR_NOMEM, "no memory for a Gaussian process on %zu points", m);
-    k.l = memory;
-    k.p = k.l + r * r;
-    data.y = k.p + 2 * r;
-    data.t = data.y + m;
-    data.residual = data.t + m;
-    data.x = data.residual + m;
-    double *trained_a = data.x + m * r, *trained_c = trained_a + m;
-    for (size_t i = 0; i < m; i++) {
-        trained_a[i] = a[trained[i]];
-        trained_c[i] = c[trained[i]];
-        data.x[i * r] = 1.0;
-        data.residual[i] =
-            ec_knots_features(data.x + i * r + 1, &knots, trained_a[i], trained_c[i]);
-    }
-    const bool scale_known = prepare_training(&data, trained_a, trained_c, y);
-    const ec_status status = fit_component(&k, &data, r, scale_known, err);
-    for (size_t i = 0; i < n && status == EC_OK; i++) {
-        double x[R] = {1.0};
-        ec_knots_features(x + 1, &knots, a[i], c[i]);
-        double value = k.s * (a[i] + c[i] - data.t_shift);
-        for (size_t j = 0; j < r; j++) value += x[j] * (k.p[j] - k.s * k.q[j]);
-        mean[i] = data.y_shift + data.y_unit * value;
-    }
-    free(memory);
     return status;
 }
 
 /* ---- the law ------------------------------------------------------------------------------- */
 
-ec_status ec_posterior_law(ec_posterior *out, const ec_law *law, const ec_design_fit *fit,
-                           const ec_law_points *points, size_t n_samples, const ec_draws *draws,
-                           ec_error *err) {
-    *out = (ec_posterior){.is_law = true, .design = fit->design, .n_groups = 1};
+/* The law's terms of every candidate. */
+static ec_status prepare_law(ec_sample_group *group, const ec_points *points,
+                             const ec_design *design, ec_error *err) {
+    group->n_columns = design->n_columns + 1;
+    group->features = malloc((points->n * group->n_columns + 1) * sizeof *group->features);
+    if (group->features == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "no memory for %zu candidates", points->n);
+    for (size_t i = 0; i < points->n; i++) {
+        double *row = group->features + i * group->n_columns;
+        row[0] = 1.0;
+        for (size_t j = 0; j < design->n_columns; j++)
+            row[j + 1] = ec_design_value(design->term[j], points->x[i * points->d],
+                                         points->x[i * points->d + 1]);
+    }
+    return EC_OK;
+}
+
+ec_status ec_posterior_law(ec_posterior *out, const ec_points *points, const ec_law *law,
+                           const ec_design_fit *fit, const ec_law_points *fitted, size_t n_samples,
+                           const ec_draws *draws, ec_error *err) {
+    *out = (ec_posterior){
+        .n_points = points->n, .n_groups = 1, .typical_scale = law->z_max - law->z_min};
     const size_t columns = fit->design.n_columns;
     ec_sample_group *group = &out->group[0];
     ec_status status = allocate_samples(out, n_samples, err);
+    if (status == EC_OK) status = prepare_law(group, points, &fit->design, err);
     if (status == EC_OK) status = allocate_group(group, columns + 1, n_samples, err);
     if (status != EC_OK) {
         ec_posterior_release(out);
@@ -436,10 +502,12 @@ ec_status ec_posterior_law(ec_posterior *out, const ec_law *law, const ec_design
     double rss = 0.0;
     for (size_t i = 0; i < law->n; i++) {
         const double e =
-            points->y[i] - ec_law_predict_normalised(law->w, points->a[i], points->c[i]);
+            fitted->y[i] - ec_law_predict_normalised(law->w, fitted->a[i], fitted->c[i]);
         rss += e * e;
     }
     const double unit = law->z_max - law->z_min;
+    group->beta[0] = law->z_min + unit * law->w[EC_TERM_1];
+    for (size_t j = 0; j < columns; j++) group->beta[j + 1] = unit * law->w[fit->design.term[j]];
     for (size_t s = 0; s < n_samples; s++) {
         ec_rng rng = stream(draws, DRAW_SCALE, draws->benchmark + 1, s);
         const double sigma = sqrt(rss / draw_chi_squared(&rng, (double)(law->n - columns - 1)));
@@ -462,58 +530,83 @@ ec_status ec_posterior_law(ec_posterior *out, const ec_law *law, const ec_design
     return EC_OK;
 }
 
-/* ---- values -------------------------------------------------------------------------------- */
+/* ---- values ---------------------------------------------------------------------------------- */
 
-/* The features of one group at (a, c); returns the variance that they leave out. */
-static double features(double *f, const ec_posterior *posterior, const ec_sample_group *group,
-                       double a, double c) {
-    f[0] = 1.0;
-    if (posterior->is_law) {
-        for (size_t j = 1; j < group->n_columns; j++)
-            f[j] = ec_design_value(posterior->design.term[j - 1], a, c);
-        return 0.0;
-    }
-    f[1] = a + c;
-    return ec_knots_features(f + 2, &group->knots, a, c);
-}
-
-/* out[j] = sum over the columns h of f[h] w[h][j]; four at a time, to pass over `out` less often.
- */
-static void combine(double *restrict out, const ec_sample_group *group, const double *f) {
-    const size_t n = group->n;
+/* out[j] = sum over the columns h of f[h] w[h][j] for the first n samples of the group; four
+ * columns at a time, to pass over `out` less often. */
+static void combine(double *restrict out, const ec_sample_group *group, const double *f, size_t n) {
+    const size_t stride = group->n;
     size_t h = 0;
     memset(out, 0, n * sizeof *out);
     for (; h + 4 <= group->n_columns; h += 4) {
-        const double *restrict w = group->weights + h * n;
+        const double *restrict w = group->weights + h * stride;
         for (size_t j = 0; j < n; j++)
-            out[j] += f[h] * w[j] + f[h + 1] * w[n + j] + f[h + 2] * w[2 * n + j] +
-                      f[h + 3] * w[3 * n + j];
+            out[j] += f[h] * w[j] + f[h + 1] * w[stride + j] + f[h + 2] * w[2 * stride + j] +
+                      f[h + 3] * w[3 * stride + j];
     }
     for (; h < group->n_columns; h++)
-        for (size_t j = 0; j < n; j++) out[j] += f[h] * group->weights[h * n + j];
+        for (size_t j = 0; j < n; j++) out[j] += f[h] * group->weights[h * stride + j];
 }
 
-void ec_posterior_values(double *expected, double *sd, const ec_posterior *posterior, double a,
-                         double c) {
+/* How many of the group's samples are below n. */
+static size_t count_below(const ec_sample_group *group, size_t n) {
+    size_t low = 0, high = group->n;
+    while (low < high) {
+        const size_t middle = (low + high) / 2;
+        if (group->sample[middle] < n)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+void ec_posterior_values(double *expected, double *sd, const ec_posterior *posterior, size_t i,
+                         size_t n, double *scratch) {
     for (size_t g = 0; g < posterior->n_groups; g++) {
         const ec_sample_group *group = &posterior->group[g];
-        double f[EC_POSTERIOR_COLUMNS];
-        const double residual = features(f, posterior, group, a, c);
-        combine(group->value, group, f);
-        for (size_t j = 0; j < group->n; j++) {
+        const size_t n_here = count_below(group, n);
+        const double residual = group->residual != NULL ? group->residual[i] : 0.0;
+        combine(scratch, group, group->features + i * group->n_columns, n_here);
+        for (size_t j = 0; j < n_here; j++) {
             const size_t s = group->sample[j];
-            expected[s] = group->value[j];
+            expected[s] = scratch[j];
             sd[s] = posterior->scale[s] * sqrt(posterior->noise[s] + residual);
         }
     }
 }
 
-void ec_posterior_release(ec_posterior *posterior) {
-    for (size_t g = 0; g < EC_POSTERIOR_GROUPS; g++) {
-        free(posterior->group[g].sample);
-        free(posterior->group[g].weights);
+double ec_posterior_mean(const ec_posterior *posterior, size_t i) {
+    double mean = 0.0;
+    for (size_t g = 0; g < posterior->n_groups; g++) {
+        const ec_sample_group *group = &posterior->group[g];
+        const double *f = group->features + i * group->n_columns;
+        for (size_t h = 0; h < group->n_columns; h++) mean += f[h] * group->beta[h];
     }
-    free(posterior->scale);
-    free(posterior->noise);
-    *posterior = (ec_posterior){0};
+    return mean;
+}
+
+void ec_posterior_slopes(double *slope, const ec_posterior *posterior, const ec_points *points) {
+    const size_t n = points->n, d = points->d;
+    const double step = 1e-5;
+    for (size_t i = 0; i < n * d; i++) slope[i] = 0.0;
+    for (size_t g = 0; g < posterior->n_groups; g++) {
+        const ec_sample_group *group = &posterior->group[g];
+        const double *beta = group->beta + COLUMNS_BEFORE + d;
+        double here[EC_PIVOTS_MAX], there[EC_PIVOTS_MAX], x[EC_POINTS_MAX];
+        for (size_t i = 0; i < n; i++) {
+            memcpy(x, points->x + i * d, d * sizeof *x);
+            ec_pivots_features(here, &group->pivots, x);
+            for (size_t j = 0; j < d; j++) {
+                x[j] += step;
+                ec_pivots_features(there, &group->pivots, x);
+                x[j] -= step;
+                double *sum = &slope[i * d + j];
+                *sum += 2.0 / (double)d * points->weight[j] *
+                        (group->beta[1] + ec_tau * group->beta[COLUMNS_BEFORE + j]);
+                for (size_t h = 0; h < group->pivots.n; h++)
+                    *sum += beta[h] * (there[h] - here[h]) / step;
+            }
+        }
+    }
 }

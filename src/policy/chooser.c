@@ -7,6 +7,7 @@
 
 #include "eyechart/law.h"
 #include "policy/model.h"
+#include "policy/space.h"
 
 struct ec_chooser {
     ec_policy policy;
@@ -20,10 +21,6 @@ struct ec_chooser {
     size_t *index;    /* [n] candidates with a result */
     double *y;        /* [n] their results */
 };
-
-size_t ec_policy_start(ec_policy policy) {
-    return policy == EC_POLICY_EI ? 1 : policy == EC_POLICY_EXPLOIT ? 2 : 0;
-}
 
 ec_status ec_chooser_new(ec_chooser **out, ec_policy policy, const ec_space *space, ec_error *err) {
     *out = NULL;
@@ -43,10 +40,8 @@ ec_status ec_chooser_new(ec_chooser **out, ec_policy policy, const ec_space *spa
         status = ec_fail(err, EC_ERR_NOMEM, "no memory for a policy on %zu candidates", n);
     else if (policy == EC_POLICY_AC)
         status = ec_region_init(&c->region, space, err);
-    else if (policy == EC_POLICY_EI)
-        status = ec_model_new(&c->model, EC_RANKER_GP, space, err);
-    else if (policy == EC_POLICY_EXPLOIT)
-        status = ec_model_new(&c->model, EC_RANKER_RIDGE, space, err);
+    else if (policy == EC_POLICY_EI || policy == EC_POLICY_EXPLOIT)
+        status = ec_model_new(&c->model, EC_RANKER_AVERAGE, space, err);
     if (status != EC_OK) {
         ec_chooser_free(c);
         return status;
@@ -90,10 +85,6 @@ static void share_among_best(double *p, const double *score, const bool *taken, 
         p[i] = !taken[i] && score[i] >= least ? 1.0 / (double)n_best : 0.0;
 }
 
-static void prior_scores(ec_chooser *c) {
-    for (size_t i = 0; i < c->space->n; i++) c->score[i] = c->space->a[i] + c->space->c[i];
-}
-
 static void design_row(double x[EC_LAW_TERMS], double a, double c) {
     x[EC_TERM_1] = 1.0;
     x[EC_TERM_A] = a;
@@ -133,25 +124,8 @@ static void information_scores(ec_chooser *c, const ec_trained *trained) {
     }
 }
 
-/* E max(0, value - best) for value ~ N(mean, sd^2). Where even the largest is next to nothing, its
- * order is rounding noise, and the standardised improvement orders the same way without underflow.
- */
-static void improvement_scores(ec_chooser *c, double best) {
-    const size_t n = c->space->n;
-    double most = 0.0, largest_sd = 0.0;
-    for (size_t i = 0; i < n; i++) {
-        const double sd = fmax(c->sd[i], 1e-12), u = (c->mean[i] - best) / sd;
-        const double below = 0.5 * erfc(-u * M_SQRT1_2);
-        const double density = exp(-0.5 * u * u) * (0.5 * M_SQRT1_2 * M_2_SQRTPI);
-        c->score[i] = sd * (u * below + density);
-        if (!c->taken[i] && c->score[i] > most) most = c->score[i];
-        if (sd > largest_sd) largest_sd = sd;
-    }
-    if (most >= 1e-8 * largest_sd) return;
-    for (size_t i = 0; i < n; i++) c->score[i] = (c->mean[i] - best) / fmax(c->sd[i], 1e-12);
-}
-
-/* Predictions from the results known, and the scores that the policy makes of them. */
+/* Predictions from the results known, and the scores that the policy makes of them; the prior's
+ * while no two results differ. */
 static void model_scores(ec_chooser *c, const ec_trained *trained, ec_choice *choice) {
     size_t m = 0;
     for (size_t t = 0; t < trained->n; t++) {
@@ -160,46 +134,43 @@ static void model_scores(ec_chooser *c, const ec_trained *trained, ec_choice *ch
         c->index[m] = trained->index[t];
         c->y[m++] = trained->y[t];
     }
+    if (!ec_model_gain(c->model, c->score, c->index, c->y, m)) {
+        choice->basis = EC_BASIS_PRIOR;
+        ec_space_sum(c->score, c->space);
+        return;
+    }
     ec_model_predict(c->model, c->mean, c->sd, c->index, c->y, m);
     choice->mean = c->mean;
-    if (c->policy == EC_POLICY_EXPLOIT) {
-        memcpy(c->score, c->mean, c->space->n * sizeof *c->score);
-    } else {
-        choice->sd = c->sd;
-        improvement_scores(c, trained->y[choice->best_known]);
-    }
+    choice->sd = c->sd;
+    if (c->policy == EC_POLICY_EXPLOIT) memcpy(c->score, c->mean, c->space->n * sizeof *c->score);
 }
 
 ec_choice ec_chooser_next(ec_chooser *chooser, double *p, const ec_trained *trained) {
     ec_chooser *c = chooser;
     const size_t n = c->space->n;
     memset(c->taken, 0, n * sizeof *c->taken);
-    size_t n_known = 0;
-    for (size_t t = 0; t < trained->n; t++) {
-        c->taken[trained->index[t]] = true;
-        n_known += !isnan(trained->y[t]);
-    }
+    for (size_t t = 0; t < trained->n; t++) c->taken[trained->index[t]] = true;
 
     ec_choice choice = {.basis = EC_BASIS_SCORE, .score = c->score};
-    if (c->policy == EC_POLICY_RANDOM) {
+    switch (c->policy) {
+    case EC_POLICY_RANDOM:
         choice.basis = EC_BASIS_CHANCE;
-    } else if (n_known < ec_policy_start(c->policy)) {
-        choice.basis = EC_BASIS_START;
-    } else if (c->policy == EC_POLICY_AC) {
+        share_among_rest(p, c->taken, n);
+        return choice;
+    case EC_POLICY_AC:
         choice.basis = EC_BASIS_REGION;
         choice.region = ec_region_next(&c->region, p, c->taken);
         return choice;
-    } else if (c->policy == EC_POLICY_PRIOR) {
-        prior_scores(c);
-    } else if (c->policy == EC_POLICY_D_OPTIMAL) {
+    case EC_POLICY_PRIOR:
+        choice.basis = EC_BASIS_PRIOR;
+        ec_space_sum(c->score, c->space);
+        break;
+    case EC_POLICY_D_OPTIMAL:
         information_scores(c, trained);
-    } else {
+        break;
+    default:
         model_scores(c, trained, &choice);
     }
-
-    if (choice.basis == EC_BASIS_SCORE)
-        share_among_best(p, c->score, c->taken, n);
-    else
-        share_among_rest(p, c->taken, n);
+    share_among_best(p, c->score, c->taken, n);
     return choice;
 }

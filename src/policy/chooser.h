@@ -17,15 +17,15 @@ typedef struct ec_chooser ec_chooser;
 /* What the choice rests on in the present state. */
 typedef enum ec_basis {
     EC_BASIS_CHANCE, /* uniform: the policy is `random` */
-    EC_BASIS_START,  /* uniform: the policy needs more results than there are */
     EC_BASIS_REGION, /* region sampling */
-    EC_BASIS_SCORE   /* the largest score */
+    EC_BASIS_PRIOR,  /* the largest sum of the scores */
+    EC_BASIS_SCORE   /* the largest of the policy's own criterion */
 } ec_basis;
 
 typedef struct ec_choice {
     ec_basis basis;
     ec_region_draw region; /* EC_BASIS_REGION */
-    const double *score;   /* [n], borrowed until the next call; EC_BASIS_SCORE */
+    const double *score;   /* [n], borrowed until the next call; EC_BASIS_PRIOR, EC_BASIS_SCORE */
     const double *mean;    /* [n], likewise; predictions where the policy has a model, else NULL */
     const double *sd;      /* [n], likewise; NULL where the model has none */
     size_t best_known; /* position in `trained` of the best result; EC_BASIS_SCORE with a model */
@@ -41,8 +41,5 @@ void ec_chooser_free(ec_chooser *chooser);
  * A failure of the policy's model is remembered: ask once, at the end, with ec_chooser_status(). */
 ec_choice ec_chooser_next(ec_chooser *chooser, double *p, const ec_trained *trained);
 ec_status ec_chooser_status(const ec_chooser *chooser, ec_error *err);
-
-/* Results that a policy needs before its model can choose; 0 for policies without one. */
-size_t ec_policy_start(ec_policy policy);
 
 #endif

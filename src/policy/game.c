@@ -107,11 +107,13 @@ static double chance_in_top(const player *p, const double *v, const bool *skip, 
     return fmin(1.0, (double)(top - above) / (double)(equal + 1));
 }
 
-/* By the rule of the paper, one finetune alone is a hit only if it is the optimum; the law-prior
- * GP, which ranks before any finetune, is held to its ranking there too. A tie is no hit. */
+/* By the rule of the paper, one finetune alone is a hit only if it is the optimum; the models
+ * that rank before any finetune are held to their ranking there too. A tie is no hit. */
 static bool is_hit(player *p) {
     if (p->n_trained == 0) return false;
-    if (p->n_trained == 1 && p->rules->ranker != EC_RANKER_LAW_GP) return p->trained[p->optimum];
+    if (p->n_trained == 1 && p->rules->ranker != EC_RANKER_LAW_GP &&
+        p->rules->ranker != EC_RANKER_AVERAGE)
+        return p->trained[p->optimum];
     ec_model_predict(p->model, p->predicted, NULL, p->index, p->y, p->n_trained);
     return chance_in_top(p, p->predicted, NULL, tolerance(p->predicted, p->n)) == 1.0;
 }

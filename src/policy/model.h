@@ -1,6 +1,6 @@
 /* model.h - the models that rank candidates after a few finetunes
  *
- * The quadratic law, its ridge form and the two Gaussian processes behind one call on normalised
+ * The quadratic law, its ridge form and the Gaussian processes behind one call on normalised
  * scores. The numerics are those of src/law.
  */
 #ifndef EC_POLICY_MODEL_H
@@ -33,6 +33,10 @@ size_t ec_model_minimum(ec_ranker ranker);
  * Ask once, at the end, with ec_model_status(). */
 void ec_model_predict(ec_model *model, double *mean, double *sd, const size_t *index,
                       const double *y, size_t m);
+
+/* gain [n]: expected improvement over the best prediction of those with results, EC_RANKER_AVERAGE
+ * only. False, with nothing written, while no two results differ, and after a failure. */
+bool ec_model_gain(ec_model *model, double *gain, const size_t *index, const double *y, size_t m);
 ec_status ec_model_status(const ec_model *model, ec_error *err);
 
 #endif

@@ -12,14 +12,17 @@ static const struct {
     const char *name, *summary;
 } POLICIES[EC_POLICIES] = {
     [EC_POLICY_PRIOR] = {"prior",
-                         "train in the order of A + C, each scaled to 0-1, the largest first"},
+                         "train in the order of the scores' sum, A + C unless told otherwise, each "
+                         "scaled to 0-1, the largest first"},
     [EC_POLICY_AC] = {"ac",
                       "the paper's region sampling: a random candidate from a region of the (A, C) "
                       "plane without a trained one"},
     [EC_POLICY_EI] =
-        {"ei", "largest expected improvement under a Gaussian process, after 1 random start"},
-    [EC_POLICY_EXPLOIT] = {"exploit",
-                           "best prediction of the ridge quadratic law, after 2 random starts"},
+        {"ei", "largest expected improvement under the model of rank; the order of prior until two "
+               "results differ"},
+    [EC_POLICY_EXPLOIT] =
+        {"exploit", "largest prediction of the model of rank; the order of prior until two results "
+                    "differ"},
     [EC_POLICY_D_OPTIMAL] = {"d-optimal", "the candidate that tells most about the quadratic law"},
     [EC_POLICY_RANDOM] = {"random", "uniformly at random among the candidates left"},
 };
@@ -33,6 +36,22 @@ const char *ec_policy_summary(ec_policy policy) {
 }
 
 static ec_status check_space(const ec_space *space, ec_error *err) {
+    double sum = 0.0;
+    for (size_t k = 0; k < 2 + space->n_more; k++) {
+        const double w = space->weights != NULL ? space->weights[k] : 1.0;
+        if (!(w >= 0.0) || !isfinite(w))
+            return ec_fail(err, EC_ERR_ARG,
+                           "weight %zu of the scores is %g: expected a finite number, 0 or more",
+                           k + 1, w);
+        sum += w;
+    }
+    if (!(sum > 0.0)) return ec_fail(err, EC_ERR_ARG, "all scores have the weight 0");
+    for (size_t i = 0; i < space->n * space->n_more; i++)
+        if (!(space->more[i] >= 0.0 && space->more[i] <= 1.0))
+            return ec_fail(err, EC_ERR_ARG,
+                           "score %zu of candidate %zu is %g: a policy needs all of them, min-max "
+                           "normalised to [0, 1]",
+                           i / space->n + 3, i % space->n, space->more[i]);
     for (size_t i = 0; i < space->n; i++) {
         const double a = space->a[i], c = space->c[i];
         if (!(a >= 0.0 && a <= 1.0 && c >= 0.0 && c <= 1.0))
@@ -137,37 +156,23 @@ static void explain_region(ec_text *text, const ec_region_draw *draw, double cha
         in_cell < 1.5 ? "" : "s", 100.0 * chance);
 }
 
-static size_t count_known(const ec_trained *trained) {
-    size_t n = 0;
-    for (size_t t = 0; t < trained->n; t++) n += !isnan(trained->y[t]);
-    return n;
-}
-
-static void explain_start(ec_text *text, ec_policy policy, size_t n_known, size_t n_left) {
-    const size_t needed = ec_policy_start(policy);
-    ec_text_format(text,
-                   "drawn at random from the %zu candidates left: %s needs %zu result%s to start, "
-                   "%zu known so far",
-                   n_left, ec_policy_name(policy), needed, needed == 1 ? "" : "s", n_known);
-}
-
 static void explain_model(ec_text *text, const ec_choice *c, const ec_trained *trained,
                           size_t choice, const char *const *names) {
-    /* With one result the model knows an order, but not yet the scale of the results. */
-    if (c->sd != NULL && count_known(trained) > 1)
+    if (c->sd != NULL)
         ec_text_format(text, ": predicted %.4g +- %.2g", c->mean[choice], c->sd[choice]);
     ec_text_format(text, ", against %.4g of %s, the best result so far", trained->y[c->best_known],
                    names[trained->index[c->best_known]]);
 }
 
-static const char *criterion_of(ec_policy policy) {
+static const char *criterion_of(ec_policy policy, ec_basis basis, const ec_space *space) {
+    if (basis == EC_BASIS_PRIOR)
+        return space->n_more == 0 ? "A + C, each scaled to 0-1,"
+                                  : "sum of the scores, each scaled to 0-1,";
     switch (policy) {
-    case EC_POLICY_PRIOR:
-        return "A + C, each scaled to 0-1,";
     case EC_POLICY_EI:
-        return "expected improvement";
+        return "expected improvement over the best prediction of a finetuned one";
     case EC_POLICY_EXPLOIT:
-        return "prediction of the ridge law";
+        return "prediction";
     default:
         return "information about the law, x'(X'X + .001 I)^-1 x,";
     }
@@ -179,8 +184,6 @@ static void explain(ec_text *text, ec_policy policy, const ec_choice *c, const d
     const size_t n = space->n, n_left = n - trained->n;
     if (c->basis == EC_BASIS_CHANCE) {
         ec_text_format(text, "drawn at random from the %zu candidates left", n_left);
-    } else if (c->basis == EC_BASIS_START) {
-        explain_start(text, policy, count_known(trained), n_left);
     } else if (c->basis == EC_BASIS_REGION && p[choice] == 0.0) {
         ec_text_format(text, "outside the free regions of level %d, from which the policy draws",
                        c->region.level);
@@ -188,7 +191,7 @@ static void explain(ec_text *text, ec_policy policy, const ec_choice *c, const d
         explain_region(text, &c->region, p[choice], n_left);
     } else {
         const standing s = stand(c->score, p, taken, n, choice);
-        explain_score(text, criterion_of(policy), c->score, &s, choice, n, names);
+        explain_score(text, criterion_of(policy, c->basis, space), c->score, &s, choice, n, names);
         if (c->mean != NULL) explain_model(text, c, trained, choice, names);
     }
 }

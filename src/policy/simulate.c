@@ -11,11 +11,13 @@
 #include <stdlib.h>
 
 #include "base/parallel.h"
+#include "eyechart/law.h"
 #include "policy/game.h"
 
 static const char *const METRICS[EC_METRICS] = {"first-hit", "recall", "trained", "verified",
                                                 "regret"};
-static const char *const RANKERS[EC_RANKERS] = {"default", "quadratic", "ridge", "gp", "law-gp"};
+static const char *const RANKERS[EC_RANKERS] = {"default", "quadratic", "ridge",
+                                                "gp",      "law-gp",    "average"};
 
 const char *ec_metric_name(ec_metric metric) {
     return (size_t)metric < EC_METRICS ? METRICS[metric] : NULL;
@@ -28,11 +30,9 @@ const char *ec_ranker_name(ec_ranker ranker) {
 static ec_ranker default_ranker(ec_policy policy) {
     switch (policy) {
     case EC_POLICY_PRIOR:
-        return EC_RANKER_LAW_GP;
     case EC_POLICY_EI:
-        return EC_RANKER_GP;
     case EC_POLICY_EXPLOIT:
-        return EC_RANKER_RIDGE;
+        return EC_RANKER_AVERAGE;
     default:
         return EC_RANKER_QUADRATIC;
     }
@@ -68,8 +68,7 @@ typedef struct {
 } simulation;
 
 static bool is_usable(const ec_table *t, size_t b, size_t i) {
-    return isfinite(t->a[b * t->n_candidates + i]) && isfinite(t->c[i]) &&
-           isfinite(t->z[b * t->n_candidates + i]);
+    return ec_table_places(t, b, i) && isfinite(t->z[b * t->n_candidates + i]);
 }
 
 /* n choose k, at most MAX_ROWS + 1. */
@@ -108,6 +107,15 @@ static bool uses_top(ec_metric metric) {
            metric == EC_METRIC_VERIFIED;
 }
 
+static bool leaves_to_chance(ec_policy policy) {
+    return policy == EC_POLICY_AC || policy == EC_POLICY_RANDOM;
+}
+
+/* Trials of each game of a benchmark; 0: exact. */
+static size_t trials_of(const simulation *s, const plan *p) {
+    return s->options->trials == 0 && p->n > EC_SIMULATE_EXACT_MAX ? 1 : s->options->trials;
+}
+
 static ec_status plan_benchmark(simulation *s, size_t b, size_t *most_usable, ec_error *err) {
     const ec_table *t = s->table;
     const ec_simulate_options *o = s->options;
@@ -121,7 +129,7 @@ static ec_status plan_benchmark(simulation *s, size_t b, size_t *most_usable, ec
     if (p->n_usable < fewest || o->drop > p->n_usable - fewest) return EC_OK;
 
     p->n = p->n_usable - o->drop;
-    if (o->trials == 0 && p->n > EC_SIMULATE_EXACT_MAX)
+    if (o->trials == 0 && p->n > EC_SIMULATE_EXACT_MAX && leaves_to_chance(o->policy))
         return ec_fail(
             err, EC_ERR_ARG,
             "an exact simulation goes over all sets of candidates, %d candidates at most, and "
@@ -186,23 +194,35 @@ static size_t block_start(size_t trials, size_t n_blocks, size_t block) {
     return trials / n_blocks * block + (block < trials % n_blocks ? block : trials % n_blocks);
 }
 
+/* A score without weight may be missing. */
+static double known_or_0(double score) {
+    return isfinite(score) ? score : 0.0;
+}
+
 /* The candidates of a game, in the order of the table. */
 static ec_game deal(const simulation *s, const plan *p, size_t space, size_t *kept,
                     double *numbers) {
     const ec_table *t = s->table;
     const size_t b = (size_t)(p - s->plan), first = b * t->n_candidates;
-    double *a = numbers, *c = a + p->n, *z = c + p->n;
+    double *a = numbers, *c = a + p->n, *z = c + p->n, *more = z + p->n;
     const double sign = t->direction != NULL && t->direction[b] < 0 ? -1.0 : 1.0;
     keep_all_but(kept, p->n_usable, s->options->drop, space);
     for (size_t i = 0; i < p->n; i++) {
         const size_t candidate = p->usable[kept[i]];
-        a[i] = t->a[first + candidate];
-        c[i] = t->c[candidate];
+        a[i] = known_or_0(t->a[first + candidate]);
+        c[i] = known_or_0(t->c[candidate]);
+        for (size_t k = 0; k < t->n_more; k++)
+            more[k * p->n + i] =
+                known_or_0(t->more[(k * t->n_benchmarks + b) * t->n_candidates + candidate]);
         z[i] = sign * t->z[first + candidate];
     }
     normalise(a, p->n);
     normalise(c, p->n);
-    return (ec_game){.space = {.n = p->n, .a = a, .c = c}, .z = z};
+    for (size_t k = 0; k < t->n_more; k++) normalise(more + k * p->n, p->n);
+    return (ec_game){
+        .space =
+            {.n = p->n, .a = a, .c = c, .n_more = t->n_more, .more = more, .weights = t->weights},
+        .z = z};
 }
 
 static void report_failure(simulation *s, size_t row, const ec_error *error) {
@@ -220,14 +240,14 @@ static void play_row(void *context, size_t row) {
     while (p->n == 0 || row >= p->first_row + p->n_spaces * p->n_blocks) p++;
     const size_t space = (row - p->first_row) / p->n_blocks,
                  block = (row - p->first_row) % p->n_blocks;
-    const size_t trials = s->options->trials;
+    const size_t trials = trials_of(s, p);
     double *sum = s->sum + row * s->n_runs, *sum_squares = s->sum_squares + row * s->n_runs;
     ec_rules rules = s->rules;
     rules.n_runs = s->n_runs < p->n ? s->n_runs : p->n;
 
     ec_error error = {0};
     size_t *kept = calloc(p->n_usable, sizeof *kept);
-    double *numbers = calloc(3 * p->n, sizeof *numbers);
+    double *numbers = calloc((3 + s->table->n_more) * p->n, sizeof *numbers);
     if (kept == NULL || numbers == NULL) {
         ec_fail(&error, EC_ERR_NOMEM, "no memory to simulate %zu candidates", p->n);
     } else if (trials == 0) {
@@ -249,7 +269,7 @@ static void play_row(void *context, size_t row) {
 /* Mean over the sub-spaces of a benchmark, and its variance as an estimate from trials. */
 static void average_spaces(const simulation *s, const plan *p, size_t k, double *value,
                            double *variance) {
-    const double trials = (double)s->options->trials, n_spaces = (double)p->n_spaces;
+    const double trials = (double)trials_of(s, p), n_spaces = (double)p->n_spaces;
     *value = *variance = 0.0;
     for (size_t space = 0; space < p->n_spaces; space++) {
         double sum = 0.0, sum_squares = 0.0;
@@ -258,11 +278,15 @@ static void average_spaces(const simulation *s, const plan *p, size_t k, double 
             sum += s->sum[row * s->n_runs + k];
             sum_squares += s->sum_squares[row * s->n_runs + k];
         }
-        if (s->options->trials == 0) {
+        if (trials == 0.0) {
             *value += sum / n_spaces;
             continue;
         }
         *value += sum / trials / n_spaces;
+        if (trials == 1.0) {
+            *variance = NAN;
+            continue;
+        }
         const double spread = fmax(0.0, sum_squares - sum * sum / trials) / (trials - 1.0);
         *variance += spread / trials / (n_spaces * n_spaces);
     }

@@ -58,7 +58,7 @@ static void rank_one(ec_ranked *by_candidate, const ec_table *table, size_t benc
                      const ec_rank_options *options) {
     ec_ranked *rows = malloc(table->n_candidates * sizeof *rows);
     ec_error err = {0};
-    if (ec_rank(rows, table, &benchmark, 1, options, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_rank(rows, NULL, table, &benchmark, 1, options, &err) != EC_OK) fail_msg("%s", err.message);
     for (size_t k = 0; k < table->n_candidates; k++) {
         if (k > 0 && !isnan(rows[k].order)) assert_true(rows[k - 1].order >= rows[k].order);
         by_candidate[rows[k].candidate] = rows[k];
@@ -204,7 +204,7 @@ static void cover(coverage *one, coverage *mean, size_t m, ec_rng *rng,
         }
         for (size_t i = 0; i < 13; i++) truth[i] += (z[i] - min) / (max - min) / PAPER_BENCHMARKS;
     }
-    assert_int_equal(ec_rank(r, &k.table, all, PAPER_BENCHMARKS, options, NULL), EC_OK);
+    assert_int_equal(ec_rank(r, NULL, &k.table, all, PAPER_BENCHMARKS, options, NULL), EC_OK);
     for (size_t i = 0; i < 13; i++) count(mean, &r[i], truth[r[i].candidate]);
 }
 
@@ -346,7 +346,7 @@ static void missing_scores_and_results(void **state) {
     const ec_table table = {.n_candidates = 6, .n_benchmarks = 1, .a = a, .c = c, .z = z};
     ec_ranked rows[6], r[6];
     const size_t b = 0;
-    assert_int_equal(ec_rank(rows, &table, &b, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_rank(rows, NULL, &table, &b, 1, NULL, NULL), EC_OK);
     rank_one(r, &table, 0, NULL);
     assert_int_equal(rows[5].candidate, 4);
     assert_true(isnan(r[4].order) && isnan(r[4].p_best) && isnan(r[4].measured));
@@ -374,7 +374,7 @@ static void constant_columns(void **state) {
     const size_t b = 0;
     ec_ranked r[5];
     ec_error err;
-    assert_int_equal(ec_rank(r, &table, &b, 1, &law, &err), EC_ERR_SINGULAR);
+    assert_int_equal(ec_rank(r, NULL, &table, &b, 1, &law, &err), EC_ERR_SINGULAR);
     assert_non_null(strstr(err.message, "C is 6"));
     rank_one(r, &table, 0, &gp);
     assert_true(r[4].order > r[3].order && r[3].order > r[2].order && isfinite(r[4].high));
@@ -392,7 +392,7 @@ static void several_benchmarks_are_a_weighted_mean(void **state) {
     ec_ranked both[MAX], one[2][MAX];
     const double weights[2] = {3.0, 1.0};
     const ec_rank_options options = {.weights = weights, .n_samples = 500};
-    assert_int_equal(ec_rank(both, &k.table, over, 2, &options, NULL), EC_OK);
+    assert_int_equal(ec_rank(both, NULL, &k.table, over, 2, &options, NULL), EC_OK);
     double min[2] = {INFINITY, INFINITY}, max[2] = {-INFINITY, -INFINITY};
     for (size_t b = 0; b < 2; b++) {
         rank_one(one[b], &k.table, over[b], &options);
@@ -416,7 +416,7 @@ static void several_benchmarks_are_a_weighted_mean(void **state) {
     k.z[1 * 13 + 7] = k.paper.z[1 * 13 + 7];
     double width[2] = {0.0, 0.0};
     ec_ranked part[MAX];
-    assert_int_equal(ec_rank(part, &k.table, over, 2, &options, NULL), EC_OK);
+    assert_int_equal(ec_rank(part, NULL, &k.table, over, 2, &options, NULL), EC_OK);
     for (size_t row = 0; row < 13; row++) {
         if (part[row].candidate == 7) width[0] = part[row].high - part[row].low;
         if (both[row].candidate == 7) width[1] = both[row].high - both[row].low;
@@ -427,7 +427,7 @@ static void several_benchmarks_are_a_weighted_mean(void **state) {
     /* Weight 0 leaves a benchmark out. */
     const double second[2] = {0.0, 2.0};
     const ec_rank_options only = {.weights = second, .n_samples = 500};
-    assert_int_equal(ec_rank(part, &k.table, over, 2, &only, NULL), EC_OK);
+    assert_int_equal(ec_rank(part, NULL, &k.table, over, 2, &only, NULL), EC_OK);
     for (size_t row = 0; row + 1 < 13; row++)
         assert_true(one[1][part[row].candidate].order >= one[1][part[row + 1].candidate].order);
     /* … and its results are of the mean still, not of the benchmark left out. */
@@ -488,14 +488,14 @@ static void bad_arguments_are_refused(void **state) {
     double position[MAX];
     ec_error err;
     const size_t good = 0, bad = 8;
-    assert_int_equal(ec_rank(r, &k.table, &good, 0, NULL, &err), EC_ERR_ARG);
-    assert_int_equal(ec_rank(r, &k.table, &bad, 1, NULL, &err), EC_ERR_ARG);
+    assert_int_equal(ec_rank(r, NULL, &k.table, &good, 0, NULL, &err), EC_ERR_ARG);
+    assert_int_equal(ec_rank(r, NULL, &k.table, &bad, 1, NULL, &err), EC_ERR_ARG);
     assert_non_null(strstr(err.message, "benchmark 9 of 8"));
     const double negative = -1.0, zero = 0.0;
     const ec_rank_options options[] = {
         {.weights = &negative}, {.weights = &zero}, {.level = 1.5}, {.n_samples = 100000000}};
     for (size_t i = 0; i < sizeof options / sizeof *options; i++)
-        assert_int_equal(ec_rank(r, &k.table, &good, 1, &options[i], &err), EC_ERR_ARG);
+        assert_int_equal(ec_rank(r, NULL, &k.table, &good, 1, &options[i], &err), EC_ERR_ARG);
     assert_int_equal(ec_rank_baseline(position, &k.table, &bad, 1, NULL, EC_BASELINE_A, &err),
                      EC_ERR_ARG);
     assert_int_equal(ec_rank_baseline(position, &k.table, &good, 1, &negative, EC_BASELINE_A, &err),
@@ -524,7 +524,7 @@ static void same_seed_same_numbers(void **state) {
     const size_t b = 0;
     const ec_table empty = {.n_benchmarks = 1};
     double position;
-    assert_int_equal(ec_rank(r[0], &empty, &b, 1, NULL, NULL), EC_OK);
+    assert_int_equal(ec_rank(r[0], NULL, &empty, &b, 1, NULL, NULL), EC_OK);
     assert_int_equal(ec_rank_baseline(&position, &empty, &b, 1, NULL, EC_BASELINE_A, NULL), EC_OK);
 }
 

@@ -189,7 +189,7 @@ static void assert_rankings(const fixture *f, const ec_rank_options *options) {
         for (size_t k = 0; k < json_array_size(over); k++)
             benchmarks[k] = (size_t)json_integer_value(json_array_get(over, k));
         assert_int_equal(
-            ec_rank(rows, &f->snapshot->table, benchmarks, json_array_size(over), options, NULL),
+            ec_rank(rows, NULL, &f->snapshot->table, benchmarks, json_array_size(over), options, NULL),
             EC_OK);
         for (size_t i = 0; i < f->n; i++) {
             const json_t *row = nth(ranking, "rows", i);
