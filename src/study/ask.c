@@ -132,7 +132,7 @@ static size_t draw(const double *p, size_t n, ec_rng *rng) {
 }
 
 static ec_status choose(size_t *choice, const asking *q, ec_planning *plan) {
-    const ec_space space = {plan->n, plan->a, plan->c};
+    const ec_space space = {.n = plan->n, .a = plan->a, .c = plan->c};
     double *p = malloc((plan->n + 1) * sizeof *p);
     if (p == NULL) return ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
 
@@ -207,7 +207,7 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
     const size_t candidate = plan->candidate[choice];
     ec_question question = {
         .candidate = candidate, .expires_in_s = q->lease_s, .cost = q->numbers.cost[candidate]};
-    const ec_space space = {plan->n, plan->a, plan->c};
+    const ec_space space = {.n = plan->n, .a = plan->a, .c = plan->c};
     const ec_trained trained = {plan->n_taken, plan->taken, plan->y};
     ec_policy_reason(question.reason, sizeof question.reason, q->policy, &space, &trained, choice,
                      plan->names);
