@@ -29,16 +29,16 @@ extern "C" {
 #endif
 
 typedef enum ec_policy {
-    EC_POLICY_PRIOR = 0,
+    EC_POLICY_EI = 0,
+    EC_POLICY_PRIOR,
     EC_POLICY_AC,
-    EC_POLICY_EI,
     EC_POLICY_EXPLOIT,
     EC_POLICY_D_OPTIMAL,
     EC_POLICY_RANDOM,
     EC_POLICIES
 } ec_policy;
 
-/* "prior", "ac", "ei", "exploit", "d-optimal", "random". Static; NULL past the end. */
+/* "ei", "prior", "ac", "exploit", "d-optimal", "random". Static; NULL past the end. */
 const char *ec_policy_name(ec_policy policy);
 /* One line that says what the policy does. Static. */
 const char *ec_policy_summary(ec_policy policy);

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eyechart/decision.h"
 #include "eyechart/policy.h"
 #include "eyechart/status.h"
 #include "eyechart/table.h"
@@ -77,7 +78,7 @@ size_t ec_study_n_candidates(const ec_study *study);
 size_t ec_study_n_benchmarks(const ec_study *study);
 const ec_candidate *ec_study_candidate(const ec_study *study, size_t i);
 const ec_benchmark *ec_study_benchmark(const ec_study *study, size_t b);
-ec_policy ec_study_policy(const ec_study *study); /* declared; EC_POLICY_PRIOR by default */
+ec_policy ec_study_policy(const ec_study *study); /* declared; EC_POLICY_EI by default */
 uint64_t ec_study_seed(const ec_study *study);    /* declared; 0 by default */
 
 /* Index by exact name. EC_ERR_NOT_FOUND names the nearest spelling. */
@@ -122,6 +123,18 @@ void ec_study_snapshot_free(ec_study_snapshot *snapshot);
 ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *study,
                                    const char *a, const char *c, ec_error *err);
 
+/* ---- what it comes to ------------------------------------------------------------------- */
+
+/* ec_decide on a ranking of the snapshot: with the declared costs; what is pending or failed is not chosen. */
+ec_status ec_study_decide(ec_decision *out, const ec_study *study, const ec_study_snapshot *snapshot,
+                          const ec_ranked *rows, const ec_rank_about *about, double enough, ec_error *err);
+
+/* The decision in two or three sentences, the first of which says what to do; "" where there is none.
+ *
+ *   unit   of the gain, as " points" or ""; follows the number */
+void ec_study_decision_text(char *buffer, size_t size, const ec_study *study, const ec_decision *decision,
+                            const char *unit);
+
 /* ---- ask and tell ---------------------------------------------------------------------- */
 
 typedef struct ec_question {
@@ -131,6 +144,8 @@ typedef struct ec_question {
     double expires_in_s; /* seconds until the lease runs out */
     double cost;         /* GPU-hours expected; NaN unknown */
     char reason[512];    /* in words */
+    ec_decision decision; /* what it rests on; kind EC_DECIDE_NOTHING where repeated, and with policies other
+                             than ei */
 } ec_question;
 
 typedef struct ec_ask_options {
@@ -144,6 +159,12 @@ typedef struct ec_ask_options {
     const char *a, *c; /* columns in the places of A and C, as in ec_study_snapshot_choose; NULL: none */
     const bool *exclude; /* [n_candidates] true: not to be asked for, as if somebody trained it; NULL: none */
     bool failed_too;     /* what failed may be asked for */
+    const size_t *over;  /* [n_over] benchmarks that count, with the policy ei; NULL: all */
+    size_t n_over;
+    const double *weights; /* [n_over] theirs; NULL: those of the study */
+    double enough;       /* as in ec_decision_options */
+    bool anyway;         /* asks even where no candidate is worth its cost */
+    ec_decision *stopped; /* receives the decision to stop, kind EC_DECIDE_NOTHING otherwise; NULL: not wanted */
     bool peek;           /* answers without recording the questions: the next call answers the same */
 } ec_ask_options;
 
@@ -152,7 +173,8 @@ typedef struct ec_ask_options {
  *
  *   out   [options->n]; n_out receives how many there are, fewer than n when candidates run out
  *
- * Errors: EC_ERR_NOT_FOUND nothing is left to ask (all trained or pending: the message says which);
+ * Errors: EC_ERR_NOT_FOUND nothing is left to ask (all trained or pending: the message says which), or none
+ * of those left is worth its cost (the message is the decision);
  * EC_ERR_ARG no candidate has the scores that the policy needs, or none fits the budget; EC_ERR_BUSY;
  * EC_ERR_IO (read-only, disk full). */
 ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study, const ec_ask_options *options,

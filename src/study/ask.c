@@ -17,6 +17,7 @@
 #include "study/failure.h"
 #include "study/lease.h"
 #include "study/planning.h"
+#include "study/scale.h"
 #include "study/study_internal.h"
 
 typedef struct {
@@ -29,6 +30,10 @@ typedef struct {
     ec_policy policy;
     uint64_t seed;
     const char *a, *c; /* columns in the places of A and C */
+    const ec_ask_options *options;
+    size_t *over;    /* [n_over] benchmarks that the policy ei ranks over */
+    double *weights; /* [n_over] */
+    size_t n_over;
     int64_t event;
     ec_numbers numbers;
     const bool *exclude; /* [n_candidates], may be NULL */
@@ -156,6 +161,78 @@ static ec_status choose(size_t *choice, const asking *q, ec_planning *plan) {
     return status;
 }
 
+/* ---- by the ranking ------------------------------------------------------------------------ */
+
+/* The benchmarks that count, and their weights: as asked, else those of the study. */
+static ec_status choose_benchmarks(asking *q) {
+    const ec_ask_options *o = q->options;
+    const size_t m = ec_study_n_benchmarks(q->study);
+    q->n_over = o->over != NULL ? o->n_over : m;
+    q->over = malloc((q->n_over + 1) * sizeof *q->over);
+    q->weights = malloc((q->n_over + 1) * sizeof *q->weights);
+    if (q->over == NULL || q->weights == NULL)
+        return ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
+    double sum = 0.0;
+    for (size_t k = 0; k < q->n_over; k++) {
+        q->over[k] = o->over != NULL ? o->over[k] : k;
+        q->weights[k] =
+            o->weights != NULL ? o->weights[k] : ec_study_benchmark(q->study, q->over[k])->weight;
+        sum += q->weights[k];
+    }
+    for (size_t k = 0; k < q->n_over && sum == 0.0; k++) q->weights[k] = 1.0;
+    return EC_OK;
+}
+
+/* Ranks as `rank` does, and decides; what does not fit the budget is not chosen unless nothing
+ * does. */
+static ec_status decide(ec_decision *out, const asking *q) {
+    const size_t n = ec_study_n_candidates(q->study), m = ec_study_n_benchmarks(q->study);
+    ec_ranked *rows = malloc((n + 1) * sizeof *rows);
+    double *scales = malloc((3 * m + 1) * sizeof *scales);
+    int *direction = malloc((m + 1) * sizeof *direction);
+    bool *taken = calloc(n + 1, sizeof *taken);
+    ec_status status = EC_OK;
+    if (rows == NULL || scales == NULL || direction == NULL || taken == NULL)
+        status = ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
+    if (status == EC_OK) {
+        ec_study_scales(scales, scales + m, scales + 2 * m, q->study, q->numbers.z);
+        for (size_t b = 0; b < m; b++) direction[b] = ec_study_benchmark(q->study, b)->direction;
+        for (size_t i = 0; i < n; i++)
+            taken[i] =
+                q->pending[i] || ec_numbers_observed(&q->numbers, n, m, i) || !fits_budget(q, i);
+        const ec_table table = {.n_candidates = n,
+                                .n_benchmarks = m,
+                                .a = q->numbers.a,
+                                .a_se = q->numbers.a_se,
+                                .c = q->numbers.c,
+                                .c_se = q->numbers.c_se,
+                                .z = q->numbers.z,
+                                .z_se = q->numbers.z_se,
+                                .z_n = q->numbers.z_n,
+                                .direction = direction,
+                                .low = scales,
+                                .high = scales + m,
+                                .noise = scales + 2 * m};
+        const ec_rank_options options = {
+            .weights = q->weights, .pending = q->pending, .seed = q->seed};
+        const ec_decision_options how = {
+            .cost = q->numbers.cost, .taken = taken, .enough = q->options->enough};
+        ec_rank_about about = {0};
+        status = ec_rank(rows, &about, &table, q->over, q->n_over, &options, q->err);
+        if (status == EC_OK) status = ec_decide(out, rows, n, &about, &how, q->err);
+    }
+    free(rows);
+    free(scales);
+    free(direction);
+    free(taken);
+    return status;
+}
+
+/* The unit of gains: of one benchmark its own. */
+static const char *unit_of(const asking *q) {
+    return q->n_over > 1 ? " % of full scale" : "";
+}
+
 /* ---- when nobody can be asked for --------------------------------------------------------- */
 
 static bool any_affordable(const asking *q, const ec_planning *plan) {
@@ -203,14 +280,22 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
 
 /* ---- asking ------------------------------------------------------------------------------- */
 
-static ec_status write_question(asking *q, const ec_planning *plan, size_t choice) {
+/* `decision`: what it rests on; NULL: the policy says why. */
+static ec_status write_question(asking *q, const ec_planning *plan, size_t choice,
+                                const ec_decision *decision) {
     const size_t candidate = plan->candidate[choice];
     ec_question question = {
         .candidate = candidate, .expires_in_s = q->lease_s, .cost = q->numbers.cost[candidate]};
-    const ec_space space = {.n = plan->n, .a = plan->a, .c = plan->c};
-    const ec_trained trained = {plan->n_taken, plan->taken, plan->y};
-    ec_policy_reason(question.reason, sizeof question.reason, q->policy, &space, &trained, choice,
-                     plan->names);
+    if (decision != NULL) {
+        question.decision = *decision;
+        ec_study_decision_text(question.reason, sizeof question.reason, q->study, decision,
+                               unit_of(q));
+    } else {
+        const ec_space space = {.n = plan->n, .a = plan->a, .c = plan->c};
+        const ec_trained trained = {plan->n_taken, plan->taken, plan->y};
+        ec_policy_reason(question.reason, sizeof question.reason, q->policy, &space, &trained,
+                         choice, plan->names);
+    }
     const ec_status status = ec_database_run(
         &q->study->db, q->err,
         "INSERT INTO question (event, candidate, worker, expires, state, reason) VALUES (?, ?, ?, "
@@ -224,16 +309,36 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
     return EC_OK;
 }
 
+/* Asks for what the ranking says; *found is false when it says to stop. */
+static ec_status ask_by_ranking(bool *found, asking *q, const ec_planning *plan) {
+    ec_decision decision;
+    const ec_status status = decide(&decision, q);
+    if (status != EC_OK) return status;
+    size_t choice = 0;
+    while (choice < plan->n && plan->candidate[choice] != decision.candidate) choice++;
+    const bool stop = decision.kind == EC_DECIDE_STOP && !q->options->anyway;
+    *found = choice < plan->n && !stop;
+    if (*found) return write_question(q, plan, choice, &decision);
+    if (q->options->stopped != NULL && stop) *q->options->stopped = decision;
+    if (q->n_out > 0) return EC_OK;
+    if (!stop) return fail_nobody(q, plan);
+    char text[512];
+    ec_study_decision_text(text, sizeof text, q->study, &decision, unit_of(q));
+    return ec_fail(q->err, EC_ERR_NOT_FOUND, "%s: %s", q->study->path, text);
+}
+
 /* Asks one more; *found is false when nobody is left. */
 static ec_status ask_one(bool *found, asking *q) {
     ec_planning plan;
     ec_status status =
         ec_planning_init(&plan, q->study, &q->numbers, q->pending, q->policy, q->err);
     *found = status == EC_OK && any_affordable(q, &plan);
-    size_t choice = 0;
-    if (*found) {
+    if (*found && q->policy == EC_POLICY_EI) {
+        status = ask_by_ranking(found, q, &plan);
+    } else if (*found) {
+        size_t choice = 0;
         status = choose(&choice, q, &plan);
-        if (status == EC_OK) status = write_question(q, &plan, choice);
+        if (status == EC_OK) status = write_question(q, &plan, choice, NULL);
     } else if (status == EC_OK && q->n_out == 0) {
         status = fail_nobody(q, &plan);
     }
@@ -249,8 +354,11 @@ static ec_status ask_all(asking *q) {
         status = ec_columns_choose(&q->numbers, &columns, q->study, q->a, q->c, q->err);
     if (status == EC_OK) status = read_pending(q);
     if (status == EC_OK && !q->failed_too) status = read_failed(q);
+    if (status == EC_OK) status = choose_benchmarks(q);
     bool found = true;
     while (status == EC_OK && found && q->n_out < q->n) status = ask_one(&found, q);
+    free(q->over);
+    free(q->weights);
     ec_numbers_release(&q->numbers);
     ec_columns_release(&columns);
     return status;
@@ -270,6 +378,7 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                        const ec_ask_options *options, ec_error *err) {
     const ec_ask_options o = options != NULL ? *options : (ec_ask_options){0};
     *n_out = 0;
+    if (o.stopped != NULL) *o.stopped = (ec_decision){0};
     ec_status status = check_options(&o, err);
     if (status != EC_OK) return status;
     asking q = {.study = study,
@@ -284,6 +393,7 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                 .failed_too = o.failed_too,
                 .a = o.a,
                 .c = o.c,
+                .options = &o,
                 .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),
                 .out = out,
                 .err = err};

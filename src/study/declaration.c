@@ -577,7 +577,7 @@ static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_y
 /* ---- the whole ---------------------------------------------------------------------------- */
 
 ec_declaration ec_declaration_default(void) {
-    return (ec_declaration){.policy = EC_POLICY_PRIOR,
+    return (ec_declaration){.policy = EC_POLICY_EI,
                             .lease_hours = EC_LEASE_HOURS,
                             .scores = {.n_images = 100, .seed = 42},
                             .run = {.train_timeout_hours = INFINITY,

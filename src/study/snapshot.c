@@ -5,6 +5,7 @@
 #include <time.h>
 
 #include "study/failure.h"
+#include "study/scale.h"
 #include "study/study_internal.h"
 
 const char *ec_column_text(sqlite3_stmt *statement, int column) {
@@ -200,6 +201,7 @@ typedef struct {
     ec_columns columns;
     ec_failures failures;
     int *direction;
+    double *scales; /* [3][n_benchmarks]: low, high, noise */
     bool *pending;
     double *hours;
 } snapshot;
@@ -263,8 +265,9 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     s->direction = malloc((m + 1) * sizeof *s->direction);
     s->pending = calloc(n + 1, sizeof *s->pending);
+    s->scales = malloc((3 * m + 1) * sizeof *s->scales);
     s->hours = malloc((n + 1) * sizeof *s->hours);
-    const ec_status status = s->direction != NULL && s->pending != NULL && s->hours != NULL
+    const ec_status status = s->direction != NULL && s->pending != NULL && s->scales != NULL && s->hours != NULL
                                  ? read_snapshot(s, study, err)
                                  : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     if (status != EC_OK) {
@@ -272,6 +275,7 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
         return status;
     }
     for (size_t b = 0; b < m; b++) s->direction[b] = ec_study_benchmark(study, b)->direction;
+    ec_study_scales(s->scales, s->scales + m, s->scales + 2 * m, study, s->numbers.z);
     s->public.table = (ec_table){.n_candidates = n,
                                  .n_benchmarks = m,
                                  .a = s->numbers.a,
@@ -281,7 +285,10 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
                                  .z = s->numbers.z,
                                  .z_se = s->numbers.z_se,
                                  .z_n = s->numbers.z_n,
-                                 .direction = s->direction};
+                                 .direction = s->direction,
+                                 .low = s->scales,
+                                 .high = s->scales + m,
+                                 .noise = s->scales + 2 * m};
     for (size_t i = 0; i < n; i++)
         s->hours[i] = ec_failures_all_hours(&s->failures, &s->numbers, i);
     s->public.hours = s->hours;
@@ -307,6 +314,7 @@ void ec_study_snapshot_free(ec_study_snapshot *public) {
     ec_columns_release(&s->columns);
     ec_failures_release(&s->failures);
     free(s->direction);
+    free(s->scales);
     free(s->hours);
     free(s->pending);
     free(s);

@@ -1,0 +1,95 @@
+/* deciding.c - what a ranking of a study comes to: costs, who is taken, and the decision in words
+ */
+#include <math.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/text.h"
+#include "study/study_internal.h"
+
+ec_status ec_study_decide(ec_decision *out, const ec_study *study,
+                          const ec_study_snapshot *snapshot, const ec_ranked *rows,
+                          const ec_rank_about *about, double enough, ec_error *err) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+    double *cost = malloc((n + 1) * sizeof *cost);
+    bool *taken = calloc(n + 1, sizeof *taken);
+    ec_status status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (cost != NULL && taken != NULL) {
+        for (size_t i = 0; i < n; i++) {
+            cost[i] = ec_study_candidate(study, i)->cost;
+            taken[i] = snapshot->pending[i] || snapshot->failed[i];
+            for (size_t b = 0; b < m; b++) taken[i] |= isfinite(snapshot->table.z[b * n + i]);
+        }
+        const ec_decision_options options = {.cost = cost, .taken = taken, .enough = enough};
+        status = ec_decide(out, rows, n, about, &options, err);
+    }
+    free(cost);
+    free(taken);
+    return status;
+}
+
+static const char *name_of(const ec_study *study, size_t i) {
+    return ec_study_candidate(study, i)->name;
+}
+
+static void add_cost(ec_text *text, double cost) {
+    if (!isnan(cost)) ec_text_format(text, " for %.6g GPU-hours", cost);
+}
+
+static void add_chances(ec_text *text, const ec_decision *d) {
+    if (isnan(d->p_best)) return;
+    ec_text_format(text, "It is the best of all with a chance of %.2g", d->p_best);
+    if (!isnan(d->found))
+        ec_text_format(text,
+                       "; that the best has been finetuned has one of %.2g now and of %.2g with it",
+                       d->found, d->found_after);
+    ec_text_add(text, ".");
+}
+
+static void add_next(ec_text *text, const ec_study *study, const ec_decision *d, const char *unit) {
+    if (d->next == SIZE_MAX) return;
+    ec_text_format(text, " Next best: %s", name_of(study, d->next));
+    if (!isnan(d->next_gain)) ec_text_format(text, ", expected gain %.2g%s", d->next_gain, unit);
+    if (!isnan(d->next_cost)) ec_text_format(text, ", %.6g GPU-hours", d->next_cost);
+    ec_text_add(text, ".");
+}
+
+void ec_study_decision_text(char *buffer, size_t size, const ec_study *study, const ec_decision *d,
+                            const char *unit) {
+    if (size == 0) return;
+    ec_text text = {0};
+    switch (d->kind) {
+    case EC_DECIDE_BEGIN:
+        ec_text_format(
+            &text,
+            "finetune %s next: it has the largest scores, and results of two candidates are what "
+            "gives predictions a unit. ",
+            name_of(study, d->candidate));
+        add_chances(&text, d);
+        add_next(&text, study, d, unit);
+        break;
+    case EC_DECIDE_FINETUNE:
+        ec_text_format(&text, "finetune %s next: expected gain %.2g%s over the best so far",
+                       name_of(study, d->candidate), d->gain, unit);
+        add_cost(&text, d->cost);
+        if (d->needed > 0.0) ec_text_format(&text, ", worth it from %.2g%s on", d->needed, unit);
+        ec_text_add(&text, ". ");
+        add_chances(&text, d);
+        add_next(&text, study, d, unit);
+        break;
+    case EC_DECIDE_STOP:
+        ec_text_format(
+            &text,
+            "stop: no candidate left is worth its cost. %s comes nearest: expected gain %.2g%s",
+            name_of(study, d->candidate), d->gain, unit);
+        add_cost(&text, d->cost);
+        ec_text_format(&text, ", worth it from %.2g%s on. ", d->needed, unit);
+        add_chances(&text, d);
+        break;
+    default:
+        break;
+    }
+    snprintf(buffer, size, "%s", text.data != NULL && !text.failed ? text.data : "");
+    ec_text_release(&text);
+}

@@ -1,0 +1,20 @@
+/* scale.h - the full scale of a benchmark, and how far a result repeats
+ *
+ * Means over several benchmarks are of percent of the full scale: the declared `range`, else that
+ * of a benchmark whose name is known (MME 0 to 2000, the others 0 to 100), else 0 to the smallest
+ * of 1, 100, 1000, 10 000, … that holds every result told, and from as far below 0 where results
+ * are negative. Only the last one can ever grow.
+ *
+ * A result whose standard error is not known counts with 0.5 % of the full scale: 0.5 points of a
+ * percentage, 10 of MME. That is about how far two finetunings with other seeds lie apart.
+ */
+#ifndef EC_STUDY_SCALE_H
+#define EC_STUDY_SCALE_H
+
+#include "study/study_internal.h"
+
+/* low, high, noise [n_benchmarks] of the study whose results are z [n_benchmarks][n_candidates]. */
+void ec_study_scales(double *low, double *high, double *noise, const ec_study *study,
+                     const double *z);
+
+#endif
