@@ -125,9 +125,10 @@ ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *
 
 /* ---- what it comes to ------------------------------------------------------------------- */
 
-/* ec_decide on a ranking of the snapshot: with the declared costs; what is pending or failed is not chosen. */
+/* ec_decide on a ranking of `table`, the snapshot's or one with some of its results: with the declared costs;
+ * what is pending or failed is not chosen. */
 ec_status ec_study_decide(ec_decision *out, const ec_study *study, const ec_study_snapshot *snapshot,
-                          const ec_ranked *rows, const ec_rank_about *about, double enough, ec_error *err);
+                          const ec_table *table, const ec_ranked *rows, const ec_rank_about *about, double enough, ec_error *err);
 
 /* The decision in two or three sentences, the first of which says what to do; "" where there is none.
  *

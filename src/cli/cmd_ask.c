@@ -19,6 +19,11 @@ enum {
     O_RENEW,
     O_POLICY,
     O_SEED,
+    O_BENCHMARK,
+    O_GROUP,
+    O_WEIGHTS,
+    O_ENOUGH,
+    O_ANYWAY,
     O_A_COLUMN,
     O_C_COLUMN,
     O_JSON
@@ -77,6 +82,11 @@ static const option OPTIONS[] = {
                 .type = VALUE_COUNT,
                 .high = 9007199254740992.0, /* 2^53, what every reader of JSON keeps */
                 .help = "of the random choices, instead of the one in study.yaml"},
+    [O_BENCHMARK] = OPTION_BENCHMARK,
+    [O_GROUP] = OPTION_GROUP,
+    [O_WEIGHTS] = OPTION_WEIGHTS,
+    [O_ENOUGH] = OPTION_ENOUGH,
+    [O_ANYWAY] = {.name = "anyway", .help = "an answer even where no candidate is worth its cost"},
     [O_A_COLUMN] = OPTION_A_COLUMN,
     [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_JSON] = OPTION_JSON,
@@ -105,7 +115,7 @@ static const example EXAMPLES[] = {
 
 static const exit_meaning EXITS[] = {
     {EXIT_DONE, "there is an answer; it is recorded and kept for the worker"},
-    {EXIT_NEGATIVE, "nothing is left to ask: all is trained, being trained or failed"},
+    {EXIT_NEGATIVE, "stop: no candidate left is worth its cost; or nothing is left to ask"},
     {0},
 };
 
@@ -136,8 +146,7 @@ static void print_tell(FILE *out, const ec_study *study, const ec_question *q, c
 static void print_question(const ec_study *study, const ec_question *q, const char *worker) {
     printf("%s%s\n", ec_study_candidate(study, q->candidate)->name,
            q->repeated ? "  (asked before, still pending)" : "");
-    fputs("  why    ", stdout);
-    puts(q->reason);
+    print_labelled(stdout, "  why    ", q->reason);
     fputs("  lease  kept for this worker for ", stdout);
     char left[DURATION_SIZE];
     duration_text(left, q->expires_in_s);
@@ -163,42 +172,35 @@ static size_t sample_count(const ec_study *study) {
                                       : n_samples;
 }
 
-/* The rank of every candidate over all benchmarks, by candidate; NULL where there is none, which
- * is no reason not to ask. Owned by the caller. */
+/* The rank of every candidate, by candidate; NULL where there is none, which is no reason not to
+ * ask. Owned by the caller. */
 static ec_ranked *rank_all(ec_study *study, const ec_ask_options *asked) {
     ec_study_snapshot *snapshot;
     if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return NULL;
-    if (ec_study_snapshot_choose(snapshot, study, asked->a, asked->c, NULL) != EC_OK) {
-        ec_study_snapshot_free(snapshot);
-        return NULL;
-    }
-    const size_t n = snapshot->table.n_candidates, n_over = snapshot->table.n_benchmarks;
-    size_t *over = allocate(n_over, sizeof *over);
-    double *weights = allocate(n_over, sizeof *weights);
-    for (size_t b = 0; b < n_over; b++) {
-        over[b] = b;
-        weights[b] = ec_study_benchmark(study, b)->weight;
-    }
-    const ec_rank_options options = {.weights = weights, .n_samples = sample_count(study)};
+    const size_t n = snapshot->table.n_candidates;
+    const ec_rank_options options = {.weights = asked->weights, .n_samples = sample_count(study)};
     ec_ranked *rows = allocate(n, sizeof *rows), *by_candidate = NULL;
-    if (n_over > 0 && ec_rank(rows, NULL, &snapshot->table, over, n_over, &options, NULL) == EC_OK) {
+    if (ec_study_snapshot_choose(snapshot, study, asked->a, asked->c, NULL) == EC_OK &&
+        asked->n_over > 0 &&
+        ec_rank(rows, NULL, &snapshot->table, asked->over, asked->n_over, &options, NULL) ==
+            EC_OK) {
         by_candidate = allocate(n, sizeof *by_candidate);
         for (size_t i = 0; i < n; i++) by_candidate[rows[i].candidate] = rows[i];
     }
     free(rows);
-    free(weights);
-    free(over);
     ec_study_snapshot_free(snapshot);
     return by_candidate;
 }
 
-static json_t *question_json(const ec_study *study, const ec_question *q, const ec_ranked *ranked) {
+static json_t *question_json(const ec_study *study, const ec_question *q, const ec_ranked *ranked,
+                             const char *unit) {
     static const ec_ranked NOTHING = {
         .measured = NAN, .predicted = NAN, .low = NAN, .high = NAN, .p_best = NAN, .p_top3 = NAN};
     const ec_ranked *row = ranked == NULL ? &NOTHING : &ranked[q->candidate];
     char expires[32];
     iso_time(expires, sizeof expires, q->expires_in_s);
-    return json_pack("{s:o, s:I, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+    return json_pack("{s:o, s:o, s:I, s:b, s:o, s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o}",
+                     "decision", decision_json(study, &q->decision, unit), "name",
                      json_text(ec_study_candidate(study, q->candidate)->name), "id",
                      (json_int_t)q->id, "repeated", q->repeated, "reason", json_text(q->reason),
                      "expires_in_s", json_number(q->expires_in_s), "expires", expires, "cost_hours",
@@ -211,10 +213,12 @@ static json_t *question_json(const ec_study *study, const ec_question *q, const 
 static void print_json(const ec_study *study, const ec_ask_options *options,
                        const ec_question *questions, size_t n, const ec_ranked *ranked,
                        const ranking_warnings *warnings) {
+    const char *unit = gain_unit(options->n_over);
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
-        json_array_append_new(array, question_json(study, &questions[i], ranked));
-    json_print(json_pack("{s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "study",
+        json_array_append_new(array, question_json(study, &questions[i], ranked, unit));
+    json_print(json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "stop",
+                         decision_json(study, options->stopped, unit), "study",
                          json_text(ec_study_name(study)), "worker", json_text(options->worker),
                          "a_column", json_text(options->a), "c_column", json_text(options->c),
                          "samples", (json_int_t)sample_count(study), "warnings",
@@ -223,8 +227,10 @@ static void print_json(const ec_study *study, const ec_ask_options *options,
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static int ask(ec_study *study, const arguments *args) {
+static int ask_over(ec_study *study, const selection *over, const double *weights,
+                    const arguments *args) {
     const option_value *v = args->values;
+    ec_decision stopped;
     const ec_policy policy = (ec_policy)v[O_POLICY].choice;
     const ec_ask_options options = {.n = v[O_N].count,
                                     .worker = v[O_WORKER].text,
@@ -233,7 +239,13 @@ static int ask(ec_study *study, const arguments *args) {
                                     .policy = v[O_POLICY].given ? &policy : NULL,
                                     .seed = v[O_SEED].given ? &v[O_SEED].count : NULL,
                                     .a = v[O_A_COLUMN].text,
-                                    .c = v[O_C_COLUMN].text};
+                                    .c = v[O_C_COLUMN].text,
+                                    .over = over->index,
+                                    .n_over = over->n,
+                                    .weights = weights,
+                                    .enough = v[O_ENOUGH].number,
+                                    .anyway = v[O_ANYWAY].given,
+                                    .stopped = &stopped};
     ec_question *questions = allocate(options.n, sizeof *questions);
     ec_ranked *ranked = v[O_JSON].given ? rank_all(study, &options) : NULL;
     ranking_warnings warnings;
@@ -247,7 +259,10 @@ static int ask(ec_study *study, const arguments *args) {
         status = report_error(&err);
         if (asked == EC_ERR_NOT_FOUND) status = EXIT_NEGATIVE;
     } else if (n < options.n) {
-        note("only %zu of the %zu asked for are left", n, options.n);
+        note(stopped.kind == EC_DECIDE_STOP
+                 ? "only %zu of the %zu asked for: no other is worth its cost"
+                 : "only %zu of the %zu asked for are left",
+             n, options.n);
     }
     if (v[O_JSON].given && status <= EXIT_NEGATIVE) {
         print_json(study, &options, questions, n, ranked, &warnings);
@@ -260,6 +275,20 @@ static int ask(ec_study *study, const arguments *args) {
     free(questions);
     free(ranked);
     free(warnings.list);
+    return status;
+}
+
+static int ask(ec_study *study, const arguments *args) {
+    const option_value *v = args->values;
+    selection over = {0};
+    double *weights = NULL;
+    int status = EXIT_DONE;
+    if (ec_study_n_benchmarks(study) > 0)
+        status = selection_make(&over, study, &v[O_BENCHMARK], &v[O_GROUP]);
+    if (status == EXIT_DONE) status = weights_make(&weights, study, &over, &v[O_WEIGHTS]);
+    if (status == EXIT_DONE) status = ask_over(study, &over, weights, args);
+    free(weights);
+    selection_release(&over);
     return status;
 }
 
@@ -290,9 +319,15 @@ static int run(const arguments *args) {
 const command CMD_ASK = {
     .name = "ask",
     .purpose = "which candidate to finetune next, and why",
-    .about = "The answer is recorded and kept for the worker that asked until its results are told "
-             "or the "
-             "lease runs out, so that several workers never train the same candidate.",
+    .about = "By default the candidate from whose finetuning most is to be expected per GPU-hour, "
+             "by the ranking that "
+             "'eyechart rank' shows; the largest scores first while there are not two different "
+             "results. It stops "
+             "(exit status 1) when the expected gain of every candidate left is below what its "
+             "cost asks for. The "
+             "answer is recorded and kept for the worker that asked until its results are told or "
+             "the lease runs out, "
+             "so that several workers never train the same candidate.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

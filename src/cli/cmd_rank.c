@@ -24,6 +24,7 @@ enum {
     O_LEVEL,
     O_SAMPLES,
     O_SEED,
+    O_ENOUGH,
     O_JSON
 };
 
@@ -31,12 +32,7 @@ static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
     [O_BENCHMARK] = OPTION_BENCHMARK,
     [O_GROUP] = OPTION_GROUP,
-    [O_WEIGHTS] =
-        {.name = "weights",
-         .argument = "NAME=WEIGHT,...",
-         .type = VALUE_TEXT,
-         .help = "weights of benchmarks in the mean; those of study.yaml (1 where it has none) "
-                 "for benchmarks not named"},
+    [O_WEIGHTS] = OPTION_WEIGHTS,
     [O_KNOWN] = {.name = "known",
                  .argument = "NAME",
                  .type = VALUE_TEXT,
@@ -54,6 +50,7 @@ static const option OPTIONS[] = {
     [O_LEVEL] = OPTION_LEVEL,
     [O_SAMPLES] = OPTION_SAMPLES,
     [O_SEED] = OPTION_SEED,
+    [O_ENOUGH] = OPTION_ENOUGH,
     [O_JSON] = OPTION_JSON,
     {0},
 };
@@ -88,52 +85,11 @@ typedef struct ranking {
     bool hidden;       /* --known was given */
     ec_rank_options options;
     ranking_warnings warnings;
+    ec_rank_about about; /* left_out [over->n] is owned */
+    ec_decision decision;
 } ranking;
 
 /* ---- options -------------------------------------------------------------------------------- */
-
-/* Position of benchmark b among those ranked over; their number when it is not. */
-static size_t position_of(const selection *over, size_t b) {
-    size_t i = 0;
-    while (i < over->n && over->index[i] != b) i++;
-    return i;
-}
-
-/* One "NAME=WEIGHT"; changes the text. */
-static int set_weight(ranking *r, char *pair) {
-    char *equals = strrchr(pair, '=');
-    if (equals == NULL || equals == pair)
-        return usage_error(NULL, "--weights takes NAME=WEIGHT,..., not '%s'", pair);
-    *equals = '\0';
-    char *end;
-    const double weight = strtod(equals + 1, &end);
-    if (end == equals + 1 || *end != '\0' || !isfinite(weight) || weight < 0.0)
-        return usage_error(NULL, "the weight of '%s' must be a number, 0 or more, not '%s'", pair,
-                           equals + 1);
-    size_t b;
-    const int status = study_find_benchmark(&b, r->study, pair);
-    if (status != EXIT_DONE) return status;
-    const size_t i = position_of(r->over, b);
-    if (i == r->over->n)
-        return usage_error(
-            NULL, "--weights names '%s', which is not among the benchmarks ranked over", pair);
-    r->weights[i] = weight;
-    return EXIT_DONE;
-}
-
-static int set_weights(ranking *r, const option_value *given) {
-    r->weights = allocate(r->over->n, sizeof *r->weights);
-    for (size_t i = 0; i < r->over->n; i++)
-        r->weights[i] = ec_study_benchmark(r->study, r->over->index[i])->weight;
-    if (!given->given) return EXIT_DONE;
-    char *text = strdup(given->text), *rest = text;
-    int status = text == NULL ? EXIT_DATA : EXIT_DONE;
-    for (char *pair = strsep(&rest, ","); status == EXIT_DONE && pair != NULL;
-         pair = strsep(&rest, ","))
-        status = set_weight(r, pair);
-    free(text);
-    return status;
-}
 
 /* Copies the results, of the --known candidates alone where there are such. */
 static int set_results(ranking *r, const option_value *known) {
@@ -195,7 +151,7 @@ static void print_title(const ranking *r) {
     const ec_law_options *law = &r->options.law;
     print_subject(r);
     if (r->options.model == EC_RANK_GP) {
-        printf("model: law-prior Gaussian process");
+        printf("model: Gaussian process around the scores' sum");
     } else {
         printf("model: %s law", ec_law_model_name(law->model));
         if (law->ridge > 0.0) printf(", ridge %g", law->ridge);
@@ -258,9 +214,8 @@ static void chance_cell(text_table *table, double chance) {
     }
 }
 
-/* Values over several benchmarks run from 0 to 1. */
 static int value_decimals(const ranking *r) {
-    if (r->over->n > 1) return 3;
+    if (r->over->n > 1) return 2; /* percent */
     double largest = 0.0;
     for (size_t i = 0; i < r->table.n_candidates; i++) {
         const double value =
@@ -329,24 +284,55 @@ static void print_hours(const ranking *r) {
     puts(".");
 }
 
+/* Benchmarks that do not count, by name. */
+static void print_left_out(const ranking *r) {
+    char text[600] = "";
+    size_t n = 0, length = 0;
+    for (size_t i = 0; i < r->over->n; i++) {
+        if (!r->about.left_out[i] || r->weights[i] == 0.0 || length >= sizeof text) continue;
+        length +=
+            (size_t)snprintf(text + length, sizeof text - length, "%s%.60s", n++ > 0 ? ", " : "",
+                             ec_study_benchmark(r->study, r->over->index[i])->name);
+    }
+    if (n == 0) return;
+    char line[800];
+    snprintf(line, sizeof line,
+             "Left out: %s, with fewer than 2 different results of candidates that have their "
+             "scores; it counts from "
+             "the second on.",
+             text);
+    print_wrapped(stdout, 0, line);
+}
+
+static void print_decision(const ranking *r) {
+    char text[600];
+    ec_study_decision_text(text, sizeof text, r->study, &r->decision, gain_unit(r->over->n));
+    if (*text == '\0') return;
+    char line[640];
+    snprintf(line, sizeof line, "=> %s", text);
+    print_wrapped(stdout, 0, line);
+}
+
 static void print_text(const ranking *r) {
     print_title(r);
     print_basis(r);
     print_rows(r);
-    char text[700], mark[200] = "";
+    char text[900], mark[300] = "";
     if (has_chances(r))
         snprintf(mark, sizeof mark,
-                 " p(best): the chance that no other would measure better; a measured value counts "
-                 "as it is. * cannot be told from the first at %g %%.",
+                 " p(best): the chance that no other is better, results counting as far as they "
+                 "are not noise. * "
+                 "cannot be told from the first at %g %%.",
                  100.0 * r->options.level);
-    snprintf(text, sizeof text,
-             "%s Predictions and intervals are what a finetuning would measure.%s%s",
-             r->over->n > 1 ? "Each benchmark counts from 0 (worst candidate) to 1 (best); "
-                              "measured means on every one."
-                            : "In the benchmark's own units.",
-             mark, r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
+    snprintf(
+        text, sizeof text, "%s Predictions and intervals are what a finetuning would measure.%s%s",
+        r->over->n > 1 ? "Percent of the full scale of each benchmark, and their weighted mean."
+                       : "In the benchmark's own units.",
+        mark, r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
     print_wrapped(stdout, 0, text);
+    print_left_out(r);
     print_hours(r);
+    print_decision(r);
     fflush(stdout); /* before what goes to stderr */
     if (!r->a->given && !r->c->given) study_suggest_score(r->study, &r->snapshot->table);
 }
@@ -358,12 +344,13 @@ static json_t *row_json(const ranking *r, size_t place) {
     const double *baselines = r->baselines;
     const size_t n = r->table.n_candidates;
     json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
         json_text(ec_study_candidate(r->study, row->candidate)->name), "measured",
         json_number(row->measured), "predicted", json_number(row->predicted), "low",
         json_number(row->low), "high", json_number(row->high), "p_best", json_number(row->p_best),
         "p_top3", json_number(row->p_top3), "p_beats_first", json_number(row->p_beats_best),
-        "separable", isnan(row->p_beats_best) ? json_null() : json_boolean(row->separable));
+        "separable", isnan(row->p_beats_best) ? json_null() : json_boolean(row->separable), "value",
+        json_number(r->about.scale_known ? row->order : NAN), "gain", json_number(row->gain));
     if (baselines != NULL)
         json_object_set_new(object, "baselines",
                             json_pack("{s:o, s:o, s:o}", "a",
@@ -378,15 +365,18 @@ static void print_json(const ranking *r) {
     json_t *benchmarks = json_array(), *candidates = json_array();
     for (size_t i = 0; i < r->over->n; i++)
         json_array_append_new(
-            benchmarks, json_pack("{s:o, s:o}", "name",
+            benchmarks, json_pack("{s:o, s:o, s:o, s:o, s:b}", "name",
                                   json_text(ec_study_benchmark(r->study, r->over->index[i])->name),
-                                  "weight", json_number(r->weights[i])));
+                                  "weight", json_number(r->weights[i]), "low",
+                                  json_number(r->table.low[r->over->index[i]]), "high",
+                                  json_number(r->table.high[r->over->index[i]]), "left_out",
+                                  r->about.left_out[i]));
     for (size_t place = 0; place < r->table.n_candidates; place++)
         json_array_append_new(candidates, row_json(r, place));
     json_t *all =
         json_pack("{s:o, s:o, s:s, s:s, s:o, s:I, s:I, s:I, s:I}", "study",
                   json_text(ec_study_name(r->study)), "benchmarks", benchmarks, "units",
-                  r->over->n > 1 ? "normalised" : "raw", "model", rank_model_at(r->options.model),
+                  r->over->n > 1 ? "percent" : "raw", "model", rank_model_at(r->options.model),
                   "level", json_number(r->options.level), "samples",
                   (json_int_t)r->options.n_samples, "seed", (json_int_t)r->options.seed,
                   "n_finetuned", (json_int_t)r->n_measured, "n_used", (json_int_t)r->n_used);
@@ -404,6 +394,9 @@ static void print_json(const ranking *r) {
         json_object_set_new(all, "hours_left", json_number(s->hours_left));
         json_object_set_new(all, "n_cost_unknown", json_integer((json_int_t)s->n_cost_unknown));
     }
+    json_object_set_new(all, "p_found", json_number(r->about.found));
+    json_object_set_new(all, "decision",
+                        decision_json(r->study, &r->decision, gain_unit(r->over->n)));
     json_object_set_new(all, "warnings", ranking_warnings_json(&r->warnings));
     json_object_set_new(all, "candidates", candidates);
     json_print(all);
@@ -420,10 +413,15 @@ static int compute(ranking *r, const arguments *args) {
         .level = v[O_LEVEL].number,
         .n_samples = v[O_SAMPLES].count,
         .seed = v[O_SEED].count,
-        .weights = r->weights};
+        .weights = r->weights,
+        .pending = r->hidden ? NULL : r->snapshot->pending};
     r->rows = allocate(n, sizeof *r->rows);
     ec_error err;
-    if (ec_rank(r->rows, NULL, &r->table, r->over->index, r->over->n, &r->options, &err) != EC_OK)
+    r->about.left_out = allocate(r->over->n, sizeof *r->about.left_out);
+    if (ec_rank(r->rows, &r->about, &r->table, r->over->index, r->over->n, &r->options, &err) !=
+            EC_OK ||
+        ec_study_decide(&r->decision, r->study, r->snapshot, &r->table, r->rows, &r->about,
+                        v[O_ENOUGH].number, &err) != EC_OK)
         return report_error(&err);
     if (!v[O_BASELINES].given) return EXIT_DONE;
     r->baselines = allocate(EC_BASELINES * n, sizeof *r->baselines);
@@ -436,7 +434,7 @@ static int compute(ranking *r, const arguments *args) {
 }
 
 static int rank(ranking *r, const arguments *args) {
-    int status = set_weights(r, &args->values[O_WEIGHTS]);
+    int status = weights_make(&r->weights, r->study, r->over, &args->values[O_WEIGHTS]);
     if (status == EXIT_DONE) status = set_results(r, &args->values[O_KNOWN]);
     if (status != EXIT_DONE) return status;
     count_results(r);
@@ -471,6 +469,7 @@ static int run(const arguments *args) {
         free(r.rows);
         free(r.baselines);
         free(r.warnings.list);
+        free(r.about.left_out);
         selection_release(&over);
     }
     ec_study_snapshot_free(snapshot);
@@ -481,14 +480,19 @@ static int run(const arguments *args) {
 const command CMD_RANK = {
     .name = "rank",
     .purpose = "rank all candidates, with intervals and the chance of being best",
-    .about =
-        "A finetuned candidate counts with what was measured, any other with the prediction of the "
-        "model. The chance of being best, or among the best three, comes from joint samples of "
-        "what all candidates would measure, in which a measured value stays as it is: of two that "
-        "are measured the better one is the better one, by however little, and the interval beside "
-        "it says what the model would have expected. * marks those that cannot be told from the "
-        "first. It works from no result on, and says then what it rests on. A candidate with "
-        "neither a result nor both scores has no place.",
+    .about = "A finetuned candidate counts with what was measured, as far as that is not noise, "
+             "any other with "
+             "the prediction of the model. The noise of a result is its standard error (tell "
+             "NAME=VALUE+-ERROR), "
+             "else 0.5 % of the benchmark's full scale. The chance of being best, or among the "
+             "best three, comes "
+             "from joint samples of what all candidates are worth. The interval beside a result "
+             "says what the model "
+             "would have expected. * marks those that cannot be told from the first. The last "
+             "lines say what to do "
+             "next: which candidate is worth its GPU-hours, or to stop. It works from no result "
+             "on, and says then what it rests on. A candidate with "
+             "neither a result nor both scores has no place.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

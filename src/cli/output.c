@@ -34,7 +34,7 @@ void note(const char *format, ...) {
     va_end(args);
 }
 
-void print_wrapped(FILE *out, size_t indent, const char *text) {
+static void wrap(FILE *out, const char *label, size_t indent, const char *text) {
     while (*text != '\0') {
         size_t length = 0, column = indent;
         for (size_t i = 0;; i++) {
@@ -46,10 +46,19 @@ void print_wrapped(FILE *out, size_t indent, const char *text) {
             }
             column += ((unsigned char)text[i] & 0xc0) != 0x80; /* not inside a character */
         }
-        fprintf(out, "%*s%.*s\n", (int)(length > 0 ? indent : 0), "", (int)length, text);
+        fprintf(out, "%*s%.*s\n", (int)(length > 0 ? indent : 0), label, (int)length, text);
+        label = "";
         text += length;
         if (*text != '\0') text++;
     }
+}
+
+void print_wrapped(FILE *out, size_t indent, const char *text) {
+    wrap(out, "", indent, text);
+}
+
+void print_labelled(FILE *out, const char *label, const char *text) {
+    wrap(out, label, strlen(label), text);
 }
 
 void print_shell_word(FILE *out, const char *word) {

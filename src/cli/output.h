@@ -20,6 +20,8 @@ void note(const char *format, ...) EC_PRINTF(1, 2);
 
 /* Prints text wrapped to 80 columns, each line after `indent` spaces; '\n' starts a new line. */
 void print_wrapped(FILE *out, size_t indent, const char *text);
+/* The same after a label, whose width the lines below are indented by. */
+void print_labelled(FILE *out, const char *label, const char *text);
 
 /* Prints the word as a shell would have to be given it: quoted where it is not plain. */
 void print_shell_word(FILE *out, const char *word);

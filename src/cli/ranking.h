@@ -2,8 +2,21 @@
 #ifndef EC_CLI_RANKING_H
 #define EC_CLI_RANKING_H
 
+#include <jansson.h>
+
 #include "cli/options.h"
+#include "cli/study.h"
 #include "eyechart/rank.h"
+
+/* "NAME=WEIGHT,..." over the weights of the study; *out [over->n] is owned. EXIT_DONE or a usage
+ * error. */
+int weights_make(double **out, const ec_study *study, const selection *over,
+                 const option_value *given);
+
+/* What follows a gain: the unit of one benchmark is its own. */
+const char *gain_unit(size_t n_over);
+/* The decision in JSON; null where there is none. */
+json_t *decision_json(const ec_study *study, const ec_decision *decision, const char *unit);
 
 const char *rank_model_at(size_t i);
 const char *law_model_at(size_t i);
@@ -22,13 +35,25 @@ void print_columns(const option_value *a, const option_value *c);
         .name = "c-column", .argument = "COLUMN", .type = VALUE_TEXT, .fallback = "C",             \
         .help = "what takes the place of C: A, or a column with one value for all benchmarks"      \
     }
+#define OPTION_WEIGHTS                                                                             \
+    {                                                                                              \
+        .name = "weights", .argument = "NAME=WEIGHT,...", .type = VALUE_TEXT,                      \
+        .help = "weights of benchmarks in the mean; those of study.yaml (1 where it has none) "    \
+                "for benchmarks not named"                                                         \
+    }
+#define OPTION_ENOUGH                                                                              \
+    {                                                                                              \
+        .name = "enough", .argument = "GAIN", .type = VALUE_NUMBER, .low = 0, .high = 1e12,        \
+        .help = "the expected gain that is worth a finetuning of the usual (median) cost; half "   \
+                "the standard error of one result when not given"                                  \
+    }
 #define OPTION_RANK_MODEL                                                                          \
     {                                                                                              \
         .name = "model", .argument = "MODEL", .type = VALUE_CHOICE, .choice = rank_model_at,       \
         .fallback = "gp",                                                                          \
-        .help =                                                                                    \
-            "what predicts: gp, a Gaussian process around 'more A and more C is better', useful "  \
-            "from no result on; law, the fitted law of the paper"                                  \
+        .help = "what predicts: gp, a Gaussian process around 'more of every score is better', "   \
+                "useful "                                                                          \
+                "from no result on; law, the fitted law of the paper"                              \
     }
 #define OPTION_LAW_MODEL                                                                           \
     {                                                                                              \

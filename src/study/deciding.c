@@ -9,8 +9,9 @@
 #include "study/study_internal.h"
 
 ec_status ec_study_decide(ec_decision *out, const ec_study *study,
-                          const ec_study_snapshot *snapshot, const ec_ranked *rows,
-                          const ec_rank_about *about, double enough, ec_error *err) {
+                          const ec_study_snapshot *snapshot, const ec_table *table,
+                          const ec_ranked *rows, const ec_rank_about *about, double enough,
+                          ec_error *err) {
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     double *cost = malloc((n + 1) * sizeof *cost);
     bool *taken = calloc(n + 1, sizeof *taken);
@@ -19,7 +20,7 @@ ec_status ec_study_decide(ec_decision *out, const ec_study *study,
         for (size_t i = 0; i < n; i++) {
             cost[i] = ec_study_candidate(study, i)->cost;
             taken[i] = snapshot->pending[i] || snapshot->failed[i];
-            for (size_t b = 0; b < m; b++) taken[i] |= isfinite(snapshot->table.z[b * n + i]);
+            for (size_t b = 0; b < m; b++) taken[i] |= isfinite(table->z[b * n + i]);
         }
         const ec_decision_options options = {.cost = cost, .taken = taken, .enough = enough};
         status = ec_decide(out, rows, n, about, &options, err);
