@@ -113,8 +113,8 @@ typedef struct ec_rank_about {
  * of the candidates that were finetuned do not enter. Values are not cut to what a benchmark can
  * give.
  *
- * Deterministic for a seed. With more than about a thousand candidates, intervals come from 500
- * samples, and chances are computed for the thousand likeliest alone; the others have 0. perf/rank
+ * Deterministic for a seed. With more than 512 candidates, intervals come from 500
+ * samples, and chances are computed for the 512 likeliest alone; the others have 0. perf/rank
  * has the time.
  *
  * Returns EC_OK, EC_ERR_ARG (no benchmark, bad weights), EC_ERR_SINGULAR (the law cannot be

@@ -8,7 +8,9 @@
 
 #include "law/settings.h"
 
-static const double small_enough = 1e-6;
+/* Residual variances below which no pivot is taken, where all candidates could be pivots and where
+ * there are more of them: the least noise of the model is 0.1. */
+static const double rounding = 1e-12, small_enough = 1e-4;
 
 static double kernel(const ec_pivots *p, const double *x, const double *y) {
     return exp(-ec_squared_distance(x, y, p->d) / (2.0 * p->length * p->length));
@@ -26,10 +28,11 @@ ec_status ec_pivots_choose(ec_pivots *out, double *f, double *residual, const do
     *out = (ec_pivots){.d = d, .length = length};
     if ((out->x = malloc((EC_PIVOTS_MAX * d + 1) * sizeof *out->x)) == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "no memory for the features of %zu candidates", n_points);
+    const double enough = n_points > EC_PIVOTS_MAX ? small_enough : rounding;
     for (size_t i = 0; i < n_points; i++) residual[i] = 1.0;
     while (out->n < EC_PIVOTS_MAX && n_points > 0) {
         const size_t pivot = largest(residual, n_points), k = out->n;
-        if (residual[pivot] < small_enough) break;
+        if (residual[pivot] < enough) break;
         const double *at = f + pivot * EC_PIVOTS_MAX, root = sqrt(residual[pivot]);
         memcpy(out->x + k * d, x + pivot * d, d * sizeof *x);
         memcpy(out->l[k], at, k * sizeof *at);

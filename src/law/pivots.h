@@ -3,10 +3,11 @@
  *     k(p, q) = f(p).f(q) + residual,   f(x) = L^-1 k(pivots, x),   L L' = k(pivots, pivots)
  *
  * The pivots are candidates, the next one always where the residual is largest (pivoted Cholesky
- * factorisation), until it is below 1e-6 everywhere or there are EC_PIVOTS_MAX. The Gaussian
- * process on any number of candidates then is a linear model with as many standard normal weights:
- * no matrix over the candidates, and one and the same function can be drawn for several benchmarks.
- * What the features leave out counts as noise of its own of each candidate.
+ * factorisation), until it is below 1e-4 everywhere, or
+ * there are EC_PIVOTS_MAX; fewer candidates than that are all pivots, and the features exact. The
+ * Gaussian process on any number of candidates then is a linear model with as many standard normal
+ * weights: no matrix over the candidates, and one and the same function can be drawn for several
+ * benchmarks. What the features leave out counts as noise of its own of each candidate.
  */
 #ifndef EC_LAW_PIVOTS_H
 #define EC_LAW_PIVOTS_H

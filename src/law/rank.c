@@ -31,7 +31,7 @@ enum {
     TOP = 3,
     FEW_SAMPLES = 500, /* of those that are no contenders */
     FEWEST_CONTENDERS = 32,
-    MOST_CONTENDERS = 1024,
+    MOST_CONTENDERS = 512,
     MOST_VALUES = 1 << 23 /* contenders times samples kept at once */
 };
 
@@ -164,7 +164,8 @@ static void find_interval(void *context, size_t k) {
         return;
     }
     w->hope[k] = row->order;
-    if (sample_candidate(&s, r, row->candidate, false)) {
+    bool sampled = sample_candidate(&s, r, row->candidate, false);
+    if (sampled) {
         double sum = 0.0, squares = 0.0;
         for (size_t j = 0; j < s.n; j++) {
             const double deviation = s.centre[j] + s.normal[j] * s.sd[j] - row->order;
@@ -172,10 +173,12 @@ static void find_interval(void *context, size_t k) {
             squares += deviation * deviation;
         }
         const double mean = sum / (double)s.n;
-        w->hope[k] = row->order + mean + 3.0 * sqrt(fmax(squares / (double)s.n - mean * mean, 0.0));
+        w->hope[k] =
+            row->order + mean + 3.0 * sqrt(fmax(squares / (double)s.n - mean * mean, 0.0));
     }
     /* Beside a result stands what the model would have expected. */
-    if (!isnan(row->predicted) && sample_candidate(&s, r, row->candidate, !isnan(row->measured))) {
+    if (!isnan(row->measured)) sampled = sample_candidate(&s, r, row->candidate, true);
+    if (sampled && !isnan(row->predicted)) {
         for (size_t j = 0; j < s.n; j++) s.scratch[j] = s.centre[j] + s.normal[j] * s.next_sd[j];
         const double low = ec_quantile(s.scratch, s.n, 0.5 * (1.0 - r->level));
         const double high = ec_quantile(s.scratch, s.n, 0.5 * (1.0 + r->level));
