@@ -39,14 +39,14 @@ typedef struct {
 
 struct ec_mixture {
     size_t n, d, m, capacity;
-    double *x;      /* [n][d] */
-    double *trend;  /* [n] t, centred */
-    double *linear; /* [n][d] the features of l, with tau */
-    double *kernel; /* [n] scratch: one row of k */
-    double *memory; /* of the fits but for their rows */
-    size_t *index;  /* [n] those with results */
-    double *y;      /* [n] their results */
-    double shift;   /* of the results: the first */
+    double *x;          /* [n][d] */
+    double *trend;      /* [n] t, centred */
+    double *linear;     /* [n][d] the features of l, with tau */
+    double *kernel;     /* [n] scratch: one row of k */
+    double *memory;     /* of the fits but for their rows */
+    size_t *index;      /* [n] those with results */
+    double *y;          /* [n] their results */
+    double shift, unit; /* of the results: the first, and how far the first other one is from it */
     bool scale_known;
     fit fit[EC_FITS];
     setting setting[EC_SETTINGS];
@@ -64,6 +64,7 @@ void ec_mixture_free(ec_mixture *m) {
 static void forget(ec_mixture *m) {
     m->m = 0;
     m->scale_known = false;
+    m->unit = 1.0;
     for (size_t f = 0; f < EC_FITS; f++) {
         fit *k = &m->fit[f];
         memset(k->se, 0, 3 * m->n * sizeof *k->se); /* and su, sv */
@@ -177,7 +178,10 @@ static void fit_add(fit *k, const ec_mixture *m, size_t i, double y, double nois
 static void add(ec_mixture *m, size_t i, double y) {
     const size_t n = m->n, d = m->d;
     if (m->m == 0) m->shift = y;
-    m->scale_known |= y != m->shift;
+    if (!m->scale_known && y != m->shift) { /* so far u is 0, in any unit */
+        m->scale_known = true;
+        m->unit = fabs(y - m->shift);
+    }
     for (size_t l = 0; l < EC_LENGTHS; l++) {
         for (size_t j = 0; j < n; j++) {
             const double distance = ec_squared_distance(m->x + i * d, m->x + j * d, d);
@@ -186,7 +190,7 @@ static void add(ec_mixture *m, size_t i, double y) {
                 m->kernel[j] += m->linear[i * d + h] * m->linear[j * d + h];
         }
         for (size_t k = 0; k < EC_NOISES; k++)
-            fit_add(&m->fit[l * EC_NOISES + k], m, i, y - m->shift, ec_noise_of[k]);
+            fit_add(&m->fit[l * EC_NOISES + k], m, i, (y - m->shift) / m->unit, ec_noise_of[k]);
     }
     m->index[m->m] = i;
     m->y[m->m++] = y;
@@ -253,13 +257,22 @@ static double sd_of(const ec_mixture *m, size_t c, size_t i) {
            sqrt(fmax(k->variance[i] + missing * missing / k->ee, 0.0) + noise);
 }
 
-void ec_mixture_predict(const ec_mixture *m, double *mean, double *sd) {
+/* The trend, through the results, which are all equal. */
+static void predict_order(const ec_mixture *m, double *mean, double *sd) {
+    double shift = m->m > 0 ? m->shift : 0.0;
+    for (size_t k = 0; k < m->m; k++) shift -= m->trend[m->index[k]] / (double)m->m;
     for (size_t i = 0; i < m->n; i++) {
-        if (!m->scale_known) {
-            mean[i] = m->trend[i];
-            if (sd != NULL) sd[i] = 1.0;
-            continue;
-        }
+        mean[i] = shift + m->trend[i];
+        if (sd != NULL) sd[i] = 1.0;
+    }
+}
+
+void ec_mixture_predict(const ec_mixture *m, double *mean, double *sd) {
+    if (!m->scale_known) {
+        predict_order(m, mean, sd);
+        return;
+    }
+    for (size_t i = 0; i < m->n; i++) {
         double sum = 0.0, squares = 0.0;
         for (size_t c = 0; c < EC_SETTINGS; c++) {
             const double x = mean_of(m, c, i), w = m->setting[c].weight;
@@ -268,14 +281,14 @@ void ec_mixture_predict(const ec_mixture *m, double *mean, double *sd) {
             const double s = sd_of(m, c, i);
             squares += w * (x * x + s * s);
         }
-        mean[i] = m->shift + sum;
-        if (sd != NULL) sd[i] = sqrt(fmax(squares - sum * sum, 0.0));
+        mean[i] = m->shift + m->unit * sum;
+        if (sd != NULL) sd[i] = m->unit * sqrt(fmax(squares - sum * sum, 0.0));
     }
 }
 
 void ec_mixture_gain(const ec_mixture *m, double *gain) {
     for (size_t i = 0; i < m->n; i++) gain[i] = 0.0;
-    for (size_t c = 0; c < EC_SETTINGS; c++) {
+    for (size_t c = 0; c < EC_SETTINGS && m->scale_known; c++) {
         const double w = m->setting[c].weight;
         if (w < 1e-12) continue;
         double best = -INFINITY;
@@ -283,7 +296,7 @@ void ec_mixture_gain(const ec_mixture *m, double *gain) {
         for (size_t i = 0; i < m->n; i++) {
             const double sd = sd_of(m, c, i), u = (mean_of(m, c, i) - best) / sd;
             const double density = exp(-0.5 * u * u) * (0.5 * M_SQRT1_2 * M_2_SQRTPI);
-            gain[i] += w * sd * (u * 0.5 * erfc(-u * M_SQRT1_2) + density);
+            gain[i] += m->unit * w * sd * (u * 0.5 * erfc(-u * M_SQRT1_2) + density);
         }
     }
     for (size_t k = 0; k < m->m; k++) gain[m->index[k]] = 0.0;

@@ -31,7 +31,8 @@ void ec_mixture_free(ec_mixture *mixture);
 ec_status ec_mixture_know(ec_mixture *mixture, const size_t *index, const double *y, size_t m,
                           ec_error *err);
 
-/* Whether there are two different results. Without, predictions are right in order only. */
+/* Whether there are two different results. Without, predictions are the trend, shifted to the
+ * results' level: right in order only. */
 bool ec_mixture_scale_known(const ec_mixture *mixture);
 
 /* mean [n]: of every setting its posterior mean at the harmonic mean of s, averaged; sd [n] or
@@ -41,7 +42,8 @@ void ec_mixture_predict(const ec_mixture *mixture, double *mean, double *sd);
 /* gain [n]: E max(0, result - best), where best is the largest prediction among those with results,
  * setting by setting. (Not the largest result, which is the luckiest one: Picheny, Wagner and
  * Ginsbourger, "A benchmark of kriging-based infill criteria for noisy optimization", 2013, "EI
- * with plug-in".) 0 for those with results. The scale must be known. */
+ * with plug-in".) 0 for those with results, and while
+ * the scale is not known. */
 void ec_mixture_gain(const ec_mixture *mixture, double *gain);
 
 #endif
