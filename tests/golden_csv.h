@@ -10,7 +10,7 @@
 typedef struct golden_csv {
     FILE *file;
     char line[8192];
-    char *field[64];
+    char *field[80];
     size_t n_fields;
 } golden_csv;
 
@@ -34,7 +34,7 @@ static inline int golden_next(golden_csv *g) {
     }
     g->line[strcspn(g->line, "\n")] = '\0';
     g->n_fields = 0;
-    for (char *s = g->line; s != NULL && g->n_fields < 64;) {
+    for (char *s = g->line; s != NULL && g->n_fields < 80;) {
         g->field[g->n_fields++] = s;
         if ((s = strchr(s, ',')) != NULL) *s++ = '\0';
     }

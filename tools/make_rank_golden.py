@@ -189,7 +189,7 @@ def interval(model, i, next_noise, level=0.9):
         scale = s.root / s.scale.quantile(u)
         parts.append((w, s.p[i] + scale * s.q[i], np.sqrt(scale**2 * (s.c[i, i] + s.noise) + next_noise**2)))
     below = lambda z: sum(w * ndtr((z - mean) / sd).mean() for w, mean, sd in parts)
-    middle, width = model.predict()[0][i], 1e4
+    middle, width = model.predict()[0][i], 1e6
     return [brentq(lambda z: below(z) - p, middle - width, middle + width) for p in ((1 - level) / 2, (1 + level) / 2)]
 
 
@@ -202,7 +202,7 @@ def chances(values):
 def make_rank():
     rng, rows = np.random.default_rng(1), []
     for k, benchmark in enumerate(BENCHMARKS + BENCHMARKS[:4]):
-        m = (4, 5, 6, 8, 10, 11, 12, 13, 4, 6, 12, 13)[k]
+        m = (2, 3, 5, 8, 10, 11, 12, 13, 4, 6, 12, 13)[k]
         index = sorted(rng.permutation(N)[:m])
         y = COLUMNS[benchmark][index]
         spread = np.ptp(COLUMNS[benchmark])
