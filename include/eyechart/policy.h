@@ -65,8 +65,8 @@ typedef struct ec_trained {
 
 /* Probability of each candidate of being the next one.
  *
- *   p   [space->n]; 0 for those taken, sums to 1. Candidates whose criterion ties (to 1e-9) share
- * equally.
+ *   p   [space->n]; 0 for those taken, sums to 1. Candidates whose criterion ties (to 1e-9 of its
+ *       range) share equally.
  *
  * Returns EC_OK, EC_ERR_NOT_FOUND when every candidate is taken, EC_ERR_ARG (a score outside [0,
  * 1], weights, an index out of range or twice, an infinite result), EC_ERR_SINGULAR (LAPACK gave up

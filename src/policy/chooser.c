@@ -73,12 +73,23 @@ static void share_among_rest(double *p, const bool *taken, size_t n) {
     for (size_t i = 0; i < n; i++) p[i] = taken[i] ? 0.0 : 1.0 / (double)n_left;
 }
 
-/* The largest score among those not taken; equals, to 1e-9, share. */
-static void share_among_best(double *p, const double *score, const bool *taken, size_t n) {
+static double best_left(const double *score, const bool *taken, size_t n) {
     double best = -INFINITY;
     for (size_t i = 0; i < n; i++)
         if (!taken[i] && score[i] > best) best = score[i];
-    const double least = best - 1e-9 * fmax(1.0, fabs(best));
+    return best;
+}
+
+/* The largest score among those not taken; equals share: to 1e-9 of the range of all scores, so
+ * that the unit of the results does not matter, and to rounding. */
+static void share_among_best(double *p, const double *score, const bool *taken, size_t n) {
+    double low = score[0], high = score[0];
+    for (size_t i = 1; i < n; i++) {
+        low = fmin(low, score[i]);
+        high = fmax(high, score[i]);
+    }
+    const double best = best_left(score, taken, n);
+    const double least = best - 1e-9 * (high - low) - 1e-14 * fabs(best);
     size_t n_best = 0;
     for (size_t i = 0; i < n; i++) n_best += !taken[i] && score[i] >= least;
     for (size_t i = 0; i < n; i++)
@@ -142,7 +153,9 @@ static void model_scores(ec_chooser *c, const ec_trained *trained, ec_choice *ch
     ec_model_predict(c->model, c->mean, c->sd, c->index, c->y, m);
     choice->mean = c->mean;
     choice->sd = c->sd;
-    if (c->policy == EC_POLICY_EXPLOIT) memcpy(c->score, c->mean, c->space->n * sizeof *c->score);
+    /* Where every gain underflows, the largest prediction is the least hopeless. */
+    if (c->policy == EC_POLICY_EXPLOIT || best_left(c->score, c->taken, c->space->n) == 0.0)
+        memcpy(c->score, c->mean, c->space->n * sizeof *c->score);
 }
 
 ec_choice ec_chooser_next(ec_chooser *chooser, double *p, const ec_trained *trained) {

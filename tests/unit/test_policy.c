@@ -248,17 +248,28 @@ static void pending_candidates_are_taken_but_tell_nothing(void **state) {
     const ec_trained some = {.n = 3, .index = index, .y = pending};
     double p[PAPER_CANDIDATES_MAX], q[PAPER_CANDIDATES_MAX];
 
-    /* exploit has spent its 2 random starts, but with 1 result there is nothing to fit. */
-    assert_int_equal(ec_policy_next(p, EC_POLICY_EXPLOIT, &f.space, &some, NULL), EC_OK);
-    for (size_t i = 0; i < data.n; i++)
-        assert_true(p[i] == (i == 4 || i == 0 || i == 5 ? 0.0 : 0.1));
+    /* With 1 result there is no unit: the prior's order among those left. */
+    assert_int_equal(ec_policy_next(q, EC_POLICY_PRIOR, &f.space, &some, NULL), EC_OK);
+    for (int policy = EC_POLICY_EI; policy <= EC_POLICY_EXPLOIT; policy++) {
+        assert_int_equal(ec_policy_next(p, (ec_policy)policy, &f.space, &some, NULL), EC_OK);
+        assert_memory_equal(p, q, data.n * sizeof *p);
+    }
 
-    /* Expected improvement has its one result, and chooses as if the others had not been asked for
-     * (its choice here is none of them). */
-    const ec_trained alone = {.n = 1, .index = index + 1, .y = pending + 1};
-    assert_int_equal(ec_policy_next(p, EC_POLICY_EI, &f.space, &some, NULL), EC_OK);
-    assert_int_equal(ec_policy_next(q, EC_POLICY_EI, &f.space, &alone, NULL), EC_OK);
-    assert_memory_equal(p, q, data.n * sizeof *p);
+    /* With 3 results they choose as if the pending ones were trained without telling anything. */
+    const size_t more[] = {0, 3, 7, 8, 1};
+    const double results[] = {f.z[0], f.z[3], f.z[7], NAN, NAN};
+    const ec_trained known_only = {.n = 3, .index = more, .y = results},
+                     with_pending = {.n = 5, .index = more, .y = results};
+    for (int policy = EC_POLICY_EI; policy <= EC_POLICY_EXPLOIT; policy++) {
+        assert_int_equal(ec_policy_next(p, (ec_policy)policy, &f.space, &with_pending, NULL),
+                         EC_OK);
+        assert_int_equal(ec_policy_next(q, (ec_policy)policy, &f.space, &known_only, NULL), EC_OK);
+        assert_true(q[8] == 0.0);
+        if (q[1] == 0.0)
+            assert_memory_equal(p, q, data.n * sizeof *p);
+        else /* its favourite is being trained: the next one */
+            assert_true(p[1] == 0.0 && total(p, data.n) == 1.0);
+    }
 
     /* The design counts them as if they were trained. */
     const double known[] = {60.0, 64.0, 50.0};
@@ -269,8 +280,8 @@ static void pending_candidates_are_taken_but_tell_nothing(void **state) {
 }
 
 /* 40 points of a steep curve are trained, its best among them; what is left lies between bad ones,
- * where the model is sure. The expected improvement of both underflows, yet the higher one is the
- * less hopeless. */
+ * where the model is sure. The expected improvement of both is next to nothing (1e-51, 1e-42), yet
+ * the higher one is the less hopeless, in any unit of the results. */
 static void expected_improvement_that_underflows_is_still_ordered(void **state) {
     (void)state;
     enum { N = 42 };
@@ -285,8 +296,53 @@ static void expected_improvement_that_underflows_is_still_ordered(void **state) 
     }
     const ec_space space = {.n = N, .a = a, .c = c};
     const ec_trained trained = {.n = n, .index = index, .y = y};
-    assert_int_equal(ec_policy_next(p, EC_POLICY_EI, &space, &trained, NULL), EC_OK);
-    assert_true(p[10] == 1.0 && p[5] == 0.0);
+    for (int round = 0; round < 3; round++) {
+        assert_int_equal(ec_policy_next(p, EC_POLICY_EI, &space, &trained, NULL), EC_OK);
+        assert_true(p[10] == 1.0 && p[5] == 0.0);
+        for (size_t i = 0; i < n; i++) y[i] *= 1e-8;
+    }
+}
+
+/* A score without weight is as if it were not there, for every policy with a model of the sum; one
+ * with weight counts. */
+static void weights_of_the_scores(void **state) {
+    (void)state;
+    enum { N = 12 };
+    double a[N], c[N], more[N], y[4], p[N], q[N];
+    const size_t index[] = {2, 5, 7, 9};
+    ec_rng rng;
+    ec_rng_init(&rng, 4, 0);
+    for (size_t i = 0; i < N; i++) {
+        a[i] = ec_rng_uniform(&rng);
+        c[i] = ec_rng_uniform(&rng);
+        more[i] = ec_rng_uniform(&rng);
+    }
+    for (size_t k = 0; k < 4; k++) y[k] = a[index[k]] + c[index[k]];
+    const double unused[] = {2.0, 1.0, 0.0}, two[] = {4.0, 2.0}, last[] = {0.0, 0.0, 3.0};
+    const ec_space without = {.n = N, .a = a, .c = c, .weights = two},
+                   with = {.n = N, .a = a, .c = c, .n_more = 1, .more = more, .weights = unused},
+                   third = {.n = N, .a = a, .c = c, .n_more = 1, .more = more, .weights = last},
+                   alone = {.n = N, .a = more, .c = c, .weights = (double[]){1.0, 0.0}};
+    for (size_t n = 0; n <= 4; n += 2) {
+        const ec_trained trained = {.n = n, .index = index, .y = y};
+        for (int policy = 0; policy < EC_POLICIES; policy++) {
+            assert_int_equal(ec_policy_next(p, (ec_policy)policy, &without, &trained, NULL), EC_OK);
+            assert_int_equal(ec_policy_next(q, (ec_policy)policy, &with, &trained, NULL), EC_OK);
+            assert_memory_equal(p, q, sizeof p);
+            if (policy == EC_POLICY_AC || policy == EC_POLICY_D_OPTIMAL) continue; /* of A and C */
+            assert_int_equal(ec_policy_next(p, (ec_policy)policy, &third, &trained, NULL), EC_OK);
+            assert_int_equal(ec_policy_next(q, (ec_policy)policy, &alone, &trained, NULL), EC_OK);
+            assert_memory_equal(p, q, sizeof p);
+        }
+    }
+    const ec_trained none = {0};
+    ec_error err;
+    const double negative[] = {1.0, -1.0}, nothing[] = {0.0, 0.0};
+    const ec_space bad = {.n = N, .a = a, .c = c, .weights = negative},
+                   empty = {.n = N, .a = a, .c = c, .weights = nothing};
+    assert_int_equal(ec_policy_next(p, EC_POLICY_PRIOR, &bad, &none, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "-1"));
+    assert_int_equal(ec_policy_next(p, EC_POLICY_PRIOR, &empty, &none, &err), EC_ERR_ARG);
 }
 
 static void what_cannot_be_answered_is_refused(void **state) {
@@ -358,7 +414,7 @@ static void reasons_name_the_numbers_that_decided(void **state) {
     assert_non_null(strstr(reason, expected));
 
     ec_policy_reason(reason, sizeof reason, EC_POLICY_EXPLOIT, &f.space, &none, 5, names);
-    assert_non_null(strstr(reason, "needs 2 results to start, 0 known so far"));
+    assert_non_null(strstr(reason, "by A + C, each scaled to 0-1, of the 13 candidates left"));
     ec_policy_reason(reason, sizeof reason, EC_POLICY_EXPLOIT, &f.space, &two, 5, names);
     assert_non_null(strstr(reason, "against 64.26 of CLIP@336, the best result so far"));
     ec_policy_reason(reason, sizeof reason, EC_POLICY_EI, &f.space, &two, 5, names);
@@ -389,6 +445,7 @@ int main(void) {
         cmocka_unit_test(region_sampling_ends_where_no_grid_separates),
         cmocka_unit_test(pending_candidates_are_taken_but_tell_nothing),
         cmocka_unit_test(expected_improvement_that_underflows_is_still_ordered),
+        cmocka_unit_test(weights_of_the_scores),
         cmocka_unit_test(what_cannot_be_answered_is_refused),
         cmocka_unit_test(reasons_name_the_numbers_that_decided),
     };
