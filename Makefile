@@ -28,7 +28,7 @@ fuzz: build-fuzz
 
 # Each program perf/<topic> prints JSON lines; perf/<topic>_* belong to it.
 benches: build-release
-	cmake --build --preset release --target ops_bench image_bench vit_bench align_bench correspond_bench
+	cmake --build --preset release --target ops_bench image_bench vit_bench align_bench correspond_bench rank_bench
 perf: benches
 	set -e; for topic in $(or $(T),$(notdir $(filter-out %.py %.md %.c,$(wildcard perf/*)))); do perf/$$topic; done
 
