@@ -14,8 +14,9 @@
  *   ei         the default: largest expected improvement over the best prediction of a trained one,
  *              under the model of rank.h; the prior's order until two results differ
  *   exploit    largest prediction of that model; the prior's order until two results differ
- *   d-optimal  largest x' (X'X + 1e-3 I)^-1 x of the quadratic design in (a, c): most informative
- * next random     uniformly among the untrained
+ *   d-optimal  largest x' (X'X + 1e-3 I)^-1 x of the quadratic design in (a, c): the next one that
+ *              tells most
+ *   random     uniformly among the untrained
  */
 #ifndef EYECHART_POLICY_H
 #define EYECHART_POLICY_H

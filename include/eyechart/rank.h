@@ -4,7 +4,8 @@
  * settings by how likely they make the results (src/law/settings.h has the formula):
  *
  *     value     what a candidate really achieves: what the scores explain, and its own part that
- * they do not result    value + noise of the finetuning and the evaluation
+ *               they do not
+ *     result    value + noise of the finetuning and the evaluation
  *
  * The noise of a result is its standard error (ec_table.z_se), else ec_table.noise. A result counts
  * for the value of its candidate as far as it is not noise; where it is exact, the value is the
@@ -61,9 +62,9 @@ typedef struct ec_ranked {
     size_t candidate;    /* index in the table */
     double measured;     /* NaN unless every benchmark ranked over was measured */
     double predicted;    /* what the model makes of the scores and all results. NaN where it cannot
-                            say: no    scores, or no benchmark with 2 different results */
+                            say: no scores, or no benchmark with 2 different results */
     double low, high;    /* interval of the result that a finetuning would give; NaN as `predicted`,
-                            and    for the law without spare results. Always holds `predicted`. From
+                            and for the law without spare results. Always holds `predicted`. From
                             samples: with 4000, each end moves by about 1 % of the width */
     double p_best;       /* chance of having the best value; NaN where the model cannot say */
     double p_top3;       /* chance of being among the best three */

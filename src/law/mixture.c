@@ -8,8 +8,9 @@
  *
  * the posterior of one setting is, given s,
  *
- *     mean = mu_u + U - mu_u E + s kappa (t - mu_v - W + mu_v E),   mu_u = e.u / e.e,  mu_v = e.v /
- * e.e var  = s^2 (k(x, x) - V + (1 - E)^2 / e.e + noise)
+ *     mean = mu_u + U - mu_u E + s kappa (t - mu_v - W + mu_v E)
+ *     var  = s^2 (k(x, x) - V + (1 - E)^2 / e.e + noise)
+ *     mu_u = e.u / e.e,   mu_v = e.v / e.e
  *
  * Checked against numpy (tests/golden/mixture.csv) and, without tau and with one setting, against
  * ec_gp_predict.

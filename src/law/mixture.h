@@ -42,8 +42,7 @@ void ec_mixture_predict(const ec_mixture *mixture, double *mean, double *sd);
 /* gain [n]: E max(0, result - best), where best is the largest prediction among those with results,
  * setting by setting. (Not the largest result, which is the luckiest one: Picheny, Wagner and
  * Ginsbourger, "A benchmark of kriging-based infill criteria for noisy optimization", 2013, "EI
- * with plug-in".) 0 for those with results, and while
- * the scale is not known. */
+ * with plug-in".) 0 for those with results, and while the scale is not known. */
 void ec_mixture_gain(const ec_mixture *mixture, double *gain);
 
 #endif

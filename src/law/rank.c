@@ -313,7 +313,7 @@ static void find_had(had *h, const contest *c) {
         h->best[s] = h->best_mean[s] = -INFINITY;
         for (size_t b = 0; b < r->n_views; b++)
             scale += r->views[b].factor * r->views[b].posterior.scale[s];
-        h->count[s] = 1.0 / scale;
+        h->count[s] = scale > 0.0 ? 1.0 / scale : 1.0; /* 0: a law without any scatter */
     }
     for (size_t k = 0; k < c->n; k++) {
         const size_t i = c->rows[c->contender[k]].candidate;

@@ -2,12 +2,14 @@
  *
  *     y(x) = mu + s [ kappa t(x) + tau l(x) + g(x) ] + noise
  *
- *     x    [d] normalised scores of a candidate, weights w (mean 1)
+ *     x    [d] normalised scores of a candidate, with weights w of mean 1
  *     t    2/d (w . x), centred over the candidates: "more is better", in equal parts unless
- * weighted l    2/d sum_j b_j w_j (x_j - mean), b_j ~ N(0, 1): what the results say of the scores'
- * weights, shrunken to those given g    Gaussian process, k(p, q) = exp(-|p - q|^2 2/d / (2
- * length^2)), so that a length means the same for any d mu   flat prior; s > 0, prior 1/s; noise
- * variance s^2 * noise
+ *          weighted
+ *     l    2/d sum_j b_j w_j (x_j - mean), b_j ~ N(0, 1): what the results say of the weights of
+ *          the scores, shrunken to those given
+ *     g    Gaussian process, k(p, q) = exp(-|p - q|^2 2/d / (2 length^2)), so that a length means
+ *          the same for any d
+ *     mu   flat prior; s > 0 has the prior 1/s; the noise has the variance s^2 * noise
  *
  * For two scores of weight 1, t = a + c: gp.h is one setting of this (length 0.5, noise 0.01, kappa
  * 1, tau 0). Here each of length, noise and kappa has three values, a round one and its neighbours,

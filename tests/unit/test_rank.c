@@ -282,7 +282,8 @@ static void measure_coverage(double *one_sum, double *mean_sum, const char *file
     print_message("%s: average %.3f, over the mean %.3f\n", file, *one_sum, *mean_sum);
 }
 
-/* The table of docs/adr/0002, from fewer sets; EC_COVERAGE_SETS=40 gives it in full. */
+/* The table of docs/adr/0002, from fewer sets; EC_COVERAGE_SETS=40 gives it in full. From 15 sets:
+ * 0.897 of the intervals of 2024 and 0.903 of those of 2025, over the mean 0.929 and 0.899. */
 static void intervals_hold_what_they_claim(void **state) {
     (void)state;
     double one, mean;
@@ -553,6 +554,7 @@ static void score_errors_propagate_to_first_order(void **state) {
     const double half = 1.6448536269514722 * sqrt(1.2 * 1.2 + 1.5 * 1.5);
     assert_near("low", r[5].low, 7.5 - 20.0 - half, 0.02);
     assert_near("high", r[5].high, 7.5 - 20.0 + half, 0.02);
+    assert_true(isfinite(r[5].gain) && isfinite(r[5].merit)); /* though the scatter is 0 */
 }
 
 static void bad_arguments_are_refused(void **state) {
