@@ -87,8 +87,18 @@ typedef struct ec_law {
  * of the table, but those with the weight 0) is known. */
 bool ec_table_places(const ec_table *table, size_t benchmark, size_t i);
 
-/* What min-max is taken over, everywhere: the candidates that can be placed, finetuned or not. A
- * score without any gives INFINITY to -INFINITY. */
+/* How many scores are used, and the j-th of them, in the order A, C, the others. The law is a
+ * function of the first two. */
+size_t ec_table_n_used(const ec_table *table);
+double ec_table_used(const ec_table *table, size_t benchmark, size_t j, size_t i);
+/* Which score of the table, 0 A, 1 C, 2 the first of the others, the j-th that is used is. */
+size_t ec_table_used_index(const ec_table *table, size_t j);
+
+/* What min-max is taken over, everywhere: the candidates that can be placed, finetuned or not. Of
+ * the j-th score that is used; a score without any gives INFINITY to -INFINITY. */
+void ec_table_range(double *min, double *max, const ec_table *table, size_t benchmark, size_t j);
+
+/* The same of the law's two. */
 ec_law_range ec_law_range_of(const ec_table *table, size_t benchmark);
 
 /* Fits the law to n points.

@@ -75,6 +75,8 @@ typedef struct ec_loop_options {
     bool retry_failed;   /* begin again with what was given up, as far as the budget goes */
     bool no_score;       /* A and C as they are known */
     size_t n_threads;    /* for scoring; 0: one per processor */
+    const ec_rank_column *columns; /* [n_columns] scores that the policy goes by, as in ec_ask_options */
+    size_t n_columns;
 } ec_loop_options;
 
 typedef enum ec_loop_stop {

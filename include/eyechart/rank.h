@@ -132,6 +132,29 @@ ec_status ec_rank_baseline(double *out, const ec_table *table, const size_t *ben
                            size_t n_over, const double *weights, ec_baseline baseline,
                            ec_error *err);
 
+/* What the results of a benchmark say of the weights of the scores, shrunken to those given: under
+ * the default model the weight of score j is w_j (1 + tau b_j / kappa), b_j ~ N(0, 1) before any
+ * result (src/law/settings.h); exact, averaged over the settings. */
+typedef struct ec_score_weight {
+    double given;    /* w_j, relative: the mean over the scores is 1 */
+    double mean, sd; /* of the posterior, on the same scale */
+    double slope;    /* what the score's whole range adds to the prediction, in the unit of the
+                        benchmark, larger being better */
+} ec_score_weight;
+
+typedef struct ec_weights_quality {
+    size_t n; /* results of candidates that can be placed */
+    double loo_rmse,
+        loo_spearman; /* of each result and its prediction by the others; NaN: cannot say */
+} ec_weights_quality;
+
+/*   out   [ec_table_n_used()] in the order of the scores that are used
+ *
+ * Returns EC_OK, EC_ERR_ARG (fewer than 2 different results of candidates that can be placed, and
+ * as for ec_rank), EC_ERR_SINGULAR, EC_ERR_NOMEM. O(m^2) for m results. */
+ec_status ec_rank_weights(ec_score_weight *out, ec_weights_quality *quality, const ec_table *table,
+                          size_t benchmark, ec_error *err);
+
 #ifdef __cplusplus
 }
 #endif

@@ -95,6 +95,23 @@ typedef struct ec_study_column {
     double *value, *se; /* [n_candidates]; NaN: unknown */
 } ec_study_column;
 
+/* A column to rank by: "A", "C", or the name of one beside them. */
+typedef struct ec_rank_column {
+    const char *name;
+    double weight; /* relative to the others, 0 or more; 0: it does not count */
+} ec_rank_column;
+#define EC_RANK_MAX_COLUMNS 30
+
+/* What study.yaml declares under 'rank: columns:'; A and C in equal parts where it does not. Borrowed. */
+const ec_rank_column *ec_study_rank_columns(size_t *n, const ec_study *study);
+
+/* Reads "NAME" or "NAME=WEIGHT". *out borrows from `text`, which is changed.
+ * Errors: EC_ERR_ARG, a name that no column can have, a weight that is negative or no number. */
+ec_status ec_rank_column_read(ec_rank_column *out, char *text, ec_error *err);
+
+/* "A and C", "A, C and probe": those that count. */
+void ec_rank_columns_text(char *buffer, size_t size, const ec_rank_column *columns, size_t n);
+
 /* Everything known now, read in one transaction. Owned; ec_study_snapshot_free(). */
 typedef struct ec_study_snapshot {
     ec_table table;
@@ -110,18 +127,25 @@ typedef struct ec_study_snapshot {
     size_t n_cost_unknown; /* candidates that the two sums cannot account for */
     const ec_study_column *columns; /* [n_columns] in the order in which they first came */
     size_t n_columns;
+    const ec_rank_column *scores; /* [2 + table.n_more] what stands in the places of the table's scores;
+                                     name NULL: nothing, weight 0 */
 } ec_study_snapshot;
 
 ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_error *err);
 void ec_study_snapshot_free(ec_study_snapshot *snapshot);
 
-/* Puts other columns in the places of A and C of snapshot->table; the law does not mind what its two
- * inputs mean. `a` and `c` are "A", "C" or the name of a column; NULL leaves the place as it is.
- * Once per snapshot: "A" and "C" mean what the table has. Standard errors come along.
- * Errors: EC_ERR_ARG no such column (names the nearest), or one that differs between benchmarks in
- * the place of C, which has one value for all; EC_ERR_NOMEM. */
+/* Makes these columns, in their order, the scores of snapshot->table (those without weight are left out).
+ * The first takes the place of A; the second that of C where it has one value for all benchmarks, else
+ * that place stays empty, with the weight 0; the others are `more`. Standard errors come along. Where a
+ * candidate has no value for a benchmark, the one for every benchmark counts.
+ *
+ *   columns   [n]; n 0: as study.yaml declares. "A" and "C" mean the scores themselves, whatever was
+ *             chosen before
+ *
+ * Errors: EC_ERR_ARG no such column (names the nearest), a weight that is negative or not finite, none above
+ * 0, more than EC_RANK_MAX_COLUMNS; EC_ERR_NOMEM. The table stays as it was then. */
 ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *study,
-                                   const char *a, const char *c, ec_error *err);
+                                   const ec_rank_column *columns, size_t n, ec_error *err);
 
 /* ---- what it comes to ------------------------------------------------------------------- */
 
@@ -157,7 +181,8 @@ typedef struct ec_ask_options {
     double lease_hours;   /* 0 means as declared in study.yaml (default 72) */
     const ec_policy *policy; /* NULL: the study's */
     const uint64_t *seed;    /* NULL: the study's; the draw depends on seed and number of questions so far */
-    const char *a, *c; /* columns in the places of A and C, as in ec_study_snapshot_choose; NULL: none */
+    const ec_rank_column *columns; /* [n_columns] scores to go by, as in ec_study_snapshot_choose */
+    size_t n_columns;              /* 0: as study.yaml declares */
     const bool *exclude; /* [n_candidates] true: not to be asked for, as if somebody trained it; NULL: none */
     bool failed_too;     /* what failed may be asked for */
     const size_t *over;  /* [n_over] benchmarks that count, with the policy ei; NULL: all */
@@ -401,11 +426,12 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
  * has to be read with: mixed units, results that are the same, out of range, or too few beside other
  * benchmarks, a benchmark that orders the candidates against the others, constant scores, names that
  * study.yaml no longer declares. Missing scores show in the ranking itself.
- *   table   the snapshot's, or one with other columns or fewer results in its place
+ *   table   the snapshot's, or one with fewer results in its place
+ *   scores  [2 + table->n_more] what its scores are: the snapshot's
  *   out     owned array, free with free() */
 ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *study,
-                                 const ec_table *table, const size_t *over, size_t n_over,
-                                 ec_error *err);
+                                 const ec_table *table, const ec_rank_column *scores,
+                                 const size_t *over, size_t n_over, ec_error *err);
 
 /* Whether the result of a candidate for a benchmark looks like one in another unit than the other results
  * in `table`, or, where there is none, than results of a benchmark of that name are: .642 beside 65. Then

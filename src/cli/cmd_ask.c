@@ -24,6 +24,7 @@ enum {
     O_WEIGHTS,
     O_ENOUGH,
     O_ANYWAY,
+    O_COLUMNS,
     O_A_COLUMN,
     O_C_COLUMN,
     O_JSON
@@ -87,6 +88,7 @@ static const option OPTIONS[] = {
     [O_WEIGHTS] = OPTION_WEIGHTS,
     [O_ENOUGH] = OPTION_ENOUGH,
     [O_ANYWAY] = {.name = "anyway", .help = "an answer even where no candidate is worth its cost"},
+    [O_COLUMNS] = OPTION_COLUMNS,
     [O_A_COLUMN] = OPTION_A_COLUMN,
     [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_JSON] = OPTION_JSON,
@@ -174,21 +176,17 @@ static size_t sample_count(const ec_study *study) {
 
 /* The rank of every candidate, by candidate; NULL where there is none, which is no reason not to
  * ask. Owned by the caller. */
-static ec_ranked *rank_all(ec_study *study, const ec_ask_options *asked) {
-    ec_study_snapshot *snapshot;
-    if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return NULL;
+static ec_ranked *rank_all(const ec_study *study, const ec_study_snapshot *snapshot,
+                           const ec_ask_options *asked) {
     const size_t n = snapshot->table.n_candidates;
     const ec_rank_options options = {.weights = asked->weights, .n_samples = sample_count(study)};
     ec_ranked *rows = allocate(n, sizeof *rows), *by_candidate = NULL;
-    if (ec_study_snapshot_choose(snapshot, study, asked->a, asked->c, NULL) == EC_OK &&
-        asked->n_over > 0 &&
-        ec_rank(rows, NULL, &snapshot->table, asked->over, asked->n_over, &options, NULL) ==
-            EC_OK) {
+    if (asked->n_over > 0 && ec_rank(rows, NULL, &snapshot->table, asked->over, asked->n_over,
+                                     &options, NULL) == EC_OK) {
         by_candidate = allocate(n, sizeof *by_candidate);
         for (size_t i = 0; i < n; i++) by_candidate[rows[i].candidate] = rows[i];
     }
     free(rows);
-    ec_study_snapshot_free(snapshot);
     return by_candidate;
 }
 
@@ -210,25 +208,36 @@ static json_t *question_json(const ec_study *study, const ec_question *q, const 
                      json_number(row->p_top3));
 }
 
-static void print_json(const ec_study *study, const ec_ask_options *options,
-                       const ec_question *questions, size_t n, const ec_ranked *ranked,
-                       const ranking_warnings *warnings) {
+static void print_json(const ec_study *study, const ec_study_snapshot *before,
+                       const ec_ask_options *options, const ec_question *questions, size_t n,
+                       const ec_ranked *ranked, const ranking_warnings *warnings) {
     const char *unit = gain_unit(options->n_over);
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, question_json(study, &questions[i], ranked, unit));
-    json_print(json_pack("{s:o, s:o, s:o, s:o, s:o, s:I, s:o, s:o}", "stop",
-                         decision_json(study, options->stopped, unit), "study",
-                         json_text(ec_study_name(study)), "worker", json_text(options->worker),
-                         "a_column", json_text(options->a), "c_column", json_text(options->c),
-                         "samples", (json_int_t)sample_count(study), "warnings",
-                         ranking_warnings_json(warnings), "candidates", array));
+    json_t *all =
+        json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "stop",
+                  decision_json(study, options->stopped, unit), "study",
+                  json_text(ec_study_name(study)), "worker", json_text(options->worker), "samples",
+                  (json_int_t)sample_count(study), "warnings", ranking_warnings_json(warnings),
+                  "candidates", array);
+    columns_add_json(all, before);
+    json_print(all);
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
+/* The study before the answer, by the columns to go by. */
+static int open_before(ec_study_snapshot **out, ec_study *study, const ec_ask_options *options) {
+    ec_error err;
+    ec_status status = ec_study_snapshot_get(out, study, &err);
+    if (status == EC_OK)
+        status = ec_study_snapshot_choose(*out, study, options->columns, options->n_columns, &err);
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
+}
+
 static int ask_over(ec_study *study, const selection *over, const double *weights,
-                    const arguments *args) {
+                    const columns_choice *columns, const arguments *args) {
     const option_value *v = args->values;
     ec_decision stopped;
     const ec_policy policy = (ec_policy)v[O_POLICY].choice;
@@ -238,8 +247,8 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
                                     .lease_hours = v[O_LEASE].number,
                                     .policy = v[O_POLICY].given ? &policy : NULL,
                                     .seed = v[O_SEED].given ? &v[O_SEED].count : NULL,
-                                    .a = v[O_A_COLUMN].text,
-                                    .c = v[O_C_COLUMN].text,
+                                    .columns = columns->list,
+                                    .n_columns = columns->n,
                                     .over = over->index,
                                     .n_over = over->n,
                                     .weights = weights,
@@ -247,13 +256,19 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
                                     .anyway = v[O_ANYWAY].given,
                                     .stopped = &stopped};
     ec_question *questions = allocate(options.n, sizeof *questions);
-    ec_ranked *ranked = v[O_JSON].given ? rank_all(study, &options) : NULL;
+    ec_study_snapshot *before = NULL;
+    int status = v[O_JSON].given ? open_before(&before, study, &options) : EXIT_DONE;
+    if (status != EXIT_DONE) {
+        ec_study_snapshot_free(before);
+        free(questions);
+        return status;
+    }
+    ec_ranked *ranked = before != NULL ? rank_all(study, before, &options) : NULL;
     ranking_warnings warnings;
-    ranking_warnings_note(&warnings, study, options.a, options.c);
+    ranking_warnings_note(&warnings, study, columns->list, columns->n);
     size_t n = 0;
     ec_error err;
     const ec_status asked = ec_study_ask(questions, &n, study, &options, &err);
-    int status = EXIT_DONE;
     if (asked != EC_OK) {
         n = 0;
         status = report_error(&err);
@@ -265,7 +280,7 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
              n, options.n);
     }
     if (v[O_JSON].given && status <= EXIT_NEGATIVE) {
-        print_json(study, &options, questions, n, ranked, &warnings);
+        print_json(study, before, &options, questions, n, ranked, &warnings);
     } else {
         for (size_t i = 0; i < n; i++) {
             if (i > 0) putchar('\n');
@@ -274,6 +289,7 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
     }
     free(questions);
     free(ranked);
+    ec_study_snapshot_free(before);
     free(warnings.list);
     return status;
 }
@@ -282,11 +298,13 @@ static int ask(ec_study *study, const arguments *args) {
     const option_value *v = args->values;
     selection over = {0};
     double *weights = NULL;
-    int status = EXIT_DONE;
-    if (ec_study_n_benchmarks(study) > 0)
+    columns_choice columns;
+    int status = columns_make(&columns, &v[O_COLUMNS], &v[O_A_COLUMN], &v[O_C_COLUMN]);
+    if (status == EXIT_DONE && ec_study_n_benchmarks(study) > 0)
         status = selection_make(&over, study, &v[O_BENCHMARK], &v[O_GROUP]);
     if (status == EXIT_DONE) status = weights_make(&weights, study, &over, &v[O_WEIGHTS]);
-    if (status == EXIT_DONE) status = ask_over(study, &over, weights, args);
+    if (status == EXIT_DONE) status = ask_over(study, &over, weights, &columns, args);
+    columns_release(&columns);
     free(weights);
     selection_release(&over);
     return status;

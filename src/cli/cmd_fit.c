@@ -8,12 +8,23 @@
 #include "cli/study.h"
 #include "eyechart/law.h"
 
-enum { O_STUDY, O_BENCHMARK, O_GROUP, O_A_COLUMN, O_C_COLUMN, O_MODEL, O_RIDGE, O_JSON };
+enum {
+    O_STUDY,
+    O_BENCHMARK,
+    O_GROUP,
+    O_COLUMNS,
+    O_A_COLUMN,
+    O_C_COLUMN,
+    O_MODEL,
+    O_RIDGE,
+    O_JSON
+};
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
     [O_BENCHMARK] = OPTION_BENCHMARK,
     [O_GROUP] = OPTION_GROUP,
+    [O_COLUMNS] = OPTION_COLUMNS,
     [O_A_COLUMN] = OPTION_A_COLUMN,
     [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_MODEL] = {.name = "model",
@@ -35,6 +46,8 @@ static const example EXAMPLES[] = {
     {"eyechart fit paper-2025 --group ocr", "the text-reading benchmarks of the 2025 version"},
     {"eyechart fit mystudy/ --model additive --ridge 0.01",
      "a smaller, steadier law for few results"},
+    {"eyechart fit mystudy/ --columns A,C,mutual_knn",
+     "what the results say of the weights of three scores"},
     {"eyechart fit mystudy/ --json | jq '.benchmarks[] | [.name, .loo_q2]'",
      "the left-out quality of each benchmark, for a script"},
     {0},
@@ -57,31 +70,18 @@ typedef struct fit {
 
 /* ---- fitting -------------------------------------------------------------------------------- */
 
-/* Min-max over all candidates with both scores, trained or not. */
-static ec_law_range range_of(const ec_table *table, const double *a) {
-    ec_law_range range = {INFINITY, -INFINITY, INFINITY, -INFINITY};
-    for (size_t i = 0; i < table->n_candidates; i++) {
-        if (!isfinite(a[i]) || !isfinite(table->c[i])) continue;
-        range.a_min = fmin(range.a_min, a[i]);
-        range.a_max = fmax(range.a_max, a[i]);
-        range.c_min = fmin(range.c_min, table->c[i]);
-        range.c_max = fmax(range.c_max, table->c[i]);
-    }
-    return range;
-}
-
 /* Fits benchmark b to the candidates that have both scores and a result. */
 static void fit_benchmark(fit *out, const ec_study *study, const ec_table *table, size_t b,
                           const ec_law_options *options) {
     const size_t n_all = table->n_candidates;
-    const double *a_row = table->a + b * n_all, *z_row = table->z + b * n_all;
+    const double *z_row = table->z + b * n_all;
     double *points = allocate(3 * n_all, sizeof *points);
     double *a = points, *c = a + n_all, *z = c + n_all;
     size_t n = 0;
     for (size_t i = 0; i < n_all; i++) {
-        if (!isfinite(a_row[i]) || !isfinite(table->c[i]) || !isfinite(z_row[i])) continue;
-        a[n] = a_row[i];
-        c[n] = table->c[i];
+        if (!ec_table_places(table, b, i) || !isfinite(z_row[i])) continue;
+        a[n] = ec_table_used(table, b, 0, i);
+        c[n] = ec_table_used(table, b, 1, i);
         z[n++] = z_row[i];
     }
     *out = (fit){.benchmark = ec_study_benchmark(study, b)};
@@ -91,7 +91,7 @@ static void fit_benchmark(fit *out, const ec_study *study, const ec_table *table
                  "'eyechart study check %s' says what is missing",
                  n, n_all, n == 1 ? "has" : "have", ec_study_path(study));
     } else {
-        const ec_law_range range = range_of(table, a_row);
+        const ec_law_range range = ec_law_range_of(table, b);
         ec_error err;
         out->fitted =
             ec_law_fit(&out->law, options, &range, a, c, z, n, &err) == EC_OK &&
@@ -286,7 +286,8 @@ static json_t *groups_json(const fit *fits, size_t n) {
     return array;
 }
 
-static void print_json(const ec_study *study, const arguments *args, const fit *fits, size_t n) {
+static void print_json(const ec_study *study, const ec_study_snapshot *snapshot,
+                       const arguments *args, const fit *fits, size_t n) {
     const option_value *v = args->values;
     json_t *benchmarks = json_array(), *skipped = json_array();
     for (size_t i = 0; i < n; i++) {
@@ -298,21 +299,154 @@ static void print_json(const ec_study *study, const arguments *args, const fit *
                                                      json_text(fits[i].reason)));
         }
     }
-    json_print(json_pack(
-        "{s:o, s:o, s:o, s:s, s:o, s:o, s:o, s:o}", "study", json_text(ec_study_name(study)),
-        "a_column", json_text(v[O_A_COLUMN].text), "c_column", json_text(v[O_C_COLUMN].text),
-        "model", law_model_at(v[O_MODEL].choice), "ridge", json_number(v[O_RIDGE].number),
-        "benchmarks", benchmarks, "groups", groups_json(fits, n), "skipped", skipped));
+    json_t *all = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "study",
+                            json_text(ec_study_name(study)), "model",
+                            law_model_at(v[O_MODEL].choice), "ridge",
+                            json_number(v[O_RIDGE].number), "benchmarks", benchmarks, "groups",
+                            groups_json(fits, n), "skipped", skipped);
+    columns_add_json(all, snapshot);
+    json_print(all);
+}
+
+/* ---- the weights of other than two scores --------------------------------------------------- */
+
+/* One benchmark and what its results say of the scores. */
+typedef struct weighing {
+    const ec_benchmark *benchmark;
+    bool done;
+    ec_score_weight *weights; /* [columns], owned */
+    ec_weights_quality quality;
+    char reason[EC_ERROR_MESSAGE_SIZE];
+} weighing;
+
+static const char *column_at(const ec_study_snapshot *s, size_t j) {
+    return s->scores[ec_table_used_index(&s->table, j)].name;
+}
+
+static void weigh_benchmark(weighing *out, const ec_study *study, const ec_table *table, size_t b) {
+    ec_error err;
+    *out = (weighing){.benchmark = ec_study_benchmark(study, b),
+                      .weights = allocate(ec_table_n_used(table), sizeof *out->weights)};
+    out->done = ec_rank_weights(out->weights, &out->quality, table, b, &err) == EC_OK;
+    if (!out->done) snprintf(out->reason, sizeof out->reason, "%s", err.message);
+}
+
+static void print_weights(const ec_study_snapshot *snapshot, const weighing *all, size_t n) {
+    const size_t d = ec_table_n_used(&snapshot->table);
+    const char **headers = allocate(d + 5, sizeof *headers);
+    headers[0] = "<benchmark";
+    headers[1] = "<group";
+    headers[2] = "n";
+    headers[3] = "LOO RMSE";
+    headers[4] = "LOO rho";
+    for (size_t j = 0; j < d; j++) headers[5 + j] = column_at(snapshot, j);
+    text_table *table = table_new(d + 5, headers);
+    for (size_t i = 0; i < n; i++) {
+        if (!all[i].done) continue;
+        const ec_weights_quality *q = &all[i].quality;
+        table_cell(table, "%s", all[i].benchmark->name);
+        table_cell(table, "%s", all[i].benchmark->group);
+        table_cell(table, "%zu", q->n);
+        table_number(table, decimals_for(&q->loo_rmse, 1), q->loo_rmse);
+        table_number(table, 2, q->loo_spearman);
+        for (size_t j = 0; j < d; j++)
+            table_cell(table, "%.2f ±%.2f", all[i].weights[j].mean, all[i].weights[j].sd);
+    }
+    putchar('\n');
+    table_print(table);
+    free(headers);
+}
+
+static void print_weights_text(const ec_study *study, const ec_study_snapshot *snapshot,
+                               const weighing *all, size_t n) {
+    const size_t d = ec_table_n_used(&snapshot->table);
+    printf("The weights of the scores of %s: the model of 'eyechart rank'\n",
+           ec_study_name(study));
+    print_columns(snapshot);
+    print_weights(snapshot, all, n);
+    char *line = NULL;
+    size_t size = 0;
+    FILE *stream = open_memstream(&line, &size);
+    if (stream == NULL) return;
+    fputs("Posterior mean ± standard deviation of the weight of each score, before any result",
+          stream);
+    for (size_t i = 0, shown = 0; i < n && shown == 0; i++)
+        for (size_t j = 0; j < d && all[i].done; j++)
+            fprintf(stream, "%s %.2f", shown++ > 0 ? "," : "", all[i].weights[j].given);
+    fputs(" ±.10 to .50 of that. LOO: each candidate left out in turn and predicted from the "
+          "others, RMSE in the benchmark's own units.",
+          stream);
+    if (fclose(stream) == 0) print_wrapped(stdout, 0, line);
+    free(line);
+}
+
+static json_t *weighing_json(const ec_study_snapshot *snapshot, const weighing *w) {
+    json_t *weights = json_array();
+    for (size_t j = 0; j < ec_table_n_used(&snapshot->table); j++)
+        json_array_append_new(
+            weights, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name",
+                               json_text(column_at(snapshot, j)), "given",
+                               json_number(w->weights[j].given), "mean",
+                               json_number(w->weights[j].mean), "sd",
+                               json_number(w->weights[j].sd), "slope",
+                               json_number(w->weights[j].slope)));
+    return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}", "name", json_text(w->benchmark->name),
+                     "group", json_text(w->benchmark->group), "n", (json_int_t)w->quality.n,
+                     "loo_rmse", json_number(w->quality.loo_rmse), "loo_spearman",
+                     json_number(w->quality.loo_spearman), "weights", weights);
+}
+
+static void print_weights_json(const ec_study *study, const ec_study_snapshot *snapshot,
+                               const weighing *all, size_t n) {
+    json_t *benchmarks = json_array(), *skipped = json_array();
+    for (size_t i = 0; i < n; i++) {
+        if (all[i].done)
+            json_array_append_new(benchmarks, weighing_json(snapshot, &all[i]));
+        else
+            json_array_append_new(skipped, json_pack("{s:o, s:o}", "name",
+                                                     json_text(all[i].benchmark->name), "reason",
+                                                     json_text(all[i].reason)));
+    }
+    json_t *object = json_pack("{s:o, s:n, s:n, s:o, s:[], s:o}", "study",
+                               json_text(ec_study_name(study)), "model", "ridge", "benchmarks",
+                               benchmarks, "groups", "skipped", skipped);
+    columns_add_json(object, snapshot);
+    json_print(object);
+}
+
+static int weigh_all(const ec_study *study, const ec_study_snapshot *snapshot,
+                     const selection *chosen, const arguments *args) {
+    const option_value *v = args->values;
+    if (v[O_MODEL].given || v[O_RIDGE].given)
+        return usage_error(args->command,
+                           "--model and --ridge are of the law, which is a function of two "
+                           "columns; there are %zu here",
+                           ec_table_n_used(&snapshot->table));
+    weighing *all = allocate(chosen->n, sizeof *all);
+    size_t n_done = 0;
+    for (size_t i = 0; i < chosen->n; i++) {
+        weigh_benchmark(&all[i], study, &snapshot->table, chosen->index[i]);
+        n_done += all[i].done;
+        if (!all[i].done) note("%s: not fitted: %s", all[i].benchmark->name, all[i].reason);
+    }
+    if (v[O_JSON].given)
+        print_weights_json(study, snapshot, all, chosen->n);
+    else if (n_done > 0)
+        print_weights_text(study, snapshot, all, chosen->n);
+    for (size_t i = 0; i < chosen->n; i++) free(all[i].weights);
+    free(all);
+    return n_done > 0 ? EXIT_DONE : EXIT_DATA;
 }
 
 /* ---- the command ---------------------------------------------------------------------------- */
 
-static void print_text(const ec_study *study, const arguments *args, const fit *fits, size_t n) {
+static void print_text(const ec_study *study, const ec_study_snapshot *snapshot,
+                       const arguments *args, const fit *fits, size_t n) {
     const option_value *v = args->values;
     printf("The law of %s: %s model", ec_study_name(study), law_model_at(v[O_MODEL].choice));
     if (v[O_RIDGE].number > 0.0) printf(", ridge %g", v[O_RIDGE].number);
     putchar('\n');
-    print_columns(&v[O_A_COLUMN], &v[O_C_COLUMN]);
+    print_columns(snapshot);
     putchar('\n');
     print_quality(fits, n);
     print_groups(fits, n);
@@ -331,9 +465,9 @@ static int fit_all(const ec_study *study, const ec_study_snapshot *snapshot,
     }
     print_warnings(fits, chosen->n);
     if (args->values[O_JSON].given) {
-        print_json(study, args, fits, chosen->n);
+        print_json(study, snapshot, args, fits, chosen->n);
     } else if (n_fitted > 0) {
-        print_text(study, args, fits, chosen->n);
+        print_text(study, snapshot, args, fits, chosen->n);
     }
     free(fits);
     return n_fitted > 0 ? EXIT_DONE : EXIT_DATA;
@@ -343,12 +477,16 @@ static int run(const arguments *args) {
     ec_study *study;
     ec_study_snapshot *snapshot;
     const option_value *v = args->values;
-    int status = study_open_columns(&study, &snapshot, args, &v[O_A_COLUMN], &v[O_C_COLUMN]);
+    columns_choice columns;
+    int status = columns_make(&columns, &v[O_COLUMNS], &v[O_A_COLUMN], &v[O_C_COLUMN]);
+    if (status == EXIT_DONE) status = study_open_columns(&study, &snapshot, args, &columns);
+    columns_release(&columns);
     if (status != EXIT_DONE) return status;
     selection chosen;
     status = selection_make(&chosen, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
     if (status == EXIT_DONE) {
-        status = fit_all(study, snapshot, &chosen, args);
+        const bool is_law = ec_table_n_used(&snapshot->table) == 2;
+        status = (is_law ? fit_all : weigh_all)(study, snapshot, &chosen, args);
         selection_release(&chosen);
     }
     ec_study_snapshot_free(snapshot);
@@ -365,7 +503,8 @@ const command CMD_FIT = {
         "have a result and both scores, by least squares on min-max normalised scores, as the "
         "paper "
         "does. R2 in-sample stands beside what counts: Q2 and RMSE with each candidate left out in "
-        "turn.",
+        "turn. The law knows two scores. With --columns of other than two it says what the results "
+        "make of the weights of the scores, in the model of 'eyechart rank'.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -16,6 +16,7 @@ enum {
     O_WEIGHTS,
     O_KNOWN,
     O_BASELINES,
+    O_COLUMNS,
     O_A_COLUMN,
     O_C_COLUMN,
     O_MODEL,
@@ -42,6 +43,7 @@ static const option OPTIONS[] = {
     [O_BASELINES] = {.name = "baselines",
                      .help =
                          "add the places by A alone, by A + C and at random, which use no result"},
+    [O_COLUMNS] = OPTION_COLUMNS,
     [O_A_COLUMN] = OPTION_A_COLUMN,
     [O_C_COLUMN] = OPTION_C_COLUMN,
     [O_MODEL] = OPTION_RANK_MODEL,
@@ -64,8 +66,8 @@ static const example EXAMPLES[] = {
      "what matters for reading text"},
     {"eyechart rank paper-2024 --known CLIP@224 --known C+D@336 --baselines",
      "what two finetunings would have told of the 13 settings of the paper"},
-    {"eyechart rank mystudy/ --c-column mutual_knn",
-     "by A and a score that needs no keypoints, as far as it carries"},
+    {"eyechart rank mystudy/ --columns A,C,mutual_knn=0.5",
+     "by a third score as well, which counts half as much until results say more"},
     {0},
 };
 
@@ -74,7 +76,6 @@ typedef struct ranking {
     ec_study *study;
     const ec_study_snapshot *snapshot;
     const selection *over;
-    const option_value *a, *c; /* --a-column, --c-column */
     ec_table table;            /* the snapshot's, with only the known results */
     double *z;                 /* [n_benchmarks][n_candidates], owned */
     double *weights;           /* [over->n], owned */
@@ -121,7 +122,7 @@ static void count_results(ranking *r) {
             const size_t at = r->over->index[k] * n + i;
             if (!isfinite(r->z[at])) continue;
             measured = true;
-            used = used || (isfinite(r->table.a[at]) && isfinite(r->table.c[i]));
+            used = used || ec_table_places(&r->table, r->over->index[k], i);
         }
         r->n_measured += measured;
         r->n_used += used;
@@ -157,7 +158,7 @@ static void print_title(const ranking *r) {
         if (law->ridge > 0.0) printf(", ridge %g", law->ridge);
     }
     printf("; %zu samples, seed %llu\n", r->options.n_samples, (unsigned long long)r->options.seed);
-    print_columns(r->a, r->c);
+    print_columns(r->snapshot);
     ranking_warnings_print(&r->warnings);
 }
 
@@ -313,6 +314,42 @@ static void print_decision(const ranking *r) {
     print_wrapped(stdout, 0, line);
 }
 
+/* A and C are in their places. */
+static bool goes_by_scores(const ranking *r) {
+    const ec_rank_column *of = r->snapshot->scores;
+    return strcmp(of[0].name, "A") == 0 && of[1].name != NULL && strcmp(of[1].name, "C") == 0;
+}
+
+/* Of the j-th column that counts: candidates that lack it for a benchmark ranked over. */
+static size_t count_lacking(const ranking *r, size_t j, char *names, size_t size) {
+    size_t n = 0, at = 0;
+    for (size_t i = 0; i < r->table.n_candidates; i++) {
+        bool lacks = false;
+        for (size_t k = 0; k < r->over->n; k++)
+            lacks |= isnan(ec_table_used(&r->table, r->over->index[k], j, i));
+        if (!lacks) continue;
+        if (n < 4 && at < size)
+            at += (size_t)snprintf(names + at, size - at, "%s%.60s", n > 0 ? ", " : "",
+                                   ec_study_candidate(r->study, i)->name);
+        n++;
+    }
+    if (n > 4 && at < size) snprintf(names + at, size - at, " and %zu more", n - 4);
+    return n;
+}
+
+/* Who cannot be placed, and for want of what. */
+static void print_lacking(const ranking *r) {
+    for (size_t j = 0; j < ec_table_n_used(&r->table); j++) {
+        char names[400] = "", line[600];
+        const size_t n = count_lacking(r, j, names, sizeof names);
+        if (n == 0) continue;
+        snprintf(line, sizeof line, "Without %s, and so without prediction: %zu of %zu (%s).",
+                 r->snapshot->scores[ec_table_used_index(&r->table, j)].name, n,
+                 r->table.n_candidates, names);
+        print_wrapped(stdout, 0, line);
+    }
+}
+
 static void print_text(const ranking *r) {
     print_title(r);
     print_basis(r);
@@ -331,10 +368,11 @@ static void print_text(const ranking *r) {
         mark, r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
     print_wrapped(stdout, 0, text);
     print_left_out(r);
+    print_lacking(r);
     print_hours(r);
     print_decision(r);
     fflush(stdout); /* before what goes to stderr */
-    if (!r->a->given && !r->c->given) study_suggest_score(r->study, &r->snapshot->table);
+    if (goes_by_scores(r)) study_suggest_score(r->study, &r->snapshot->table);
 }
 
 /* ---- for programs --------------------------------------------------------------------------- */
@@ -380,10 +418,7 @@ static void print_json(const ranking *r) {
                   "level", json_number(r->options.level), "samples",
                   (json_int_t)r->options.n_samples, "seed", (json_int_t)r->options.seed,
                   "n_finetuned", (json_int_t)r->n_measured, "n_used", (json_int_t)r->n_used);
-    if (all != NULL) {
-        json_object_set_new(all, "a_column", json_text(r->a->text));
-        json_object_set_new(all, "c_column", json_text(r->c->text));
-    }
+    columns_add_json(all, r->snapshot);
     if (all != NULL && r->options.model == EC_RANK_LAW) {
         json_object_set_new(all, "law_model", json_string(ec_law_model_name(r->options.law.model)));
         json_object_set_new(all, "ridge", json_number(r->options.law.ridge));
@@ -438,7 +473,8 @@ static int rank(ranking *r, const arguments *args) {
     if (status == EXIT_DONE) status = set_results(r, &args->values[O_KNOWN]);
     if (status != EXIT_DONE) return status;
     count_results(r);
-    status = ranking_warnings_find(&r->warnings, r->study, &r->table, r->over->index, r->over->n);
+    status = ranking_warnings_find(&r->warnings, r->study, &r->table, r->snapshot->scores,
+                                   r->over->index, r->over->n);
     if (status == EXIT_DONE) status = compute(r, args);
     if (status != EXIT_DONE) return status;
     if (args->values[O_JSON].given) {
@@ -453,16 +489,17 @@ static int run(const arguments *args) {
     ec_study *study;
     ec_study_snapshot *snapshot;
     const option_value *v = args->values;
-    int status = study_open_columns(&study, &snapshot, args, &v[O_A_COLUMN], &v[O_C_COLUMN]);
+    columns_choice columns;
+    int status = columns_make(&columns, &v[O_COLUMNS], &v[O_A_COLUMN], &v[O_C_COLUMN]);
+    if (status == EXIT_DONE) status = study_open_columns(&study, &snapshot, args, &columns);
+    columns_release(&columns);
     if (status != EXIT_DONE) return status;
     selection over;
     status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
     if (status == EXIT_DONE) {
         ranking r = {.study = study,
                      .snapshot = snapshot,
-                     .over = &over,
-                     .a = &v[O_A_COLUMN],
-                     .c = &v[O_C_COLUMN]};
+                     .over = &over};
         status = rank(&r, args);
         free(r.z);
         free(r.weights);

@@ -7,7 +7,18 @@
 #include "cli/study.h"
 #include "eyechart/report.h"
 
-enum { O_STUDY, O_OUTPUT, O_MODEL, O_LAW_MODEL, O_RIDGE, O_LEVEL, O_SAMPLES, O_SEED, O_JSON };
+enum {
+    O_STUDY,
+    O_OUTPUT,
+    O_COLUMNS,
+    O_MODEL,
+    O_LAW_MODEL,
+    O_RIDGE,
+    O_LEVEL,
+    O_SAMPLES,
+    O_SEED,
+    O_JSON
+};
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -19,6 +30,7 @@ static const option OPTIONS[] = {
                       "where the page goes, in place of a page that is there; STUDY/report.html "
                       "when not given, as 'eyechart run' writes it, or report.html for a study "
                       "that cannot be written to, such as a built-in one"},
+    [O_COLUMNS] = OPTION_COLUMNS,
     [O_MODEL] = OPTION_RANK_MODEL,
     [O_LAW_MODEL] = OPTION_LAW_MODEL,
     [O_RIDGE] = OPTION_RIDGE,
@@ -55,8 +67,13 @@ static char *command_line(const arguments *args) {
 static int run(const arguments *args) {
     const option_value *v = args->values;
     ec_study *study;
-    const int status = study_open(&study, args);
-    if (status != EXIT_DONE) return status;
+    columns_choice columns;
+    int status = columns_make(&columns, &v[O_COLUMNS], NULL, NULL);
+    if (status == EXIT_DONE) status = study_open(&study, args);
+    if (status != EXIT_DONE) {
+        columns_release(&columns);
+        return status;
+    }
     char *line = command_line(args);
     const ec_report_options options = {
         .rank = {.model = (ec_rank_model)v[O_MODEL].choice,
@@ -64,12 +81,14 @@ static int run(const arguments *args) {
                  .level = v[O_LEVEL].number,
                  .n_samples = v[O_SAMPLES].count,
                  .seed = v[O_SEED].count},
+        .columns = columns.list,
+        .n_columns = columns.n,
         .command = line};
     char *usual = study_report_path(study);
     const char *file = v[O_OUTPUT].given ? v[O_OUTPUT].text : usual;
     ec_error err;
     ranking_warnings warnings;
-    ranking_warnings_note(&warnings, study, NULL, NULL);
+    ranking_warnings_note(&warnings, study, columns.list, columns.n);
     const bool written = ec_report_write(study, file, &options, &err) == EC_OK;
     if (written && v[O_JSON].given) {
         json_print(json_pack("{s:o, s:o, s:o}", "study", json_text(ec_study_name(study)), "file",
@@ -78,6 +97,7 @@ static int run(const arguments *args) {
         puts(file);
     }
     free(warnings.list);
+    columns_release(&columns);
     free(usual);
     free(line);
     ec_study_close(study);

@@ -20,6 +20,7 @@ enum {
     O_RETRY_FAILED,
     O_NO_SCORE,
     O_NO_REPORT,
+    O_COLUMNS,
     O_THREADS,
     O_JSON
 };
@@ -55,6 +56,7 @@ static const option OPTIONS[] = {
                                 "evaluated again"},
     [O_NO_SCORE] = {.name = "no-score", .help = "take A and C as they are known"},
     [O_NO_REPORT] = {.name = "no-report", .help = "do not write STUDY/report.html"},
+    [O_COLUMNS] = OPTION_COLUMNS,
     [O_THREADS] = {.name = "threads",
                    .argument = "N",
                    .type = VALUE_COUNT,
@@ -185,12 +187,13 @@ static const char *stop_word(ec_loop_stop stop) {
 }
 
 /* The ranking as `eyechart rank` prints it. */
-static int print_ranking(const ec_study *study) {
+static int print_ranking(const ec_study *study, const option_value *columns) {
     size_t n_words;
-    char *rank[] = {(char *)"rank", (char *)"--study", (char *)ec_study_path(study)};
+    char *rank[] = {(char *)"rank", (char *)"--study", (char *)ec_study_path(study),
+                    (char *)"--columns", (char *)columns->text};
     const command *which = command_find(rank, 1, &n_words);
     arguments args;
-    int status = arguments_parse(&args, which, rank + 1, 2);
+    int status = arguments_parse(&args, which, rank + 1, columns->given ? 4 : 2);
     if (status == EXIT_DONE) status = which->run(&args);
     arguments_release(&args);
     return status;
@@ -204,10 +207,14 @@ static json_t *ranked_json(const ec_study *study, const ec_ranked *row) {
                      json_number(row->p_best));
 }
 
-static json_t *ranking_json(ec_study *study) {
+static json_t *ranking_json(ec_study *study, const columns_choice *columns) {
     json_t *ranking = json_array();
     ec_study_snapshot *snapshot;
     if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return ranking;
+    if (ec_study_snapshot_choose(snapshot, study, columns->list, columns->n, NULL) != EC_OK) {
+        ec_study_snapshot_free(snapshot);
+        return ranking;
+    }
     const size_t n = snapshot->table.n_candidates, n_over = snapshot->table.n_benchmarks;
     size_t *over = allocate(n_over, sizeof *over);
     double *weights = allocate(n_over, sizeof *weights);
@@ -227,11 +234,13 @@ static json_t *ranking_json(ec_study *study) {
 }
 
 /* STUDY/report.html; *file is owned, NULL when it is not wanted or could not be written. */
-static int write_report(char **file, ec_study *study, const arguments *args) {
+static int write_report(char **file, ec_study *study, const columns_choice *columns,
+                        const arguments *args) {
     *file = NULL;
     if (args->values[O_NO_REPORT].given) return EXIT_DONE;
     char *path = study_report_path(study);
-    const ec_report_options options = {.command = "eyechart run"};
+    const ec_report_options options = {
+        .columns = columns->list, .n_columns = columns->n, .command = "eyechart run"};
     ec_error err;
     if (ec_report_write(study, path, &options, &err) == EC_OK) {
         *file = path;
@@ -242,28 +251,28 @@ static int write_report(char **file, ec_study *study, const arguments *args) {
 }
 
 static void print_json(ec_study *study, const show *s, const ec_loop_summary *sum,
-                       const char *report) {
+                       const columns_choice *columns, const char *report) {
     json_print(json_pack("{s:o, s:s, s:o, s:O, s:O, s:I, s:I, s:o, s:o, s:o}", "study",
                          json_text(ec_study_name(study)), "stop", stop_word(sum->stop), "why",
                          json_text(sum->why), "told", s->told, "given_up", s->gave_up,
                          "n_finetuned", (json_int_t)sum->n_finetuned, "n_failed",
                          (json_int_t)sum->n_failed, "hours_spent", json_number(sum->hours_spent),
-                         "ranking", ranking_json(study), "report",
+                         "ranking", ranking_json(study, columns), "report",
                          report != NULL ? json_text(report) : json_null()));
 }
 
 static int conclude(ec_study *study, const show *s, const ec_loop_summary *sum,
-                    const arguments *args) {
+                    const columns_choice *columns, const arguments *args) {
     note("%s", sum->why);
     if (sum->n_failed > sum->n_gave_up)
         note("left out because they failed before: %zu; --retry-failed begins them again",
              sum->n_failed - sum->n_gave_up);
     char *report;
-    int status = write_report(&report, study, args);
+    int status = write_report(&report, study, columns, args);
     if (args->values[O_JSON].given) {
-        print_json(study, s, sum, report);
+        print_json(study, s, sum, columns, report);
     } else {
-        const int ranked = print_ranking(study);
+        const int ranked = print_ranking(study, &args->values[O_COLUMNS]);
         if (status == EXIT_DONE) status = ranked;
         if (report != NULL) printf("\nreport: %s\n", report);
     }
@@ -274,14 +283,16 @@ static int conclude(ec_study *study, const show *s, const ec_loop_summary *sum,
 
 /* ---- the run -------------------------------------------------------------------------------- */
 
-static ec_loop_options options_of(const arguments *args) {
+static ec_loop_options options_of(const arguments *args, const columns_choice *columns) {
     const option_value *v = args->values;
     return (ec_loop_options){.worker = v[O_WORKER].text,
                              .budget_hours = v[O_BUDGET].given ? v[O_BUDGET].number : 0.0,
                              .n_finetunes = v[O_FINETUNES].given ? v[O_FINETUNES].count : 0,
                              .retry_failed = v[O_RETRY_FAILED].given,
                              .no_score = v[O_NO_SCORE].given,
-                             .n_threads = v[O_THREADS].given ? v[O_THREADS].count : 0};
+                             .n_threads = v[O_THREADS].given ? v[O_THREADS].count : 0,
+                             .columns = columns->list,
+                             .n_columns = columns->n};
 }
 
 /* What schedulers, systemd and a terminal that is closed send to end a job, or to announce its end.
@@ -304,8 +315,8 @@ static void restore_job_signals(const struct sigaction before[N_JOB_SIGNALS]) {
     for (size_t i = 0; i < N_JOB_SIGNALS; i++) sigaction(job_signals[i], &before[i], NULL);
 }
 
-static int run_study(ec_study *study, const arguments *args) {
-    const ec_loop_options options = options_of(args);
+static int run_study(ec_study *study, const columns_choice *columns, const arguments *args) {
+    const ec_loop_options options = options_of(args, columns);
     show s = {.study = study, .told = json_array(), .gave_up = json_array()};
     ec_loop_summary sum;
     ec_error err;
@@ -323,7 +334,7 @@ static int run_study(ec_study *study, const arguments *args) {
     } else if (status != EC_OK) {
         result = report_error(&err);
     } else {
-        result = conclude(study, &s, &sum, args);
+        result = conclude(study, &s, &sum, columns, args);
     }
     json_decref(s.told);
     json_decref(s.gave_up);
@@ -382,8 +393,8 @@ static void print_plan_json(const ec_study *study, const ec_loop_plan *plan) {
         json_number(plan->hours_spent), "budget", json_number(plan->budget_hours)));
 }
 
-static int dry_run(ec_study *study, const arguments *args) {
-    const ec_loop_options options = options_of(args);
+static int dry_run(ec_study *study, const columns_choice *columns, const arguments *args) {
+    const ec_loop_options options = options_of(args, columns);
     ec_loop_plan plan;
     ec_error err;
     if (ec_study_run_plan(&plan, study, &options, &err) != EC_OK) return report_error(&err);
@@ -393,11 +404,16 @@ static int dry_run(ec_study *study, const arguments *args) {
 }
 
 static int run(const arguments *args) {
+    const option_value *v = args->values;
     ec_study *study;
-    int status = study_open_writable(&study, args);
-    if (status != EXIT_DONE) return status;
-    status = args->values[O_DRY_RUN].given ? dry_run(study, args) : run_study(study, args);
-    ec_study_close(study);
+    columns_choice columns;
+    int status = columns_make(&columns, &v[O_COLUMNS], NULL, NULL);
+    if (status == EXIT_DONE) status = study_open_writable(&study, args);
+    if (status == EXIT_DONE) {
+        status = (v[O_DRY_RUN].given ? dry_run : run_study)(study, &columns, args);
+        ec_study_close(study);
+    }
+    columns_release(&columns);
     return status;
 }
 

@@ -1,6 +1,7 @@
 /* cmd_simulate.c - eyechart simulate: what a policy would have achieved on known results */
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "cli/output.h"
 #include "cli/ranking.h"
@@ -11,6 +12,7 @@ enum {
     O_STUDY,
     O_BENCHMARK,
     O_GROUP,
+    O_COLUMNS,
     O_POLICY,
     O_METRIC,
     O_TOP,
@@ -39,13 +41,14 @@ static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
     [O_BENCHMARK] = OPTION_BENCHMARK,
     [O_GROUP] = OPTION_GROUP,
+    [O_COLUMNS] = OPTION_COLUMNS,
     [O_POLICY] =
         {.name = "policy",
          .argument = "POLICY",
          .type = VALUE_CHOICE,
          .choice = policy_at,
          .fallback = "prior",
-         .help = "which candidate is finetuned next: prior, the order of A + C; ac, the paper's "
+         .help = "which candidate is finetuned next: prior, the order of the scores' sum; ac, the paper's "
                  "region sampling; ei, expected improvement; exploit, the best prediction; "
                  "d-optimal, the most informative; random"},
     [O_METRIC] =
@@ -71,7 +74,8 @@ static const option OPTIONS[] = {
          .type = VALUE_CHOICE,
          .choice = ranker_at,
          .fallback = "default",
-         .help = "model that ranks all candidates after k finetunes; default: the policy's own"},
+         .help = "model that ranks all candidates after k finetunes; default: the policy's own, "
+                 "which is average, that of 'eyechart rank', for prior, ei and exploit"},
     [O_RUNS] = {.name = "runs",
                 .argument = "K",
                 .type = VALUE_COUNT,
@@ -90,7 +94,8 @@ static const option OPTIONS[] = {
                   .type = VALUE_COUNT,
                   .high = 1e9,
                   .fallback = "0",
-                  .help = "estimate from so many random trials; 0: exact expectation"},
+                  .help = "estimate from so many random trials; 0: exact expectation, of 20 "
+                          "candidates at most with ac and random, of any number with the others"},
     [O_SEED] = OPTION_SEED,
     [O_THREADS] = {.name = "threads",
                    .argument = "N",
@@ -111,16 +116,20 @@ static const example EXAMPLES[] = {
     {"eyechart simulate --policy ac --metric first-hit", "table 1 of the paper, exactly"},
     {"eyechart simulate --policy ac --metric trained --drop 2",
      "chance that the best has been finetuned, over all spaces with 2 candidates removed"},
-    {"eyechart simulate mystudy/ --policy ei --trials 10000 --seed 1",
+    {"eyechart simulate mystudy/ --columns A,C,mutual_knn --policy ei --metric regret",
+     "what a third score would have brought"},
+    {"eyechart simulate mystudy/ --policy ac --trials 10000 --seed 1",
      "an estimate with its standard error, for many candidates"},
     {0},
 };
 
 typedef struct simulation {
     const ec_study *study;
+    const ec_study_snapshot *snapshot;
     const selection *over;
     ec_table table; /* the benchmarks selected */
     double *a, *z;  /* [over->n][n_candidates], owned */
+    double *more;   /* [n_more][over->n][n_candidates], owned */
     int *direction; /* [over->n], owned */
     ec_simulate_options options;
     double *values;           /* [over->n][n_candidates], owned */
@@ -132,6 +141,7 @@ typedef struct simulation {
 
 static void select_rows(simulation *s, const ec_table *all) {
     const size_t n = all->n_candidates, m = s->over->n;
+    s->more = allocate(all->n_more * m * n, sizeof *s->more);
     s->a = allocate(m * n, sizeof *s->a);
     s->z = allocate(m * n, sizeof *s->z);
     s->direction = allocate(m, sizeof *s->direction);
@@ -142,13 +152,19 @@ static void select_rows(simulation *s, const ec_table *all) {
             s->a[k * n + i] = all->a[b * n + i];
             s->z[k * n + i] = all->z[b * n + i];
         }
+        for (size_t j = 0; j < all->n_more; j++)
+            memcpy(s->more + (j * m + k) * n, all->more + (j * all->n_benchmarks + b) * n,
+                   n * sizeof *s->more);
     }
     s->table = (ec_table){.n_candidates = n,
                           .n_benchmarks = m,
                           .a = s->a,
                           .c = all->c,
                           .z = s->z,
-                          .direction = s->direction};
+                          .direction = s->direction,
+                          .n_more = all->n_more,
+                          .more = s->more,
+                          .weights = all->weights};
 }
 
 /* ---- for people ----------------------------------------------------------------------------- */
@@ -188,9 +204,12 @@ static void print_title(const simulation *s) {
     if (o->drop > 0) printf(", %zu of %zu left out", o->drop, s->table.n_candidates);
     if (o->trials > 0) {
         printf("; %zu trials, seed %llu\n", o->trials, (unsigned long long)o->seed);
+    } else if (s->table.n_candidates - o->drop > EC_SIMULATE_EXACT_MAX) {
+        printf("; one game, which leaves nothing to chance\n");
     } else {
         printf("; exact expectation\n");
     }
+    print_columns(s->snapshot);
 }
 
 /* One row a number of finetunes: the mean, then each benchmark. */
@@ -244,6 +263,7 @@ static void print_json(const simulation *s) {
         "policy", ec_policy_name(o->policy), "ranker", ec_ranker_name(o->ranker), "metric",
         ec_metric_name(o->metric), "top", (json_int_t)o->top, "drop", (json_int_t)o->drop,
         "oracle_stop", o->metric == EC_METRIC_FIRST_HIT, "exact", o->trials == 0);
+    columns_add_json(all, s->snapshot);
     json_object_set_new(all, "trials", json_integer((json_int_t)o->trials));
     json_object_set_new(all, "seed", json_integer((json_int_t)o->seed));
     json_object_set_new(all, "benchmarks", benchmarks);
@@ -284,16 +304,21 @@ static int simulate(simulation *s, const arguments *args) {
 static int run(const arguments *args) {
     ec_study *study;
     ec_study_snapshot *snapshot;
-    int status = study_open_snapshot(&study, &snapshot, args);
+    const option_value *v = args->values;
+    columns_choice columns;
+    int status = columns_make(&columns, &v[O_COLUMNS], NULL, NULL);
+    if (status == EXIT_DONE) status = study_open_columns(&study, &snapshot, args, &columns);
+    columns_release(&columns);
     if (status != EXIT_DONE) return status;
     selection over;
     status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
     if (status == EXIT_DONE) {
-        simulation s = {.study = study, .over = &over};
+        simulation s = {.study = study, .snapshot = snapshot, .over = &over};
         select_rows(&s, &snapshot->table);
         status = simulate(&s, args);
         free(s.a);
         free(s.z);
+        free(s.more);
         free(s.direction);
         free(s.values);
         free(s.mean);

@@ -57,23 +57,26 @@ int findings_report(const arguments *args, findings_source find, bool json) {
 }
 
 int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table *table,
-                          const size_t *over, size_t n_over) {
+                          const ec_rank_column *scores, const size_t *over, size_t n_over) {
     ec_error err;
     *out = (ranking_warnings){0};
-    return ec_study_check_ranking(&out->list, &out->n, study, table, over, n_over, &err) == EC_OK
+    return ec_study_check_ranking(&out->list, &out->n, study, table, scores, over, n_over,
+                                  &err) == EC_OK
                ? EXIT_DONE
                : report_error(&err);
 }
 
-void ranking_warnings_note(ranking_warnings *out, ec_study *study, const char *a, const char *c) {
+void ranking_warnings_note(ranking_warnings *out, ec_study *study, const ec_rank_column *columns,
+                           size_t n_columns) {
     ec_study_snapshot *snapshot;
     *out = (ranking_warnings){0};
     if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return;
     const size_t n = snapshot->table.n_benchmarks;
     size_t *over = allocate(n, sizeof *over);
     for (size_t b = 0; b < n; b++) over[b] = b;
-    if (ec_study_snapshot_choose(snapshot, study, a, c, NULL) == EC_OK)
-        ec_study_check_ranking(&out->list, &out->n, study, &snapshot->table, over, n, NULL);
+    if (ec_study_snapshot_choose(snapshot, study, columns, n_columns, NULL) == EC_OK)
+        ec_study_check_ranking(&out->list, &out->n, study, &snapshot->table, snapshot->scores, over,
+                               n, NULL);
     free(over);
     ec_study_snapshot_free(snapshot);
     for (size_t i = 0; i < out->n; i++) note("warning: %s", out->list[i].message);

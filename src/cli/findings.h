@@ -24,10 +24,11 @@ typedef struct ranking_warnings {
 /* Those of a ranking of `table` over the benchmarks over[0 .. n_over). Returns EXIT_DONE, or the
  * status to exit with after saying why. */
 int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table *table,
-                          const size_t *over, size_t n_over);
-/* Those of a ranking over all benchmarks, with columns in the places of A and C (NULL: none), said on
- * stderr; none where they cannot be told, which stops nothing. */
-void ranking_warnings_note(ranking_warnings *out, ec_study *study, const char *a, const char *c);
+                          const ec_rank_column *scores, const size_t *over, size_t n_over);
+/* Those of a ranking over all benchmarks by these columns (n 0: as declared), said on stderr; none
+ * where they cannot be told, which stops nothing. */
+void ranking_warnings_note(ranking_warnings *out, ec_study *study, const ec_rank_column *columns,
+                           size_t n_columns);
 /* One wrapped paragraph each, after "warning: ". */
 void ranking_warnings_print(const ranking_warnings *warnings);
 /* The messages, as an array. */

@@ -18,10 +18,104 @@ const char *law_model_at(size_t i) {
     return ec_law_model_name((ec_law_model)i);
 }
 
-void print_columns(const option_value *a, const option_value *c) {
-    if (strcmp(a->text, "A") != 0) printf("in the place of A: %s\n", a->text);
-    if (strcmp(c->text, "C") != 0) printf("in the place of C: %s\n", c->text);
+/* ---- columns -------------------------------------------------------------------------------- */
+
+static int read_columns(columns_choice *out, const char *given) {
+    size_t n = 1;
+    for (const char *c = given; *c != '\0'; c++) n += *c == ',';
+    out->list = allocate(n, sizeof *out->list);
+    out->text = strdup(given);
+    char *rest = out->text;
+    ec_error err;
+    for (char *one = strsep(&rest, ","); one != NULL; one = strsep(&rest, ",")) {
+        if (ec_rank_column_read(&out->list[out->n], one, &err) != EC_OK)
+            return usage_error(NULL, "--columns: %s", err.message);
+        for (size_t k = 0; k < out->n; k++)
+            if (strcmp(out->list[k].name, one) == 0)
+                return usage_error(NULL, "--columns names '%s' twice", one);
+        out->n++;
+    }
+    return EXIT_DONE;
 }
+
+int columns_make(columns_choice *out, const option_value *columns, const option_value *a,
+                 const option_value *c) {
+    *out = (columns_choice){0};
+    const bool older = a != NULL && (a->given || c->given);
+    if (columns->given && older)
+        return usage_error(NULL,
+                           "--columns says it all; leave --a-column and --c-column away beside it");
+    if (columns->given) return read_columns(out, columns->text);
+    if (!older) return EXIT_DONE;
+    out->list = allocate(2, sizeof *out->list);
+    out->list[0] = (ec_rank_column){a->text, 1.0};
+    out->list[1] = (ec_rank_column){c->text, 1.0};
+    out->n = 2;
+    return EXIT_DONE;
+}
+
+void columns_release(columns_choice *choice) {
+    free(choice->list);
+    free(choice->text);
+}
+
+int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const arguments *args,
+                       const columns_choice *choice) {
+    const int status = study_open_snapshot(out, snapshot, args);
+    if (status != EXIT_DONE) return status;
+    ec_error err;
+    if (ec_study_snapshot_choose(*snapshot, *out, choice->list, choice->n, &err) == EC_OK)
+        return EXIT_DONE;
+    ec_study_snapshot_free(*snapshot);
+    ec_study_close(*out);
+    return report_error(&err);
+}
+
+static size_t n_scores(const ec_study_snapshot *s) {
+    return 2 + s->table.n_more;
+}
+
+static bool is_usual(const ec_study_snapshot *s) {
+    const ec_rank_column *of = s->scores;
+    return s->table.n_more == 0 && strcmp(of[0].name, "A") == 0 && of[1].name != NULL &&
+           strcmp(of[1].name, "C") == 0 && of[0].weight == of[1].weight;
+}
+
+void print_columns(const ec_study_snapshot *s) {
+    if (is_usual(s)) return;
+    char *line = NULL;
+    size_t size = 0, n = 0;
+    FILE *stream = open_memstream(&line, &size);
+    if (stream == NULL) return;
+    fputs("by the columns: ", stream);
+    for (size_t k = 0; k < n_scores(s); k++) {
+        const ec_rank_column *of = &s->scores[k];
+        if (!(of->weight > 0.0)) continue;
+        fprintf(stream, "%s%s", n++ > 0 ? ", " : "", of->name);
+        if (of->weight != 1.0) fprintf(stream, " (weight %g)", of->weight);
+    }
+    if (fclose(stream) == 0) print_wrapped(stdout, 0, line);
+    free(line);
+}
+
+void columns_add_json(json_t *to, const ec_study_snapshot *s) {
+    json_t *columns = json_array();
+    const char *first[2] = {NULL, NULL};
+    size_t n = 0;
+    for (size_t k = 0; k < n_scores(s); k++) {
+        const ec_rank_column *of = &s->scores[k];
+        if (!(of->weight > 0.0)) continue;
+        if (n < 2) first[n] = of->name;
+        n++;
+        json_array_append_new(columns, json_pack("{s:o, s:o}", "name", json_text(of->name),
+                                                 "weight", json_number(of->weight)));
+    }
+    json_object_set_new(to, "a_column", json_text(first[0]));
+    json_object_set_new(to, "c_column", first[1] != NULL ? json_text(first[1]) : json_null());
+    json_object_set_new(to, "columns", columns);
+}
+
+/* ---- weights of benchmarks ------------------------------------------------------------------ */
 
 /* Position of benchmark b among those ranked over; their number when it is not. */
 static size_t position_of(const selection *over, size_t b) {

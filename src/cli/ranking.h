@@ -21,19 +21,42 @@ json_t *decision_json(const ec_study *study, const ec_decision *decision, const 
 const char *rank_model_at(size_t i);
 const char *law_model_at(size_t i);
 
-/* Says on standard output which column has taken the place of A or C, if one has. */
-void print_columns(const option_value *a, const option_value *c);
+/* What to rank by, of the options --columns, --a-column and --c-column, the older form for two.
+ * a and c may be NULL. columns_release() frees. */
+typedef struct columns_choice {
+    ec_rank_column *list; /* [n]; n 0: as study.yaml declares */
+    size_t n;
+    char *text; /* that the names are in */
+} columns_choice;
+/* EXIT_DONE or a usage error. */
+int columns_make(columns_choice *out, const option_value *columns, const option_value *a,
+                 const option_value *c);
+void columns_release(columns_choice *choice);
+/* Opens the study of the command line, with everything known in it, by the columns chosen. */
+int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const arguments *args,
+                       const columns_choice *choice);
 
-/* Columns of the study in the places of A and C: OPTION_A_COLUMN, OPTION_C_COLUMN. */
+/* Says on standard output what a ranking goes by, where that is not A and C in equal parts. */
+void print_columns(const ec_study_snapshot *snapshot);
+/* Adds columns, and the first two of them as a_column and c_column, null where there is but one. */
+void columns_add_json(json_t *to, const ec_study_snapshot *snapshot);
+
+#define OPTION_COLUMNS                                                                             \
+    {                                                                                              \
+        .name = "columns", .argument = "NAME[=WEIGHT],...", .type = VALUE_TEXT,                    \
+        .help = "scores to go by, in place of those of study.yaml: A, C and columns that "         \
+                "'eyechart study show' lists, with weights that results may shift"                 \
+    }
+/* The older form, for the places of A and C: OPTION_A_COLUMN, OPTION_C_COLUMN. */
 #define OPTION_A_COLUMN                                                                            \
     {                                                                                              \
         .name = "a-column", .argument = "COLUMN", .type = VALUE_TEXT, .fallback = "A",             \
-        .help = "what takes the place of A: C, or a column that 'eyechart study show' lists"       \
+        .help = "what takes the place of A, the first of two columns in equal parts"               \
     }
 #define OPTION_C_COLUMN                                                                            \
     {                                                                                              \
         .name = "c-column", .argument = "COLUMN", .type = VALUE_TEXT, .fallback = "C",             \
-        .help = "what takes the place of C: A, or a column with one value for all benchmarks"      \
+        .help = "what takes the place of C, the second of them"                                    \
     }
 #define OPTION_WEIGHTS                                                                             \
     {                                                                                              \

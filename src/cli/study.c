@@ -30,18 +30,6 @@ int study_open_snapshot(ec_study **out, ec_study_snapshot **snapshot, const argu
     return report_error(&err);
 }
 
-int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const arguments *args,
-                       const option_value *a, const option_value *c) {
-    const int status = study_open_snapshot(out, snapshot, args);
-    if (status != EXIT_DONE) return status;
-    ec_error err;
-    if (ec_study_snapshot_choose(*snapshot, *out, a->text, c->text, &err) == EC_OK)
-        return EXIT_DONE;
-    ec_study_snapshot_free(*snapshot);
-    ec_study_close(*out);
-    return report_error(&err);
-}
-
 static bool is_built_in(const ec_study *study) {
     for (size_t i = 0; ec_study_builtin(i) != NULL; i++) {
         if (strcmp(ec_study_builtin(i), ec_study_path(study)) == 0) return true;

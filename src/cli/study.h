@@ -11,10 +11,6 @@ int study_open(ec_study **out, const arguments *args);
 /* The same, and everything known in it. */
 int study_open_snapshot(ec_study **out, ec_study_snapshot **snapshot, const arguments *args);
 
-/* The same, with the columns of --a-column and --c-column in the places of A and C. */
-int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const arguments *args,
-                       const option_value *a, const option_value *c);
-
 /* The same for a command that changes the study; says why when it cannot be changed. */
 int study_open_writable(ec_study **out, const arguments *args);
 

@@ -34,6 +34,22 @@ bool ec_table_places(const ec_table *table, size_t benchmark, size_t i) {
     return true;
 }
 
+size_t ec_table_n_used(const ec_table *table) {
+    size_t n = 0;
+    for (size_t k = 0; k < 2 + table->n_more; k++) n += weight_of(table, k) != 0.0;
+    return n;
+}
+
+size_t ec_table_used_index(const ec_table *table, size_t j) {
+    size_t k = 0;
+    for (;; k++)
+        if (weight_of(table, k) != 0.0 && j-- == 0) return k;
+}
+
+double ec_table_used(const ec_table *table, size_t benchmark, size_t j, size_t i) {
+    return score_of(table, benchmark, ec_table_used_index(table, j), i);
+}
+
 static void range_of_score(double *min, double *max, const ec_table *t, size_t b, size_t k) {
     *min = INFINITY;
     *max = -INFINITY;
@@ -44,10 +60,15 @@ static void range_of_score(double *min, double *max, const ec_table *t, size_t b
     }
 }
 
+void ec_table_range(double *min, double *max, const ec_table *table, size_t benchmark, size_t j) {
+    range_of_score(min, max, table, benchmark, ec_table_used_index(table, j));
+}
+
 ec_law_range ec_law_range_of(const ec_table *table, size_t benchmark) {
-    ec_law_range range;
-    range_of_score(&range.a_min, &range.a_max, table, benchmark, 0);
-    range_of_score(&range.c_min, &range.c_max, table, benchmark, 1);
+    ec_law_range range = {INFINITY, -INFINITY, INFINITY, -INFINITY};
+    const size_t n = ec_table_n_used(table);
+    if (n > 0) ec_table_range(&range.a_min, &range.a_max, table, benchmark, 0);
+    if (n > 1) ec_table_range(&range.c_min, &range.c_max, table, benchmark, 1);
     return range;
 }
 

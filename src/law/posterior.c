@@ -466,6 +466,121 @@ ec_status ec_posterior_model(ec_posterior *out, bool *scale_known, const ec_poin
     return status;
 }
 
+/* ---- what the results say of the scores ------------------------------------------------------ */
+
+/* Fits all settings to the results, whose standard errors enter by a second fit. */
+static ec_status train(training *t, const ec_posterior *prepared, const ec_known *known,
+                       ec_error *err) {
+    ec_status status = training_init(t, prepared, known, err);
+    if (status == EC_OK) status = fit_all(t, prepared, err);
+    if (status == EC_OK && set_extra(t)) status = fit_all(t, prepared, err);
+    return status;
+}
+
+static double mean_at(const training *t, const ec_posterior *prepared, size_t point) {
+    double mean = 0.0;
+    for (size_t c = 0; c < EC_SETTINGS; c++) {
+        const ec_sample_group *group = &prepared->group[c / (EC_NOISES * EC_KAPPAS)];
+        const double *f = group->features + point * group->n_columns;
+        for (size_t h = 0; h < group->n_columns; h++)
+            mean += t->setting[c].weight * f[h] * column_of(t, c, h);
+    }
+    return mean;
+}
+
+/* Variance of the weight of design column h, in units of s^2; x [r] is scratch. */
+static double variance_of_weight(const model_fit *k, size_t r, size_t h, double *x) {
+    memset(x, 0, r * sizeof *x);
+    x[h] = 1.0;
+    if (LAPACKE_dtrtrs_work(LAPACK_COL_MAJOR, 'L', 'N', 'N', (lapack_int)r, 1, k->l, (lapack_int)r,
+                            x, (lapack_int)r) != 0)
+        return NAN;
+    double sum = 0.0;
+    for (size_t j = 0; j < r; j++) sum += x[j] * x[j];
+    return sum;
+}
+
+static ec_status summarise_weights(double *mean, double *sd, double *slope, const training *t,
+                                   const ec_posterior *prepared, const ec_points *points,
+                                   ec_error *err) {
+    const size_t d = points->d;
+    double *x = malloc((COLUMNS_BEFORE + d + EC_PIVOTS_MAX) * sizeof *x);
+    if (x == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for the weights of %zu scores", d);
+    for (size_t j = 0; j < d; j++) {
+        double squares = 0.0;
+        mean[j] = slope[j] = 0.0;
+        for (size_t c = 0; c < EC_SETTINGS; c++) {
+            const setting *s = &t->setting[c];
+            const model_fit *k = &t->fit[c / EC_KAPPAS];
+            const size_t r = prepared->group[c / (EC_NOISES * EC_KAPPAS)].n_columns - 1;
+            /* b_j = p_j / s - kappa q_j + deviation, and 1 / s = x / sqrt(uu) of scale.h. */
+            const double p = k->p[1 + j] / sqrt(fmax(k->uu, 1e-300));
+            const double b = p * s->scale.mean - s->kappa * k->q[1 + j];
+            const double variance =
+                variance_of_weight(k, r, 1 + j, x) + p * p * s->scale.variance;
+            const double factor = ec_tau / s->kappa, u = 1.0 + factor * b;
+            mean[j] += s->weight * u;
+            squares += s->weight * (u * u + factor * factor * variance);
+            slope[j] += s->weight * 2.0 / (double)d * points->weight[j] *
+                        (column_of(t, c, 1) + ec_tau * column_of(t, c, COLUMNS_BEFORE + j));
+        }
+        sd[j] = points->weight[j] * sqrt(fmax(0.0, squares - mean[j] * mean[j]));
+        mean[j] *= points->weight[j];
+    }
+    free(x);
+    return EC_OK;
+}
+
+/* The results without the i-th; point, y, se [m - 1]. */
+static ec_known without(const ec_known *known, size_t i, size_t *point, double *y, double *se) {
+    size_t n = 0;
+    for (size_t k = 0; k < known->m; k++) {
+        if (k == i) continue;
+        point[n] = known->point[k];
+        y[n] = known->y[k];
+        se[n++] = known->se != NULL ? known->se[k] : 0.0;
+    }
+    return (ec_known){.m = n, .point = point, .y = y, .se = se};
+}
+
+static ec_status leave_out(double *left_out, const ec_posterior *prepared, const ec_known *known,
+                           ec_error *err) {
+    const size_t m = known->m;
+    size_t *point = malloc((m + 1) * sizeof *point);
+    double *y = malloc((2 * m + 1) * sizeof *y);
+    ec_status status = point != NULL && y != NULL
+                           ? EC_OK
+                           : ec_fail(err, EC_ERR_NOMEM, "no memory for a model of %zu results", m);
+    for (size_t i = 0; i < m && status == EC_OK; i++) {
+        const ec_known others = without(known, i, point, y, y + m);
+        training t = {0};
+        status = train(&t, prepared, &others, err);
+        left_out[i] = status == EC_OK && t.scale_known ? mean_at(&t, prepared, known->point[i])
+                                                       : NAN;
+        training_release(&t);
+    }
+    free(point);
+    free(y);
+    return status;
+}
+
+ec_status ec_posterior_weights(double *mean, double *sd, double *slope, double *left_out,
+                               const ec_points *points, const ec_known *known, ec_error *err) {
+    ec_posterior prepared = {.n_points = points->n, .n_groups = EC_LENGTHS};
+    training t = {0};
+    ec_status status = EC_OK;
+    for (size_t l = 0; l < EC_LENGTHS && status == EC_OK; l++)
+        status = prepare_group(&prepared.group[l], points, ec_length_of[l], err);
+    if (status == EC_OK) status = train(&t, &prepared, known, err);
+    if (status == EC_OK && !t.scale_known)
+        status = ec_fail(err, EC_ERR_ARG, "fewer than 2 different results");
+    if (status == EC_OK) status = summarise_weights(mean, sd, slope, &t, &prepared, points, err);
+    if (status == EC_OK) status = leave_out(left_out, &prepared, known, err);
+    training_release(&t);
+    ec_posterior_release(&prepared);
+    return status;
+}
+
 /* ---- the law ------------------------------------------------------------------------------- */
 
 /* The law's terms of every candidate. */

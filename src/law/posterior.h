@@ -99,6 +99,23 @@ double ec_posterior_mean(const ec_posterior *posterior, size_t i);
  */
 void ec_posterior_slopes(double *slope, const ec_posterior *posterior, const ec_points *points);
 
+/* What the results say of the scores under the default model, exactly: the posterior of
+ *
+ *     u_j = w_j (1 + tau b_j / kappa)
+ *
+ * the weight that score j has in the trend together with what l adds to it (settings.h), averaged
+ * over the settings. Without results it is w_j on average.
+ *
+ *   mean, sd   [points->d] of u_j
+ *   slope      [points->d] what score j adds to the point prediction from its lowest to its highest
+ *              value, without the bends that g makes, in the unit of y
+ *   left_out   [known->m] the point prediction for a result's candidate by the other results; NaN
+ *              where these do not differ
+ *
+ * Returns EC_OK, EC_ERR_ARG (fewer than 2 different results), EC_ERR_SINGULAR, EC_ERR_NOMEM. */
+ec_status ec_posterior_weights(double *mean, double *sd, double *slope, double *left_out,
+                               const ec_points *points, const ec_known *known, ec_error *err);
+
 void ec_posterior_release(ec_posterior *posterior);
 
 /* n standard normals for a purpose and an index (a sample, a candidate). */

@@ -23,7 +23,7 @@ void ec_scale_integrate(ec_scale *out, double rho, size_t n_results) {
     out->low = fmax(mode - below, 0.0);
     out->step = (mode + above - out->low) / EC_SCALE_CELLS;
     out->cumulated[0] = 0.0;
-    double first_moment = 0.0;
+    double first_moment = 0.0, second_moment = 0.0; /* the second about the mode */
     /* Gauss's two points in each cell: the density ends abruptly at 0, where midpoints would see
      * the integral to 1e-5 only. */
     const double apart = out->step / sqrt(12.0);
@@ -34,11 +34,14 @@ void ec_scale_integrate(ec_scale *out, double rho, size_t n_results) {
             const double x = middle + side * apart, p = exp(log_density(x, rho, m) - peak);
             cell += 0.5 * p;
             first_moment += 0.5 * x * p;
+            second_moment += 0.5 * (x - mode) * (x - mode) * p;
         }
         out->cumulated[i + 1] = out->cumulated[i] + cell;
     }
     out->log_integral = peak + log(out->cumulated[EC_SCALE_CELLS] * out->step);
     out->mean = first_moment / out->cumulated[EC_SCALE_CELLS];
+    out->variance = second_moment / out->cumulated[EC_SCALE_CELLS] -
+                    (out->mean - mode) * (out->mean - mode);
 }
 
 double ec_scale_draw(const ec_scale *scale, double u) {

@@ -18,6 +18,7 @@ enum { EC_SCALE_CELLS = 256 };
 typedef struct ec_scale {
     double low, step;    /* cells of x */
     double log_integral; /* of the density above */
+    double variance; /* of x */
     double mean; /* of x: sqrt(uu) / mean is the harmonic mean of s, finite from 2 results on */
     double cumulated[EC_SCALE_CELLS + 1];
 } ec_scale;

@@ -157,9 +157,9 @@ static ec_status predict_law(ec_view *v, const ec_law *law, ec_error *err) {
  * knows. */
 static ec_status model_law(ec_view *v, const results *r, const ec_table *table, size_t b,
                            const ec_law_options *options, size_t n_samples, ec_error *err) {
-    const size_t m = r->known.m, n = table->n_candidates;
+    const size_t m = r->known.m;
     if (m < 2 || !differ(r->known.y, m)) return EC_OK;
-    if (table->n_more > 0 || v->points.d != 2)
+    if (v->points.d != 2)
         return ec_fail(
             err, EC_ERR_ARG,
             "the law is a function of two scores; rank by others with the default model");
@@ -168,8 +168,8 @@ static ec_status model_law(ec_view *v, const results *r, const ec_table *table, 
         return ec_fail(err, EC_ERR_NOMEM, "no memory to fit the law to %zu points", m);
     for (size_t j = 0; j < m; j++) {
         const size_t i = v->points.candidate[r->point[j]];
-        scores[j] = table->a[b * n + i];
-        scores[m + j] = table->c[i];
+        scores[j] = ec_table_used(table, b, 0, i);
+        scores[m + j] = ec_table_used(table, b, 1, i);
     }
     const ec_law_range range = ec_law_range_of(table, b);
     ec_law law;

@@ -11,7 +11,8 @@
 typedef struct build {
     ec_study *study;
     const ec_study_snapshot *snapshot;
-    const ec_table *table; /* the snapshot's */
+    const ec_table *table; /* the snapshot's: A and C */
+    const ec_study_snapshot *ranked; /* the same by the columns to rank by */
     const ec_report_options *options;
     size_t n, m;       /* candidates, benchmarks */
     double *left_out;  /* [m][n] by the law fitted without the candidate; NaN unknown */

@@ -82,6 +82,20 @@ static json_t *made(build *b) {
     return object;
 }
 
+/* What the rankings go by. */
+static json_t *rank_columns(build *b) {
+    json_t *array = json_array();
+    for (size_t k = 0; k < 2 + b->ranked->table.n_more; k++) {
+        const ec_rank_column *of = &b->ranked->scores[k];
+        if (!(of->weight > 0.0)) continue;
+        json_t *column = json_object();
+        put(b, column, "name", words(of->name));
+        put(b, column, "weight", number(of->weight));
+        append(b, array, column);
+    }
+    return array;
+}
+
 static json_t *options(build *b) {
     json_t *object = json_object();
     const ec_rank_options *rank = &b->options->rank;
@@ -91,6 +105,7 @@ static json_t *options(build *b) {
     put(b, object, "level", number(rank->level > 0.0 ? rank->level : 0.9));
     put(b, object, "n_samples", count(rank->n_samples > 0 ? rank->n_samples : 4000));
     put(b, object, "seed", json_integer((json_int_t)rank->seed));
+    put(b, object, "columns", rank_columns(b));
     return object;
 }
 
@@ -288,7 +303,8 @@ static json_t *warnings(build *b) {
     ec_finding *list = NULL;
     if (over != NULL) {
         for (size_t k = 0; k < b->m; k++) over[k] = k;
-        if (ec_study_check_ranking(&list, &n, b->study, b->table, over, b->m, NULL) != EC_OK)
+        if (ec_study_check_ranking(&list, &n, b->study, &b->ranked->table, b->ranked->scores, over,
+                                   b->m, NULL) != EC_OK)
             b->failed = true;
     }
     for (size_t k = 0; k < n; k++) append(b, array, words(list[k].message));
@@ -328,16 +344,24 @@ static json_t *assemble(build *b) {
 ec_status ec_report_data(json_t **out, ec_study *from, const ec_report_options *given,
                          ec_error *err) {
     *out = NULL;
-    ec_study_snapshot *snapshot = NULL;
-    ec_status status = ec_study_snapshot_get(&snapshot, from, err);
-    if (status != EC_OK) return status;
-
+    ec_study_snapshot *snapshot = NULL, *ranked = NULL;
     const ec_report_options defaults = {.command = NULL};
+    if (given == NULL) given = &defaults;
+    ec_status status = ec_study_snapshot_get(&snapshot, from, err);
+    if (status == EC_OK) status = ec_study_snapshot_get(&ranked, from, err);
+    if (status == EC_OK)
+        status = ec_study_snapshot_choose(ranked, from, given->columns, given->n_columns, err);
+    if (status != EC_OK) {
+        ec_study_snapshot_free(snapshot);
+        ec_study_snapshot_free(ranked);
+        return status;
+    }
     build b = {
         .study = from,
         .snapshot = snapshot,
         .table = &snapshot->table,
-        .options = given != NULL ? given : &defaults,
+        .ranked = ranked,
+        .options = given,
         .n = snapshot->table.n_candidates,
         .m = snapshot->table.n_benchmarks,
     };
@@ -352,6 +376,7 @@ ec_status ec_report_data(json_t **out, ec_study *from, const ec_report_options *
     }
     free(b.left_out);
     ec_study_snapshot_free(snapshot);
+    ec_study_snapshot_free(ranked);
     if (root == NULL || b.failed) {
         json_decref(root);
         return ec_fail(err, EC_ERR_NOMEM, "not enough memory for the report of %zu candidates",

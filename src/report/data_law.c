@@ -17,7 +17,7 @@ typedef struct fit_points {
 
 static bool points_init(fit_points *p, const build *b, size_t benchmark) {
     const double *a = b->table->a + benchmark * b->n, *z = b->table->z + benchmark * b->n;
-    *p = (fit_points){.range = {INFINITY, -INFINITY, INFINITY, -INFINITY}};
+    *p = (fit_points){.range = ec_law_range_of(b->table, benchmark)};
     p->a = calloc(5 * b->n + 1, sizeof *p->a);
     p->candidate = calloc(b->n + 1, sizeof *p->candidate);
     if (p->a == NULL || p->candidate == NULL) return false;
@@ -26,15 +26,9 @@ static bool points_init(fit_points *p, const build *b, size_t benchmark) {
     p->fitted = p->z + b->n;
     p->left = p->fitted + b->n;
     for (size_t i = 0; i < b->n; i++) {
-        const double c = b->table->c[i];
-        if (!isfinite(a[i]) || !isfinite(c)) continue;
-        p->range.a_min = fmin(p->range.a_min, a[i]);
-        p->range.a_max = fmax(p->range.a_max, a[i]);
-        p->range.c_min = fmin(p->range.c_min, c);
-        p->range.c_max = fmax(p->range.c_max, c);
-        if (!isfinite(z[i])) continue;
+        if (!ec_table_places(b->table, benchmark, i) || !isfinite(z[i])) continue;
         p->a[p->n] = a[i];
-        p->c[p->n] = c;
+        p->c[p->n] = b->table->c[i];
         p->z[p->n] = z[i];
         p->candidate[p->n++] = i;
     }

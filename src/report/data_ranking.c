@@ -35,7 +35,7 @@ static void compute(void *context, size_t i) {
     job *j = (job *)context + i;
     ec_rank_options options = j->b->options->rank;
     options.weights = j->weights;
-    j->status = ec_rank(j->rows, NULL, j->b->table, j->over, j->n, &options, &j->err);
+    j->status = ec_rank(j->rows, NULL, &j->b->ranked->table, j->over, j->n, &options, &j->err);
 }
 
 static json_t *row_json(build *b, const ec_ranked *row) {

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "eyechart/law.h"
 #include "eyechart/policy.h"
 #include "eyechart/simulate.h"
 #include "report/build.h"
@@ -17,9 +18,9 @@ enum {
 static size_t n_complete(const build *b) {
     size_t n = 0;
     for (size_t i = 0; i < b->n; i++) {
-        bool complete = isfinite(b->table->c[i]);
+        bool complete = true;
         for (size_t k = 0; k < b->m; k++)
-            complete = complete && isfinite(b->table->a[k * b->n + i]) &&
+            complete = complete && ec_table_places(&b->ranked->table, k, i) &&
                        isfinite(b->table->z[k * b->n + i]);
         n += complete;
     }
@@ -30,7 +31,7 @@ static ec_status curves(build *b, json_t *policy, const char *key, ec_simulate_o
                         ec_metric metric, double *values, ec_error *err) {
     double *mean = values + b->m * b->n;
     options->metric = metric;
-    ec_status status = ec_simulate(values, mean, NULL, b->table, options, err);
+    ec_status status = ec_simulate(values, mean, NULL, &b->ranked->table, options, err);
     if (status != EC_OK) return status;
     json_t *rows = json_array();
     for (size_t k = 0; k < b->m; k++) append(b, rows, numbers(b, values + k * b->n, b->n));

@@ -29,13 +29,14 @@ typedef struct {
     double lease_s, now;
     ec_policy policy;
     uint64_t seed;
-    const char *a, *c; /* columns in the places of A and C */
     const ec_ask_options *options;
     size_t *over;    /* [n_over] benchmarks that the policy ei ranks over */
     double *weights; /* [n_over] */
     size_t n_over;
     int64_t event;
     ec_numbers numbers;
+    ec_scores scores;
+    ec_table table; /* of the numbers, with the scores to go by */
     const bool *exclude; /* [n_candidates], may be NULL */
     bool *pending;       /* [n_candidates]; those excluded and those that failed count as well */
     bool failed_too;
@@ -137,7 +138,7 @@ static size_t draw(const double *p, size_t n, ec_rng *rng) {
 }
 
 static ec_status choose(size_t *choice, const asking *q, ec_planning *plan) {
-    const ec_space space = {.n = plan->n, .a = plan->a, .c = plan->c};
+    const ec_space space = ec_planning_space(plan);
     double *p = malloc((plan->n + 1) * sizeof *p);
     if (p == NULL) return ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
 
@@ -200,19 +201,11 @@ static ec_status decide(ec_decision *out, const asking *q) {
         for (size_t i = 0; i < n; i++)
             taken[i] =
                 q->pending[i] || ec_numbers_observed(&q->numbers, n, m, i) || !fits_budget(q, i);
-        const ec_table table = {.n_candidates = n,
-                                .n_benchmarks = m,
-                                .a = q->numbers.a,
-                                .a_se = q->numbers.a_se,
-                                .c = q->numbers.c,
-                                .c_se = q->numbers.c_se,
-                                .z = q->numbers.z,
-                                .z_se = q->numbers.z_se,
-                                .z_n = q->numbers.z_n,
-                                .direction = direction,
-                                .low = scales,
-                                .high = scales + m,
-                                .noise = scales + 2 * m};
+        ec_table table = q->table;
+        table.direction = direction;
+        table.low = scales;
+        table.high = scales + m;
+        table.noise = scales + 2 * m;
         const ec_rank_options options = {
             .weights = q->weights, .pending = q->pending, .seed = q->seed};
         const ec_decision_options how = {
@@ -252,16 +245,23 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
     const size_t n = ec_study_n_candidates(q->study), m = ec_study_n_benchmarks(q->study);
     const ec_table known = {
         .n_candidates = n, .n_benchmarks = m, .a = q->numbers.a, .c = q->numbers.c};
+    char names[300], needed[320];
+    ec_rank_columns_text(names, sizeof names, q->scores.of, q->scores.n);
+    snprintf(needed, sizeof needed, "%s%s",
+             ec_table_n_used(&q->table) == 2   ? "both "
+             : ec_table_n_used(&q->table) > 2 ? "all of "
+                                              : "",
+             names);
     if (plan->n == 0 && ec_study_n_unscored(q->study, &known) > 0)
         return ec_fail(q->err, EC_ERR_ARG,
-                       "%s: no candidate has both A and C, which the policy '%s' needs; 'eyechart "
+                       "%s: no candidate has %s, which the policy '%s' needs; 'eyechart "
                        "score %s' computes them",
-                       path, ec_policy_name(q->policy), path);
+                       path, needed, ec_policy_name(q->policy), path);
     if (plan->n == 0)
         return ec_fail(q->err, EC_ERR_ARG,
-                       "%s: no candidate has both A and C, which the policy '%s' needs; import "
+                       "%s: no candidate has %s, which the policy '%s' needs; import "
                        "scores, or ask with the policy 'random'",
-                       path, ec_policy_name(q->policy));
+                       path, needed, ec_policy_name(q->policy));
     if (plan->n_taken < plan->n)
         return ec_fail(
             q->err, EC_ERR_ARG,
@@ -291,7 +291,7 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
         ec_study_decision_text(question.reason, sizeof question.reason, q->study, decision,
                                unit_of(q));
     } else {
-        const ec_space space = {.n = plan->n, .a = plan->a, .c = plan->c};
+        const ec_space space = ec_planning_space(plan);
         const ec_trained trained = {plan->n_taken, plan->taken, plan->y};
         ec_policy_reason(question.reason, sizeof question.reason, q->policy, &space, &trained,
                          choice, plan->names);
@@ -331,7 +331,7 @@ static ec_status ask_by_ranking(bool *found, asking *q, const ec_planning *plan)
 static ec_status ask_one(bool *found, asking *q) {
     ec_planning plan;
     ec_status status =
-        ec_planning_init(&plan, q->study, &q->numbers, q->pending, q->policy, q->err);
+        ec_planning_init(&plan, q->study, &q->numbers, &q->table, q->pending, q->policy, q->err);
     *found = status == EC_OK && any_affordable(q, &plan);
     if (*found && q->policy == EC_POLICY_EI) {
         status = ask_by_ranking(found, q, &plan);
@@ -346,12 +346,21 @@ static ec_status ask_one(bool *found, asking *q) {
     return status;
 }
 
+static ec_status set_table(asking *q, const ec_columns *columns) {
+    q->table = (ec_table){.n_candidates = ec_study_n_candidates(q->study),
+                          .n_benchmarks = ec_study_n_benchmarks(q->study),
+                          .z = q->numbers.z,
+                          .z_se = q->numbers.z_se,
+                          .z_n = q->numbers.z_n};
+    return ec_scores_choose(&q->scores, &q->table, &q->numbers, columns, q->study,
+                            q->options->columns, q->options->n_columns, q->err);
+}
+
 static ec_status ask_all(asking *q) {
     ec_columns columns = {0};
     ec_status status = ec_study_read_numbers(&q->numbers, q->study, q->err);
     if (status == EC_OK) status = ec_columns_read(&columns, q->study, q->err);
-    if (status == EC_OK)
-        status = ec_columns_choose(&q->numbers, &columns, q->study, q->a, q->c, q->err);
+    if (status == EC_OK) status = set_table(q, &columns);
     if (status == EC_OK) status = read_pending(q);
     if (status == EC_OK && !q->failed_too) status = read_failed(q);
     if (status == EC_OK) status = choose_benchmarks(q);
@@ -359,6 +368,7 @@ static ec_status ask_all(asking *q) {
     while (status == EC_OK && found && q->n_out < q->n) status = ask_one(&found, q);
     free(q->over);
     free(q->weights);
+    ec_scores_release(&q->scores);
     ec_numbers_release(&q->numbers);
     ec_columns_release(&columns);
     return status;
@@ -391,8 +401,6 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                 .seed = o.seed != NULL ? *o.seed : study->declared.seed,
                 .exclude = o.exclude,
                 .failed_too = o.failed_too,
-                .a = o.a,
-                .c = o.c,
                 .options = &o,
                 .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),
                 .out = out,

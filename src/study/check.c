@@ -24,14 +24,19 @@ static ec_name_list missing(const ec_study *study, const double *values) {
 /* The numbers looked at, and the benchmarks that count. */
 typedef struct {
     const ec_table *table;
+    const ec_rank_column *scores; /* [2 + table->n_more] what they are */
     const size_t *over; /* [n_over] */
     size_t n_over;
     bool ranking; /* only what does not show in a ranking itself, as a missing score does */
 } view;
 
-/* A and z of the k-th benchmark that counts. */
-static const double *a_of(const view *v, size_t k) {
-    return v->table->a + v->over[k] * v->table->n_candidates;
+/* Score s of the table (0 A, 1 C, then the others) and z for the k-th benchmark that counts. */
+static const double *score_of(const view *v, size_t s, size_t k) {
+    const ec_table *t = v->table;
+    const size_t b = v->over[k];
+    if (s == 0) return t->a + b * t->n_candidates;
+    if (s == 1) return t->c;
+    return t->more + ((s - 2) * t->n_benchmarks + b) * t->n_candidates;
 }
 
 static const double *z_of(const view *v, size_t k) {
@@ -233,68 +238,107 @@ bool ec_study_check_unit(char *text, size_t size_bytes, const ec_study *study,
 
 /* ---- scores and results --------------------------------------------------------------------- */
 
-/* Do the k-th and the l-th benchmark lack A for the same candidates? */
-static bool same_missing(const view *v, size_t k, size_t l) {
+/* Do the k-th and the l-th benchmark lack a score for the same candidates? */
+static bool same_missing(const view *v, size_t s, size_t k, size_t l) {
+    const double *x = score_of(v, s, k), *y = score_of(v, s, l);
     for (size_t i = 0; i < v->table->n_candidates; i++)
-        if (isnan(a_of(v, k)[i]) != isnan(a_of(v, l)[i])) return false;
+        if (isnan(x[i]) != isnan(y[i])) return false;
     return true;
 }
 
-static void check_alignment(ec_findings *f, const ec_study *study, const view *v) {
+static bool same_values(const view *v, size_t s, size_t k, size_t l) {
+    const double *x = score_of(v, s, k), *y = score_of(v, s, l);
+    for (size_t i = 0; i < v->table->n_candidates; i++)
+        if (x[i] != y[i] && !(isnan(x[i]) && isnan(y[i]))) return false;
+    return true;
+}
+
+/* Has it one value for all benchmarks? A is told by benchmark all the same. */
+static bool is_shared(const view *v, size_t s) {
+    if (strcmp(v->scores[s].name, "A") == 0) return false;
+    for (size_t k = 1; k < v->n_over; k++)
+        if (!same_values(v, s, 0, k)) return false;
+    return true;
+}
+
+/* A and C that say nothing are a mistake. */
+static void say_constant(ec_findings *f, const char *name, const char *where) {
+    if (strcmp(name, "A") == 0 || strcmp(name, "C") == 0)
+        ec_findings_add(f, EC_FINDING_ERROR,
+                        "%.80s%s is the same for every candidate: it cannot be normalised and the "
+                        "law has no use for it; check the scores",
+                        name, where);
+    else
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "%.80s%s is the same for every candidate: it says nothing", name, where);
+}
+
+static void check_by_benchmark(ec_findings *f, const ec_study *study, const view *v, size_t s) {
     const size_t n = v->table->n_candidates, m = v->n_over;
+    const char *name = v->scores[s].name;
     ec_name_list constant = {0};
     for (size_t k = 0; k < m; k++) {
-        if (is_constant(a_of(v, k), n))
+        if (is_constant(score_of(v, s, k), n))
             ec_name_list_add(&constant, benchmark_of(study, v, k)->name);
         size_t first = 0;
-        while (!same_missing(v, first, k)) first++;
+        while (!same_missing(v, s, first, k)) first++;
         if (first < k) continue; /* said with that one */
-        ec_name_list without = missing(study, a_of(v, k)), of = {0};
+        ec_name_list without = missing(study, score_of(v, s, k)), of = {0};
         for (size_t l = k; l < m; l++)
-            if (same_missing(v, k, l)) ec_name_list_add(&of, benchmark_of(study, v, l)->name);
+            if (same_missing(v, s, k, l)) ec_name_list_add(&of, benchmark_of(study, v, l)->name);
         if (without.n > 0 && !v->ranking)
             ec_findings_add(
                 f, EC_FINDING_WARNING,
-                "A for %s is missing for %zu of %zu candidates, which cannot be predicted there: "
-                "%s",
-                of.n == m && m > 1 ? "every benchmark" : ec_name_list_end(&of), without.n, n,
+                "%.80s for %s is missing for %zu of %zu candidates, which cannot be predicted "
+                "there: %s",
+                name, of.n == m && m > 1 ? "every benchmark" : ec_name_list_end(&of), without.n, n,
                 ec_name_list_end(&without));
     }
-    if (constant.n > 0)
-        ec_findings_add(
-            f, EC_FINDING_ERROR,
-            "A for %s is the same for every candidate: it cannot be normalised; check the scores",
-            constant.n == m && m > 1 ? "every benchmark" : ec_name_list_end(&constant));
+    if (constant.n > 0) {
+        char where[300];
+        snprintf(where, sizeof where, " for %s",
+                 constant.n == m && m > 1 ? "every benchmark" : ec_name_list_end(&constant));
+        say_constant(f, name, where);
+    }
+    bool told = false; /* once: one A may stand for every benchmark */
+    for (size_t k = 0; k < m && !told; k++) {
+        char what[EC_NAME_MAX_BYTES + 80];
+        snprintf(what, sizeof what, "%.63s for %s", name, benchmark_of(study, v, k)->name);
+        told = check_units(f, study, score_of(v, s, k), what);
+    }
+}
+
+static void check_shared(ec_findings *f, const ec_study *study, const view *v, size_t s) {
+    const size_t n = v->table->n_candidates;
+    const char *name = v->scores[s].name;
+    const double *values = score_of(v, s, 0);
+    ec_name_list without = missing(study, values);
+    if (without.n > 0 && !v->ranking)
+        ec_findings_add(f, EC_FINDING_WARNING,
+                        "%.80s is missing for %zu of %zu candidates, which cannot be predicted: %s",
+                        name, without.n, n, ec_name_list_end(&without));
+    if (is_constant(values, n)) say_constant(f, name, "");
+    if (strcmp(name, "C") == 0) check_units(f, study, values, name);
 }
 
 static void check_scores(ec_findings *f, const ec_study *study, const view *v) {
-    const size_t n = v->table->n_candidates;
-    const double *c = v->table->c;
-    ec_name_list without = missing(study, c);
-    if (without.n > 0 && !v->ranking)
-        ec_findings_add(f, EC_FINDING_WARNING,
-                        "C is missing for %zu of %zu candidates, which cannot be predicted: %s",
-                        without.n, n, ec_name_list_end(&without));
-    if (is_constant(c, n))
-        ec_findings_add(
-            f, EC_FINDING_ERROR,
-            "C is the same for every candidate: it cannot be normalised and the law has no use "
-            "for it; check the scores");
-
-    const size_t n_unscored = ec_study_n_unscored(study, v->table);
+    for (size_t s = 0; s < 2 + v->table->n_more && v->n_over > 0; s++) {
+        const char *name = v->scores[s].name;
+        if (name == NULL || v->scores[s].weight == 0.0) continue;
+        if (is_shared(v, s))
+            check_shared(f, study, v, s);
+        else
+            check_by_benchmark(f, study, v, s);
+    }
+    const char *c = v->scores[1].name;
+    const bool goes_by_scores = strcmp(v->scores[0].name, "A") == 0 && c != NULL &&
+                                strcmp(c, "C") == 0;
+    const size_t n_unscored = goes_by_scores ? ec_study_n_unscored(study, v->table) : 0;
     if (n_unscored > 0)
         ec_findings_add(f, EC_FINDING_NOTE,
                         "'eyechart score %.200s' computes A or C that is missing, for %zu "
                         "candidate%s",
                         study->path, n_unscored, n_unscored == 1 ? "" : "s");
-    check_units(f, study, c, "C");
-    check_alignment(f, study, v);
-    bool told = false; /* once: one A may stand for every benchmark */
-    for (size_t k = 0; k < v->n_over && !told; k++) {
-        char what[EC_NAME_MAX_BYTES + sizeof "A for "];
-        snprintf(what, sizeof what, "A for %s", benchmark_of(study, v, k)->name);
-        told = check_units(f, study, a_of(v, k), what);
-    }
 }
 
 static void check_costs(ec_findings *f, const ec_study *study) {
@@ -628,9 +672,13 @@ static ec_status check_all(ec_findings *f, ec_study *study, ec_error *err) {
                                  : ec_study_snapshot_get(&s, study, err);
     if (status == EC_OK) {
         for (size_t b = 0; b < m; b++) over[b] = b;
-        check_table(f, study, &(view){.table = &s->table, .over = over, .n_over = m});
-        check_costs(f, study);
         check_partial(f, study, &s->table);
+        ec_error fault;
+        if (ec_study_snapshot_choose(s, study, NULL, 0, &fault) != EC_OK)
+            ec_findings_add(f, EC_FINDING_ERROR, "%s", fault.message);
+        check_table(f, study,
+                    &(view){.table = &s->table, .scores = s->scores, .over = over, .n_over = m});
+        check_costs(f, study);
     }
     ec_study_snapshot_free(s);
     free(over);
@@ -659,14 +707,18 @@ static void drop_notes(ec_findings *f) {
 }
 
 ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *study,
-                                 const ec_table *table, const size_t *over, size_t n_over,
-                                 ec_error *err) {
+                                 const ec_table *table, const ec_rank_column *scores,
+                                 const size_t *over, size_t n_over, ec_error *err) {
     ec_findings f = {0};
     *out = NULL;
     *n_out = 0;
     const ec_status status = study->built_in ? EC_OK : check_names(&f, study, err);
     check_table(&f, study,
-                &(view){.table = table, .over = over, .n_over = n_over, .ranking = true});
+                &(view){.table = table,
+                        .scores = scores,
+                        .over = over,
+                        .n_over = n_over,
+                        .ranking = true});
     drop_notes(&f);
     return ec_findings_take(out, n_out, &f, status, study->path, err);
 }

@@ -53,8 +53,18 @@ ec_status ec_column_put(bool *written, ec_study *study, int64_t event, const cha
 ec_status ec_column_lose(bool *lost, ec_study *study, int64_t event, const char *candidate,
                          const char *name, const char *benchmark, ec_error *err);
 
-/* Puts other columns in the places of A and C; see ec_study_snapshot_choose. */
-ec_status ec_columns_choose(struct ec_numbers *numbers, const ec_columns *columns,
-                            const ec_study *study, const char *a, const char *c, ec_error *err);
+/* The scores of a table made of columns. Zero-initialise; release. */
+typedef struct ec_scores {
+    ec_rank_column *of; /* [n] as in ec_study_snapshot.scores; names are those of the columns */
+    size_t n;
+    double *memory, *weights;
+} ec_scores;
+void ec_scores_release(ec_scores *scores);
+
+/* Sets a, c, more, their standard errors and the weights of `table`; see ec_study_snapshot_choose.
+ * They belong to *out, or to `numbers`. On failure both are as they were. */
+ec_status ec_scores_choose(ec_scores *out, ec_table *table, const struct ec_numbers *numbers,
+                           const ec_columns *columns, const ec_study *study,
+                           const ec_rank_column *chosen, size_t n_chosen, ec_error *err);
 
 #endif

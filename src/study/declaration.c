@@ -41,6 +41,11 @@ typedef struct {
 } yaml_policy;
 
 typedef struct {
+    char **columns;
+    uint32_t columns_count;
+} yaml_rank;
+
+typedef struct {
     char *keypoints, *split, *images, *image_root;
 } yaml_data;
 
@@ -59,6 +64,7 @@ typedef struct {
 typedef struct {
     char *version, *name, *description;
     yaml_policy *policy;
+    yaml_rank *rank;
     yaml_data *data;
     yaml_scores *scores;
     yaml_run *run;
@@ -126,6 +132,12 @@ static const cyaml_schema_field_t policy_fields[] = {
     CYAML_FIELD_END,
 };
 
+static const cyaml_schema_field_t rank_fields[] = {
+    CYAML_FIELD_SEQUENCE("columns", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_rank, columns,
+                         &word, 0, EC_RANK_MAX_COLUMNS),
+    CYAML_FIELD_END,
+};
+
 static const cyaml_schema_field_t data_fields[] = {
     OPTIONAL("keypoints", yaml_data, keypoints),
     OPTIONAL("split", yaml_data, split),
@@ -167,13 +179,15 @@ static const cyaml_schema_field_t run_fields[] = {
     CYAML_FIELD_END,
 };
 
-enum { BENCHMARKS = 7, CANDIDATES = 8, FIELDS = 9 }; /* of study_fields */
+enum { BENCHMARKS = 8, CANDIDATES = 9, FIELDS = 10 }; /* of study_fields */
 static const cyaml_schema_field_t study_fields[] = {
     OPTIONAL("version", yaml_study, version),
     OPTIONAL("name", yaml_study, name),
     OPTIONAL("description", yaml_study, description),
     CYAML_FIELD_MAPPING_PTR("policy", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, policy,
                             policy_fields),
+    CYAML_FIELD_MAPPING_PTR("rank", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, rank,
+                            rank_fields),
     CYAML_FIELD_MAPPING_PTR("data", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, data,
                             data_fields),
     CYAML_FIELD_MAPPING_PTR("scores", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, yaml_study, scores,
@@ -433,6 +447,30 @@ static ec_status read_settings(ec_declaration *out, const yaml_study *from, cons
     return status;
 }
 
+/* "A", "probe=0.5": what to rank by. */
+static ec_status read_rank(ec_declaration *out, const yaml_rank *from, const place *p) {
+    if (from == NULL || from->columns_count == 0) return EC_OK;
+    out->columns = calloc(from->columns_count, sizeof *out->columns);
+    if (out->columns == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    double sum = 0.0;
+    for (uint32_t k = 0; k < from->columns_count; k++) {
+        char *text = strdup(from->columns[k]);
+        if (text == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+        ec_error fault;
+        const ec_status status = ec_rank_column_read(&out->columns[k], text, &fault);
+        out->n_columns = k + 1; /* owns the text from here on */
+        if (status != EC_OK)
+            return ec_sheet_fail(p->err, p->path, 0, "rank: columns: %s", fault.message);
+        sum += out->columns[k].weight;
+        for (uint32_t j = 0; j < k; j++)
+            if (strcmp(out->columns[j].name, out->columns[k].name) == 0)
+                return fail_in(p, "rank: column", text, "is there twice");
+    }
+    if (!(sum > 0.0))
+        return ec_sheet_fail(p->err, p->path, 0, "rank: no column has a weight above 0");
+    return EC_OK;
+}
+
 static ec_status read_data(ec_score_declaration *to, const yaml_data *from, const place *p) {
     if (from == NULL) return EC_OK;
     ec_status status = read_copy(&to->keypoints, p, from->keypoints);
@@ -549,6 +587,7 @@ static ec_status convert(ec_declaration *out, const yaml_study *from, const ec_y
     const place whole = {.path = path, .err = err};
     if (status == EC_OK) status = make_room(out, &whole);
     if (status == EC_OK) status = read_settings(out, from, &whole);
+    if (status == EC_OK) status = read_rank(out, from->rank, &whole);
     if (status == EC_OK) status = read_data(&out->scores, from->data, &whole);
     if (status == EC_OK) status = read_scores(&out->scores, from->scores, &whole);
     if (status == EC_OK) status = read_run(&out->run, from->run, &whole);
@@ -609,6 +648,8 @@ void ec_declaration_release(ec_declaration *declaration) {
     free(scores->split);
     free(scores->images);
     free(scores->image_root);
+    for (size_t k = 0; k < declaration->n_columns; k++) free((char *)declaration->columns[k].name);
+    free(declaration->columns);
     free(declaration->run.train);
     free(declaration->run.evaluate);
     free(declaration->run.trained);

@@ -67,6 +67,8 @@ typedef struct ec_declaration {
     ec_sheet sheet;    /* without results */
     char *description; /* NULL: none */
     ec_policy policy;
+    ec_rank_column *columns; /* [n_columns] to rank by, names owned; 0: A and C */
+    size_t n_columns;
     uint64_t seed;
     double lease_hours;
     ec_origin *origins; /* [n_origins] of the first candidates; later ones have none */

@@ -1,6 +1,7 @@
 /* declaration_write.c - writing study.yaml: from a declaration, or the example of `study new` */
 #include <ctype.h>
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/number.h"
@@ -206,6 +207,20 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
     if (run->limited) ec_text_add(out, "  limited: true\n");
 }
 
+static void write_rank(ec_text *out, const ec_declaration *declaration) {
+    if (declaration->n_columns > 0) ec_text_add(out, "\nrank:\n  columns:\n");
+    for (size_t k = 0; k < declaration->n_columns; k++) {
+        const ec_rank_column *column = &declaration->columns[k];
+        char word[128], number[EC_NUMBER_SIZE];
+        ec_number_write(number, column->weight);
+        snprintf(word, sizeof word, "%s%s%s", column->name, column->weight == 1.0 ? "" : "=",
+                 column->weight == 1.0 ? "" : number);
+        ec_text_add(out, "    - ");
+        write_word(out, word);
+        ec_text_add(out, "\n");
+    }
+}
+
 void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
     const ec_sheet *sheet = &declaration->sheet;
     char hours[EC_NUMBER_SIZE];
@@ -226,6 +241,7 @@ void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
     ec_text_format(out, "\npolicy:\n  name: %s\n  seed: %llu\n  lease_hours: %s\n",
                    ec_policy_name(declaration->policy), (unsigned long long)declaration->seed,
                    hours);
+    write_rank(out, declaration);
     write_data(out, &declaration->scores);
     write_scores(out, &declaration->scores);
     write_run(out, &declaration->run);

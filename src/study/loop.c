@@ -73,6 +73,8 @@ static ec_status begin(ec_loop *l, ec_study *study, const ec_loop_options *optio
         .study = study,
         .run = run,
         .worker = options->worker != NULL ? options->worker : "run",
+        .columns = options->columns,
+        .n_columns = options->n_columns,
         .budget_hours = options->budget_hours > 0.0 ? options->budget_hours : run->budget,
         .n_finetunes = options->n_finetunes > 0 ? options->n_finetunes : run->finetunes,
         .err = err,

@@ -15,6 +15,8 @@ typedef struct ec_loop {
     ec_study *study;
     const ec_run_declaration *run;
     const char *worker;
+    const ec_rank_column *columns; /* [n_columns] to ask by */
+    size_t n_columns;
     double budget_hours;      /* INFINITY: no limit */
     size_t n_finetunes;       /* SIZE_MAX: no limit */
     char *root, *runs;        /* absolute: the folder of the study, and of what the loop keeps */

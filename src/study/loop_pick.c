@@ -377,6 +377,8 @@ static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, b
     const size_t n_dear = leave_out_the_dear(s, l);
     const ec_ask_options options = {
         .worker = l->worker,
+        .columns = l->columns,
+        .n_columns = l->n_columns,
         .exclude = s->taken,
         .failed_too = peek && l->retry != NULL, /* a run would have taken that back by now */
         .peek = peek};
@@ -413,8 +415,12 @@ static ec_status ask_again(ec_pick *out, ec_loop_job *job, ec_loop *l, const ec_
     if (exclude == NULL) return no_memory(l);
     for (size_t i = 0; i < n; i++)
         exclude[i] = !s->again[i] || l->study->candidates[i].cost > l->budget_hours - s->hours;
-    const ec_ask_options options = {
-        .worker = l->worker, .exclude = exclude, .failed_too = true, .peek = peek};
+    const ec_ask_options options = {.worker = l->worker,
+                                    .columns = l->columns,
+                                    .n_columns = l->n_columns,
+                                    .exclude = exclude,
+                                    .failed_too = true,
+                                    .peek = peek};
     ec_question question;
     size_t n_asked;
     ec_error why = {0};

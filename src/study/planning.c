@@ -4,6 +4,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "eyechart/law.h"
+
 typedef struct {
     double low, high;
 } range;
@@ -22,27 +24,55 @@ static double normalise(double value, range r) {
     return r.high > r.low ? (value - r.low) / (r.high - r.low) : 0.0;
 }
 
-/* out[i] = weighted mean over the benchmarks that have a value of candidate i; NaN where none has.
- */
-static void mean_over_benchmarks(double *out, double *weight, const ec_study *study,
-                                 const double *values, bool with_direction) {
-    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
+/* Of benchmark b in a mean over all of them. */
+static double weight_of(const ec_study *study, size_t b) {
     double total = 0.0;
-    for (size_t b = 0; b < m; b++) total += ec_study_benchmark(study, b)->weight;
+    for (size_t k = 0; k < ec_study_n_benchmarks(study); k++)
+        total += ec_study_benchmark(study, k)->weight;
+    return total > 0.0 ? ec_study_benchmark(study, b)->weight : 1.0;
+}
+
+/* sum / weight; NaN where nothing has weight. */
+static void divide(double *sum, const double *weight, size_t n) {
+    for (size_t i = 0; i < n; i++) sum[i] = weight[i] > 0.0 ? sum[i] / weight[i] : NAN;
+}
+
+/* out[i] = weighted mean over the benchmarks that have a result of candidate i; NaN where none has.
+ */
+static void mean_result(double *out, double *weight, const ec_study *study, const double *z) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     for (size_t i = 0; i < n; i++) out[i] = weight[i] = 0.0;
     for (size_t b = 0; b < m; b++) {
-        const ec_benchmark *benchmark = ec_study_benchmark(study, b);
-        const double w = total > 0.0 ? benchmark->weight : 1.0;
-        const range r = range_of(values + b * n, n);
+        const double w = weight_of(study, b);
+        const range r = range_of(z + b * n, n);
         for (size_t i = 0; i < n; i++) {
-            double x = normalise(values[b * n + i], r);
+            double x = normalise(z[b * n + i], r);
             if (isnan(x) || w == 0.0) continue;
-            if (with_direction && benchmark->direction < 0 && r.high > r.low) x = 1.0 - x;
+            if (ec_study_benchmark(study, b)->direction < 0 && r.high > r.low) x = 1.0 - x;
             out[i] += w * x;
             weight[i] += w;
         }
     }
-    for (size_t i = 0; i < n; i++) out[i] = weight[i] > 0.0 ? out[i] / weight[i] : NAN;
+    divide(out, weight, n);
+}
+
+/* The same of the j-th score that is used, over the benchmarks for which candidate i can be placed.
+ */
+static void mean_score(double *out, double *weight, const ec_study *study, const ec_table *table,
+                       size_t j) {
+    const size_t n = table->n_candidates;
+    for (size_t i = 0; i < n; i++) out[i] = weight[i] = 0.0;
+    for (size_t b = 0; b < table->n_benchmarks; b++) {
+        const double w = weight_of(study, b);
+        range r;
+        ec_table_range(&r.low, &r.high, table, b, j);
+        for (size_t i = 0; i < n && w > 0.0; i++) {
+            if (!ec_table_places(table, b, i)) continue;
+            out[i] += w * normalise(ec_table_used(table, b, j, i), r);
+            weight[i] += w;
+        }
+    }
+    divide(out, weight, n);
 }
 
 void ec_planning_take(ec_planning *planning, size_t k) {
@@ -51,17 +81,23 @@ void ec_planning_take(ec_planning *planning, size_t k) {
     planning->taken[planning->n_taken++] = k;
 }
 
-static void place_points(ec_planning *p, const ec_study *study, const double *a, const double *c,
-                         bool needs_scores) {
-    const size_t n = ec_study_n_candidates(study);
-    const range c_range = range_of(c, n);
+/* scores [n_used][n], NaN: cannot be placed. */
+static void place_points(ec_planning *p, const ec_study *study, const ec_table *table,
+                         const double *scores, bool needs_scores) {
+    const size_t n = ec_study_n_candidates(study), n_used = ec_table_n_used(table);
     for (size_t i = 0; i < n; i++) {
-        const double x = normalise(c[i], c_range);
-        if (needs_scores && (isnan(a[i]) || isnan(x))) continue;
-        p->a[p->n] = isnan(a[i]) ? 0.0 : a[i];
-        p->c[p->n] = isnan(x) ? 0.0 : x;
+        const bool placed = n_used > 0 && !isnan(scores[i]);
+        if (needs_scores && !placed) continue;
         p->names[p->n] = study->candidates[i].name;
         p->candidate[p->n++] = i;
+    }
+    for (size_t j = 0; j < n_used; j++) {
+        const size_t k = ec_table_used_index(table, j);
+        double *to = k == 0 ? p->a : k == 1 ? p->c : p->more + (k - 2) * p->n;
+        for (size_t at = 0; at < p->n; at++) {
+            const double x = scores[j * n + p->candidate[at]];
+            to[at] = isnan(x) ? 0.0 : x;
+        }
     }
 }
 
@@ -83,27 +119,39 @@ static void list_taken(ec_planning *p, const ec_numbers *numbers, const double *
     p->n_unplaced = n - p->n_trained - p->n_pending - (p->n - p->n_taken);
 }
 
+ec_space ec_planning_space(const ec_planning *p) {
+    return (ec_space){.n = p->n,
+                      .a = p->a,
+                      .c = p->c,
+                      .n_more = p->n_more,
+                      .more = p->more,
+                      .weights = p->weights};
+}
+
 ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_numbers *numbers,
-                           const bool *pending, ec_policy policy, ec_error *err) {
-    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
-    *out = (ec_planning){0};
-    double *scratch = malloc((3 * n + 1) * sizeof *scratch); /* a, y, weights */
-    out->a = malloc((n + 1) * sizeof *out->a);
-    out->c = malloc((n + 1) * sizeof *out->c);
+                           const ec_table *table, const bool *pending, ec_policy policy,
+                           ec_error *err) {
+    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study),
+                 n_used = ec_table_n_used(table);
+    *out = (ec_planning){.n_more = table->n_more, .weights = table->weights};
+    double *scratch = malloc(((n_used + 2) * n + 1) * sizeof *scratch); /* scores, y, weights */
+    out->a = calloc(n + 1, sizeof *out->a);
+    out->c = calloc(n + 1, sizeof *out->c);
+    out->more = calloc(n * table->n_more + 1, sizeof *out->more);
     out->candidate = malloc((n + 1) * sizeof *out->candidate);
     out->names = malloc((n + 1) * sizeof *out->names);
     out->taken = malloc((n + 1) * sizeof *out->taken);
     out->y = malloc((n + 1) * sizeof *out->y);
     out->is_taken = calloc(n + 1, sizeof *out->is_taken);
-    if (!scratch || !out->a || !out->c || !out->candidate || !out->names || !out->taken ||
-        !out->y || !out->is_taken) {
+    if (!scratch || !out->a || !out->c || !out->more || !out->candidate || !out->names ||
+        !out->taken || !out->y || !out->is_taken) {
         free(scratch);
         return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     }
-    double *a = scratch, *y = scratch + n, *weight = scratch + 2 * n;
-    mean_over_benchmarks(a, weight, study, numbers->a, false);
-    mean_over_benchmarks(y, weight, study, numbers->z, true);
-    place_points(out, study, a, numbers->c, policy != EC_POLICY_RANDOM);
+    double *y = scratch + n_used * n, *weight = y + n;
+    for (size_t j = 0; j < n_used; j++) mean_score(scratch + j * n, weight, study, table, j);
+    mean_result(y, weight, study, numbers->z);
+    place_points(out, study, table, scratch, policy != EC_POLICY_RANDOM);
     list_taken(out, numbers, y, pending, n, m);
     free(scratch);
     return EC_OK;
@@ -112,6 +160,7 @@ ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_num
 void ec_planning_release(ec_planning *planning) {
     free(planning->a);
     free(planning->c);
+    free(planning->more);
     free(planning->candidate);
     free(planning->names);
     free(planning->taken);

@@ -199,6 +199,7 @@ typedef struct {
     ec_study_snapshot public;
     ec_numbers numbers;
     ec_columns columns;
+    ec_scores scores;
     ec_failures failures;
     int *direction;
     double *scales; /* [3][n_benchmarks]: low, high, noise */
@@ -258,6 +259,8 @@ static ec_status read_snapshot(snapshot *s, ec_study *study, ec_error *err) {
     return ec_database_end(&study->db, status, err);
 }
 
+static const ec_rank_column a_and_c[] = {{"A", 1.0}, {"C", 1.0}};
+
 ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_error *err) {
     *out = NULL;
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
@@ -296,21 +299,26 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     s->public.failed = s->failures.failed;
     s->public.columns = s->columns.items;
     s->public.n_columns = s->columns.n;
+    s->public.scores = a_and_c;
     sum_hours(&s->public, &s->numbers);
     *out = &s->public;
     return EC_OK;
 }
 
-ec_status ec_study_snapshot_choose(ec_study_snapshot *public, const ec_study *study, const char *a,
-                                   const char *c, ec_error *err) {
+ec_status ec_study_snapshot_choose(ec_study_snapshot *public, const ec_study *study,
+                                   const ec_rank_column *columns, size_t n, ec_error *err) {
     snapshot *s = (snapshot *)public; /* its first member */
-    return ec_columns_choose(&s->numbers, &s->columns, study, a, c, err);
+    const ec_status status = ec_scores_choose(&s->scores, &public->table, &s->numbers, &s->columns,
+                                              study, columns, n, err);
+    if (status == EC_OK) public->scores = s->scores.of;
+    return status;
 }
 
 void ec_study_snapshot_free(ec_study_snapshot *public) {
     if (public == NULL) return;
     snapshot *s = (snapshot *)public;
     ec_numbers_release(&s->numbers);
+    ec_scores_release(&s->scores);
     ec_columns_release(&s->columns);
     ec_failures_release(&s->failures);
     free(s->direction);

@@ -189,9 +189,11 @@ static void too_many_columns_are_refused(void **state) {
 /* ---- in the place of A and C ---------------------------------------------------------------- */
 
 static ec_study_snapshot *choose(fixture *f, const char *a, const char *c) {
+    const ec_rank_column columns[] = {{a, 1.0}, {c, 1.0}};
     ec_study_snapshot *s = snapshot(f->study);
     ec_error err;
-    if (ec_study_snapshot_choose(s, f->study, a, c, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_study_snapshot_choose(s, f->study, columns, 2, &err) != EC_OK)
+        fail_msg("%s", err.message);
     return s;
 }
 
@@ -213,16 +215,91 @@ static void a_column_takes_the_place_of_a_or_c(void **state) {
     assert_true(s->table.c[TWO] == 0.75);
     ec_study_snapshot_free(s);
 
-    s = choose(f, "A", NULL);
-    assert_true(s->table.a[ONE] == 0.9 && s->table.c[ONE] == 10);
+    s = choose(f, "A", "C");
+    assert_true(s->table.a[ONE] == 0.9 && s->table.c[ONE] == 10 && s->table.n_more == 0);
+    assert_true(s->scores[0].weight == 1 && strcmp(s->scores[1].name, "C") == 0);
     ec_study_snapshot_free(s);
+
+    /* One value for all benchmarks is what the place of C has; another goes behind it. */
+    s = choose(f, "C", "A");
+    assert_true(s->table.a[N + TWO] == 20 && s->table.n_more == 1 && s->table.weights[1] == 0);
+    assert_true(s->table.more[THREE] == 0.1 && s->table.more[N + THREE] == 0.2);
+    assert_true(s->table.more_se[TWO] == 0.01 && s->scores[1].name == NULL);
+    assert_string_equal(s->scores[2].name, "A");
+    ec_study_snapshot_free(s);
+}
+
+/* More than two, one of them by benchmark, one without weight; and again A and C. */
+static void any_number_of_columns_can_be_chosen(void **state) {
+    fixture *f = *state;
+    static const ec_rank_column columns[] = {
+        {"A", 1.0}, {"cka", 0.0}, {"C", 2.0}, {"part", 0.5}, {"cka", 0.25}};
+    import(f, "x.csv", CSV);
+    ec_study_snapshot *s = snapshot(f->study);
+    assert_int_equal(ec_study_snapshot_choose(s, f->study, columns, 5, NULL), EC_OK);
+    const ec_table *t = &s->table;
+    assert_true(t->n_more == 2 && t->a[ONE] == 0.9 && t->c[TWO] == 20 && t->c_se[TWO] == 0.5);
+    assert_true(t->weights[0] == 1 && t->weights[1] == 2 && t->weights[2] == 0.5);
+    assert_true(t->more[TWO] == 3 && t->more[GQA * N + ONE] == 1 && t->more_se[ONE] == 0.5);
+    assert_true(t->more[M * N + TWO] == 0.75 && t->more[M * N + N + TWO] == 0.75);
+    assert_true(t->more_se[M * N + ONE] == 0.001 && t->weights[3] == 0.25);
+    char text[80];
+    ec_rank_columns_text(text, sizeof text, s->scores, 4);
+    assert_string_equal(text, "A, C, part and cka");
+
+    assert_int_equal(ec_study_snapshot_choose(s, f->study, columns + 4, 1, NULL), EC_OK);
+    assert_true(t->a[TWO] == 0.75 && t->n_more == 0 && t->c[TWO] == 0 && t->weights[1] == 0);
+    assert_int_equal(ec_study_snapshot_choose(s, f->study, NULL, 0, NULL), EC_OK);
+    assert_true(t->a[ONE] == 0.9 && t->c[ONE] == 10 && t->n_more == 0);
+    ec_study_snapshot_free(s);
+}
+
+static void study_yaml_says_what_to_rank_by(void **state) {
+    fixture *f = *state;
+    import(f, "x.csv", CSV);
+    char yaml[2000];
+    ec_error err;
+    snprintf(yaml, sizeof yaml, "rank: {columns: [C, cka=0.5]}\n%s", YAML);
+    folder_write(folder_join(f->path, "study.yaml"), yaml);
+    ec_study_close(f->study);
+    if (ec_study_open(&f->study, f->path, &err) != EC_OK) fail_msg("%s", err.message);
+    size_t n;
+    const ec_rank_column *declared = ec_study_rank_columns(&n, f->study);
+    assert_int_equal(n, 2);
+    assert_string_equal(declared[1].name, "cka");
+    ec_study_snapshot *s = snapshot(f->study);
+    assert_true(s->table.a[ONE] == 0.9); /* until it is chosen */
+    assert_int_equal(ec_study_snapshot_choose(s, f->study, NULL, 0, NULL), EC_OK);
+    assert_true(s->table.a[ONE] == 10 && s->table.c[TWO] == 0.75 && s->table.weights[1] == 0.5);
+    ec_study_snapshot_free(s);
+    ec_text text = {0}; /* it is written again where study.yaml is */
+    ec_declaration_write(&text, &f->study->declared);
+    assert_non_null(strstr(text.data, "\nrank:\n  columns:\n    - C\n    - \"cka=0.5\"\n"));
+    ec_text_release(&text);
+
+    static const struct {
+        const char *columns, *words;
+    } mistakes[] = {{"[A, C, A]", "'A' is there twice"},
+                    {"[A=0]", "no column has a weight above 0"},
+                    {"[A=-1, C]", "the weight of the column 'A' must be a number, 0 or more"},
+                    {"[A, C=x]", "not 'x'"},
+                    {"[a]", "the name 'a' of a column is A or C itself"},
+                    {"A", "'columns' is a single value, expected a list"}};
+    for (size_t k = 0; k < sizeof mistakes / sizeof *mistakes; k++) {
+        ec_study *refused;
+        snprintf(yaml, sizeof yaml, "rank: {columns: %s}\n%s", mistakes[k].columns, YAML);
+        folder_write(folder_join(f->path, "study.yaml"), yaml);
+        assert_int_equal(ec_study_open(&refused, f->path, &err), EC_ERR_FORMAT);
+        if (strstr(err.message, mistakes[k].words) == NULL) fail_msg("%s", err.message);
+    }
 }
 
 static void assert_not_chosen(fixture *f, const char *a, const char *c, ec_status expected,
                               const char *words) {
     ec_study_snapshot *s = snapshot(f->study);
     ec_error err = {.message = "(none)"};
-    const ec_status status = ec_study_snapshot_choose(s, f->study, a, c, &err);
+    const ec_rank_column columns[] = {{a, 1.0}, {c, 1.0}};
+    const ec_status status = ec_study_snapshot_choose(s, f->study, columns, 2, &err);
     if (status != expected || strstr(err.message, words) == NULL)
         fail_msg("status %d, '%s'; expected '%s'", status, err.message, words);
     assert_true(s->table.a[ONE] == 0.9 && s->table.c[ONE] == 10); /* as they were */
@@ -231,12 +308,22 @@ static void assert_not_chosen(fixture *f, const char *a, const char *c, ec_statu
 
 static void what_cannot_take_a_place_is_told(void **state) {
     fixture *f = *state;
-    assert_not_chosen(f, "cka", NULL, EC_ERR_ARG, "the study has none beside A and C");
+    assert_not_chosen(f, "cka", "C", EC_ERR_ARG, "the study has none beside A and C");
     import(f, "x.csv", CSV);
-    assert_not_chosen(f, "ckaa", NULL, EC_ERR_ARG, "did you mean 'cka'?");
-    assert_not_chosen(f, NULL, "xyzzy", EC_ERR_ARG, "study show");
-    assert_not_chosen(f, NULL, "A", EC_ERR_ARG, "A of 'three' differs between benchmarks");
-    assert_not_chosen(f, NULL, "part", EC_ERR_ARG, "part of 'one' differs between benchmarks");
+    assert_not_chosen(f, "ckaa", "C", EC_ERR_ARG, "did you mean 'cka'?");
+    assert_not_chosen(f, "A", "xyzzy", EC_ERR_ARG, "study show");
+    ec_study_snapshot *s = snapshot(f->study);
+    static const double weights[] = {-1.0, NAN, INFINITY, 0.0};
+    for (size_t k = 0; k < 4; k++) {
+        const ec_rank_column column = {"A", weights[k]};
+        assert_int_equal(ec_study_snapshot_choose(s, f->study, &column, 1, NULL), EC_ERR_ARG);
+    }
+    ec_rank_column many[EC_RANK_MAX_COLUMNS + 1];
+    for (size_t k = 0; k <= EC_RANK_MAX_COLUMNS; k++) many[k] = (ec_rank_column){"C", 1.0};
+    assert_int_equal(
+        ec_study_snapshot_choose(s, f->study, many, EC_RANK_MAX_COLUMNS + 1, NULL), EC_ERR_ARG);
+    assert_int_equal(ec_study_snapshot_choose(s, f->study, many, EC_RANK_MAX_COLUMNS, NULL), EC_OK);
+    ec_study_snapshot_free(s);
 }
 
 /* The policy "largest A + C" sees other numbers: by A and C the best is 'one' or 'three'. */
@@ -250,8 +337,9 @@ static void ask_goes_by_the_columns_it_was_given(void **state) {
     for (size_t k = 0; k < 3; k++) {
         char worker[16];
         snprintf(worker, sizeof worker, "w%zu", k);
+        const ec_rank_column columns[] = {{cases[k].a, 1.0}, {cases[k].c, 1.0}};
         const ec_ask_options options = {
-            .a = cases[k].a, .c = cases[k].c, .worker = worker, .lease_hours = 1e-7};
+            .columns = columns, .n_columns = 2, .worker = worker, .lease_hours = 1e-7};
         ec_question question;
         size_t n;
         ec_error err;
@@ -260,7 +348,8 @@ static void ask_goes_by_the_columns_it_was_given(void **state) {
         assert_int_equal(question.candidate, cases[k].expected);
         usleep(2000); /* the lease runs out */
     }
-    const ec_ask_options options = {.a = "upp"};
+    const ec_rank_column wrong = {"upp", 1.0};
+    const ec_ask_options options = {.columns = &wrong, .n_columns = 1};
     ec_question question;
     size_t n;
     ec_error err;
@@ -327,6 +416,8 @@ int main(void) {
         cmocka_unit_test(mistakes_are_told),
         cmocka_unit_test(too_many_columns_are_refused),
         cmocka_unit_test_setup_teardown(a_column_takes_the_place_of_a_or_c, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(any_number_of_columns_can_be_chosen, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(study_yaml_says_what_to_rank_by, set_up, tear_down),
         cmocka_unit_test_setup_teardown(what_cannot_take_a_place_is_told, set_up, tear_down),
         cmocka_unit_test_setup_teardown(ask_goes_by_the_columns_it_was_given, set_up, tear_down),
         cmocka_unit_test(columns_about_two_candidates_have_two_names),

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <math.h>
+#include <string.h>
 
 #include "folder.h"
 #include "study/planning.h"
@@ -28,6 +29,7 @@ typedef struct {
     ec_study *study;
     ec_numbers numbers;
     bool pending[N];
+    const double *more, *weights; /* of the table; NULL: none */
     ec_planning plan;
 } fixture;
 
@@ -51,28 +53,73 @@ static int tear_down(void **state) {
 }
 
 static void plan(fixture *f, ec_policy policy) {
-    assert_int_equal(ec_planning_init(&f->plan, f->study, &f->numbers, f->pending, policy, NULL),
-                     EC_OK);
+    const ec_table table = {.n_candidates = N,
+                            .n_benchmarks = 3,
+                            .a = f->numbers.a,
+                            .c = f->numbers.c,
+                            .n_more = f->more != NULL ? 1 : 0,
+                            .more = f->more,
+                            .weights = f->weights};
+    ec_planning_release(&f->plan);
+    assert_int_equal(
+        ec_planning_init(&f->plan, f->study, &f->numbers, &table, f->pending, policy, NULL), EC_OK);
 }
 
 static void assert_near(double x, double y) {
     if (!(fabs(x - y) < 1e-12)) fail_msg("%.17g, expected %.17g", x, y);
 }
 
-/* A of p is over 1 to 3, of q over 2 (no C, whose A is for all) to 9, and C over 10 to 30. */
+/* Scores are over the candidates that can be placed: A of p over 1 to 3, of q over 5 to 9 ('no C'
+ * has 2), and C over 10 to 30. */
 static void points_are_weighted_means_of_normalised_scores(void **state) {
     fixture *f = *state;
     plan(f, EC_POLICY_PRIOR);
     assert_int_equal(f->plan.n, 4);
     assert_int_equal(f->plan.n_unplaced, 2);
     assert_string_equal(f->plan.names[3], "half");
-    assert_near(f->plan.a[0], (3 * 0.0 + 3.0 / 7) / 4);
-    assert_near(f->plan.a[1], (3 * 1.0 + 3.0 / 7) / 4);
+    assert_near(f->plan.a[0], 0.0);
+    assert_near(f->plan.a[1], (3 * 1.0 + 0.0) / 4);
     assert_near(f->plan.a[2], (3 * 0.5 + 1.0) / 4);
-    assert_near(f->plan.a[3], 5.0 / 7); /* of the one benchmark it has */
+    assert_near(f->plan.a[3], 0.5); /* of the one benchmark it has */
     assert_near(f->plan.c[0], 0.0);
     assert_near(f->plan.c[1], 1.0);
     assert_near(f->plan.c[3], 0.5);
+}
+
+static void who_lacks_a_score_moves_nobody(void **state) {
+    fixture *f = *state;
+    plan(f, EC_POLICY_PRIOR);
+    double a[4], c[4];
+    memcpy(a, f->plan.a, sizeof a);
+    memcpy(c, f->plan.c, sizeof c);
+    f->numbers.c[NO_A] = 1e6; /* A is missing */
+    for (size_t b = 0; b < 3; b++) f->numbers.a[b * N + NO_C] = -1e6;
+    f->numbers.a[HALF] = NAN;
+    plan(f, EC_POLICY_PRIOR);
+    assert_int_equal(f->plan.n, 4);
+    assert_memory_equal(a, f->plan.a, sizeof a);
+    assert_memory_equal(c, f->plan.c, sizeof c);
+}
+
+/* A third score, without which 'c' and 'half' cannot be placed; C does not count. */
+static void a_third_score_is_placed_likewise(void **state) {
+    fixture *f = *state;
+    static const double weights[] = {1, 0, 2};
+    const double more[3][N] = {{4, 8, NAN, NAN, 6, 99}, {4, 8, NAN, NAN, 6, 99}, {0}};
+    f->more = more[0];
+    f->weights = weights;
+    f->numbers.c[A] = NAN;
+    plan(f, EC_POLICY_PRIOR);
+    assert_int_equal(f->plan.n, 3); /* a, b, no C */
+    assert_near(f->plan.a[0], (3 * 0.0 + 1.0) / 4); /* of p over 1 to 3, of q over 2 to 5 */
+    assert_near(f->plan.a[1], (3 * 1.0 + 1.0) / 4);
+    assert_near(f->plan.a[2], (3 * 0.5 + 0.0) / 4);
+    assert_near(f->plan.c[1], 0.0);
+    assert_near(f->plan.more[0], 0.0);
+    assert_near(f->plan.more[1], 1.0);
+    assert_near(f->plan.more[2], 0.5);
+    const ec_space space = ec_planning_space(&f->plan);
+    assert_true(space.n_more == 1 && space.more == f->plan.more && space.weights == weights);
 }
 
 static void results_turn_around_where_less_is_better(void **state) {
@@ -118,6 +165,8 @@ static void the_random_policy_places_everybody(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         PLANNING_TEST(points_are_weighted_means_of_normalised_scores),
+        PLANNING_TEST(who_lacks_a_score_moves_nobody),
+        PLANNING_TEST(a_third_score_is_placed_likewise),
         PLANNING_TEST(results_turn_around_where_less_is_better),
         PLANNING_TEST(the_pending_are_taken_without_a_result),
         PLANNING_TEST(the_random_policy_places_everybody),
