@@ -1,10 +1,10 @@
 /* rank_bench.c - how good and how fast a ranking is, on a study whose results are known
  *
- *   rank_bench quality STUDY [DRAWS] [A C]   for each number of results, told of candidates drawn
- * at random: how many of the others' results the 90 % intervals hold, and the rank correlation of
- * the others' results with the predictions and with the scores' sum, means over DRAWS (20) and the
- * benchmarks. A, C: columns in their places rank_bench time N BENCHMARKS             seconds of
- * ec_rank, N random candidates, one in 300 with results
+ *   rank_bench quality STUDY [DRAWS] [COLUMN...]   for each number of results, told of candidates
+ * drawn at random: how many of the others' results the 90 % intervals hold, and the rank
+ * correlation of the others' results with the predictions and with the scores' sum, means over
+ * DRAWS (20) and the benchmarks. COLUMN: to rank by, instead of those of the study rank_bench time
+ * N BENCHMARKS             seconds of ec_rank, N random candidates, one in 300 with results
  *
  * One JSON line each.
  */
@@ -79,13 +79,17 @@ static void play(void *context, size_t k) {
     free(rows);
 }
 
-static void quality(const char *path, size_t draws, const char *a, const char *c) {
+static void quality(const char *path, size_t draws, char **names, size_t n_names) {
     ec_study *study;
     ec_study_snapshot *known;
     ec_error err;
+    ec_rank_column columns[EC_RANK_MAX_COLUMNS];
+    if (n_names > EC_RANK_MAX_COLUMNS) stop("too many columns");
+    for (size_t k = 0; k < n_names; k++)
+        if (ec_rank_column_read(&columns[k], names[k], &err) != EC_OK) stop(err.message);
     if (ec_study_open(&study, path, &err) != EC_OK ||
         ec_study_snapshot_get(&known, study, &err) != EC_OK ||
-        ec_study_snapshot_choose(known, study, a, c, &err) != EC_OK)
+        ec_study_snapshot_choose(known, study, columns, n_names, &err) != EC_OK)
         stop(err.message);
     static const size_t few[] = {2, 3, 4, 6, 8, 11, 0}, many[] = {4, 8, 16, 32, 0};
     const size_t *m = known->table.n_candidates < 40 ? few : many,
@@ -155,11 +159,11 @@ static void speed(size_t n, size_t n_over) {
 
 int main(int argc, char **argv) {
     if (argc >= 3 && strcmp(argv[1], "quality") == 0)
-        quality(argv[2], argc > 3 ? strtoul(argv[3], NULL, 10) : 20, argc > 5 ? argv[4] : NULL,
-                argc > 5 ? argv[5] : NULL);
+        quality(argv[2], argc > 3 ? strtoul(argv[3], NULL, 10) : 20, argv + 4,
+                argc > 4 ? (size_t)argc - 4 : 0);
     else if (argc == 4 && strcmp(argv[1], "time") == 0)
         speed(strtoul(argv[2], NULL, 10), strtoul(argv[3], NULL, 10));
     else
-        stop("usage: rank_bench quality STUDY [DRAWS] [A C] | rank_bench time N BENCHMARKS");
+        stop("usage: rank_bench quality STUDY [DRAWS] [COLUMN...] | rank_bench time N BENCHMARKS");
     return 0;
 }

@@ -250,7 +250,8 @@ static void pending_candidates_are_taken_but_tell_nothing(void **state) {
 
     /* With 1 result there is no unit: the prior's order among those left. */
     assert_int_equal(ec_policy_next(q, EC_POLICY_PRIOR, &f.space, &some, NULL), EC_OK);
-    for (int policy = EC_POLICY_EI; policy <= EC_POLICY_EXPLOIT; policy++) {
+    for (int policy = EC_POLICY_EI; policy <= EC_POLICY_EXPLOIT;
+         policy += EC_POLICY_EXPLOIT - EC_POLICY_EI) {
         assert_int_equal(ec_policy_next(p, (ec_policy)policy, &f.space, &some, NULL), EC_OK);
         assert_memory_equal(p, q, data.n * sizeof *p);
     }
@@ -260,7 +261,8 @@ static void pending_candidates_are_taken_but_tell_nothing(void **state) {
     const double results[] = {f.z[0], f.z[3], f.z[7], NAN, NAN};
     const ec_trained known_only = {.n = 3, .index = more, .y = results},
                      with_pending = {.n = 5, .index = more, .y = results};
-    for (int policy = EC_POLICY_EI; policy <= EC_POLICY_EXPLOIT; policy++) {
+    for (int policy = EC_POLICY_EI; policy <= EC_POLICY_EXPLOIT;
+         policy += EC_POLICY_EXPLOIT - EC_POLICY_EI) {
         assert_int_equal(ec_policy_next(p, (ec_policy)policy, &f.space, &with_pending, NULL),
                          EC_OK);
         assert_int_equal(ec_policy_next(q, (ec_policy)policy, &f.space, &known_only, NULL), EC_OK);
