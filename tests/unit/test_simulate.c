@@ -339,6 +339,37 @@ static void missing_numbers_leave_candidates_out(void **state) {
     assert_true(fabs(out.mean[12] - 1.0) < 1e-12);
 }
 
+/* Not even where it is missing; one with weight is played with, and leaves out those that lack it.
+ */
+static void a_score_without_weight_is_not_used(void **state) {
+    (void)state;
+    paper_data p = paper;
+    double more[PAPER_BENCHMARKS * N], unused[3] = {1.0, 1.0, 0.0}, used[3] = {1.0, 1.0, 4.0};
+    ec_rng rng;
+    ec_rng_init(&rng, 2, 2);
+    for (size_t i = 0; i < PAPER_BENCHMARKS * N; i++) more[i] = ec_rng_uniform(&rng);
+    p.table.a = p.a;
+    p.table.c = p.c;
+    p.table.z = p.z;
+    p.table.n_more = 1;
+    p.table.more = more;
+    p.table.weights = unused;
+    more[3] = NAN;
+    for (int policy = 0; policy < EC_POLICIES; policy++) {
+        if (policy == EC_POLICY_RANDOM) continue;
+        const ec_simulate_options o = {.policy = (ec_policy)policy, .metric = EC_METRIC_REGRET};
+        p.table.weights = unused;
+        const outcome with = simulate(&p.table, o), without = simulate(&paper.table, o);
+        assert_memory_equal(with.values, without.values, PAPER_BENCHMARKS * N * sizeof(double));
+        p.table.weights = used;
+        const outcome three = simulate(&p.table, o);
+        assert_true(isnan(three.values[N - 1]) && !isnan(three.values[2 * N - 1]));
+        const bool of_sum = policy != EC_POLICY_AC && policy != EC_POLICY_D_OPTIMAL;
+        assert_int_equal(memcmp(three.values + N, with.values + N, 7 * N * sizeof(double)) != 0,
+                         of_sum);
+    }
+}
+
 static void lower_can_be_better(void **state) {
     (void)state;
     paper_data p = paper;
@@ -427,6 +458,7 @@ int main(void) {
         cmocka_unit_test(policies_without_chance_are_played_once),
         cmocka_unit_test(draws_among_many_candidates_follow_the_policy),
         cmocka_unit_test(missing_numbers_leave_candidates_out),
+        cmocka_unit_test(a_score_without_weight_is_not_used),
         cmocka_unit_test(lower_can_be_better),
         cmocka_unit_test(a_table_without_differences_gives_numbers),
         cmocka_unit_test(what_cannot_be_simulated_is_refused),
