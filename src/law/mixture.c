@@ -291,7 +291,7 @@ void ec_mixture_gain(const ec_mixture *m, double *gain) {
     for (size_t i = 0; i < m->n; i++) gain[i] = 0.0;
     for (size_t c = 0; c < EC_SETTINGS && m->scale_known; c++) {
         const double w = m->setting[c].weight;
-        if (w < 1e-12) continue;
+        if (w < 1e-9) continue; /* of settings that the results rule out */
         double best = -INFINITY;
         for (size_t k = 0; k < m->m; k++) best = fmax(best, mean_of(m, c, m->index[k]));
         for (size_t i = 0; i < m->n; i++) {

@@ -13,7 +13,7 @@
 
 #include <stddef.h>
 
-enum { EC_SCALE_CELLS = 256 };
+enum { EC_SCALE_CELLS = 96 };
 
 typedef struct ec_scale {
     double low, step;    /* cells of x */

@@ -63,6 +63,10 @@ void ec_chooser_free(ec_chooser *chooser) {
     free(chooser);
 }
 
+ec_model *ec_chooser_model(ec_chooser *chooser) {
+    return chooser->model;
+}
+
 ec_status ec_chooser_status(const ec_chooser *chooser, ec_error *err) {
     return chooser->model == NULL ? EC_OK : ec_model_status(chooser->model, err);
 }

@@ -10,6 +10,7 @@
 #include <stddef.h>
 
 #include "eyechart/policy.h"
+#include "policy/model.h"
 #include "policy/region.h"
 
 typedef struct ec_chooser ec_chooser;
@@ -40,6 +41,9 @@ void ec_chooser_free(ec_chooser *chooser);
 /* Fills p [n] as ec_policy_next() does. `trained` is valid and leaves at least one candidate.
  * A failure of the policy's model is remembered: ask once, at the end, with ec_chooser_status(). */
 ec_choice ec_chooser_next(ec_chooser *chooser, double *p, const ec_trained *trained);
+
+/* The policy's own model, of EC_RANKER_AVERAGE; NULL where it has none. Borrowed. */
+ec_model *ec_chooser_model(ec_chooser *chooser);
 ec_status ec_chooser_status(const ec_chooser *chooser, ec_error *err);
 
 #endif

@@ -16,7 +16,8 @@ typedef struct {
     const ec_game *game;
     const ec_rules *rules;
     ec_chooser *chooser;
-    ec_model *model;
+    ec_model *model; /* the chooser's where it is the same, … */
+    ec_model *own;   /* … else this one */
     size_t n, optimum;
     double z_min, z_max;
     bool *trained; /* [n] the present state, … */
@@ -28,7 +29,7 @@ typedef struct {
 
 static void player_release(player *p) {
     ec_chooser_free(p->chooser);
-    ec_model_free(p->model);
+    ec_model_free(p->own);
     free(p->trained);
     free(p->index);
     free(p->y);
@@ -50,7 +51,12 @@ static ec_status player_init(player *p, const ec_game *game, const ec_rules *rul
     if (!p->trained || !p->index || !p->y || !p->predicted)
         return ec_fail(err, EC_ERR_NOMEM, "no memory to simulate %zu candidates", n);
     const ec_status status = ec_chooser_new(&p->chooser, rules->policy, &game->space, err);
-    return status == EC_OK ? ec_model_new(&p->model, rules->ranker, &game->space, err) : status;
+    if (status != EC_OK) return status;
+    if (rules->ranker == EC_RANKER_AVERAGE) p->model = ec_chooser_model(p->chooser);
+    if (p->model != NULL) return EC_OK;
+    const ec_status made = ec_model_new(&p->own, rules->ranker, &game->space, err);
+    p->model = p->own;
+    return made;
 }
 
 static ec_status player_status(const player *p, ec_error *err) {
