@@ -341,6 +341,10 @@ typedef struct ec_import_options {
                                    the usual words (docs/formats.md) */
     size_t n_missing;
     ec_decimal decimal; /* sign of a CSV; EC_DECIMAL_AUTO: as its numbers tell */
+    const char *as_column; /* of an import: the results, such as those with another language model, become
+                              the column of this name for each benchmark, and nothing else of the file
+                              counts; where less is better the column has the negative, so that more of
+                              it is better. NULL: results are results */
 } ec_import_options;
 
 /* What became of a column of a file. */

@@ -368,12 +368,13 @@ static void print_weights_text(const ec_study *study, const ec_study_snapshot *s
     size_t size = 0;
     FILE *stream = open_memstream(&line, &size);
     if (stream == NULL) return;
-    fputs("Posterior mean ± standard deviation of the weight of each score, before any result",
+    fputs("Posterior mean ± standard deviation of the weight of each score, before any "
+          "result",
           stream);
     for (size_t i = 0, shown = 0; i < n && shown == 0; i++)
         for (size_t j = 0; j < d && all[i].done; j++)
             fprintf(stream, "%s %.2f", shown++ > 0 ? "," : "", all[i].weights[j].given);
-    fputs(" ±.10 to .50 of that. LOO: each candidate left out in turn and predicted from the "
+    fputs(", each ±33 %. More results move them further. LOO: each candidate left out in turn and predicted from the "
           "others, RMSE in the benchmark's own units.",
           stream);
     if (fclose(stream) == 0) print_wrapped(stdout, 0, line);

@@ -177,7 +177,16 @@ static bool has_place(const ec_ranked *row) {
 static void print_basis(const ranking *r) {
     const bool is_law = r->options.model == EC_RANK_LAW;
     if (!is_law && r->table.n_candidates > 0 && !has_place(&r->rows[0])) {
-        puts("\nNo candidate has a result, nor both A and C: there is nothing to rank by.");
+        char line[400], names[300];
+        const size_t n_used = ec_table_n_used(&r->table);
+        ec_rank_columns_text(names, sizeof names, r->snapshot->scores, 2 + r->table.n_more);
+        snprintf(line, sizeof line, "No candidate has a result, nor %s%s: there is nothing to rank by.",
+                 n_used == 2  ? "both "
+                 : n_used > 2 ? "all of "
+                              : "",
+                 names);
+        putchar('\n');
+        print_wrapped(stdout, 0, line);
         return;
     }
     if (r->n_used >= 2 && (!is_law || has_chances(r))) return;
@@ -188,6 +197,13 @@ static void print_basis(const ranking *r) {
               "a smaller --law-model sooner than a larger one."
         : is_law ? "The law cannot be fitted to fewer than 2 results, so "
                    "only what was measured is ranked."
+        : !columns_are_usual(r->snapshot) && r->n_used == 0
+            ? "No result is known, so the order is that of the scores' weighted sum: more of each "
+              "counts as better. There is no scale for predictions yet."
+        : !columns_are_usual(r->snapshot)
+            ? "One result is known. It does not give a scale, so there are no predictions yet; the "
+              "order rests on the scores' weighted sum, bent by that result. From the second "
+              "result on there are intervals."
         : r->n_used == 0
             ? "No result is known, so the order is that of A + C: the law says that more of both "
               "is "
@@ -201,7 +217,7 @@ static void print_basis(const ranking *r) {
     print_wrapped(stdout, 0, text);
     if (!is_law && r->n_measured > r->n_used)
         print_wrapped(stdout, 0,
-                      "Only candidates with both scores count here; results of others are shown, "
+                      "Only candidates with all scores count here; results of others are shown, "
                       "not ranked.");
 }
 

@@ -47,7 +47,7 @@ static const option OPTIONS[] = {
          .argument = "POLICY",
          .type = VALUE_CHOICE,
          .choice = policy_at,
-         .fallback = "prior",
+         .fallback = "ei",
          .help = "which candidate is finetuned next: prior, the order of the scores' sum; ac, the paper's "
                  "region sampling; ei, expected improvement; exploit, the best prediction; "
                  "d-optimal, the most informative; random"},

@@ -3,7 +3,7 @@
 #include "cli/output.h"
 #include "cli/study.h"
 
-enum { O_STUDY, O_FORMAT, O_ADD, O_IGNORE, O_MISSING, O_DECIMAL, O_JSON };
+enum { O_STUDY, O_FORMAT, O_ADD, O_AS_COLUMN, O_IGNORE, O_MISSING, O_DECIMAL, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -13,6 +13,7 @@ static const option OPTIONS[] = {
          .help =
              "candidates that study.yaml does not have are added to it; the old file is kept as "
              "study.yaml.old"},
+    [O_AS_COLUMN] = OPTION_AS_COLUMN,
     [O_IGNORE] = OPTION_IGNORE,
     [O_MISSING] = OPTION_MISSING,
     [O_DECIMAL] = OPTION_DECIMAL,
@@ -30,6 +31,8 @@ static const operand OPERANDS[] = {
 
 static const example EXAMPLES[] = {
     {"eyechart study import mystudy/ scores.csv", "A and C, and results where there are some"},
+    {"eyechart study import mystudy/ with-qwen.csv --as-column qwen",
+     "results of the same candidates with another language model, to rank by"},
     {"eyechart study import mystudy/ more.json --add-candidates", "with candidates that are new"},
     {"eyechart study import mystudy/ table.csv --ignore Average --missing tbd",
      "from a table for people; semicolons, tabs, decimal commas and percent signs are understood"},
@@ -69,7 +72,8 @@ static int run(const arguments *args) {
     ec_study *study;
     int status = study_open_writable(&study, args);
     if (status != EXIT_DONE) return status;
-    const ec_import_options options = import_options(&v[O_IGNORE], &v[O_MISSING], &v[O_DECIMAL]);
+    ec_import_options options = import_options(&v[O_IGNORE], &v[O_MISSING], &v[O_DECIMAL]);
+    options.as_column = v[O_AS_COLUMN].text;
     ec_import_summary summary;
     ec_import_report report;
     ec_error err;

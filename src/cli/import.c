@@ -46,7 +46,7 @@ void import_print_columns(const ec_import_report *report, bool all) {
         {EC_USE_SCORE, "scores", ""},
         {EC_USE_COST, "costs", ""},
         {EC_USE_BENCHMARK, "benchmarks", ""},
-        {EC_USE_COLUMN, "other columns", "; no benchmarks, for --a-column and --c-column"},
+        {EC_USE_COLUMN, "other columns", "; no benchmarks, to rank by with --columns"},
         {EC_USE_LEFT_OUT, "left out", ""},
     };
     for (size_t g = 0; g < sizeof groups / sizeof *groups; g++) {

@@ -28,6 +28,14 @@ const char *decimal_at(size_t i);
         .help = "decimal sign of the numbers in a CSV; auto goes by the numbers"                   \
     }
 
+#define OPTION_AS_COLUMN                                                                           \
+    {                                                                                              \
+        .name = "as-column", .argument = "NAME", .type = VALUE_TEXT,                               \
+        .help = "the results in the file, of the same candidates with another language model "     \
+                "say, become the column NAME of each benchmark, to rank by; the rest of the file " \
+                "is left out"                                                                      \
+    }
+
 /* The options as they were given. */
 ec_import_options import_options(const option_value *ignore, const option_value *missing,
                                  const option_value *decimal);

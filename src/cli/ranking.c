@@ -75,14 +75,14 @@ static size_t n_scores(const ec_study_snapshot *s) {
     return 2 + s->table.n_more;
 }
 
-static bool is_usual(const ec_study_snapshot *s) {
+bool columns_are_usual(const ec_study_snapshot *s) {
     const ec_rank_column *of = s->scores;
     return s->table.n_more == 0 && strcmp(of[0].name, "A") == 0 && of[1].name != NULL &&
            strcmp(of[1].name, "C") == 0 && of[0].weight == of[1].weight;
 }
 
 void print_columns(const ec_study_snapshot *s) {
-    if (is_usual(s)) return;
+    if (columns_are_usual(s)) return;
     char *line = NULL;
     size_t size = 0, n = 0;
     FILE *stream = open_memstream(&line, &size);

@@ -36,6 +36,8 @@ void columns_release(columns_choice *choice);
 int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const arguments *args,
                        const columns_choice *choice);
 
+/* Whether that is A and C in equal parts. */
+bool columns_are_usual(const ec_study_snapshot *snapshot);
 /* Says on standard output what a ranking goes by, where that is not A and C in equal parts. */
 void print_columns(const ec_study_snapshot *snapshot);
 /* Adds columns, and the first two of them as a_column and c_column, null where there is but one. */

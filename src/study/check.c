@@ -400,9 +400,9 @@ static void check_results(ec_findings *f, const ec_study *study, const view *v) 
     if (none.n == m && m > 0)
         ec_findings_add(
             f, EC_FINDING_NOTE,
-            "no results yet: a ranking follows A and C alone; 'eyechart ask' says what to train");
+            "no results yet: a ranking follows the scores alone; 'eyechart ask' says what to train");
     else if (none.n > 0)
-        ec_findings_add(f, EC_FINDING_NOTE, "no results yet for %s: ranked by A and C alone",
+        ec_findings_add(f, EC_FINDING_NOTE, "no results yet for %s: ranked by the scores alone",
                         ec_name_list_end(&none));
     if (n_few > 0)
         ec_findings_add(

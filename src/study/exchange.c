@@ -370,6 +370,80 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
     return status;
 }
 
+/* ---- results as a column ------------------------------------------------------------------ */
+
+/* What became of the columns of the file, now that only its results count. */
+static ec_status report_as_column(ec_import_report *report, const char *name, ec_error *err) {
+    for (size_t k = 0; report != NULL && k < report->n_columns; k++) {
+        ec_import_column *c = &report->columns[k];
+        char text[400];
+        const bool result = c->use == EC_USE_BENCHMARK;
+        if (c->use == EC_USE_CANDIDATE || c->use == EC_USE_LEFT_OUT) continue;
+        snprintf(text, sizeof text, "%s %s", name, c->name);
+        free(c->name);
+        free(c->why);
+        c->use = result ? EC_USE_COLUMN : EC_USE_LEFT_OUT;
+        c->name = result ? strdup(text) : NULL;
+        c->why = strdup(result ? "results as a column" : "only results become a column");
+        if ((result && c->name == NULL) || c->why == NULL)
+            return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    }
+    return EC_OK;
+}
+
+static ec_status note_negative(const ec_study *study, const ec_sheet *sheet, const char *name,
+                               ec_import_report *report, ec_error *err) {
+    ec_status status = EC_OK;
+    for (size_t k = 0; k < sheet->n_benchmarks && status == EC_OK; k++) {
+        const size_t b =
+            ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
+        if (report != NULL && b < ec_study_n_benchmarks(study) &&
+            ec_study_benchmark(study, b)->direction < 0)
+            status = ec_import_report_note(
+                report, err, "less is better on %.80s, so its column %.63s has the negative",
+                sheet->benchmarks[k].name, name);
+    }
+    return status;
+}
+
+/* Several results of one candidate and benchmark count with their mean (table.h). */
+static ec_status results_to_columns(ec_sheet *sheet, const ec_study *study, const char *name,
+                                    const char *file, ec_import_report *report, ec_error *err) {
+    const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
+    const char *fault = ec_column_name_fault(name);
+    if (fault != NULL)
+        return ec_fail(err, EC_ERR_ARG, "the name '%.80s' of a column %s", name, fault);
+    ec_repeats_sort(&sheet->repeats);
+    ec_numbers taken, *x = &sheet->numbers;
+    ec_status status = ec_repeats_summarise(x, &sheet->repeats, n, m, err);
+    if (status == EC_OK) status = ec_numbers_init(&taken, n, m, err);
+    if (status != EC_OK) return status;
+    ec_columns_release(&sheet->columns);
+    for (size_t k = 0; k < m && status == EC_OK; k++) {
+        const size_t b =
+            ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
+        const bool turn =
+            b < ec_study_n_benchmarks(study) && ec_study_benchmark(study, b)->direction < 0;
+        ec_study_column *column;
+        status = ec_columns_at(&column, &sheet->columns, name, k, n, file, err);
+        for (size_t i = 0; i < n && status == EC_OK; i++) {
+            const double z = x->z[k * n + i];
+            column->value[i] = turn ? 0.0 - z : z;
+            column->se[i] = x->z_se[k * n + i];
+        }
+    }
+    if (status == EC_OK) {
+        ec_numbers_release(x);
+        ec_repeats_release(&sheet->repeats);
+        *x = taken;
+        status = report_as_column(report, name, err);
+        if (status == EC_OK) status = note_negative(study, sheet, name, report, err);
+    } else {
+        ec_numbers_release(&taken);
+    }
+    return status;
+}
+
 /* ---- import ------------------------------------------------------------------------------- */
 
 /* What may be no benchmark at all. */
@@ -502,9 +576,13 @@ ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const ch
         status = ec_import_adopt_names(&sheet, declared, name, report, err);
         if (status == EC_OK)
             status = check_names(&n_new, study, &sheet, name, add_candidates_too, err);
+        if (status == EC_OK && how.options->as_column != NULL)
+            status =
+                results_to_columns(&sheet, study, how.options->as_column, name, report, err);
         if (status == EC_OK) status = import_sheet(&summary, study, &sheet, name, n_new, err);
         ec_sheet_release(&sheet);
     }
+    if (how.options->as_column != NULL) summary.n_kept = 0; /* the file has no results to keep */
     if (status == EC_OK && out != NULL) *out = summary;
     if (status != EC_OK && report != NULL) ec_import_report_release(report);
     return status;

@@ -31,7 +31,7 @@ for model in gp law; do
     check "--model $model: the same numbers rank the same" cmp expected got
 done
 run 0 rank s --benchmark MMBench --c-column again_c
-prints "in the place of C: again_c"
+prints "by the columns: A, again_c"
 run 0 fit s --benchmark MMBench --json
 jq .benchmarks out >expected
 run 0 fit s --benchmark MMBench --a-column again_a --c-column again_c --json
@@ -59,10 +59,115 @@ run 3 rank s --c-column minusc
 says "no column 'minusc'; did you mean 'minus_c'?"
 run 3 rank paper-2024 --a-column cka
 says "has none beside A and C"
-run 3 rank s --c-column A
-says "differs between benchmarks"
 run 3 fit s --a-column xyzzy
 says "no column 'xyzzy'"
 run 3 ask t --c-column xyzzy --worker three
 says "no column 'xyzzy'"
+run 3 rank s --columns A,xyzzy
+says "no column 'xyzzy'"
+run 2 rank s --columns A,C,A
+says "--columns names 'A' twice"
+run 2 rank s --columns A,C=-1
+says "must be a number, 0 or more, not '-1'"
+run 2 rank s --columns A,C --a-column again_a
+says "leave --a-column and --c-column away"
+run 3 rank s --columns A=0
+says "no column to rank by has a weight above 0"
+run 2 fit s --columns A,C,again_c --model linear
+says "a function of two columns; there are 3 here"
+
+# Any number of columns, with weights. A and C under another name once more change nothing where
+# their weights are divided.
+run 0 rank s --benchmark MMBench --columns A,C --json
+jq .candidates out >expected
+run 0 rank s --benchmark MMBench --json
+jq .candidates out >got
+check "A,C is what a study ranks by" cmp expected got
+run 0 rank s --benchmark MMBench --columns A,C=2,minus_c=0.5 --json
+json '.columns == [{"name": "A", "weight": 1}, {"name": "C", "weight": 2}, {"name": "minus_c", "weight": 0.5}]'
+json '.a_column == "A" and .c_column == "C"'
+run 0 rank s --benchmark MMBench --columns A,C,minus_c
+prints "by the columns: A, C, minus_c"
+run 0 rank s --benchmark MMBench --columns again_a --json
+json '.columns == [{"name": "again_a", "weight": 1}] and .c_column == null'
+for what in "ask t --worker four" "report s -o page.html" "simulate s --policy ei --runs 3" "fit s"; do
+    run 0 $what --columns A,again_c,minus_c
+done
+run 0 ask t --columns A,minus_c,again_c=0.5 --worker five --json
+json '[.columns[].weight] == [1, 1, 0.5]'
+
+# study.yaml says what everything goes by, unless the option does.
+cp t/study.yaml usual.yaml
+{ printf 'rank:\n  columns: [minus_c, again_c=0.25]\n'; cat usual.yaml; } >t/study.yaml
+run 0 ask t --worker six --json
+json '.columns == [{"name": "minus_c", "weight": 1}, {"name": "again_c", "weight": 0.25}]'
+run 0 rank t --json
+json '[.columns[].name] == ["minus_c", "again_c"] and .candidates[0].name == "DiT"'
+run 0 rank t --columns C --json
+json '[.columns[].name] == ["C"] and .candidates[0].name == "C+D@336"'
+run 0 report t -o page.html
+check "the report says what it ranks by" grep -q '"columns":\[{"name":"minus_c","weight":1.0},{"name":"again_c","weight":0.25}\]' page.html
+{ printf 'rank:\n  columns: [minus_c, gain_c]\n'; cat usual.yaml; } >t/study.yaml
+run 1 study check t
+prints "rank: columns: no column 'gain_c'; did you mean 'again_c'?"
+run 3 rank t
+says "did you mean 'again_c'?"
+run 0 rank t --columns A,C
+{ printf 'rank:\n  columns: [A, A]\n'; cat usual.yaml; } >t/study.yaml
+run 3 rank t
+says "study.yaml: rank: column 'A' is there twice"
+cp usual.yaml t/study.yaml
+
+# Who lacks a column cannot be placed, and is named.
+printf 'candidate,column half\nCLIP@336,1\nCLIP@224,3\nDINOv2,2\nSDim,5\n' >half.csv
+run 0 study import s half.csv
+run 0 rank s --columns A,half
+prints "Without half, and so without prediction: 9 of 13 ("
+run 0 rank s --columns A,half --json
+json '[.candidates[] | select(.predicted == null)] | length == 9'
+{ printf 'rank: {columns: [A, half]}\n'; cat s/study.yaml; } >with.yaml
+mv with.yaml s/study.yaml
+run 0 study check s
+prints "half is missing for 9 of 13 candidates, which cannot be predicted:"
+check "C is not missed where it does not count" bash -c '! grep -q "C is missing" out'
+
+# Results with another language model are such a column, for each benchmark its own.
+run 0 study export paper-2024 --format csv
+awk -F, -v OFS=, 'NR == 1 {for (i = 1; i <= NF; i++) {at[i] = $i}; print $0, "cost"; next}
+    {for (i = 11; i <= NF; i++) $i = (NR == 3 ? "" : 100 - $i); print $0, 80}' out >qwen.csv
+run 0 study new u --import paper-2024
+run 0 study import u qwen.csv --as-column qwen --json
+json '.n_results == 0 and .n_kept == 0 and .n_scores == 96'
+json '.columns | map(select(.use == "column")) | length == 8 and all(.name | startswith("qwen "))'
+json '.columns | map(select(.heading == "cost" or .heading == "C")) | all(.use == "left out")'
+run 0 study show u --json
+json '.candidates[0].columns | length == 8 and all(.name == "qwen" and .benchmark != null)'
+json '.candidates[0] | (.columns[0].value + .results.MMBench - 100 | fabs) < 1e-3'
+json '.n_finetuned == 13'
+run 0 study import u qwen.csv --as-column qwen
+prints "0 scores and 0 results recorded, 96 numbers known already"
+run 0 rank u --benchmark MMBench --columns A,qwen
+prints "Without qwen, and so without prediction: 1 of 13 (CLIP@224)."
+# Of two columns the law is a function, the second by benchmark: here it is the result upside down.
+run 0 fit u --columns A,qwen --model linear --json
+json '.a_column == "A" and .c_column == "qwen" and (.benchmarks | all(.n == 12 and .r2 > 0.999999))'
+json '.benchmarks | all((.coefficients.C + 1 | fabs) < 1e-3 and (.coefficients.A | fabs) < 1e-3)'
+run 3 study import u qwen.csv --as-column "my qwen"
+says "the name 'my qwen' of a column has more than letters"
+run 3 study import u qwen.csv --as-column C
+says "is A or C itself"
+
+# Where less is better, the column has the negative, and errors and repeats of results come along.
+cat >loss.json <<'END'
+{"benchmarks": [{"name": "loss", "direction": "lower"}, {"name": "acc"}],
+ "candidates": [{"name": "x", "A": 1, "C": 2}, {"name": "y", "A": 2, "C": 1}]}
+END
+printf 'candidate,loss,acc\nx,2.5±0.1,50\ny,3,60\ny,3,64\n' >other.csv
+run 0 study new v --import loss.json
+run 0 study import v other.csv --as-column other
+says "less is better on loss, so its column other has the negative"
+run 0 study show v --json
+json '.candidates[0].columns[0] | .value == -2.5 and .se == 0.1'
+json '.candidates[1].columns | map(.value) == [-3, 62]'
+
 finish

@@ -33,6 +33,26 @@ run 0 fit paper-2024 --ridge 0.1 --json
 prints '"ridge": 0.1,'
 json '.ridge == 0.1 and (.benchmarks | all(.p_value == null and (.loo_q2 | type) == "number"))'
 
+# Other than two scores: the weights that the results give them, and how well they are left out.
+run 0 study export paper-2024 --format csv
+awk -F, -v OFS=, 'NR == 1 {print $0, "column bad"; next} {print $0, (NR * 5) % 13}' out >three.csv
+run 0 study new three --import three.csv
+run 0 fit three --columns A,C,bad=0.5 --json
+json '[.columns[].name] == ["A", "C", "bad"] and .model == null and .groups == [] and .skipped == []'
+json '.benchmarks | length == 8 and all(.n == 13 and (.weights | length == 3 and all(.sd > 0)))'
+json '.benchmarks[0].weights | map(.given * 1000 | round) == [1200, 1200, 600]'
+json '.benchmarks | map(select(.weights[2].mean < .weights[0].mean)) | length == 8'
+json '.benchmarks[0] | .loo_rmse > 0 and .loo_spearman > 0.5'
+run 0 fit three --columns A
+prints "The weights of the scores of three"
+prints "by the columns: A"
+check "every line within 100 columns" bash -c '! grep -E "^.{101}" out'
+run 3 fit three --columns A,C,bad --benchmark MMBunch
+awk -F, -v OFS=, 'NR > 2 {for (i = 11; i <= 18; i++) $i = ""} {print}' three.csv >one.csv
+run 0 study new one --import one.csv
+run 3 fit one --columns A,C,bad
+says "MMBench: not fitted: fewer than 2 different results"
+
 run 0 fit
 says "built-in paper-2024"
 prints "LOO Q²"
