@@ -58,6 +58,7 @@ fields 0 report units
 fields 0 "study import" s scores.csv
 fields 0 "study export" s -o out.csv
 fields 0 fit paper-2024
+fields 0 fit paper-2024 --columns A
 fields 0 fit s
 fields 0 fit paper-2024 --model quadratic --benchmark MME
 fields 0 rank paper-2024 --baselines
