@@ -74,6 +74,8 @@ typedef struct ec_loop_options {
     size_t n_finetunes;  /* candidates finetuned by all runs of this study; 0: as declared */
     bool retry_failed;   /* begin again with what was given up, as far as the budget goes */
     bool no_score;       /* A and C as they are known */
+    bool anyway;         /* use up the budget, even where no candidate is worth its cost; true too
+                            where study.yaml says so */
     size_t n_threads;    /* for scoring; 0: one per processor */
     const ec_rank_column *columns; /* [n_columns] scores that the policy goes by, as in ec_ask_options */
     size_t n_columns;
@@ -83,7 +85,8 @@ typedef enum ec_loop_stop {
     EC_LOOP_ALL_DONE,         /* every candidate that can be asked for is trained or given up */
     EC_LOOP_BUDGET_FINETUNES, /* the number of finetunes is reached */
     EC_LOOP_BUDGET_HOURS,     /* the hours are used, or no candidate left fits them */
-    EC_LOOP_FAILING /* several candidates in a row failed: the command itself must be wrong */
+    EC_LOOP_FAILING, /* several candidates in a row failed: the command itself must be wrong */
+    EC_LOOP_ENOUGH   /* no candidate left is worth its cost (decision.h) */
 } ec_loop_stop;
 
 typedef struct ec_loop_summary {
@@ -96,7 +99,8 @@ typedef struct ec_loop_summary {
     char why[512];      /* the stop in words */
 } ec_loop_summary;
 
-/* Runs the loop until a budget is used or nothing is left.
+/* Runs the loop until a budget is used, nothing is left, or no candidate left is worth its cost. What
+ * options->retry_failed begins again was asked for by name, and need not be.
  *
  *   watcher   may be NULL
  *   out       may be NULL; filled on failure too

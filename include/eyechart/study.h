@@ -150,13 +150,17 @@ ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *
 /* ---- what it comes to ------------------------------------------------------------------- */
 
 /* ec_decide on a ranking of `table`, the snapshot's or one with some of its results: with the declared costs;
- * what is pending or failed is not chosen. */
+ * what is pending or failed is not chosen. enough 0: as study.yaml declares, else as in ec_decision_options. */
 ec_status ec_study_decide(ec_decision *out, const ec_study *study, const ec_study_snapshot *snapshot,
                           const ec_table *table, const ec_ranked *rows, const ec_rank_about *about, double enough, ec_error *err);
 
+/* The unit of gains of a ranking over so many benchmarks, to follow the number: of one benchmark its
+ * own, of several " % of full scale". */
+const char *ec_study_gain_unit(size_t n_over);
+
 /* The decision in two or three sentences, the first of which says what to do; "" where there is none.
  *
- *   unit   of the gain, as " points" or ""; follows the number */
+ *   unit   ec_study_gain_unit */
 void ec_study_decision_text(char *buffer, size_t size, const ec_study *study, const ec_decision *decision,
                             const char *unit);
 
@@ -188,7 +192,7 @@ typedef struct ec_ask_options {
     const size_t *over;  /* [n_over] benchmarks that count, with the policy ei; NULL: all */
     size_t n_over;
     const double *weights; /* [n_over] theirs; NULL: those of the study */
-    double enough;       /* as in ec_decision_options */
+    double enough;       /* as in ec_study_decide */
     bool anyway;         /* asks even where no candidate is worth its cost */
     ec_decision *stopped; /* receives the decision to stop, kind EC_DECIDE_NOTHING otherwise; NULL: not wanted */
     bool peek;           /* answers without recording the questions: the next call answers the same */

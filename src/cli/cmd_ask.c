@@ -211,7 +211,7 @@ static json_t *question_json(const ec_study *study, const ec_question *q, const 
 static void print_json(const ec_study *study, const ec_study_snapshot *before,
                        const ec_ask_options *options, const ec_question *questions, size_t n,
                        const ec_ranked *ranked, const ranking_warnings *warnings) {
-    const char *unit = gain_unit(options->n_over);
+    const char *unit = ec_study_gain_unit(options->n_over);
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, question_json(study, &questions[i], ranked, unit));
@@ -265,7 +265,7 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
     }
     ec_ranked *ranked = before != NULL ? rank_all(study, before, &options) : NULL;
     ranking_warnings warnings;
-    ranking_warnings_note(&warnings, study, columns->list, columns->n);
+    ranking_warnings_note(&warnings, study, columns->list, columns->n, options.over, options.n_over);
     size_t n = 0;
     ec_error err;
     const ec_status asked = ec_study_ask(questions, &n, study, &options, &err);

@@ -77,7 +77,7 @@ typedef struct ranking {
     const ec_study_snapshot *snapshot;
     const selection *over;
     ec_table table;            /* the snapshot's, with only the known results */
-    double *z;                 /* [n_benchmarks][n_candidates], owned */
+    double *z;                 /* [3][n_benchmarks][n_candidates] z, z_se and z_n, owned */
     double *weights;           /* [over->n], owned */
     ec_ranked *rows;           /* [n_candidates], owned */
     double *baselines;         /* [EC_BASELINES][n_candidates], owned; NULL: not asked for */
@@ -106,10 +106,18 @@ static int set_results(ranking *r, const option_value *known) {
         status = study_find_candidate(&i, r->study, known->all[k]);
         if (status == EXIT_DONE) shown[i] = true;
     }
-    r->z = allocate(size, sizeof *r->z);
-    for (size_t k = 0; k < size; k++) r->z[k] = shown[k % n] ? all->z[k] : NAN;
+    r->z = allocate(3 * size, sizeof *r->z);
+    double *se = r->z + size, *times = se + size;
+    for (size_t k = 0; k < size; k++) {
+        const bool is_shown = shown[k % n];
+        r->z[k] = is_shown ? all->z[k] : NAN;
+        se[k] = is_shown && all->z_se != NULL ? all->z_se[k] : NAN;
+        times[k] = !is_shown ? 0.0 : all->z_n != NULL ? all->z_n[k] : (double)isfinite(all->z[k]);
+    }
     r->table = *all;
     r->table.z = r->z;
+    r->table.z_se = se;
+    r->table.z_n = times;
     free(shown);
     return status;
 }
@@ -323,7 +331,7 @@ static void print_left_out(const ranking *r) {
 
 static void print_decision(const ranking *r) {
     char text[600];
-    ec_study_decision_text(text, sizeof text, r->study, &r->decision, gain_unit(r->over->n));
+    ec_study_decision_text(text, sizeof text, r->study, &r->decision, ec_study_gain_unit(r->over->n));
     if (*text == '\0') return;
     char line[640];
     snprintf(line, sizeof line, "=> %s", text);
@@ -447,7 +455,7 @@ static void print_json(const ranking *r) {
     }
     json_object_set_new(all, "p_found", json_number(r->about.found));
     json_object_set_new(all, "decision",
-                        decision_json(r->study, &r->decision, gain_unit(r->over->n)));
+                        decision_json(r->study, &r->decision, ec_study_gain_unit(r->over->n)));
     json_object_set_new(all, "warnings", ranking_warnings_json(&r->warnings));
     json_object_set_new(all, "candidates", candidates);
     json_print(all);

@@ -88,7 +88,7 @@ static int run(const arguments *args) {
     const char *file = v[O_OUTPUT].given ? v[O_OUTPUT].text : usual;
     ec_error err;
     ranking_warnings warnings;
-    ranking_warnings_note(&warnings, study, columns.list, columns.n);
+    ranking_warnings_note(&warnings, study, columns.list, columns.n, NULL, 0);
     const bool written = ec_report_write(study, file, &options, &err) == EC_OK;
     if (written && v[O_JSON].given) {
         json_print(json_pack("{s:o, s:o, s:o}", "study", json_text(ec_study_name(study)), "file",

@@ -19,6 +19,7 @@ enum {
     O_DRY_RUN,
     O_RETRY_FAILED,
     O_NO_SCORE,
+    O_ANYWAY,
     O_NO_REPORT,
     O_COLUMNS,
     O_THREADS,
@@ -55,6 +56,8 @@ static const option OPTIONS[] = {
                                 "the policy and as far as the budget goes; what is trained is only "
                                 "evaluated again"},
     [O_NO_SCORE] = {.name = "no-score", .help = "take A and C as they are known"},
+    [O_ANYWAY] = {.name = "anyway",
+                  .help = "use up the budget, even where no candidate left is worth its cost"},
     [O_NO_REPORT] = {.name = "no-report", .help = "do not write STUDY/report.html"},
     [O_COLUMNS] = OPTION_COLUMNS,
     [O_THREADS] = {.name = "threads",
@@ -82,7 +85,7 @@ static const example EXAMPLES[] = {
 };
 
 static const exit_meaning EXITS[] = {
-    {EXIT_DONE, "the budget is used, or nothing is left to finetune"},
+    {EXIT_DONE, "the budget is used, nothing is left to finetune, or nothing left is worth its cost"},
     {EXIT_DATA, "the study or its files are bad, or an evaluation prints an unknown name"},
     {EXIT_AGAIN, "candidates failed, now or before, and are left out; the others are done"},
     {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},
@@ -182,7 +185,7 @@ static bool see(void *context, const ec_loop_event *e) {
 /* ---- in the end ----------------------------------------------------------------------------- */
 
 static const char *stop_word(ec_loop_stop stop) {
-    static const char *const words[] = {"done", "finetunes", "hours", "failing"};
+    static const char *const words[] = {"done", "finetunes", "hours", "failing", "enough"};
     return words[stop];
 }
 
@@ -207,9 +210,12 @@ static json_t *ranked_json(const ec_study *study, const ec_ranked *row) {
                      json_number(row->p_best));
 }
 
-static json_t *ranking_json(ec_study *study, const columns_choice *columns) {
+/* The ranking over all benchmarks; *decision is what it comes to. */
+static json_t *ranking_json(json_t **decision, ec_study *study, const columns_choice *columns) {
     json_t *ranking = json_array();
     ec_study_snapshot *snapshot;
+    ec_decision decided = {0};
+    *decision = json_null();
     if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return ranking;
     if (ec_study_snapshot_choose(snapshot, study, columns->list, columns->n, NULL) != EC_OK) {
         ec_study_snapshot_free(snapshot);
@@ -223,9 +229,15 @@ static json_t *ranking_json(ec_study *study, const columns_choice *columns) {
         over[b] = b;
         weights[b] = ec_study_benchmark(study, b)->weight;
     }
-    const ec_rank_options options = {.weights = weights};
-    if (n_over > 0 && ec_rank(rows, NULL, &snapshot->table, over, n_over, &options, NULL) == EC_OK)
+    const ec_rank_options options = {.weights = weights, .pending = snapshot->pending};
+    ec_rank_about about = {0};
+    if (n_over > 0 &&
+        ec_rank(rows, &about, &snapshot->table, over, n_over, &options, NULL) == EC_OK) {
         for (size_t i = 0; i < n; i++) json_array_append_new(ranking, ranked_json(study, &rows[i]));
+        if (ec_study_decide(&decided, study, snapshot, &snapshot->table, rows, &about, 0.0, NULL) ==
+            EC_OK)
+            *decision = decision_json(study, &decided, ec_study_gain_unit(n_over));
+    }
     free(rows);
     free(weights);
     free(over);
@@ -252,12 +264,13 @@ static int write_report(char **file, ec_study *study, const columns_choice *colu
 
 static void print_json(ec_study *study, const show *s, const ec_loop_summary *sum,
                        const columns_choice *columns, const char *report) {
-    json_print(json_pack("{s:o, s:s, s:o, s:O, s:O, s:I, s:I, s:o, s:o, s:o}", "study",
+    json_t *decision, *ranking = ranking_json(&decision, study, columns);
+    json_print(json_pack("{s:o, s:s, s:o, s:O, s:O, s:I, s:I, s:o, s:o, s:o, s:o}", "study",
                          json_text(ec_study_name(study)), "stop", stop_word(sum->stop), "why",
                          json_text(sum->why), "told", s->told, "given_up", s->gave_up,
                          "n_finetuned", (json_int_t)sum->n_finetuned, "n_failed",
                          (json_int_t)sum->n_failed, "hours_spent", json_number(sum->hours_spent),
-                         "ranking", ranking_json(study, columns), "report",
+                         "ranking", ranking, "decision", decision, "report",
                          report != NULL ? json_text(report) : json_null()));
 }
 
@@ -290,6 +303,7 @@ static ec_loop_options options_of(const arguments *args, const columns_choice *c
                              .n_finetunes = v[O_FINETUNES].given ? v[O_FINETUNES].count : 0,
                              .retry_failed = v[O_RETRY_FAILED].given,
                              .no_score = v[O_NO_SCORE].given,
+                             .anyway = v[O_ANYWAY].given,
                              .n_threads = v[O_THREADS].given ? v[O_THREADS].count : 0,
                              .columns = columns->list,
                              .n_columns = columns->n};

@@ -67,17 +67,17 @@ int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table
 }
 
 void ranking_warnings_note(ranking_warnings *out, ec_study *study, const ec_rank_column *columns,
-                           size_t n_columns) {
+                           size_t n_columns, const size_t *over, size_t n_over) {
     ec_study_snapshot *snapshot;
     *out = (ranking_warnings){0};
     if (ec_study_snapshot_get(&snapshot, study, NULL) != EC_OK) return;
-    const size_t n = snapshot->table.n_benchmarks;
-    size_t *over = allocate(n, sizeof *over);
-    for (size_t b = 0; b < n; b++) over[b] = b;
+    const size_t n_all = snapshot->table.n_benchmarks;
+    size_t *all = allocate(n_all, sizeof *all);
+    for (size_t b = 0; b < n_all; b++) all[b] = b;
     if (ec_study_snapshot_choose(snapshot, study, columns, n_columns, NULL) == EC_OK)
-        ec_study_check_ranking(&out->list, &out->n, study, &snapshot->table, snapshot->scores, over,
-                               n, NULL);
-    free(over);
+        ec_study_check_ranking(&out->list, &out->n, study, &snapshot->table, snapshot->scores,
+                               over != NULL ? over : all, over != NULL ? n_over : n_all, NULL);
+    free(all);
     ec_study_snapshot_free(snapshot);
     for (size_t i = 0; i < out->n; i++) note("warning: %s", out->list[i].message);
 }

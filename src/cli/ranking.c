@@ -161,10 +161,6 @@ int weights_make(double **out, const ec_study *study, const selection *over,
     return status;
 }
 
-const char *gain_unit(size_t n_over) {
-    return n_over > 1 ? " % of full scale" : "";
-}
-
 static json_t *name_json(const ec_study *study, size_t i) {
     return i == SIZE_MAX ? json_null() : json_text(ec_study_candidate(study, i)->name);
 }

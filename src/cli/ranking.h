@@ -13,8 +13,6 @@
 int weights_make(double **out, const ec_study *study, const selection *over,
                  const option_value *given);
 
-/* What follows a gain: the unit of one benchmark is its own. */
-const char *gain_unit(size_t n_over);
 /* The decision in JSON; null where there is none. */
 json_t *decision_json(const ec_study *study, const ec_decision *decision, const char *unit);
 

@@ -4,6 +4,7 @@
  * JSON is then made in order.
  */
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 
 #include "base/parallel.h"
@@ -19,6 +20,7 @@ typedef struct job {
     double *weights;
     ec_ranked *rows; /* [candidates] */
     size_t n;
+    ec_rank_about about; /* left_out [n] is owned */
     ec_status status;
     ec_error err;
 } job;
@@ -35,7 +37,8 @@ static void compute(void *context, size_t i) {
     job *j = (job *)context + i;
     ec_rank_options options = j->b->options->rank;
     options.weights = j->weights;
-    j->status = ec_rank(j->rows, NULL, &j->b->ranked->table, j->over, j->n, &options, &j->err);
+    options.pending = j->b->snapshot->pending;
+    j->status = ec_rank(j->rows, &j->about, &j->b->ranked->table, j->over, j->n, &options, &j->err);
 }
 
 static json_t *row_json(build *b, const ec_ranked *row) {
@@ -50,6 +53,42 @@ static json_t *row_json(build *b, const ec_ranked *row) {
     put(b, object, "p_beats_best", number(row->p_beats_best));
     put(b, object, "separable", json_boolean(row->separable));
     return object;
+}
+
+/* What the ranking comes to, as `eyechart rank` says it; null where it comes to nothing. */
+static json_t *decision_json(build *b, const job *j) {
+    ec_decision d;
+    if (ec_study_decide(&d, b->study, b->snapshot, &b->ranked->table, j->rows, &j->about, 0.0, NULL) !=
+        EC_OK) {
+        b->failed = true;
+        return NULL;
+    }
+    if (d.kind == EC_DECIDE_NOTHING) return json_null();
+    char text[600];
+    ec_study_decision_text(text, sizeof text, b->study, &d, ec_study_gain_unit(j->n));
+    json_t *object = json_object();
+    put(b, object, "action",
+        words(d.kind == EC_DECIDE_STOP    ? "stop"
+              : d.kind == EC_DECIDE_BEGIN ? "begin"
+                                          : "finetune"));
+    put(b, object, "candidate", count(d.candidate));
+    put(b, object, "gain", number(d.gain));
+    put(b, object, "needed", number(d.needed));
+    put(b, object, "cost", number(d.cost));
+    put(b, object, "p_best", number(d.p_best));
+    put(b, object, "found", number(d.found));
+    put(b, object, "found_after", number(d.found_after));
+    put(b, object, "next", d.next == SIZE_MAX ? json_null() : count(d.next));
+    put(b, object, "text", words(text));
+    return object;
+}
+
+/* Benchmarks that count, and do not for want of results. */
+static json_t *left_out_json(build *b, const job *j) {
+    json_t *array = json_array();
+    for (size_t k = 0; k < j->n; k++)
+        if (j->about.left_out[k] && j->weights[k] > 0.0) append(b, array, count(j->over[k]));
+    return array;
 }
 
 static json_t *ranking_json(build *b, const job *j) {
@@ -68,6 +107,8 @@ static json_t *ranking_json(build *b, const job *j) {
             b->predicted[j->over[0] * b->n + j->rows[i].candidate] = j->rows[i].predicted;
     }
     put(b, object, "rows", rows);
+    put(b, object, "left_out", left_out_json(b, j));
+    put(b, object, "decision", decision_json(b, j));
     return object;
 }
 
@@ -87,6 +128,7 @@ static void batch_finish(batch *waiting) {
         free(j->over);
         free(j->weights);
         free(j->rows);
+        free(j->about.left_out);
     }
     waiting->n = 0;
 }
@@ -98,7 +140,9 @@ static void batch_add(batch *waiting, const char *name, const size_t *over, size
     j->over = calloc(n + 1, sizeof *j->over);
     j->weights = calloc(n + 1, sizeof *j->weights);
     j->rows = calloc(b->n + 1, sizeof *j->rows);
-    if (j->over == NULL || j->weights == NULL || j->rows == NULL) {
+    j->about.left_out = calloc(n + 1, sizeof *j->about.left_out);
+    if (j->over == NULL || j->weights == NULL || j->rows == NULL || j->about.left_out == NULL) {
+        free(j->about.left_out);
         free(j->over);
         free(j->weights);
         free(j->rows);

@@ -39,6 +39,7 @@ typedef struct {
     ec_table table; /* of the numbers, with the scores to go by */
     const bool *exclude; /* [n_candidates], may be NULL */
     bool *pending;       /* [n_candidates]; those excluded and those that failed count as well */
+    bool *asked;         /* [n_candidates] being finetuned now, by somebody */
     bool failed_too;
     size_t n_failed;
     ec_question *out;
@@ -91,7 +92,7 @@ static ec_status read_pending(asking *q) {
     while ((status = ec_database_step(&more, &study->db, row, q->err)) == EC_OK && more) {
         const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 1));
         if (i == sheet->n_candidates) continue; /* no longer declared */
-        q->pending[i] = true;
+        q->pending[i] = q->asked[i] = true;
         const bool excluded = q->exclude != NULL && q->exclude[i];
         if (!excluded && strcmp(ec_column_text(row, 2), q->worker) == 0) repeat_question(q, i, row);
     }
@@ -184,8 +185,7 @@ static ec_status choose_benchmarks(asking *q) {
     return EC_OK;
 }
 
-/* Ranks as `rank` does, and decides; what does not fit the budget is not chosen unless nothing
- * does. */
+/* Ranks as `rank` does, with its seed, and decides; what does not fit the budget is not chosen. */
 static ec_status decide(ec_decision *out, const asking *q) {
     const size_t n = ec_study_n_candidates(q->study), m = ec_study_n_benchmarks(q->study);
     ec_ranked *rows = malloc((n + 1) * sizeof *rows);
@@ -207,9 +207,13 @@ static ec_status decide(ec_decision *out, const asking *q) {
         table.high = scales + m;
         table.noise = scales + 2 * m;
         const ec_rank_options options = {
-            .weights = q->weights, .pending = q->pending, .seed = q->seed};
-        const ec_decision_options how = {
-            .cost = q->numbers.cost, .taken = taken, .enough = q->options->enough};
+            .weights = q->weights,
+            .pending = q->asked,
+            .seed = q->options->seed != NULL ? *q->options->seed : 0};
+        const ec_decision_options how = {.cost = q->numbers.cost,
+                                         .taken = taken,
+                                         .enough =
+                                             ec_study_enough(q->study, q->options->enough)};
         ec_rank_about about = {0};
         status = ec_rank(rows, &about, &table, q->over, q->n_over, &options, q->err);
         if (status == EC_OK) status = ec_decide(out, rows, n, &about, &how, q->err);
@@ -219,11 +223,6 @@ static ec_status decide(ec_decision *out, const asking *q) {
     free(direction);
     free(taken);
     return status;
-}
-
-/* The unit of gains: of one benchmark its own. */
-static const char *unit_of(const asking *q) {
-    return q->n_over > 1 ? " % of full scale" : "";
 }
 
 /* ---- when nobody can be asked for --------------------------------------------------------- */
@@ -289,7 +288,7 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
     if (decision != NULL) {
         question.decision = *decision;
         ec_study_decision_text(question.reason, sizeof question.reason, q->study, decision,
-                               unit_of(q));
+                               ec_study_gain_unit(q->n_over));
     } else {
         const ec_space space = ec_planning_space(plan);
         const ec_trained trained = {plan->n_taken, plan->taken, plan->y};
@@ -303,7 +302,7 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
         "ittdt", q->event, plan->names[choice], q->worker, q->now + q->lease_s, question.reason);
     if (status != EC_OK) return status;
     question.id = sqlite3_last_insert_rowid(q->study->db.sqlite);
-    q->pending[candidate] = true;
+    q->pending[candidate] = q->asked[candidate] = true;
     q->committed += question.cost;
     q->out[q->n_out++] = question;
     return EC_OK;
@@ -323,7 +322,7 @@ static ec_status ask_by_ranking(bool *found, asking *q, const ec_planning *plan)
     if (q->n_out > 0) return EC_OK;
     if (!stop) return fail_nobody(q, plan);
     char text[512];
-    ec_study_decision_text(text, sizeof text, q->study, &decision, unit_of(q));
+    ec_study_decision_text(text, sizeof text, q->study, &decision, ec_study_gain_unit(q->n_over));
     return ec_fail(q->err, EC_ERR_NOT_FOUND, "%s: %s", q->study->path, text);
 }
 
@@ -403,9 +402,14 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
                 .failed_too = o.failed_too,
                 .options = &o,
                 .pending = calloc(ec_study_n_candidates(study) + 1, sizeof *q.pending),
+                .asked = calloc(ec_study_n_candidates(study) + 1, sizeof *q.asked),
                 .out = out,
                 .err = err};
-    if (q.pending == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (q.pending == NULL || q.asked == NULL) {
+        free(q.pending);
+        free(q.asked);
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    }
     status = ec_study_begin_change(&q.event, study, "ask", q.worker, NULL, err);
     if (status == EC_OK) {
         q.now = ec_study_now(); /* after the wait for the lock */
@@ -416,6 +420,7 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
             status = ec_database_end(&study->db, status, err);
     }
     free(q.pending);
+    free(q.asked);
     if (status == EC_OK) *n_out = q.n_out;
     return status;
 }

@@ -8,6 +8,14 @@
 #include "base/text.h"
 #include "study/study_internal.h"
 
+double ec_study_enough(const ec_study *study, double given) {
+    return given > 0.0 ? given : study->declared.enough;
+}
+
+const char *ec_study_gain_unit(size_t n_over) {
+    return n_over > 1 ? " % of full scale" : "";
+}
+
 ec_status ec_study_decide(ec_decision *out, const ec_study *study,
                           const ec_study_snapshot *snapshot, const ec_table *table,
                           const ec_ranked *rows, const ec_rank_about *about, double enough,
@@ -22,7 +30,8 @@ ec_status ec_study_decide(ec_decision *out, const ec_study *study,
             taken[i] = snapshot->pending[i] || snapshot->failed[i];
             for (size_t b = 0; b < m; b++) taken[i] |= isfinite(table->z[b * n + i]);
         }
-        const ec_decision_options options = {.cost = cost, .taken = taken, .enough = enough};
+        const ec_decision_options options = {
+            .cost = cost, .taken = taken, .enough = ec_study_enough(study, enough)};
         status = ec_decide(out, rows, n, about, &options, err);
     }
     free(cost);

@@ -37,7 +37,7 @@ typedef struct {
 } yaml_candidate;
 
 typedef struct {
-    char *name, *seed, *lease_hours;
+    char *name, *seed, *lease_hours, *enough;
 } yaml_policy;
 
 typedef struct {
@@ -58,7 +58,7 @@ typedef struct {
 
 typedef struct {
     char *train, *evaluate, *trained, *results, *train_timeout_hours, *evaluate_timeout_hours,
-        *grace_seconds, *retries, *budget, *finetunes, *gpus, *limited;
+        *grace_seconds, *retries, *budget, *finetunes, *gpus, *limited, *anyway;
 } yaml_run;
 
 typedef struct {
@@ -129,6 +129,7 @@ static const cyaml_schema_field_t policy_fields[] = {
     OPTIONAL("name", yaml_policy, name),
     OPTIONAL("seed", yaml_policy, seed),
     OPTIONAL("lease_hours", yaml_policy, lease_hours),
+    OPTIONAL("enough", yaml_policy, enough),
     CYAML_FIELD_END,
 };
 
@@ -175,6 +176,7 @@ static const cyaml_schema_field_t run_fields[] = {
     OPTIONAL("budget", yaml_run, budget),
     OPTIONAL("finetunes", yaml_run, finetunes),
     OPTIONAL("limited", yaml_run, limited),
+    OPTIONAL("anyway", yaml_run, anyway),
     OPTIONAL("gpus", yaml_run, gpus),
     CYAML_FIELD_END,
 };
@@ -444,6 +446,7 @@ static ec_status read_settings(ec_declaration *out, const yaml_study *from, cons
     if (status == EC_OK) status = read_seed(&out->seed, p, policy->seed);
     if (status == EC_OK)
         status = read_number(&out->lease_hours, p, "lease_hours", policy->lease_hours, POSITIVE);
+    if (status == EC_OK) status = read_number(&out->enough, p, "enough", policy->enough, POSITIVE);
     return status;
 }
 
@@ -564,6 +567,8 @@ static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const pl
     if (status == EC_OK) status = read_number(&to->gpus, p, "gpus", from->gpus, POSITIVE);
     if (status == EC_OK)
         status = read_either(&to->limited, p, "limited", from->limited, "false", "true");
+    if (status == EC_OK)
+        status = read_either(&to->anyway, p, "anyway", from->anyway, "false", "true");
     return status;
 }
 

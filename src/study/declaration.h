@@ -61,6 +61,7 @@ typedef struct ec_run_declaration {
     size_t finetunes;     /* of the whole study; SIZE_MAX: no limit */
     size_t retries;       /* of a command that failed */
     bool limited;         /* results of limited runs are taken */
+    bool anyway;          /* candidates that are not worth their cost are finetuned as well */
 } ec_run_declaration;
 
 typedef struct ec_declaration {
@@ -71,6 +72,7 @@ typedef struct ec_declaration {
     size_t n_columns;
     uint64_t seed;
     double lease_hours;
+    double enough; /* as in ec_decision_options; 0: not declared */
     ec_origin *origins; /* [n_origins] of the first candidates; later ones have none */
     size_t n_origins;
     ec_benchmark_words *words; /* [n_words] of the first benchmarks */

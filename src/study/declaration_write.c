@@ -189,7 +189,7 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
         run->retries == usual.retries && run->train_timeout_hours == usual.train_timeout_hours &&
         run->evaluate_timeout_hours == usual.evaluate_timeout_hours &&
         run->budget == usual.budget && run->finetunes == usual.finetunes &&
-        run->gpus == usual.gpus && !run->limited)
+        run->gpus == usual.gpus && !run->limited && !run->anyway)
         return;
     ec_text_add(out, "\nrun:\n");
     write_line(out, "  ", "train", run->train);
@@ -205,6 +205,7 @@ static void write_run(ec_text *out, const ec_run_declaration *run) {
     write_limit(out, "finetunes", (double)run->finetunes, (double)usual.finetunes);
     write_limit(out, "gpus", run->gpus, usual.gpus);
     if (run->limited) ec_text_add(out, "  limited: true\n");
+    if (run->anyway) ec_text_add(out, "  anyway: true\n");
 }
 
 static void write_rank(ec_text *out, const ec_declaration *declaration) {
@@ -241,6 +242,10 @@ void ec_declaration_write(ec_text *out, const ec_declaration *declaration) {
     ec_text_format(out, "\npolicy:\n  name: %s\n  seed: %llu\n  lease_hours: %s\n",
                    ec_policy_name(declaration->policy), (unsigned long long)declaration->seed,
                    hours);
+    if (declaration->enough > 0.0) {
+        ec_number_write(hours, declaration->enough);
+        ec_text_format(out, "  enough: %s\n", hours);
+    }
     write_rank(out, declaration);
     write_data(out, &declaration->scores);
     write_scores(out, &declaration->scores);

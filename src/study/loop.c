@@ -77,6 +77,7 @@ static ec_status begin(ec_loop *l, ec_study *study, const ec_loop_options *optio
         .n_columns = options->n_columns,
         .budget_hours = options->budget_hours > 0.0 ? options->budget_hours : run->budget,
         .n_finetunes = options->n_finetunes > 0 ? options->n_finetunes : run->finetunes,
+        .anyway = options->anyway || run->anyway,
         .err = err,
     };
     if (study->built_in)

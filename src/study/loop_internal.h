@@ -24,6 +24,7 @@ typedef struct ec_loop {
     ec_loop_watcher watcher;
     void *context;
     bool stopped; /* the watcher said so */
+    bool anyway;  /* what is not worth its cost is finetuned as well */
     /* [n_candidates] NULL: what was given up stays so. Else how many attempts a candidate had when
      * it was found given up; 0: it was not, or has been begun again since. */
     size_t *retry;

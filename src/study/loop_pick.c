@@ -373,14 +373,27 @@ static size_t leave_out_the_dear(ec_survey *s, const ec_loop *l) {
     return n;
 }
 
+/* The decision in words, and what it does not speak of. */
+static void stop_enough(ec_loop *l, const ec_decision *decision, size_t n_dear) {
+    char text[400], dear[90] = "";
+    ec_study_decision_text(text, sizeof text, l->study, decision,
+                           ec_study_gain_unit(ec_study_n_benchmarks(l->study)));
+    if (n_dear > 0)
+        snprintf(dear, sizeof dear, " Beyond what is left of the GPU-hours: %zu.", n_dear);
+    stop(l, EC_LOOP_ENOUGH, "%s%s", text, dear);
+}
+
 static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, bool peek) {
     const size_t n_dear = leave_out_the_dear(s, l);
+    ec_decision stopped;
     const ec_ask_options options = {
         .worker = l->worker,
         .columns = l->columns,
         .n_columns = l->n_columns,
         .exclude = s->taken,
         .failed_too = peek && l->retry != NULL, /* a run would have taken that back by now */
+        .anyway = l->anyway,
+        .stopped = &stopped,
         .peek = peek};
     ec_question question;
     size_t n;
@@ -394,7 +407,9 @@ static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, b
     }
     if (status != EC_ERR_NOT_FOUND) return ec_fail(l->err, status, "%s", why.message);
     *out = s->n_active > 0 ? EC_PICK_WAIT : EC_PICK_STOP;
-    if (n_dear > 0)
+    if (stopped.kind == EC_DECIDE_STOP)
+        stop_enough(l, &stopped, n_dear);
+    else if (n_dear > 0)
         stop(l, EC_LOOP_BUDGET_HOURS,
              "candidates left: %zu, none of which fits what is left of %g GPU-hours (%.4g spent)",
              n_dear, l->budget_hours, s->hours);
@@ -420,6 +435,7 @@ static ec_status ask_again(ec_pick *out, ec_loop_job *job, ec_loop *l, const ec_
                                     .n_columns = l->n_columns,
                                     .exclude = exclude,
                                     .failed_too = true,
+                                    .anyway = true,
                                     .peek = peek};
     ec_question question;
     size_t n_asked;

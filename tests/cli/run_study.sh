@@ -1,13 +1,14 @@
 # Sourced by the tests of `run`: a study with a scripted trainer, and what starts and waits for it.
 
-# make_study NAME [LINE...]: four candidates, two benchmarks, the lines under run:
+# make_study NAME [LINE...]: four candidates, two benchmarks, the lines under run:. The loop goes on to its
+# budget, whatever the results say.
 make_study() {
     local folder=$1
     shift
     mkdir -p "$folder"
     {
         echo "run:"
-        printf '  %s\n' 'train: sh train.sh {candidate} {out}' 'evaluate: sh evaluate.sh {candidate} {out}' "$@"
+        printf '  %s\n' 'train: sh train.sh {candidate} {out}' 'evaluate: sh evaluate.sh {candidate} {out}' 'anyway: true' "$@"
         echo "benchmarks: [{name: MME}, {name: MMBench, range: [0, 100]}]"
         echo "candidates:"
         echo "  - {name: \"it's a name\", A: .9, C: 10}"

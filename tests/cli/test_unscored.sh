@@ -23,7 +23,7 @@ says "$hint it"
 run 0 study check s
 prints "$hint A or C that is missing, for 4 candidates"
 run 3 ask s
-says "no candidate has both A and C, which the policy 'prior' needs; $hint them"
+says "no candidate has both A and C, which the policy 'ei' needs; $hint them"
 
 # What a dry run shows before there are scores: that they come first, and how the commands will look.
 run 0 run s --dry-run

@@ -87,7 +87,7 @@ static size_t next_candidate(worker *w, bool *found) {
     size_t n;
     ec_error err;
     const ec_status status =
-        ec_study_ask(&q, &n, w->study, &(ec_ask_options){.worker = name}, &err);
+        ec_study_ask(&q, &n, w->study, &(ec_ask_options){.worker = name, .anyway = true}, &err);
     *found = status == EC_OK;
     if (status == EC_ERR_NOT_FOUND) return ec_rng_below(&w->rng, ec_study_n_candidates(w->study));
     if (status != EC_OK) give_up(w, &err);
@@ -331,7 +331,7 @@ static void *ask_and_tell(void *argument) {
     size_t n;
     if (ec_study_open(&study, job->f->folder, NULL) != EC_OK) return NULL;
     ec_status status;
-    while ((status = ec_study_ask(&q, &n, study, &(ec_ask_options){.worker = name}, NULL)) ==
+    while ((status = ec_study_ask(&q, &n, study, &(ec_ask_options){.worker = name, .anyway = true}, NULL)) ==
            EC_OK) {
         const ec_result result = {0, (double)q.candidate, 0};
         if (q.repeated || ec_study_tell(study, q.candidate, &result, 1, NULL, NULL) != EC_OK) break;

@@ -91,7 +91,7 @@ static void lists_may_be_empty_and_the_rest_left_out(void **state) {
     (void)state;
     ec_declaration d = read_text("benchmarks: []\ncandidates: []\n");
     assert_int_equal(d.sheet.n_candidates, 0);
-    assert_int_equal(d.policy, EC_POLICY_PRIOR);
+    assert_int_equal(d.policy, EC_POLICY_EI);
     assert_true(d.seed == 0 && d.lease_hours == EC_LEASE_HOURS && d.sheet.name == NULL);
     ec_declaration_release(&d);
 }
@@ -228,7 +228,7 @@ static void numbers_must_be_numbers(void **state) {
     assert_refused("policy: {lease_hours: 0}\n" BENCHMARKS CANDIDATES,
                    "s.yaml: ", "lease_hours '0' is zero");
     assert_refused("policy: {name: best}\n" BENCHMARKS CANDIDATES,
-                   "s.yaml: ", "'best' is unknown; there are prior, ac");
+                   "s.yaml: ", "'best' is unknown; there are ei, prior, ac");
 }
 
 static void names_must_be_names(void **state) {

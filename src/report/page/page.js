@@ -22,8 +22,6 @@ function headline() {
     const rows = all.rows || [];
     const first = firstOf(rows);
     const contenders = rows.filter((row) => known(row.p_best) && !row.separable && row !== first);
-    const untrained = rows.filter((row) => missingOf(data.candidates[row.candidate]) && known(row.p_best))
-        .sort((p, q) => q.p_best - p.p_best);
     const over = data.benchmarks.length === 1 ? data.benchmarks[0].name
         : `${counted(data.benchmarks.length, "benchmark")} together`;
 
@@ -43,7 +41,7 @@ function headline() {
     return el("div", { class: "headline" },
         el("p", { class: "lead" }, sentences.join(" ")),
         el("p", {}, spending()),
-        el("p", {}, el("b", {}, "Next: "), next(untrained)));
+        el("p", {}, el("b", {}, "Next: "), next(all)));
 }
 
 function spending() {
@@ -53,7 +51,8 @@ function spending() {
     return `GPU-hours: ${hours(spent)} spent, ${hours(left)} to train all that is left${rest}.`;
 }
 
-function next(untrained) {
+/* What `eyechart rank` says last. */
+function next({ decision }) {
     const left = data.candidates.filter(missingOf);
     const pending = left.filter((candidate) => candidate.pending);
     if (!names.length) return "declare candidates in study.yaml.";
@@ -62,13 +61,12 @@ function next(untrained) {
             ? "nothing, every candidate has been finetuned and measured."
             : "measure the benchmarks that are still missing; every candidate has been finetuned.";
     }
-    const promising = untrained.length
-        ? `Of those not finetuned, ${names[untrained[0].candidate]} has the largest chance of being the best (${percent(untrained[0].p_best)}). ` : "";
     const asked = pending.length ? `Being finetuned now: ${listed(pending.map((candidate) => candidate.name))}. ` : "";
     const path = /^[\w./@+-]+$/.test(data.study.path) ? data.study.path : `'${data.study.path.replace(/'/g, "'\\''")}'`;
     const command = data.study.builtin ? null : `eyechart ask ${path}`;
-    return [promising + asked,
-        ...(command ? [el("code", {}, command), ` names the one to finetune next (policy ${data.study.policy}: ${data.study.policy_summary}).`] : [])];
+    return [decision ? `${decision.text} ` : "", asked,
+        ...(command ? [el("code", {}, command), data.study.policy === "ei" ? " says the same and keeps the candidate for you."
+            : ` names the one to finetune next (policy ${data.study.policy}: ${data.study.policy_summary}).`] : [])];
 }
 
 function cards() {
@@ -98,12 +96,17 @@ function rankingSection(choice) {
     const ranking = data.rankings[choice];
     const several = ranking.over.length !== 1;
     const unit = several
-        ? "Each benchmark is scaled from its worst candidate (0) to its best (1) and the mean is taken."
+        ? `Percent of the full scale of each benchmark, and their weighted mean.${leftOut(ranking)}`
         : `In the units of ${ranking.name}; ${data.benchmarks[ranking.over[0]].direction > 0 ? "higher" : "lower"} is better.`;
     const note = `${unit} A finetuned candidate counts with its measured value, any other with the prediction and its `
         + `${percent(data.options.level)} interval. Marked rows cannot be told from the best.`;
     return section("ranking", `Ranking: ${ranking.name}`, note,
         ranking.rows ? rankingTable(ranking) : instead("Ranking", ranking.why));
+}
+
+function leftOut({ left_out }) {
+    if (!left_out || !left_out.length) return "";
+    return ` Left out, with fewer than 2 different results of candidates that have their scores: ${listed(left_out.map((b) => data.benchmarks[b].name))}.`;
 }
 
 function columnsSection(choice) {
