@@ -83,9 +83,10 @@ run 0 tell --study s SDXL MME=1200
 prints "3 of 13"
 
 # All asked for or trained: nothing is left, status 1.
-run 0 ask s -n 100 --worker third
+run 0 ask s -n 100 --worker third --anyway
 says "are left"
 run 1 ask s --worker fourth
+says "nothing is left to ask"
 silent
 run 1 ask s --worker fourth --json
 json '.candidates == []'
