@@ -331,7 +331,8 @@ static void print_left_out(const ranking *r) {
 
 static void print_decision(const ranking *r) {
     char text[600];
-    ec_study_decision_text(text, sizeof text, r->study, &r->decision, ec_study_gain_unit(r->over->n));
+    ec_study_decision_text(text, sizeof text, r->study, &r->decision,
+                           ec_study_gain_unit(r->over->n));
     if (*text == '\0') return;
     char line[640];
     snprintf(line, sizeof line, "=> %s", text);

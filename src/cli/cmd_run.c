@@ -85,7 +85,7 @@ static const example EXAMPLES[] = {
 };
 
 static const exit_meaning EXITS[] = {
-    {EXIT_DONE, "the budget is used, nothing is left to finetune, or nothing left is worth its cost"},
+    {EXIT_DONE, "the budget is used, or nothing is left that is worth its cost"},
     {EXIT_DATA, "the study or its files are bad, or an evaluation prints an unknown name"},
     {EXIT_AGAIN, "candidates failed, now or before, and are left out; the others are done"},
     {EXIT_INTERRUPTED, "interrupted; the same command goes on where it stopped"},

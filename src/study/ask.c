@@ -212,8 +212,7 @@ static ec_status decide(ec_decision *out, const asking *q) {
             .seed = q->options->seed != NULL ? *q->options->seed : 0};
         const ec_decision_options how = {.cost = q->numbers.cost,
                                          .taken = taken,
-                                         .enough =
-                                             ec_study_enough(q->study, q->options->enough)};
+                                         .enough = ec_study_enough(q->study, q->options->enough)};
         ec_rank_about about = {0};
         status = ec_rank(rows, &about, &table, q->over, q->n_over, &options, q->err);
         if (status == EC_OK) status = ec_decide(out, rows, n, &about, &how, q->err);

@@ -718,8 +718,7 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
     assert_finds("benchmarks: [{name: MME}]\ncandidates: [{name: x, C: 1}, {name: y, C: 1}]\n",
                  NULL, f, EC_FINDING_ERROR, "C is the same for every candidate");
     assert_finds("benchmarks: [{name: MME}]\ncandidates: [{name: x, A: 1}, {name: y, A: 1}]\n",
-                 NULL, f, EC_FINDING_ERROR,
-                 "A for MME is the same for every candidate");
+                 NULL, f, EC_FINDING_ERROR, "A for MME is the same for every candidate");
     assert_finds("benchmarks: [{name: MME, weight: 0}]\ncandidates: [{name: x, A: 1}]\n", NULL, f,
                  EC_FINDING_WARNING, "weight 0");
     assert_finds(YAML, NULL, f, EC_FINDING_NOTE, "cost is not declared for 1 of 5 candidates");
@@ -733,14 +732,14 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
                  EC_FINDING_WARNING, "MME of 'good': 5 is outside the range [6, 7]");
     assert_finds(UNITS, "candidate,GQA\nx,0.61\ny,60\nz,0\n", f, EC_FINDING_WARNING,
                  "A for MME: 55 for y, 0.8 or less for the others");
-    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING,
-                 "C: 0.2 for y, 13 or more for the others");
+    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "C: 0.2 for y, 13 or more for the others");
     assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "GQA: 60 for y, 0.61 for x; are all");
 }
 
 static size_t count_units(fixture *f, const char *results) {
-    static const char SIX[] = "benchmarks: [{name: MME}]\n"
-                              "candidates: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]\n";
+    static const char SIX[] =
+        "benchmarks: [{name: MME}]\n"
+        "candidates: [{name: a}, {name: b}, {name: c}, {name: d}, {name: e}]\n";
     char csv[400] = "candidate,MME\n";
     folder_write(folder_join(f->path, "study.yaml"), SIX);
     unlink(folder_join(f->path, "study.db"));
