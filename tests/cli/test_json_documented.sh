@@ -63,6 +63,7 @@ fields 0 fit s
 fields 0 fit paper-2024 --model quadratic --benchmark MME
 fields 0 rank paper-2024 --baselines
 fields 0 rank s --model law --law-model a
+fields 1 ask s --enough 1e9
 fields 0 ask s
 fields 0 tell s DiT MME=900
 fields 0 tell s DiT MME=901
@@ -82,6 +83,7 @@ fields 3 fit empty
 run 0 study new loop --import nothing.csv
 sed -i '1i run: {train: "[ {candidate} != DiT ]", evaluate: echo MME=900}' loop/study.yaml
 fields 0 run loop --dry-run
+fields 0 run loop --finetunes 1
 fields 4 run loop
 fields 0 "study show" s --history
 fields 0 simulate paper-2024 --policy prior
