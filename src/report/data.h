@@ -7,7 +7,8 @@
  *     program       "eyechart 0.1.0"
  *     study         name, path, builtin, policy, policy_summary, seed
  *     made          time (UTC), command or null, digest of names, scores and results
- *     options       model "gp" or "law", law_model, ridge, level, n_samples, seed
+ *     options       model "gp" or "law", law_model, ridge, level, n_samples, seed, columns: name and
+ *                   weight of what the rankings and recall go by; the laws are of A and C
  *     hours         spent, left, n_unknown (candidates that neither sum counts)
  *     warnings      what the rankings have to be read with, a sentence each (ec_study_check_ranking)
  *     n_observed    candidates with at least one result

@@ -99,7 +99,8 @@ function rankingSection(choice) {
         ? `Percent of the full scale of each benchmark, and their weighted mean.${leftOut(ranking)}`
         : `In the units of ${ranking.name}; ${data.benchmarks[ranking.over[0]].direction > 0 ? "higher" : "lower"} is better.`;
     const note = `${unit} A finetuned candidate counts with its measured value, any other with the prediction and its `
-        + `${percent(data.options.level)} interval. Marked rows cannot be told from the best.`;
+        + `${percent(data.options.level)} interval. Marked rows cannot be told from the best.`
+        + (scoresInWords() === "A and C" ? "" : ` It goes by the scores ${scoresInWords()}.`);
     return section("ranking", `Ranking: ${ranking.name}`, note,
         ranking.rows ? rankingTable(ranking) : instead("Ranking", ranking.why));
 }
@@ -289,6 +290,11 @@ function picturesSection() {
         left.length ? el("p", { class: "note" }, `Left out: ${left.join("; ")}.`) : null);
 }
 
+/* What the rankings go by. */
+function scoresInWords() {
+    return listed(data.options.columns.map(({ name, weight }) => weight === 1 ? name : `${name} (weight ${weight})`));
+}
+
 function provenance() {
     const { study, made, options } = data;
     const rows = [
@@ -297,8 +303,9 @@ function provenance() {
         ["digest of the data", made.digest],
         ["policy", `${study.policy}, seed ${study.seed}`],
         ["ranking", options.model === "gp"
-            ? "Gaussian process around \u201cmore A and more C is better\u201d: y = \u03bc + s[(a + c) + g(a, c)], g squared-exponential with length 0.5, noise 0.01, \u03bc flat, s > 0 by maximum likelihood"
+            ? "Gaussian process around \u201cmore of every score is better\u201d, averaged over 27 settings of length, noise and strength by how likely they make the results"
             : "the fitted law"],
+        ["scores ranked by", scoresInWords()],
         ["law", `y = ${lawInWords()}; min-max over all candidates`],
         ["intervals and chances", `${percent(options.level)}; ${options.n_samples} joint samples, seed ${options.seed}`],
         ["source of the law", "Yang et al., \u201cLaw of Vision Representation in MLLMs\u201d, arXiv:2408.16357"],
