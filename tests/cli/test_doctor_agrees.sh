@@ -54,7 +54,7 @@ fault "5 x 5" "$(yaml 's|+encoders/dino@35}|+encoders/siglip}|')"
 fault "takes 40 channels" "$(yaml 's|siglip.safetensors|clip.bin|')"
 fault "is not a size in pixels" "$(yaml 's|dino@35}|dino@big}|')"
 fault "patch" "$(yaml 's|dino@35,|dino@3,|')"
-fault "policy prior needs" "$(yaml '/keypoints:/d; s/^data:/name: s/')"
+fault "policy ei needs" "$(yaml '/keypoints:/d; s/^data:/name: s/')"
 fault - "$(yaml '/keypoints:/d; s/^data:/policy: {name: random}/')"
 # --- weights and connectors
 fault "no such folder" "rm -r encoders/dino"
