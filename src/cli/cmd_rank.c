@@ -225,8 +225,11 @@ static void print_basis(const ranking *r) {
     print_wrapped(stdout, 0, text);
     if (!is_law && r->n_measured > r->n_used)
         print_wrapped(stdout, 0,
-                      "Only candidates with all scores count here; results of others are shown, "
-                      "not ranked.");
+                      ec_table_n_used(&r->table) == 2
+                          ? "Only candidates with both scores count here; results of others are "
+                            "shown, not ranked."
+                          : "Only candidates with all scores count here; results of others are "
+                            "shown, not ranked.");
 }
 
 static void chance_cell(text_table *table, double chance) {
