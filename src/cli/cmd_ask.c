@@ -215,12 +215,11 @@ static void print_json(const ec_study *study, const ec_study_snapshot *before,
     json_t *array = json_array();
     for (size_t i = 0; i < n; i++)
         json_array_append_new(array, question_json(study, &questions[i], ranked, unit));
-    json_t *all =
-        json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "stop",
-                  decision_json(study, options->stopped, unit), "study",
-                  json_text(ec_study_name(study)), "worker", json_text(options->worker), "samples",
-                  (json_int_t)sample_count(study), "warnings", ranking_warnings_json(warnings),
-                  "candidates", array);
+    json_t *all = json_pack("{s:o, s:o, s:o, s:I, s:o, s:o}", "stop",
+                            decision_json(study, options->stopped, unit), "study",
+                            json_text(ec_study_name(study)), "worker", json_text(options->worker),
+                            "samples", (json_int_t)sample_count(study), "warnings",
+                            ranking_warnings_json(warnings), "candidates", array);
     columns_add_json(all, before);
     json_print(all);
 }
@@ -265,7 +264,8 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
     }
     ec_ranked *ranked = before != NULL ? rank_all(study, before, &options) : NULL;
     ranking_warnings warnings;
-    ranking_warnings_note(&warnings, study, columns->list, columns->n, options.over, options.n_over);
+    ranking_warnings_note(&warnings, study, columns->list, columns->n, options.over,
+                          options.n_over);
     size_t n = 0;
     ec_error err;
     const ec_status asked = ec_study_ask(questions, &n, study, &options, &err);

@@ -8,17 +8,7 @@
 #include "cli/study.h"
 #include "eyechart/law.h"
 
-enum {
-    O_STUDY,
-    O_BENCHMARK,
-    O_GROUP,
-    O_COLUMNS,
-    O_A_COLUMN,
-    O_C_COLUMN,
-    O_MODEL,
-    O_RIDGE,
-    O_JSON
-};
+enum { O_STUDY, O_BENCHMARK, O_GROUP, O_COLUMNS, O_A_COLUMN, O_C_COLUMN, O_MODEL, O_RIDGE, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -299,11 +289,10 @@ static void print_json(const ec_study *study, const ec_study_snapshot *snapshot,
                                                      json_text(fits[i].reason)));
         }
     }
-    json_t *all = json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "study",
-                            json_text(ec_study_name(study)), "model",
-                            law_model_at(v[O_MODEL].choice), "ridge",
-                            json_number(v[O_RIDGE].number), "benchmarks", benchmarks, "groups",
-                            groups_json(fits, n), "skipped", skipped);
+    json_t *all =
+        json_pack("{s:o, s:s, s:o, s:o, s:o, s:o}", "study", json_text(ec_study_name(study)),
+                  "model", law_model_at(v[O_MODEL].choice), "ridge", json_number(v[O_RIDGE].number),
+                  "benchmarks", benchmarks, "groups", groups_json(fits, n), "skipped", skipped);
     columns_add_json(all, snapshot);
     json_print(all);
 }
@@ -360,8 +349,7 @@ static void print_weights(const ec_study_snapshot *snapshot, const weighing *all
 static void print_weights_text(const ec_study *study, const ec_study_snapshot *snapshot,
                                const weighing *all, size_t n) {
     const size_t d = ec_table_n_used(&snapshot->table);
-    printf("The weights of the scores of %s: the model of 'eyechart rank'\n",
-           ec_study_name(study));
+    printf("The weights of the scores of %s: the model of 'eyechart rank'\n", ec_study_name(study));
     print_columns(snapshot);
     print_weights(snapshot, all, n);
     char *line = NULL;
@@ -374,7 +362,8 @@ static void print_weights_text(const ec_study *study, const ec_study_snapshot *s
     for (size_t i = 0, shown = 0; i < n && shown == 0; i++)
         for (size_t j = 0; j < d && all[i].done; j++)
             fprintf(stream, "%s %.2f", shown++ > 0 ? "," : "", all[i].weights[j].given);
-    fputs(", each ±33 %. More results move them further. LOO: each candidate left out in turn and predicted from the "
+    fputs(", each ±33 %. More results move them further. LOO: each candidate left out in turn and "
+          "predicted from the "
           "others, RMSE in the benchmark's own units.",
           stream);
     if (fclose(stream) == 0) print_wrapped(stdout, 0, line);
@@ -384,13 +373,12 @@ static void print_weights_text(const ec_study *study, const ec_study_snapshot *s
 static json_t *weighing_json(const ec_study_snapshot *snapshot, const weighing *w) {
     json_t *weights = json_array();
     for (size_t j = 0; j < ec_table_n_used(&snapshot->table); j++)
-        json_array_append_new(
-            weights, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name",
-                               json_text(column_at(snapshot, j)), "given",
-                               json_number(w->weights[j].given), "mean",
-                               json_number(w->weights[j].mean), "sd",
-                               json_number(w->weights[j].sd), "slope",
-                               json_number(w->weights[j].slope)));
+        json_array_append_new(weights, json_pack("{s:o, s:o, s:o, s:o, s:o}", "name",
+                                                 json_text(column_at(snapshot, j)), "given",
+                                                 json_number(w->weights[j].given), "mean",
+                                                 json_number(w->weights[j].mean), "sd",
+                                                 json_number(w->weights[j].sd), "slope",
+                                                 json_number(w->weights[j].slope)));
     return json_pack("{s:o, s:o, s:I, s:o, s:o, s:o}", "name", json_text(w->benchmark->name),
                      "group", json_text(w->benchmark->group), "n", (json_int_t)w->quality.n,
                      "loo_rmse", json_number(w->quality.loo_rmse), "loo_spearman",
@@ -404,13 +392,13 @@ static void print_weights_json(const ec_study *study, const ec_study_snapshot *s
         if (all[i].done)
             json_array_append_new(benchmarks, weighing_json(snapshot, &all[i]));
         else
-            json_array_append_new(skipped, json_pack("{s:o, s:o}", "name",
-                                                     json_text(all[i].benchmark->name), "reason",
-                                                     json_text(all[i].reason)));
+            json_array_append_new(skipped,
+                                  json_pack("{s:o, s:o}", "name", json_text(all[i].benchmark->name),
+                                            "reason", json_text(all[i].reason)));
     }
-    json_t *object = json_pack("{s:o, s:n, s:n, s:o, s:[], s:o}", "study",
-                               json_text(ec_study_name(study)), "model", "ridge", "benchmarks",
-                               benchmarks, "groups", "skipped", skipped);
+    json_t *object =
+        json_pack("{s:o, s:n, s:n, s:o, s:[], s:o}", "study", json_text(ec_study_name(study)),
+                  "model", "ridge", "benchmarks", benchmarks, "groups", "skipped", skipped);
     columns_add_json(object, snapshot);
     json_print(object);
 }

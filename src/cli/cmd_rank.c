@@ -76,11 +76,11 @@ typedef struct ranking {
     ec_study *study;
     const ec_study_snapshot *snapshot;
     const selection *over;
-    ec_table table;            /* the snapshot's, with only the known results */
-    double *z;                 /* [3][n_benchmarks][n_candidates] z, z_se and z_n, owned */
-    double *weights;           /* [over->n], owned */
-    ec_ranked *rows;           /* [n_candidates], owned */
-    double *baselines;         /* [EC_BASELINES][n_candidates], owned; NULL: not asked for */
+    ec_table table;    /* the snapshot's, with only the known results */
+    double *z;         /* [3][n_benchmarks][n_candidates] z, z_se and z_n, owned */
+    double *weights;   /* [over->n], owned */
+    ec_ranked *rows;   /* [n_candidates], owned */
+    double *baselines; /* [EC_BASELINES][n_candidates], owned; NULL: not asked for */
     size_t n_used;     /* candidates with both scores and a result, on a benchmark ranked over */
     size_t n_measured; /* candidates with a result */
     bool hidden;       /* --known was given */
@@ -188,7 +188,8 @@ static void print_basis(const ranking *r) {
         char line[400], names[300];
         const size_t n_used = ec_table_n_used(&r->table);
         ec_rank_columns_text(names, sizeof names, r->snapshot->scores, 2 + r->table.n_more);
-        snprintf(line, sizeof line, "No candidate has a result, nor %s%s: there is nothing to rank by.",
+        snprintf(line, sizeof line,
+                 "No candidate has a result, nor %s%s: there is nothing to rank by.",
                  n_used == 2  ? "both "
                  : n_used > 2 ? "all of "
                               : "",
@@ -525,9 +526,7 @@ static int run(const arguments *args) {
     selection over;
     status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
     if (status == EXIT_DONE) {
-        ranking r = {.study = study,
-                     .snapshot = snapshot,
-                     .over = &over};
+        ranking r = {.study = study, .snapshot = snapshot, .over = &over};
         status = rank(&r, args);
         free(r.z);
         free(r.weights);

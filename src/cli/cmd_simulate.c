@@ -42,15 +42,16 @@ static const option OPTIONS[] = {
     [O_BENCHMARK] = OPTION_BENCHMARK,
     [O_GROUP] = OPTION_GROUP,
     [O_COLUMNS] = OPTION_COLUMNS,
-    [O_POLICY] =
-        {.name = "policy",
-         .argument = "POLICY",
-         .type = VALUE_CHOICE,
-         .choice = policy_at,
-         .fallback = "ei",
-         .help = "which candidate is finetuned next: prior, the order of the scores' sum; ac, the paper's "
-                 "region sampling; ei, expected improvement; exploit, the best prediction; "
-                 "d-optimal, the most informative; random"},
+    [O_POLICY] = {.name = "policy",
+                  .argument = "POLICY",
+                  .type = VALUE_CHOICE,
+                  .choice = policy_at,
+                  .fallback = "ei",
+                  .help =
+                      "which candidate is finetuned next: prior, the order of the scores' sum; ac, "
+                      "the paper's "
+                      "region sampling; ei, expected improvement; exploit, the best prediction; "
+                      "d-optimal, the most informative; random"},
     [O_METRIC] =
         {.name = "metric",
          .argument = "METRIC",

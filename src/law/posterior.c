@@ -516,8 +516,7 @@ static ec_status summarise_weights(double *mean, double *sd, double *slope, cons
             /* b_j = p_j / s - kappa q_j + deviation, and 1 / s = x / sqrt(uu) of scale.h. */
             const double p = k->p[1 + j] / sqrt(fmax(k->uu, 1e-300));
             const double b = p * s->scale.mean - s->kappa * k->q[1 + j];
-            const double variance =
-                variance_of_weight(k, r, 1 + j, x) + p * p * s->scale.variance;
+            const double variance = variance_of_weight(k, r, 1 + j, x) + p * p * s->scale.variance;
             const double factor = ec_tau / s->kappa, u = 1.0 + factor * b;
             mean[j] += s->weight * u;
             squares += s->weight * (u * u + factor * factor * variance);
@@ -555,8 +554,8 @@ static ec_status leave_out(double *left_out, const ec_posterior *prepared, const
         const ec_known others = without(known, i, point, y, y + m);
         training t = {0};
         status = train(&t, prepared, &others, err);
-        left_out[i] = status == EC_OK && t.scale_known ? mean_at(&t, prepared, known->point[i])
-                                                       : NAN;
+        left_out[i] =
+            status == EC_OK && t.scale_known ? mean_at(&t, prepared, known->point[i]) : NAN;
         training_release(&t);
     }
     free(point);
@@ -649,8 +648,8 @@ ec_status ec_posterior_law(ec_posterior *out, const ec_points *points, const ec_
 
 enum { AT_ONCE = 8 };
 
-/* out[j] = sum over the columns h of f[h] w[h][j] for the first n samples of the group; eight columns
- * at a time, to pass over `out` less often. */
+/* out[j] = sum over the columns h of f[h] w[h][j] for the first n samples of the group; eight
+ * columns at a time, to pass over `out` less often. */
 static void combine(double *restrict out, const ec_sample_group *group, const double *f, size_t n) {
     const size_t stride = group->n;
     size_t h = 0;

@@ -49,11 +49,9 @@ static void judge(ec_weights_quality *out, const results *r) {
     double sum = 0.0;
     for (size_t i = 0; i < r->known.m; i++)
         sum += (r->y[i] - r->left_out[i]) * (r->y[i] - r->left_out[i]);
-    *out = (ec_weights_quality){.n = r->known.m,
-                                .loo_rmse = sqrt(sum / (double)r->known.m),
-                                .loo_spearman = NAN};
-    if (isnan(sum) ||
-        ec_spearman(&out->loo_spearman, r->left_out, r->y, r->known.m, NULL) != EC_OK)
+    *out = (ec_weights_quality){
+        .n = r->known.m, .loo_rmse = sqrt(sum / (double)r->known.m), .loo_spearman = NAN};
+    if (isnan(sum) || ec_spearman(&out->loo_spearman, r->left_out, r->y, r->known.m, NULL) != EC_OK)
         out->loo_spearman = NAN;
 }
 
@@ -69,8 +67,7 @@ ec_status ec_rank_weights(ec_score_weight *out, ec_weights_quality *quality, con
         status = ec_posterior_weights(values, values + d, values + 2 * d, r.left_out, &r.points,
                                       &r.known, err);
     for (size_t j = 0; status == EC_OK && j < d; j++)
-        out[j] = (ec_score_weight){r.points.weight[j], values[j], values[d + j],
-                                   values[2 * d + j]};
+        out[j] = (ec_score_weight){r.points.weight[j], values[j], values[d + j], values[2 * d + j]};
     if (status == EC_OK) judge(quality, &r);
     free(values);
     results_release(&r);

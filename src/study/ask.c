@@ -36,7 +36,7 @@ typedef struct {
     int64_t event;
     ec_numbers numbers;
     ec_scores scores;
-    ec_table table; /* of the numbers, with the scores to go by */
+    ec_table table;      /* of the numbers, with the scores to go by */
     const bool *exclude; /* [n_candidates], may be NULL */
     bool *pending;       /* [n_candidates]; those excluded and those that failed count as well */
     bool *asked;         /* [n_candidates] being finetuned now, by somebody */
@@ -206,10 +206,9 @@ static ec_status decide(ec_decision *out, const asking *q) {
         table.low = scales;
         table.high = scales + m;
         table.noise = scales + 2 * m;
-        const ec_rank_options options = {
-            .weights = q->weights,
-            .pending = q->asked,
-            .seed = q->options->seed != NULL ? *q->options->seed : 0};
+        const ec_rank_options options = {.weights = q->weights,
+                                         .pending = q->asked,
+                                         .seed = q->options->seed != NULL ? *q->options->seed : 0};
         const ec_decision_options how = {.cost = q->numbers.cost,
                                          .taken = taken,
                                          .enough = ec_study_enough(q->study, q->options->enough)};
@@ -246,7 +245,7 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
     char names[300], needed[320];
     ec_rank_columns_text(names, sizeof names, q->scores.of, q->scores.n);
     snprintf(needed, sizeof needed, "%s%s",
-             ec_table_n_used(&q->table) == 2   ? "both "
+             ec_table_n_used(&q->table) == 2  ? "both "
              : ec_table_n_used(&q->table) > 2 ? "all of "
                                               : "",
              names);

@@ -25,7 +25,7 @@ static ec_name_list missing(const ec_study *study, const double *values) {
 typedef struct {
     const ec_table *table;
     const ec_rank_column *scores; /* [2 + table->n_more] what they are */
-    const size_t *over; /* [n_over] */
+    const size_t *over;           /* [n_over] */
     size_t n_over;
     bool ranking; /* only what does not show in a ranking itself, as a missing score does */
 } view;
@@ -331,8 +331,8 @@ static void check_scores(ec_findings *f, const ec_study *study, const view *v) {
             check_by_benchmark(f, study, v, s);
     }
     const char *c = v->scores[1].name;
-    const bool goes_by_scores = strcmp(v->scores[0].name, "A") == 0 && c != NULL &&
-                                strcmp(c, "C") == 0;
+    const bool goes_by_scores =
+        strcmp(v->scores[0].name, "A") == 0 && c != NULL && strcmp(c, "C") == 0;
     const size_t n_unscored = goes_by_scores ? ec_study_n_unscored(study, v->table) : 0;
     if (n_unscored > 0)
         ec_findings_add(f, EC_FINDING_NOTE,
@@ -398,9 +398,9 @@ static void check_results(ec_findings *f, const ec_study *study, const view *v) 
     }
     check_few(f, study, v);
     if (none.n == m && m > 0)
-        ec_findings_add(
-            f, EC_FINDING_NOTE,
-            "no results yet: a ranking follows the scores alone; 'eyechart ask' says what to train");
+        ec_findings_add(f, EC_FINDING_NOTE,
+                        "no results yet: a ranking follows the scores alone; 'eyechart ask' says "
+                        "what to train");
     else if (none.n > 0)
         ec_findings_add(f, EC_FINDING_NOTE, "no results yet for %s: ranked by the scores alone",
                         ec_name_list_end(&none));
@@ -713,12 +713,9 @@ ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *stud
     *out = NULL;
     *n_out = 0;
     const ec_status status = study->built_in ? EC_OK : check_names(&f, study, err);
-    check_table(&f, study,
-                &(view){.table = table,
-                        .scores = scores,
-                        .over = over,
-                        .n_over = n_over,
-                        .ranking = true});
+    check_table(
+        &f, study,
+        &(view){.table = table, .scores = scores, .over = over, .n_over = n_over, .ranking = true});
     drop_notes(&f);
     return ec_findings_take(out, n_out, &f, status, study->path, err);
 }

@@ -395,8 +395,7 @@ static ec_status note_negative(const ec_study *study, const ec_sheet *sheet, con
                                ec_import_report *report, ec_error *err) {
     ec_status status = EC_OK;
     for (size_t k = 0; k < sheet->n_benchmarks && status == EC_OK; k++) {
-        const size_t b =
-            ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
+        const size_t b = ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
         if (report != NULL && b < ec_study_n_benchmarks(study) &&
             ec_study_benchmark(study, b)->direction < 0)
             status = ec_import_report_note(
@@ -420,8 +419,7 @@ static ec_status results_to_columns(ec_sheet *sheet, const ec_study *study, cons
     if (status != EC_OK) return status;
     ec_columns_release(&sheet->columns);
     for (size_t k = 0; k < m && status == EC_OK; k++) {
-        const size_t b =
-            ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
+        const size_t b = ec_sheet_find_benchmark(&study->declared.sheet, sheet->benchmarks[k].name);
         const bool turn =
             b < ec_study_n_benchmarks(study) && ec_study_benchmark(study, b)->direction < 0;
         ec_study_column *column;
@@ -577,8 +575,7 @@ ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const ch
         if (status == EC_OK)
             status = check_names(&n_new, study, &sheet, name, add_candidates_too, err);
         if (status == EC_OK && how.options->as_column != NULL)
-            status =
-                results_to_columns(&sheet, study, how.options->as_column, name, report, err);
+            status = results_to_columns(&sheet, study, how.options->as_column, name, report, err);
         if (status == EC_OK) status = import_sheet(&summary, study, &sheet, name, n_new, err);
         ec_sheet_release(&sheet);
     }

@@ -270,9 +270,10 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     s->pending = calloc(n + 1, sizeof *s->pending);
     s->scales = malloc((3 * m + 1) * sizeof *s->scales);
     s->hours = malloc((n + 1) * sizeof *s->hours);
-    const ec_status status = s->direction != NULL && s->pending != NULL && s->scales != NULL && s->hours != NULL
-                                 ? read_snapshot(s, study, err)
-                                 : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    const ec_status status =
+        s->direction != NULL && s->pending != NULL && s->scales != NULL && s->hours != NULL
+            ? read_snapshot(s, study, err)
+            : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     if (status != EC_OK) {
         ec_study_snapshot_free(&s->public);
         return status;

@@ -320,8 +320,8 @@ static void what_cannot_take_a_place_is_told(void **state) {
     }
     ec_rank_column many[EC_RANK_MAX_COLUMNS + 1];
     for (size_t k = 0; k <= EC_RANK_MAX_COLUMNS; k++) many[k] = (ec_rank_column){"C", 1.0};
-    assert_int_equal(
-        ec_study_snapshot_choose(s, f->study, many, EC_RANK_MAX_COLUMNS + 1, NULL), EC_ERR_ARG);
+    assert_int_equal(ec_study_snapshot_choose(s, f->study, many, EC_RANK_MAX_COLUMNS + 1, NULL),
+                     EC_ERR_ARG);
     assert_int_equal(ec_study_snapshot_choose(s, f->study, many, EC_RANK_MAX_COLUMNS, NULL), EC_OK);
     ec_study_snapshot_free(s);
 }

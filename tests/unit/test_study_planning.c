@@ -110,7 +110,7 @@ static void a_third_score_is_placed_likewise(void **state) {
     f->weights = weights;
     f->numbers.c[A] = NAN;
     plan(f, EC_POLICY_PRIOR);
-    assert_int_equal(f->plan.n, 3); /* a, b, no C */
+    assert_int_equal(f->plan.n, 3);                 /* a, b, no C */
     assert_near(f->plan.a[0], (3 * 0.0 + 1.0) / 4); /* of p over 1 to 3, of q over 2 to 5 */
     assert_near(f->plan.a[1], (3 * 1.0 + 1.0) / 4);
     assert_near(f->plan.a[2], (3 * 0.5 + 0.0) / 4);
