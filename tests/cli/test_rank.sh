@@ -69,7 +69,7 @@ prints 'cannot be told'
 printf 'candidate,A,C,MME\nx,0.5,14,500\nz,,,1000\n' >unscored.csv
 run 0 study new unscored --import unscored.csv
 run 0 rank unscored
-prints "Only candidates with all scores count here"
+prints "Only candidates with both scores count here"
 run 0 rank paper-2024 --known SigLIP
 check "everybody has scores" test "$(grep -cF 'Only candidates' out)" -eq 0
 run 0 rank
