@@ -49,11 +49,13 @@ static void add_cost(ec_text *text, double cost) {
 
 static void add_chances(ec_text *text, const ec_decision *d) {
     if (isnan(d->p_best)) return;
-    ec_text_format(text, "It is the best of all with a chance of %.2g", d->p_best);
+    ec_text_format(text, "Its chance of being the best of all is %.2g", d->p_best);
     if (!isnan(d->found))
-        ec_text_format(text,
-                       "; that the best has been finetuned has one of %.2g now and of %.2g with it",
-                       d->found, d->found_after);
+        ec_text_format(
+            text,
+            "; the chance that the best is among those finetuned is %.2g now, %.2g once it is "
+            "one of them",
+            d->found, d->found_after);
     ec_text_add(text, ".");
 }
 
