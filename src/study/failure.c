@@ -157,7 +157,9 @@ static ec_status tell_failed(bool *unchanged, ec_study *study, size_t candidate,
     const double hours = o->hours > 0.0 ? o->hours : last.hours;
     if (!*unchanged)
         status = ec_failure_put(study, event, name, hours, *why != '\0' ? why : last.why, err);
-    return status == EC_OK ? ec_lease_answer(study, event, name, err) : status;
+    if (status == EC_OK) status = ec_lease_answer(study, event, name, err);
+    *unchanged = *unchanged && sqlite3_changes(study->db.sqlite) == 0; /* no question was open */
+    return status;
 }
 
 ec_status ec_study_tell_failed(bool *unchanged, ec_study *study, size_t candidate,

@@ -209,7 +209,7 @@ static ec_status event_of(int64_t *event, telling *t, size_t k, const char **sou
 static ec_status write_results(telling *t) {
     ec_database *db = &t->study->db;
     const char *source = NULL;
-    int64_t event, last = 0;
+    int64_t event = t->event, last = 0; /* event: of the row written last */
     ec_status status = EC_OK;
     for (size_t k = 0; status == EC_OK && k < t->n; k++) {
         const ec_result *r = &t->results[k];
@@ -228,7 +228,7 @@ static ec_status write_results(telling *t) {
     if (status == EC_OK)
         status = ec_failure_take_back(&t->was_failed, t->study, t->event, t->name,
                                       "results were told", true, t->err);
-    if (status == EC_OK) status = ec_lease_answer(t->study, t->event, t->name, t->err);
+    if (status == EC_OK) status = ec_lease_answer(t->study, event, t->name, t->err);
     t->any_changed = t->any_changed || t->was_failed || sqlite3_changes(db->sqlite) > 0;
     return status;
 }

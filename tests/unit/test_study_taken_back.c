@@ -237,6 +237,21 @@ static void a_question_answered_by_mistake_is_open_again(void **state) {
     assert_string_equal(holder(f, asked), "");
 }
 
+/* Of a results file each result has its own provenance. */
+static void a_question_answered_by_files_is_open_again(void **state) {
+    fixture *f = *state;
+    const size_t asked = ask(f, "node1");
+    const ec_result results[] = {{MME, 1500, 0}, {POPE, 70, 0}};
+    const char *const sources[] = {"a.json", "b.json"};
+    ASSERT_OK(f, ec_study_tell(f->study, asked, results, 2, &(ec_tell_options){.sources = sources},
+                               &f->err));
+    assert_string_equal(holder(f, asked), "");
+    ec_withdrawal w;
+    ASSERT_OK(f, ec_study_withdraw(&w, f->study, asked, NULL, 0, NULL, &f->err));
+    assert_string_equal(w.worker, "node1");
+    assert_string_equal(holder(f, asked), "node1");
+}
+
 /* ---- failures ------------------------------------------------------------------------------- */
 
 static void what_failed_is_not_asked_for(void **state) {
@@ -249,7 +264,11 @@ static void what_failed_is_not_asked_for(void **state) {
     ASSERT_OK(f, ec_study_tell_failed(&unchanged, f->study, first, &oom, &f->err));
     assert_true(unchanged);
     ASSERT_OK(f, ec_study_tell_failed(&unchanged, f->study, first, NULL, &f->err));
-    assert_true(unchanged); /* says nothing against it */
+    assert_true(unchanged);                              /* says nothing against it */
+    execute(f, "UPDATE question SET state = 'pending'"); /* by a run that was killed */
+    ASSERT_OK(f, ec_study_tell_failed(&unchanged, f->study, first, NULL, &f->err));
+    assert_false(unchanged);
+    assert_string_equal(holder(f, first), "");
     assert_int_equal(count(f, "SELECT count(*) FROM failure"), 1);
 
     const size_t second = ask(f, "node1"), third = ask(f, "node2");
@@ -501,6 +520,7 @@ int main(void) {
         WITH_STUDY(nothing_can_be_withdrawn_that_is_not_there),
         WITH_STUDY(hours_are_withdrawn_on_request_alone),
         WITH_STUDY(a_question_answered_by_mistake_is_open_again),
+        WITH_STUDY(a_question_answered_by_files_is_open_again),
         WITH_STUDY(what_failed_is_not_asked_for),
         WITH_STUDY(hours_of_failures_add_up),
         WITH_STUDY(results_end_a_failure_however_they_come),
