@@ -77,13 +77,16 @@ typedef struct ec_ranked {
                  value of those finetuned and pending, 0 or more. NaN for others and while no result
                  has a scale. Samples count by 1 / scale, which makes it finite from 2 results on */
     double merit; /* what the policy `ei` maximises: the same over the largest prediction of those
-                     finetuned, instead of the value that came out largest, by luck in part */
+                     finetuned, instead of the value that came out largest, by luck in part, where
+                     one of them has all results */
 } ec_ranked;
 
 /* A ranking as a whole. Set left_out before the call, or leave it NULL. */
 typedef struct ec_rank_about {
     bool *left_out; /* [n_over] receives which benchmarks did not count: those with fewer than 2
-                       different results, where another has them, and those without weight */
+                       different results, where another has them, those without weight, and, while
+                       none has them, those without any candidate that has all scores, where
+                       another has one */
     size_t n_left_out;
     bool scale_known; /* values have a unit */
     double noise; /* standard error of one more result, in the unit of the ranking; 0: unknown */
@@ -100,7 +103,8 @@ typedef struct ec_rank_about {
  * of each benchmark (ec_table.low, .high; 100 is best, whatever the direction), of which the
  * weighted mean is taken: a fixed scale, so that no result moves another. A candidate measured on
  * some of them counts with its results there and with predictions elsewhere. A benchmark with fewer
- * than 2 different results is left out while another has them. Deviations from the predictions are
+ * than 2 different results is left out while another has them, and before that one for which no
+ * candidate has its scores while some have them for another. Deviations from the predictions are
  * taken to correlate by one half between benchmarks.
  *
  * Scores are normalised over the candidates that have all that are used (ec_law_range_of); a

@@ -349,13 +349,14 @@ static bool goes_by_scores(const ranking *r) {
     return strcmp(of[0].name, "A") == 0 && of[1].name != NULL && strcmp(of[1].name, "C") == 0;
 }
 
-/* Of the j-th column that counts: candidates that lack it for a benchmark ranked over. */
+/* Of the j-th column that counts: candidates that lack it for a benchmark that does. */
 static size_t count_lacking(const ranking *r, size_t j, char *names, size_t size) {
     size_t n = 0, at = 0;
     for (size_t i = 0; i < r->table.n_candidates; i++) {
         bool lacks = false;
         for (size_t k = 0; k < r->over->n; k++)
-            lacks |= isnan(ec_table_used(&r->table, r->over->index[k], j, i));
+            lacks |=
+                !r->about.left_out[k] && isnan(ec_table_used(&r->table, r->over->index[k], j, i));
         if (!lacks) continue;
         if (n < 4 && at < size)
             at += (size_t)snprintf(names + at, size - at, "%s%.60s", n > 0 ? ", " : "",

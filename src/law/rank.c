@@ -338,7 +338,11 @@ static ec_status find_gains(const contest *c, ec_error *err) {
     if (memory == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for %zu samples", n);
     had h = {memory, memory + n, memory + 2 * n};
     find_had(&h, c);
-    for (size_t s = 0; s < n; s++) any |= isfinite(h.best_mean[s]);
+    for (size_t s = 0; s < n; s++) {
+        /* Nobody has all results: what those with some of them are worth. */
+        if (!isfinite(h.best_mean[s])) h.best_mean[s] = h.best[s];
+        any |= isfinite(h.best_mean[s]);
+    }
     for (size_t k = 0; k < c->n && any; k++) {
         ec_ranked *row = &c->rows[c->contender[k]];
         if (has_result(r, row->candidate) || is_pending(r, row->candidate)) continue;
@@ -580,15 +584,24 @@ static void set_scale(ec_view *v, const ec_table *table, size_t b, double share)
     v->shift = v->direction > 0.0 ? low : -high;
 }
 
+/* Has it what the others count with: a scale, or, while none has one, candidates with scores? */
+static bool keeps_up(const ranking *r, const ec_view *v, bool any_points) {
+    return r->scale_known ? v->scale_known : v->points.n > 0 || !any_points;
+}
+
 /* Leaves out benchmarks that cannot be ranked while others can, and scales the rest. */
 static void choose_views(ranking *r, size_t *index, const size_t *benchmarks,
                          ec_rank_about *about) {
     const double *weights = r->options->weights;
     double sum = 0.0;
     size_t kept = 0;
-    for (size_t k = 0; k < r->n_views; k++) r->scale_known |= r->views[k].scale_known;
+    bool any_points = false;
     for (size_t k = 0; k < r->n_views; k++) {
-        if (r->scale_known && !r->views[k].scale_known) {
+        r->scale_known |= r->views[k].scale_known;
+        any_points |= r->views[k].points.n > 0;
+    }
+    for (size_t k = 0; k < r->n_views; k++) {
+        if (!keeps_up(r, &r->views[k], any_points)) {
             ec_view_release(&r->views[k]);
             continue;
         }

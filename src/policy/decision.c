@@ -95,7 +95,8 @@ ec_status ec_decide(ec_decision *out, const ec_ranked *rows, size_t n_candidates
     out->cost = best.cost;
     out->needed = out->enough * best.counted;
     out->p_best = best.row->p_best;
-    out->found_after = fmin(about->found + best.row->p_best, 1.0);
+    const double after = about->found + best.row->p_best; /* above 1 by rounding alone */
+    out->found_after = after > 1.0 ? 1.0 : after;
     if (second.row != NULL && (second.enough || !best.enough)) {
         out->next = second.row->candidate;
         out->next_gain = second.row->gain;

@@ -259,6 +259,13 @@ static ec_status fail_nobody(const asking *q, const ec_planning *plan) {
                        "%s: no candidate has %s, which the policy '%s' needs; import "
                        "scores, or ask with the policy 'random'",
                        path, needed, ec_policy_name(q->policy));
+    if (any_affordable(q, plan))
+        return ec_fail(
+            q->err, EC_ERR_ARG,
+            "%s: no candidate left has %s for every benchmark that counts, which the "
+            "policy '%s' needs; 'eyechart study check %s' names what is missing. Score or "
+            "import it, or ask over other benchmarks (--benchmark)",
+            path, needed, ec_policy_name(q->policy), path);
     if (plan->n_taken < plan->n)
         return ec_fail(
             q->err, EC_ERR_ARG,

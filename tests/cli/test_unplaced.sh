@@ -58,4 +58,45 @@ for policy in prior ei d-optimal; do
 done
 run 0 rank more
 prints "Without A, and so without prediction: 2 of 15 (high, low)."
+
+# A for one of two benchmarks: the other counts for nothing, and keeps nobody from a place.
+cat >half.csv <<'END'
+candidate,C,A mme,cost,mme,textvqa
+a,0.1,0.2,10,,
+b,0.2,0.3,10,,
+c,0.3,0.5,10,,
+END
+run 0 study new half --import half.csv
+run 0 ask half --json
+json '.candidates[0].name == "c"'
+run 0 rank half
+prints "Left out: textvqa"
+check "nobody is without A" bash -c '! grep -q "Without A" out'
+
+# A of each candidate for another benchmark: nobody has a place on both.
+cat >apart.csv <<'END'
+candidate,C,A mme,A textvqa,mme,textvqa
+a,0.1,0.2,,,
+b,0.2,,0.3,,
+c,0.3,0.5,,,
+END
+run 0 study new apart --import apart.csv
+run 3 ask apart
+says "no candidate left has both A and C for every benchmark that counts"
+run 0 ask apart --benchmark mme --json
+json '.candidates[0].name == "c"'
+
+# Results of some candidates on one benchmark, of others on the other.
+cat >mixed.csv <<'END'
+candidate,C,A,mme,textvqa
+a,0.1,0.2,1000,
+b,0.2,0.1,1100,
+c,0.3,0.5,,50
+d,0.5,0.4,,60
+e,0.6,0.8,,
+f,0.7,0.6,,
+END
+run 0 study new mixed --import mixed.csv
+run 0 ask mixed --json
+json '.candidates[0].name == "e" and .candidates[0].decision.action == "finetune"'
 finish

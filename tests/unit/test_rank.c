@@ -6,6 +6,7 @@
  * candidates in numpy; interval ends by root finding, chances from 200 000 draws. rank-law.csv:
  * prediction intervals of least squares with scipy's t distribution.
  */
+#include "eyechart/decision.h"
 #include "eyechart/rank.h"
 
 #include "golden_csv.h"
@@ -955,6 +956,55 @@ static void benchmarks_without_two_results_are_left_out(void **state) {
     assert_near("best", best, 1.0, 1e-9);
 }
 
+/* Before any result a benchmark for which nobody has scores keeps nobody from a place. */
+static void benchmarks_without_scores_are_left_out(void **state) {
+    (void)state;
+    const size_t over[2] = {0, 2}, rest = 0;
+    known k;
+    know(&k, NULL, 0);
+    double a[PAPER_BENCHMARKS * MAX];
+    memcpy(a, k.table.a, PAPER_BENCHMARKS * 13 * sizeof *a);
+    for (size_t i = 0; i < 13; i++) a[2 * 13 + i] = NAN;
+    k.table.a = a;
+    ec_ranked r[MAX], only[MAX];
+    bool left_out[2];
+    ec_rank_about about = {.left_out = left_out};
+    assert_int_equal(ec_rank(r, &about, &k.table, over, 2, NULL, NULL), EC_OK);
+    assert_true(!left_out[0] && left_out[1] && about.n_left_out == 1 && !about.scale_known);
+    assert_int_equal(ec_rank(only, NULL, &k.table, &rest, 1, NULL, NULL), EC_OK);
+    for (size_t row = 0; row < 13; row++) {
+        assert_int_equal(r[row].candidate, only[row].candidate);
+        assert_false(isnan(r[row].p_best));
+    }
+}
+
+/* Two benchmarks with results of different candidates: nobody has all, and gains are over what is
+ * there. */
+static void nobody_has_all_results(void **state) {
+    (void)state;
+    const size_t trained[4] = {1, 6, 8, 10}, over[2] = {0, 4};
+    known k;
+    know(&k, trained, 4);
+    k.z[0 * 13 + 1] = k.z[0 * 13 + 6] = k.z[4 * 13 + 8] = k.z[4 * 13 + 10] = NAN;
+    ec_ranked r[MAX];
+    ec_rank_about about = {0};
+    assert_int_equal(ec_rank(r, &about, &k.table, over, 2, NULL, NULL), EC_OK);
+    assert_true(about.scale_known);
+    for (size_t row = 0; row < 13; row++) {
+        const size_t i = r[row].candidate;
+        const bool has_result = i == 1 || i == 6 || i == 8 || i == 10;
+        assert_int_equal(isnan(r[row].gain), has_result);
+        assert_true(has_result || (r[row].merit == r[row].gain && r[row].gain >= 0.0));
+    }
+    ec_decision d;
+    assert_int_equal(ec_decide(&d, r, 13, &about, NULL, NULL), EC_OK);
+    assert_true(d.kind == EC_DECIDE_FINETUNE || d.kind == EC_DECIDE_STOP);
+    assert_true(d.found_after > d.found && d.found_after <= 1.0);
+    about.found = NAN;
+    assert_int_equal(ec_decide(&d, r, 13, &about, NULL, NULL), EC_OK);
+    assert_true(isnan(d.found) && isnan(d.found_after));
+}
+
 /* A third score that is noise does little harm, one that decides is found out, and the weight 0 is
  * as if it were not there. */
 static void a_third_score(void **state) {
@@ -1132,6 +1182,8 @@ int main(void) {
         cmocka_unit_test(a_candidate_without_a_moves_nothing),
         cmocka_unit_test(nothing_moves_two_finetuned_candidates),
         cmocka_unit_test(benchmarks_without_two_results_are_left_out),
+        cmocka_unit_test(benchmarks_without_scores_are_left_out),
+        cmocka_unit_test(nobody_has_all_results),
         cmocka_unit_test(a_third_score),
         cmocka_unit_test(the_law_refuses_a_third_score),
         cmocka_unit_test(odd_units_and_copies),
