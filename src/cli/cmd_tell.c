@@ -420,7 +420,10 @@ static int say_failed(ec_study *study, size_t candidate, bool unchanged, bool js
     ec_error err;
     ec_status status = ec_study_failures(&failures, &n, study, &err);
     if (status == EC_OK) status = ec_study_snapshot_get(&after, study, &err);
-    if (status != EC_OK) return report_error(&err);
+    if (status != EC_OK) {
+        free(failures);
+        return report_error(&err);
+    }
     while (k < n && failures[k].candidate != candidate) k++;
     if (k < n) /* else somebody took it back meanwhile */
         (json ? print_failed_json : print_failed)(study, candidate, unchanged, &failures[k], after);

@@ -224,7 +224,7 @@ static ec_status change_all(changing *c, ec_status (*change)(changing *c, size_t
     ec_status status = ec_study_leases(&leases, &n, c->study, c->err);
     for (size_t k = 0; status == EC_OK && k < n; k++)
         if (strcmp(leases[k].worker, c->worker) == 0) status = change(c, leases[k].candidate);
-    if (status == EC_OK) free(leases);
+    free(leases);
     if (status == EC_OK && c->n == 0)
         status = ec_fail(c->err, EC_ERR_NOT_FOUND,
                          "%s: no candidate is kept for the worker '%s'; 'eyechart study show "

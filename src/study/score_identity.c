@@ -93,7 +93,7 @@ static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const
     free(folder);
     if (status != EC_OK || source->weights == NULL) return status;
     char both[2 * EC_HASH_SIZE];
-    bool also;
+    bool also = false;
     memcpy(both, signature, EC_HASH_SIZE);
     status = sign_file(both + EC_HASH_SIZE - 1, &also, source->weights, err);
     if (status == EC_OK) ec_hash_bytes(signature, both, sizeof both - 1);
@@ -311,7 +311,7 @@ static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, con
                                 ec_error *err) {
     char *located, both[2 * EC_HASH_SIZE] = "";
     ec_connector_features says;
-    bool config_settled;
+    bool config_settled = false;
     /* Where there is none, opening it will say so. */
     const bool found = ec_connector_locate(&located, path, NULL) == EC_OK;
     ec_status status = sign_file(both, settled, found ? located : path, err);
