@@ -75,9 +75,9 @@ static size_t count_tensors(walk *w, size_t value, int depth) {
     if (ec_pickle_value(w->m, value)->kind == PICKLE_TENSOR) return 1;
     if (!is_container(w, value) || depth >= MAX_DEPTH) return 0;
     size_t n = 0;
-    for (size_t i = first_item(w, value); i < w->n_items && w->item[i].container == value; i++)
-        if (take_step(w) && is_part(w, &w->item[i]))
-            n += count_tensors(w, w->item[i].value, depth + 1);
+    for (size_t i = first_item(w, value);
+         i < w->n_items && w->item[i].container == value && take_step(w); i++)
+        if (is_part(w, &w->item[i])) n += count_tensors(w, w->item[i].value, depth + 1);
     return n;
 }
 

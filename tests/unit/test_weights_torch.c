@@ -11,6 +11,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #include "tensor/weights.h"
 
@@ -171,6 +172,36 @@ static void a_file_without_tensors_is_told_by_what_it_has(void **state) {
 }
 
 /* The same tensors are the same weights, however they were saved. */
+static void put(ec_text *text, const char *bytes, size_t n) {
+    ec_text_add_bytes(text, bytes, n);
+}
+#define PUT(text, literal) put(text, literal, sizeof(literal) - 1)
+
+/* A dictionary that has another under one name a hundred thousand times, which has as many values:
+ * a file of 800 kB, in which each of the first must not be a walk over the second. */
+static void dictionaries_that_are_shared_are_not_walked_each_time(void **state) {
+    (void)state;
+    enum { ITEMS = 100000 };
+    ec_text text = {0};
+    PUT(&text, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
+               "\x80\x02M\xe9\x03."
+               "\x80\x02}."
+               "\x80\x02U\x01"
+               "aq\0000}q\001(");
+    for (int i = 0; i < ITEMS; i++) PUT(&text, "h\000K\001");
+    PUT(&text, "u0}(");
+    for (int i = 0; i < ITEMS; i++) PUT(&text, "h\000h\001");
+    PUT(&text, "u.\x80\x02].");
+    assert_false(text.failed);
+    ec_weights *w;
+    ec_error err = {.message = ""};
+    const clock_t start = clock();
+    assert_int_equal(ec_weights_read(&w, text.data, text.size_bytes, "shared.bin", &err),
+                     EC_ERR_FORMAT);
+    assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 2.0);
+    ec_text_release(&text);
+}
+
 static void the_hash_is_that_of_the_values_as_they_are_read(void **state) {
     (void)state;
     static const char *const names[] = {"state.pt", "protocol-4.pt", "checkpoint.pt"};
@@ -197,6 +228,7 @@ int main(void) {
         cmocka_unit_test(dictionaries_without_a_customary_name_are_joined),
         cmocka_unit_test(quantised_tensors_are_refused_when_asked_for),
         cmocka_unit_test(a_file_without_tensors_is_told_by_what_it_has),
+        cmocka_unit_test(dictionaries_that_are_shared_are_not_walked_each_time),
         cmocka_unit_test(the_hash_is_that_of_the_values_as_they_are_read),
     };
     return cmocka_run_group_tests_name("weights of PyTorch", tests, NULL, NULL);
