@@ -1,9 +1,13 @@
 /* vit_folder.c - the vision transformer of a folder, from whatever describes it there
  *
- *     config.json            model_type           transformers; the vision tower of a multimodal
- * model mm_vision_tower      LLaVA's own, which names the tower's original architecture timm:
- * pretrained_cfg, model_args open_clip_config.json  model_cfg            open_clip (none)
- * facebookresearch/dinov2, OpenAI's CLIP
+ *     config.json              model_type                  transformers; of a multimodal model
+ *                                                          the vision tower in it
+ *                              mm_vision_tower             LLaVA's own, which names the original of
+ *                                                          its tower
+ *                              architecture, model_args,   timm
+ *                              pretrained_cfg
+ *     open_clip_config.json    model_cfg                   open_clip
+ *     (none)                                               facebookresearch/dinov2, OpenAI's CLIP
  *
  * All but the first leave dimensions to the tensors (vit_measure.c), and say what tensors cannot:
  * heads, activation, epsilon, preparation. Held against timm 1.0.31 (every VisionTransformer that
@@ -20,7 +24,7 @@
 #include "base/text.h"
 #include "encoders/vit.h"
 
-enum { MAX_CONFIG_BYTES = 16 << 20 };
+enum { MAX_CONFIG_BYTES = 16 << 20, MAX_SIDE = 1 << 16 };
 
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073},
                     clip_std[3] = {0.26862954, 0.26130258, 0.27577711},
@@ -105,6 +109,18 @@ static const char *string_of(const json_t *object, const char *key) {
     return text != NULL ? text : "";
 }
 
+/* Mean and standard deviation of the channels, where they are said. */
+static ec_status read_channels(ec_preparation *out, const json_t *cfg, const char *path,
+                               ec_error *err) {
+    read_triple(out->mean, cfg, "mean");
+    read_triple(out->std, cfg, "std");
+    for (int c = 0; c < 3; c++)
+        if ((float)out->std[c] == 0.0F)
+            return ec_fail(err, EC_ERR_FORMAT, "%s: \"std\": expected numbers that are not 0",
+                           path);
+    return EC_OK;
+}
+
 static bool read_filter(ec_filter *out, const char *name) {
     static const struct {
         const char *name;
@@ -165,13 +181,15 @@ static ec_status prepare_timm(ec_preparation *out, const json_t *cfg, size_t siz
     const json_t *pct = json_object_get(cfg, "crop_pct");
     const double crop = json_is_number(pct) ? json_number_value(pct) : 0.875;
     const char *mode = string_of(cfg, "crop_mode");
-    if (!(crop > 0.0 && crop <= 1.0))
-        return ec_fail(err, EC_ERR_FORMAT, "%s: \"crop_pct\" is not between 0 and 1", path);
+    if (!(crop > 0.0 && crop <= 1.0 && (double)size / crop <= MAX_SIDE))
+        return ec_fail(err, EC_ERR_FORMAT,
+                       "%s: \"crop_pct\" is %g; expected a part of the image, from 0 to 1", path,
+                       crop);
     const size_t edge = (size_t)((double)size / crop);
     memcpy(p.mean, imagenet_mean, sizeof p.mean);
     memcpy(p.std, imagenet_std, sizeof p.std);
-    read_triple(p.mean, cfg, "mean");
-    read_triple(p.std, cfg, "std");
+    const ec_status status = read_channels(&p, cfg, path, err);
+    if (status != EC_OK) return status;
     if (!read_filter(&p.filter, string_of(cfg, "interpolation")))
         return ec_fail(err, EC_ERR_FORMAT, "%s: \"interpolation\" '%.40s' is not supported", path,
                        string_of(cfg, "interpolation"));
@@ -205,7 +223,7 @@ static ec_status load_timm(vit_spec *out, vit_origin *origin, const json_t *root
     json_int_t size = json_integer_value(json_array_get(json_object_get(cfg, "input_size"), 1));
     const json_t *own = json_object_get(args, "img_size");
     if (json_is_integer(own)) size = json_integer_value(own);
-    if (size < 1 || size > 1 << 16) size = 0;
+    if (size < 1 || size > MAX_SIDE) size = 0;
     *out = spec_of(k, (size_t)size);
     const json_int_t heads = json_integer_value(json_object_get(args, "num_heads"));
     if (heads > 0 && heads < 1 << 16) out->heads = (size_t)heads;
@@ -221,8 +239,8 @@ static ec_status prepare_open_clip(vit_origin *origin, const json_t *cfg, size_t
                                    const char *path, ec_error *err) {
     const char *mode = string_of(cfg, "resize_mode");
     ec_preparation p = preparation_of(VIT_CLIP, size);
-    read_triple(p.mean, cfg, "mean");
-    read_triple(p.std, cfg, "std");
+    const ec_status status = read_channels(&p, cfg, path, err);
+    if (status != EC_OK) return status;
     if (!read_filter(&p.filter, string_of(cfg, "interpolation")))
         return ec_fail(err, EC_ERR_FORMAT, "%s: \"interpolation\" '%.40s' is not supported", path,
                        string_of(cfg, "interpolation"));
@@ -245,7 +263,7 @@ static ec_status load_open_clip(vit_spec *out, vit_origin *origin, const json_t 
     if (model == NULL) model = root; /* a file of open_clip's own model_configs */
     const json_t *vision = json_object_get(model, "vision_cfg");
     const json_int_t size = json_integer_value(json_object_get(vision, "image_size"));
-    if (!json_is_object(vision) || size < 1 || size > 1 << 16)
+    if (!json_is_object(vision) || size < 1 || size > MAX_SIDE)
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: no \"vision_cfg\" with an \"image_size\"; expected open_clip's "
                        "description of a model",
@@ -268,57 +286,7 @@ static ec_status load_open_clip(vit_spec *out, vit_origin *origin, const json_t 
                              err);
 }
 
-/* ---- LLaVA ---- */
-
-static bool has_file(ec_text *path, const char *folder, const char *name) {
-    struct stat info;
-    path->size_bytes = 0;
-    ec_text_format(path, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", name);
-    return !path->failed && lstat(path->data, &info) == 0; /* a link to nothing is told as such */
-}
-
-/* The folder of the original tower: as it is written, from the model's folder, or beside it. *out
- * stays NULL where there is none with a config.json. */
-static void find_tower(char **out, const char *folder, const char *tower) {
-    const char *slash = strrchr(tower, '/'), *base = slash != NULL ? slash + 1 : tower;
-    ec_text at = {0}, config = {0};
-    for (int i = 0; i < 5 && *out == NULL && base[0] != '\0'; i++) {
-        at.size_bytes = 0;
-        if (tower[0] == '/' || i == 4)
-            ec_text_add(&at, tower);
-        else
-            ec_text_format(&at, "%s%s/%s", folder, i < 2 ? "" : "/..", i % 2 == 0 ? tower : base);
-        if (!at.failed && has_file(&config, at.data, "config.json")) *out = strdup(at.data);
-    }
-    ec_text_release(&at);
-    ec_text_release(&config);
-}
-
-static ec_status load_llava(vit_spec *out, vit_origin *origin, const char *folder,
-                            const json_t *root, const char *path, ec_error *err) {
-    const char *tower = string_of(root, "mm_vision_tower");
-    kind k;
-    find_tower(&origin->folder, folder, tower);
-    ec_status status = EC_OK;
-    if (origin->folder != NULL) {
-        vit_origin inner = {0};
-        status = vit_spec_load(out, &inner, origin->folder, err);
-        vit_origin_release(&inner);
-    } else if (kind_of_tower(&k, tower)) {
-        *out = spec_of(k, 0);
-    } else {
-        status =
-            ec_fail(err, EC_ERR_FORMAT,
-                    "%s: \"mm_vision_tower\" '%.100s' is no folder with a config.json here, and "
-                    "no model whose heads and activation are known; put its config.json into "
-                    "this file as \"vision_config\"",
-                    path, tower);
-    }
-    out->inside = true;
-    return status;
-}
-
-/* ---- which ---- */
+/* ---- files ---- */
 
 static ec_status read_json(json_t **out, const char *path, ec_error *err) {
     ec_text text = {0};
@@ -342,15 +310,90 @@ static ec_status read_json(json_t **out, const char *path, ec_error *err) {
                              root == NULL ? where.text : "not a JSON object");
 }
 
+static bool has_file(ec_text *path, const char *folder, const char *name) {
+    struct stat info;
+    path->size_bytes = 0;
+    ec_text_format(path, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", name);
+    return !path->failed && lstat(path->data, &info) == 0; /* a link to nothing is told as such */
+}
+
+/* ---- LLaVA ---- */
+
+/* The folder of the original tower: as it is written, from the model's folder, or beside it. *out
+ * stays NULL where there is none with a config.json. */
+static void find_tower(char **out, const char *folder, const char *tower) {
+    const char *slash = strrchr(tower, '/'), *base = slash != NULL ? slash + 1 : tower;
+    ec_text at = {0}, config = {0};
+    for (int i = 0; i < 5 && *out == NULL && base[0] != '\0'; i++) {
+        at.size_bytes = 0;
+        if (tower[0] == '/' || i == 4)
+            ec_text_add(&at, tower);
+        else
+            ec_text_format(&at, "%s%s/%s", folder, i < 2 ? "" : "/..", i % 2 == 0 ? tower : base);
+        if (!at.failed && has_file(&config, at.data, "config.json")) *out = strdup(at.data);
+    }
+    ec_text_release(&at);
+    ec_text_release(&config);
+}
+
+/* Whether a description is of LLaVA, with the tower elsewhere. */
+static bool names_tower(const json_t *root) {
+    return json_object_get(root, "mm_vision_tower") != NULL &&
+           !json_is_object(json_object_get(root, "vision_config"));
+}
+
+/* A tower that names a tower could name itself. */
+static ec_status load_tower(vit_spec *out, const char *folder, ec_error *err) {
+    ec_text path = {0};
+    json_t *root = NULL;
+    vit_origin unused = {0};
+    ec_text_format(&path, "%s/config.json", folder);
+    ec_status status = path.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder)
+                                   : read_json(&root, path.data, err);
+    if (status == EC_OK && names_tower(root))
+        status = ec_fail(err, EC_ERR_FORMAT,
+                         "%s: is of a model with \"mm_vision_tower\", and named as such a tower "
+                         "itself; expected the config.json of a vision encoder",
+                         path.data);
+    else if (status == EC_OK)
+        status = vit_spec_of(out, &unused, folder, root, path.data, err);
+    vit_origin_release(&unused);
+    json_decref(root);
+    ec_text_release(&path);
+    return status;
+}
+
+static ec_status load_llava(vit_spec *out, vit_origin *origin, const char *folder,
+                            const json_t *root, const char *path, ec_error *err) {
+    const char *tower = string_of(root, "mm_vision_tower");
+    kind k;
+    find_tower(&origin->folder, folder, tower);
+    ec_status status = EC_OK;
+    if (origin->folder != NULL) {
+        status = load_tower(out, origin->folder, err);
+    } else if (kind_of_tower(&k, tower)) {
+        *out = spec_of(k, 0);
+    } else {
+        status =
+            ec_fail(err, EC_ERR_FORMAT,
+                    "%s: \"mm_vision_tower\" '%.100s' is no folder with a config.json here, and "
+                    "no model whose heads and activation are known; put its config.json into "
+                    "this file as \"vision_config\"",
+                    path, tower);
+    }
+    out->inside = true;
+    return status;
+}
+
+/* ---- which ---- */
+
 ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const char *folder, const json_t *root,
                       const char *path, ec_error *err) {
     *out = (vit_spec){0};
     *origin = (vit_origin){0};
     if (json_object_get(root, "model_cfg") != NULL || json_object_get(root, "vision_cfg") != NULL)
         return load_open_clip(out, origin, root, path, err);
-    if (json_object_get(root, "mm_vision_tower") != NULL &&
-        !json_is_object(json_object_get(root, "vision_config")))
-        return load_llava(out, origin, folder, root, path, err);
+    if (names_tower(root)) return load_llava(out, origin, folder, root, path, err);
     if (json_object_get(root, "model_type") == NULL &&
         json_object_get(root, "architecture") != NULL)
         return load_timm(out, origin, root, path, err);

@@ -369,6 +369,11 @@ static void llavas_tower_is_that_of_its_original(void **state) {
                                   "{\"mm_vision_tower\": \"someone/tower\"}", &err),
                      EC_ERR_FORMAT);
     assert_non_null(strstr(err.message, "'someone/tower' is no folder"));
+    /* One that would be looked for without end. */
+    assert_int_equal(
+        open_renamed(&encoder, "\"vision_model.", to, "{\"mm_vision_tower\": \".\"}", &err),
+        EC_ERR_FORMAT);
+    assert_non_null(strstr(err.message, "expected the config.json of a vision encoder"));
     assert_int_equal(
         open_renamed(
             &encoder, "\"vision_model.", to,
@@ -391,6 +396,28 @@ static void an_architecture_of_timm_that_is_another_is_refused(void **state) {
         assert_int_equal(open_renamed(&encoder, "\"vision_model.", "\"", config, &err),
                          EC_ERR_FORMAT);
         assert_non_null(strstr(err.message, names[i]));
+    }
+}
+
+/* What would divide by zero, or ask for an image of any size. */
+static void a_preparation_of_timm_that_is_none_is_refused(void **state) {
+    (void)state;
+    static const struct {
+        const char *key, *told;
+    } cases[] = {{"\"std\": [0.5, 0, 0.5]", "\"std\""},
+                 {"\"crop_pct\": 1e-300", "\"crop_pct\" is 1e-300"},
+                 {"\"crop_pct\": 1.5", "\"crop_pct\" is 1.5"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        char config[256];
+        ec_encoder *encoder;
+        ec_error err;
+        snprintf(config, sizeof config,
+                 "{\"architecture\": \"vit_base_patch16_clip_224\", \"pretrained_cfg\": "
+                 "{\"input_size\": [3, 224, 224], %s}}",
+                 cases[i].key);
+        assert_int_equal(open_renamed(&encoder, "\"vision_model.", "\"", config, &err),
+                         EC_ERR_FORMAT);
+        assert_non_null(strstr(err.message, cases[i].told));
     }
 }
 
@@ -461,6 +488,7 @@ int main(void) {
         cmocka_unit_test(names_that_fit_nothing_are_shown_with_whose_they_look_like),
         cmocka_unit_test(llavas_tower_is_that_of_its_original),
         cmocka_unit_test(an_architecture_of_timm_that_is_another_is_refused),
+        cmocka_unit_test(a_preparation_of_timm_that_is_none_is_refused),
         cmocka_unit_test(a_tower_that_was_trained_differs_from_its_original),
         cmocka_unit_test(inputs_too_large_to_count_are_refused),
     };
