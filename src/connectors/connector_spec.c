@@ -3,8 +3,10 @@
  *     mm_projector.            weight, bias      a single nn.Linear: "linear"
  *                              0.weight, 0.bias, 2.weight, 2.bias, ...
  *                                                nn.Sequential of linears with an activation
- * between two: "mlpNx_gelu"; a weight of one dimension is a LayerNorm's multi_modal_projector.
- * linear_1.weight, linear_1.bias, linear_2.weight, ... the same as transformers names it
+ *                                                between two: "mlpNx_gelu"; a weight of one
+ *                                                dimension is a LayerNorm's
+ *     multi_modal_projector.   linear_1.weight, linear_1.bias, linear_2.weight, ...
+ *                                                the same as transformers names it
  *                                                (LlavaMultiModalProjector); projector_layernorm
  *                                                before them (VipLlavaMultiModalProjector)
  *
