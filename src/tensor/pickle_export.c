@@ -14,7 +14,7 @@
 #include "tensor/pickle_machine.h"
 
 /* A storage is named by a number. */
-enum { MAX_DEPTH = 40, MAX_NESTED = 8, MAX_STORAGE_NAME = 64 };
+enum { MAX_DEPTH = 40, MAX_NESTED = 8, MAX_STORAGE_NAME = 64, MAX_SHARED = 4096 };
 
 /* Under what trainings keep the weights, and the one that is evaluated first: a teacher is the mean
  * over the student's past. */
@@ -135,6 +135,9 @@ static bool is_storage_name(const pickle_value *string) {
 
 static ec_status add_tensor(walk *w, const char *name, const pickle_tensor *tensor) {
     ec_pickled *out = w->out;
+    /* Each takes much more memory than four bytes that recall a dictionary of many. */
+    if (out->n_tensors >= w->n_items + MAX_SHARED)
+        return ec_pickle_refuse(w->m, "more tensors than values: it has the same ones many times");
     if (out->n_tensors == w->capacity) {
         const size_t capacity = w->capacity > 0 ? 2 * w->capacity : 256;
         ec_pickled_tensor *grown = realloc(out->tensor, capacity * sizeof *grown);

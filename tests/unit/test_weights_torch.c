@@ -177,21 +177,14 @@ static void put(ec_text *text, const char *bytes, size_t n) {
 }
 #define PUT(text, literal) put(text, literal, sizeof(literal) - 1)
 
-/* A dictionary that has another under one name a hundred thousand times, which has as many values:
- * a file of 800 kB, in which each of the first must not be a walk over the second. */
-static void dictionaries_that_are_shared_are_not_walked_each_time(void **state) {
-    (void)state;
-    enum { ITEMS = 100000 };
+/* Opens a file of the older format with this program in it: refused for `why`, and soon. */
+static void is_refused_soon(const ec_text *program, const char *why) {
     ec_text text = {0};
     PUT(&text, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
                "\x80\x02M\xe9\x03."
-               "\x80\x02}."
-               "\x80\x02U\x01"
-               "aq\0000}q\001(");
-    for (int i = 0; i < ITEMS; i++) PUT(&text, "h\000K\001");
-    PUT(&text, "u0}(");
-    for (int i = 0; i < ITEMS; i++) PUT(&text, "h\000h\001");
-    PUT(&text, "u.\x80\x02].");
+               "\x80\x02}.");
+    put(&text, program->data, program->size_bytes);
+    PUT(&text, "\x80\x02].");
     assert_false(text.failed);
     ec_weights *w;
     ec_error err = {.message = ""};
@@ -199,6 +192,38 @@ static void dictionaries_that_are_shared_are_not_walked_each_time(void **state) 
     assert_int_equal(ec_weights_read(&w, text.data, text.size_bytes, "shared.bin", &err),
                      EC_ERR_FORMAT);
     assert_true((double)(clock() - start) / CLOCKS_PER_SEC < 2.0);
+    if (strstr(err.message, why) == NULL) fail_msg("'%s'; expected '%s'", err.message, why);
+    ec_text_release(&text);
+}
+
+/* A dictionary that has another under one name a hundred thousand times, which has as many values:
+ * in a file of 800 kB each of the first must not be a walk over the second. */
+static void dictionaries_that_are_shared_are_not_walked_each_time(void **state) {
+    (void)state;
+    enum { ITEMS = 100000 };
+    ec_text text = {0};
+    PUT(&text, "\x80\x02U\x01"
+               "aq\0000}q\001(");
+    for (int i = 0; i < ITEMS; i++) PUT(&text, "h\000K\001");
+    PUT(&text, "u0}(");
+    for (int i = 0; i < ITEMS; i++) PUT(&text, "h\000h\001");
+    PUT(&text, "u.");
+    is_refused_soon(&text, "contain each other");
+    ec_text_release(&text);
+}
+
+/* Five times a dictionary that has one tensor ten thousand times. */
+static void tensors_that_are_shared_are_not_listed_without_end(void **state) {
+    (void)state;
+    ec_text text = {0};
+    PUT(&text, "\x80\x02" /* a tensor without dimensions, and "a" */
+               "ctorch._utils\n_rebuild_tensor_v2\n((U\007storagectorch\nFloatStorage\n"
+               "U\0010U\003cpuK\001tQK\000))\x89}tRq\0020U\001aq\0000}q\001(");
+    for (int i = 0; i < 10000; i++) PUT(&text, "h\000h\002");
+    PUT(&text, "u0}(");
+    for (int i = 0; i < 5; i++) PUT(&text, "h\000h\001");
+    PUT(&text, "u.");
+    is_refused_soon(&text, "more tensors than values");
     ec_text_release(&text);
 }
 
@@ -229,6 +254,7 @@ int main(void) {
         cmocka_unit_test(quantised_tensors_are_refused_when_asked_for),
         cmocka_unit_test(a_file_without_tensors_is_told_by_what_it_has),
         cmocka_unit_test(dictionaries_that_are_shared_are_not_walked_each_time),
+        cmocka_unit_test(tensors_that_are_shared_are_not_listed_without_end),
         cmocka_unit_test(the_hash_is_that_of_the_values_as_they_are_read),
     };
     return cmocka_run_group_tests_name("weights of PyTorch", tests, NULL, NULL);
