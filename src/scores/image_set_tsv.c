@@ -5,7 +5,8 @@
  *     2       1            Why?                  the image of the row with index 1
  *
  * `image` of at most 64 characters is the index of another row, which has the image itself; a table
- * without images has their files in `image_path`. Other columns count as keys of a record do.
+ * without images has their files in `image_path`. Other columns count as keys of a record do, of
+ * several with one name the first, as in pandas.
  *
  * Source: open-compass/VLMEvalKit at e8e78f0, vlmeval/dataset/image_base.py.
  */
@@ -187,6 +188,7 @@ static ec_status read_row(table *t) {
                            t->in->name, line, t->n_columns);
         const bool is_index = strcmp(t->columns[i], "index") == 0;
         record_field *field = is_index ? &t->index : ec_record_find(&t->record, 0, t->columns[i]);
+        if (field != NULL && field->kind != FIELD_ABSENT) field = NULL; /* a second one of a name */
         status = read_cell(t, field);
         if (status != EC_OK) return status;
         if (field != NULL && field->is_image && is_missing(field)) field->kind = FIELD_NULL;

@@ -318,7 +318,8 @@ typedef struct {
 } shard_name;
 
 static bool parse_shard(shard_name *out, const char *name) {
-    const char *of = strstr(name, "-of-");
+    const char *of = NULL; /* the last one: "best-of-all-00001-of-00002.safetensors" */
+    for (const char *at = name; (at = strstr(at, "-of-")) != NULL; at++) of = at;
     if (of == NULL || of - name < 6) return false;
     const char *number = of - 5, *total = of + 4;
     if (number[-1] != '-' || strspn(number, "0123456789") != 5 ||

@@ -316,6 +316,11 @@ static void tables_are_read(void **state) {
     assert_item(&set, 1, "a/2.jpg", "R");
     ec_image_set_release(&set);
 
+    set = load("twice.tsv", "index\timage\tquestion\timage\tquestion\n1\ta.jpg\tQ\tb.jpg\tR\n");
+    assert_int_equal(set.n_items, 1);
+    assert_item(&set, 0, "a.jpg", "Q");
+    ec_image_set_release(&set);
+
     assert_refused("t.tsv", "index\tquestion\n1\tQ\n", EC_ERR_FORMAT, "t.tsv:1",
                    "found index, question");
     assert_refused("t.tsv", "index\timage\n1\ta.jpg\tx\n", EC_ERR_FORMAT, "t.tsv:2",

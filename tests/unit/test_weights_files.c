@@ -187,6 +187,15 @@ static void shards_without_an_index_are_one_model(void **state) {
     ec_weights_close(w);
 }
 
+static void a_name_of_shards_may_have_their_sign_in_it(void **state) {
+    put_weights(folder_join(*state, "best-of-all-00001-of-00002.safetensors"), "a");
+    put_weights(folder_join(*state, "best-of-all-00002-of-00002.safetensors"), "b");
+    ec_weights *w = must_open(*state);
+    assert_int_equal(ec_weights_count(w), 2);
+    assert_null(ec_weights_gaps(w));
+    ec_weights_close(w);
+}
+
 /* Tied weights are saved with each shard that has them. */
 static void a_tensor_in_two_shards_is_refused_when_asked_for(void **state) {
     put_weights(folder_join(*state, "model-00001-of-00002.safetensors"), "a b");
@@ -276,6 +285,7 @@ int main(void) {
         IN_FOLDER(what_was_not_downloaded_gives_way_to_what_was),
         IN_FOLDER(a_missing_shard_matters_to_those_who_need_it),
         IN_FOLDER(shards_without_an_index_are_one_model),
+        IN_FOLDER(a_name_of_shards_may_have_their_sign_in_it),
         IN_FOLDER(a_tensor_in_two_shards_is_refused_when_asked_for),
         IN_FOLDER(the_only_file_of_weights_is_the_model),
         IN_FOLDER(weights_for_other_frameworks_are_named),
