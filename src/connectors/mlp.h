@@ -21,10 +21,10 @@ enum { MLP_MAX_LINEARS = 32, MLP_MAX_LAYERS = 2 * MLP_MAX_LINEARS };
 
 /* How a file calls its layers. Each has a slot; what is left out between two is an activation. */
 typedef enum mlp_naming {
-    MLP_BARE,     /* "weight": there is one */
-    MLP_MODULES,  /* "0.weight", "2.weight": slot i is module i of an nn.Sequential */
-    MLP_LINEAR_N, /* "linear_1.weight", "linear_2.weight": slots 1, 3, …; "projector_layernorm": 0
-                   */
+    MLP_BARE,    /* "weight": there is one */
+    MLP_MODULES, /* "0.weight", "2.weight": slot i is module i of an nn.Sequential */
+    /* "linear_1.weight", "linear_2.weight": slots 1, 3, …; "projector_layernorm": 0 */
+    MLP_LINEAR_N
 } mlp_naming;
 
 typedef struct mlp_layer {

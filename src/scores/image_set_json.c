@@ -253,8 +253,8 @@ static ec_status read_word(scanner *s, record_field *out) {
         const int c = ec_stream_peek(s->in);
         const bool goes_on = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
                              (c >= 'A' && c <= 'Z') || c == '-' || c == '+' || c == '.';
-        /* The middle of a long number says nothing about what it is. */
         if (!goes_on) break;
+        /* What a long number is its beginning says. */
         if (n < sizeof word - 1) word[n++] = (char)c;
         ec_stream_next(s->in);
     }

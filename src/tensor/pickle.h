@@ -46,9 +46,9 @@ typedef struct ec_pickled {
 
 /* Runs the program at the beginning of bytes [size_bytes], and finds the tensors of a model in what
  * it leaves: a dictionary of them, a dictionary with such a one under a customary name, or a
- * module. out   owned; ec_pickled_release(), also after a failure. `path` is for messages. Errors:
- * EC_ERR_FORMAT with the byte concerned, or saying what there is in place of tensors; EC_ERR_NOMEM.
- */
+ * module. `out` is owned: ec_pickled_release(), also after a failure. `path` is for messages.
+ * Errors: EC_ERR_FORMAT with the byte concerned, or saying what there is in place of tensors;
+ * EC_ERR_NOMEM. */
 ec_status ec_pickle_read(ec_pickled *out, const unsigned char *bytes, size_t size_bytes,
                          const char *path, ec_error *err);
 void ec_pickled_release(ec_pickled *pickled);

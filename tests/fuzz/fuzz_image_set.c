@@ -1,6 +1,5 @@
 /* Image sets: records in .jsonl and .json, lists of paths, tables; the first byte says which. Images
- * in them are decoded from base64. What was read
- * can be chosen from in both ways. */
+ * in them are decoded from base64, and what was read can be chosen from in both ways. */
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
