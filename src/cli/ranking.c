@@ -167,7 +167,7 @@ static json_t *name_json(const ec_study *study, size_t i) {
 
 json_t *decision_json(const ec_study *study, const ec_decision *d, const char *unit) {
     static const char *const ACTIONS[] = {
-        [EC_DECIDE_BEGIN] = "begin", [EC_DECIDE_FINETUNE] = "finetune", [EC_DECIDE_STOP] = "stop"};
+        [EC_DECIDE_BEGIN] = "begin", [EC_DECIDE_FINETUNE] = "finetune", [EC_DECIDE_STOP] = "stop", [EC_DECIDE_ANYWAY] = "anyway"};
     if (d->kind == EC_DECIDE_NOTHING) return json_null();
     char text[512];
     ec_study_decision_text(text, sizeof text, study, d, unit);

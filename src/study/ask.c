@@ -322,6 +322,7 @@ static ec_status ask_by_ranking(bool *found, asking *q, const ec_planning *plan)
     while (choice < plan->n && plan->candidate[choice] != decision.candidate) choice++;
     const bool stop = decision.kind == EC_DECIDE_STOP && !q->options->anyway;
     *found = choice < plan->n && !stop;
+    if (*found && decision.kind == EC_DECIDE_STOP) decision.kind = EC_DECIDE_ANYWAY;
     if (*found) return write_question(q, plan, choice, &decision);
     if (q->options->stopped != NULL && stop) *q->options->stopped = decision;
     if (q->n_out > 0) return EC_OK;

@@ -59,11 +59,12 @@ static void add_chances(ec_text *text, const ec_decision *d) {
     ec_text_add(text, ".");
 }
 
-static void add_next(ec_text *text, const ec_study *study, const ec_decision *d, const char *unit) {
+/* Without its gain: a candidate with a larger one may come second, by what it costs and by how sure
+ * it is. */
+static void add_next(ec_text *text, const ec_study *study, const ec_decision *d) {
     if (d->next == SIZE_MAX) return;
     ec_text_format(text, " Next best: %s", name_of(study, d->next));
-    if (!isnan(d->next_gain)) ec_text_format(text, ", expected gain %.2g%s", d->next_gain, unit);
-    if (!isnan(d->next_cost)) ec_text_format(text, ", %.6g GPU-hours", d->next_cost);
+    add_cost(text, d->next_cost);
     ec_text_add(text, ".");
 }
 
@@ -79,7 +80,7 @@ void ec_study_decision_text(char *buffer, size_t size, const ec_study *study, co
             "gives predictions a unit. ",
             name_of(study, d->candidate));
         add_chances(&text, d);
-        add_next(&text, study, d, unit);
+        add_next(&text, study, d);
         break;
     case EC_DECIDE_FINETUNE:
         ec_text_format(&text, "finetune %s next: expected gain %.2g%s over the best so far",
@@ -88,13 +89,19 @@ void ec_study_decision_text(char *buffer, size_t size, const ec_study *study, co
         if (d->needed > 0.0) ec_text_format(&text, ", worth it from %.2g%s on", d->needed, unit);
         ec_text_add(&text, ". ");
         add_chances(&text, d);
-        add_next(&text, study, d, unit);
+        add_next(&text, study, d);
         break;
     case EC_DECIDE_STOP:
-        ec_text_format(
-            &text,
-            "stop: no candidate left is worth its cost. %s comes nearest: expected gain %.2g%s",
-            name_of(study, d->candidate), d->gain, unit);
+    case EC_DECIDE_ANYWAY:
+        if (d->kind == EC_DECIDE_STOP)
+            ec_text_format(&text, "stop: no candidate left is worth its cost. %s comes nearest: ",
+                           name_of(study, d->candidate));
+        else
+            ec_text_format(
+                &text,
+                "finetune %s all the same: no candidate left is worth its cost; it comes nearest, ",
+                name_of(study, d->candidate));
+        ec_text_format(&text, "expected gain %.2g%s", d->gain, unit);
         add_cost(&text, d->cost);
         ec_text_format(&text, ", worth it from %.2g%s on. ", d->needed, unit);
         add_chances(&text, d);
