@@ -28,9 +28,8 @@ typedef struct ec_made {
 
 void ec_made_free(ec_made *made);
 
-/* Zero-initialised but for files and err; `prefix`, "" or what stands before every name, and
- * `note`,
- * "" or what is said behind a message that a tensor is missing, are borrowed. */
+/* Zero-initialised but for files and err. Borrowed: `prefix`, "" or what stands before every name;
+ * `note`, "" or what is said behind a message that a tensor is missing. */
 typedef struct ec_binder {
     ec_weights *files;
     const char *prefix, *note;

@@ -203,8 +203,9 @@ static ec_status check_byte_order(archive *a, ec_error *err) {
 /* ---- tensors ---- */
 
 /* Expanded tensors have many elements for one that is stored. So much may be read of them, or as
- * much as the file has where that is more. */
-enum { MAX_EXPANDED_BYTES = 64 << 20 };
+ * much as the file has where that is more; and of all tensors, which may share what is stored, so
+ * much beside what the file has MAX_SHARED times. */
+enum { MAX_EXPANDED_BYTES = 64 << 20, MAX_SHARED = 16 };
 
 /* Where a storage is, or why it cannot be had. */
 typedef struct {
@@ -216,7 +217,7 @@ typedef struct {
 typedef struct {
     ec_weights *weights;
     const char *path;
-    uint64_t expanded_bytes_left;
+    uint64_t expanded_bytes_left, bytes_left;
 } adder;
 
 /* False: the size does not fit 63 bits. *span: elements from the first to the last, both included.
@@ -264,7 +265,10 @@ static ec_status add_tensor(adder *a, const ec_pickled_tensor *p, const place *a
         snprintf(why, sizeof why, "is expanded: %s %s of few values that are stored once",
                  ec_dtype_name(p->dtype), shape);
         stored.unread = why;
+    } else if (count * element > a->bytes_left) {
+        stored.unread = "shares its storage with too many others";
     } else {
+        a->bytes_left -= count * element;
         if (count > span) a->expanded_bytes_left -= count * element;
         stored.first = count == 0 ? NULL : at->data + p->offset * element;
         stored.is_strided = !is_dense;
@@ -274,7 +278,8 @@ static ec_status add_tensor(adder *a, const ec_pickled_tensor *p, const place *a
 
 static adder new_adder(ec_weights *weights, const ec_map *file, const char *path) {
     return (adder){weights, path,
-                   file->size_bytes > MAX_EXPANDED_BYTES ? file->size_bytes : MAX_EXPANDED_BYTES};
+                   file->size_bytes > MAX_EXPANDED_BYTES ? file->size_bytes : MAX_EXPANDED_BYTES,
+                   (uint64_t)MAX_SHARED * file->size_bytes + MAX_EXPANDED_BYTES};
 }
 
 static ec_status note_taken(ec_weights *weights, const ec_pickled *pickled, ec_error *err) {

@@ -177,13 +177,19 @@ static void put(ec_text *text, const char *bytes, size_t n) {
 }
 #define PUT(text, literal) put(text, literal, sizeof(literal) - 1)
 
-/* Opens a file of the older format with this program in it: refused for `why`, and soon. */
-static void is_refused_soon(const ec_text *program, const char *why) {
+/* A file of the older format with this program in it, up to the list of its storages. */
+static ec_text begin_older(const ec_text *program) {
     ec_text text = {0};
     PUT(&text, "\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19."
                "\x80\x02M\xe9\x03."
                "\x80\x02}.");
     put(&text, program->data, program->size_bytes);
+    return text;
+}
+
+/* Opens a file of the older format with this program in it: refused for `why`, and soon. */
+static void is_refused_soon(const ec_text *program, const char *why) {
+    ec_text text = begin_older(program);
     PUT(&text, "\x80\x02].");
     assert_false(text.failed);
     ec_weights *w;
@@ -227,6 +233,36 @@ static void tensors_that_are_shared_are_not_listed_without_end(void **state) {
     ec_text_release(&text);
 }
 
+/* Eight hundred times the same 100 kB: reading all of it takes as long as a file of 80 MB. */
+static void values_that_are_shared_are_not_read_without_end(void **state) {
+    (void)state;
+    enum { TENSORS = 800, VALUES = 25000 };
+    static const float zeros[VALUES];
+    ec_text program = {0};
+    PUT(&program, "\x80\x02}(");
+    for (int i = 0; i < TENSORS; i++) {
+        ec_text_format(&program, "U%ct%03d", 4, i);
+        PUT(&program, "ctorch._utils\n_rebuild_tensor_v2\n((U\007storagectorch\nFloatStorage\n"
+                      "U\0010U\003cpuM\xa8\x61tQK\000M\xa8\x61\x85K\001\x85\x89}tR");
+    }
+    PUT(&program, "u.");
+    ec_text text = begin_older(&program);
+    PUT(&text, "\x80\x02](U\0010e.\xa8\x61\0\0\0\0\0\0");
+    put(&text, (const char *)zeros, sizeof zeros);
+    assert_false(program.failed || text.failed);
+    ec_weights *w;
+    const ec_tensor *first;
+    ec_error err = {.message = ""};
+    if (ec_weights_read(&w, text.data, text.size_bytes, "shared.bin", &err) != EC_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(ec_weights_count(w), TENSORS);
+    assert_int_equal(ec_weights_load(&first, w, index_of(w, "t000"), &err), EC_OK);
+    is_refused(w, "t799", "shares its storage with too many others");
+    ec_weights_close(w);
+    ec_text_release(&program);
+    ec_text_release(&text);
+}
+
 static void the_hash_is_that_of_the_values_as_they_are_read(void **state) {
     (void)state;
     static const char *const names[] = {"state.pt", "protocol-4.pt", "checkpoint.pt"};
@@ -255,6 +291,7 @@ int main(void) {
         cmocka_unit_test(a_file_without_tensors_is_told_by_what_it_has),
         cmocka_unit_test(dictionaries_that_are_shared_are_not_walked_each_time),
         cmocka_unit_test(tensors_that_are_shared_are_not_listed_without_end),
+        cmocka_unit_test(values_that_are_shared_are_not_read_without_end),
         cmocka_unit_test(the_hash_is_that_of_the_values_as_they_are_read),
     };
     return cmocka_run_group_tests_name("weights of PyTorch", tests, NULL, NULL);
