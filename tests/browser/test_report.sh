@@ -186,7 +186,7 @@ report few few few.csv
 tells "3 candidates of 13 have been finetuned."
 has "law-MME" "$point" 13
 has "law-MME" "No shading: 3 results determine none of the 6 coefficients of the law." 1
-has "law-MME" "clipPath" 0
+has "law-MME" "mark-path" 0
 has "left-out-MME" "$point" 0
 tells "3 results determine none of the 6 coefficients of the law."
 tells "likeness of features to a reference's: linear CKA, 0 to 1"
