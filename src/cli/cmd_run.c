@@ -3,6 +3,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cli/output.h"
 #include "cli/progress.h"
@@ -274,14 +275,66 @@ static void print_json(ec_study *study, const show *s, const ec_loop_summary *su
                          report != NULL ? json_text(report) : json_null()));
 }
 
-static int conclude(ec_study *study, const show *s, const ec_loop_summary *sum,
+/* What schedulers, systemd and a terminal that is closed send to end a job, or to announce its end.
+ */
+static const int job_signals[] = {SIGINT, SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
+enum { N_JOB_SIGNALS = sizeof job_signals / sizeof *job_signals };
+
+/* One that is ignored, under nohup for example, stays so, but for SIGTERM and what progress_start()
+ * takes as well. */
+static void take_job_signals(const struct sigaction *action) {
+    for (size_t i = 0; i < N_JOB_SIGNALS; i++) {
+        struct sigaction before;
+        sigaction(job_signals[i], NULL, &before);
+        if (before.sa_handler != SIG_IGN || job_signals[i] == SIGTERM ||
+            job_signals[i] == SIGINT)
+            sigaction(job_signals[i], action, NULL);
+    }
+}
+
+/* What a signal in the end leaves undone; NULL: nothing. */
+static const char *volatile undone;
+
+#define BEFORE_UNDONE "eyechart: interrupted; every result is recorded, but "
+#define AFTER_UNDONE "; the same command goes on there\n"
+
+/* The ranking of a large study takes long, and nothing is lost with it: it ends at once. Only calls
+ * that a handler may make. */
+static void on_late_signal(int signal_number) {
+    const char *texts[] = {BEFORE_UNDONE, undone, AFTER_UNDONE};
+    (void)signal_number;
+    if (texts[1] == NULL) return; /* all is there, and the exit status says so */
+    for (int i = 0; i < 3; i++)
+        if (write(STDERR_FILENO, texts[i], strlen(texts[i])) < 0) break;
+    _exit(EXIT_INTERRUPTED);
+}
+
+/* From the end of the loop, where a signal is noted, to where one ends the program. */
+static void take_late_signals(progress *p, const char *what) {
+    const struct sigaction action = {.sa_handler = on_late_signal, .sa_flags = SA_RESTART};
+    undone = what;
+    progress_end(p);
+    take_job_signals(&action);
+}
+
+/* report.html and the ranking; from here on a signal ends the program. */
+static int conclude(ec_study *study, show *s, const ec_loop_summary *sum,
                     const columns_choice *columns, const arguments *args) {
+    take_late_signals(&s->progress, args->values[O_NO_REPORT].given
+                                        ? "the ranking is not complete"
+                                        : "report.html and the ranking are not complete");
+    if (progress_interrupted()) { /* before this */
+        fprintf(stderr, BEFORE_UNDONE "%s" AFTER_UNDONE, undone);
+        undone = NULL;
+        return EXIT_INTERRUPTED;
+    }
     note("%s", sum->why);
     if (sum->n_failed > sum->n_gave_up)
         note("left out because they failed before: %zu; --retry-failed begins them again",
              sum->n_failed - sum->n_gave_up);
     char *report;
     int status = write_report(&report, study, columns, args);
+    undone = "the ranking is not complete";
     if (args->values[O_JSON].given) {
         print_json(study, s, sum, columns, report);
     } else {
@@ -290,6 +343,8 @@ static int conclude(ec_study *study, const show *s, const ec_loop_summary *sum,
         if (report != NULL) printf("\nreport: %s\n", report);
     }
     free(report);
+    fflush(stdout); /* which main() looks at again */
+    undone = NULL;
     if (status != EXIT_DONE) return status;
     return sum->n_failed > 0 ? EXIT_AGAIN : EXIT_DONE;
 }
@@ -309,39 +364,19 @@ static ec_loop_options options_of(const arguments *args, const columns_choice *c
                              .n_columns = columns->n};
 }
 
-/* What schedulers, systemd and a terminal that is closed send to end a job, or to announce its end.
- * They interrupt as Ctrl-C does, which progress_start() has seen to. */
-static const int job_signals[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2, SIGXCPU};
-enum { N_JOB_SIGNALS = sizeof job_signals / sizeof *job_signals };
-
-/* One that is ignored, under nohup for example, stays so, but for SIGTERM. */
-static void take_job_signals(struct sigaction before[N_JOB_SIGNALS]) {
-    struct sigaction action;
-    sigaction(SIGINT, NULL, &action);
-    for (size_t i = 0; i < N_JOB_SIGNALS; i++) {
-        sigaction(job_signals[i], NULL, &before[i]);
-        if (before[i].sa_handler != SIG_IGN || job_signals[i] == SIGTERM)
-            sigaction(job_signals[i], &action, NULL);
-    }
-}
-
-static void restore_job_signals(const struct sigaction before[N_JOB_SIGNALS]) {
-    for (size_t i = 0; i < N_JOB_SIGNALS; i++) sigaction(job_signals[i], &before[i], NULL);
-}
-
 static int run_study(ec_study *study, const columns_choice *columns, const arguments *args) {
     const ec_loop_options options = options_of(args, columns);
     show s = {.study = study, .told = json_array(), .gave_up = json_array()};
     ec_loop_summary sum;
     ec_error err;
     progress_start(&s.progress);
-    struct sigaction before[N_JOB_SIGNALS];
-    take_job_signals(before);
+    struct sigaction noted; /* all interrupt as Ctrl-C does */
+    sigaction(SIGINT, NULL, &noted);
+    take_job_signals(&noted);
     const ec_status status = ec_study_run(&sum, study, &options, see, &s, &err);
-    /* What was stopped before the signal came here is told all the same, with status 130. */
-    if (status != EC_ERR_INTERRUPTED) restore_job_signals(before);
-    progress_end(&s.progress);
     int result;
+    if (status != EC_OK) progress_end(&s.progress);
+    /* What was stopped before the signal came here is told all the same, with status 130. */
     if (status == EC_ERR_INTERRUPTED) {
         note("%s", err.message);
         result = EXIT_INTERRUPTED;

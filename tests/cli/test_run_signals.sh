@@ -264,4 +264,44 @@ wait "${run_of[nohup]}"
 check "nohup: ends well" test $? -eq 0
 times 1 nohup/trained
 
+# --- in the end --------------------------------------------------------------------------------
+
+# The budget is used, and the report and the ranking of many candidates take a while: a signal ends
+# them at once, as interrupted, and says what is missing; the same command makes it.
+mkdir late
+printf 'echo %s\n' MME=1101 MMBench=41 TextVQA=51 VizWiz=41 SEED=61 >late/evaluate.sh
+{
+    echo "run: {train: 'true', evaluate: sh evaluate.sh, finetunes: 1}"
+    echo "benchmarks: [{name: MME}, {name: MMBench}, {name: TextVQA}, {name: VizWiz}, {name: SEED}]"
+    echo "candidates:"
+    for i in {1..150}; do echo "  - {name: c$i, A: $((100 + i * 5)), C: $((i * 37 % 91 + 3))}"; done
+} >late/study.yaml
+for i in 3 90 140; do
+    run 0 tell late c$i MME=1$((100 + i)) MMBench=$((40 + i / 5)) TextVQA=$((40 + i / 4)) VizWiz=$((50 - i / 5)) SEED=$((60 + i / 9))
+done
+run 0 run late --no-report
+late() { # late SIGNAL ARGUMENT...: once the run has said that the budget is used
+    rm -f late/report.html bg.err
+    "$EYECHART" run late "${@:2}" >bg.out 2>bg.err </dev/null &
+    local i
+    for ((i = 0; i < 3000; i++)); do
+        [[ -s bg.err ]] && break
+        sleep 0.01
+    done
+    kill -s "$1" $!
+    wait $!
+    status=$?
+    check "late $*: status $status, expected 130: $(cat bg.err)" test $status -eq 130
+    check "late $*: it says how to go on: $(cat bg.err)" grep -q "interrupted; .* not complete; the same command goes on" bg.err
+}
+for signal in TERM USR1 USR2 HUP INT XCPU; do late $signal; done
+check "late: the report is what is missing: $(cat bg.err)" grep -q "report.html and the ranking are not complete" bg.err
+check "late: there is no half report: $(ls late)" test ! -e late/report.html
+late TERM --no-report --json
+check "late: without a report: $(cat bg.err)" grep -q "but the ranking is not complete" bg.err
+check "late: no half JSON" test ! -s bg.out
+run 0 run late
+check "late: the same command makes the report" test -e late/report.html
+prints "c150"
+
 finish
