@@ -442,7 +442,9 @@ static void *worker_of(void *argument) {
     for (int k = 0; fault == NULL && k < N_ROUNDS; k++) {
         ec_question q;
         size_t n;
-        const ec_ask_options ask_options = {.worker = name};
+        /* In the order of the scores, which takes no time under the lock. */
+        const ec_policy in_order = EC_POLICY_PRIOR;
+        const ec_ask_options ask_options = {.worker = name, .policy = &in_order};
         const ec_lease_options lease = {.worker = name};
         const ec_status asked = ec_study_ask(&q, &n, study, &ask_options, &err);
         if (asked != EC_OK && asked != EC_ERR_NOT_FOUND) fault = "ask";
