@@ -55,9 +55,10 @@ typedef struct ec_conv_shape {
     ec_conv_steps steps;
 } ec_conv_shape;
 
-/* One backend: a CPU instruction set, a library, or a GPU. All pointers are set but `fault`. An operation
- * returns EC_OK, EC_ERR_NOMEM, or EC_ERR_IO: the library or device failed; sizes of zero are allowed, except of the dimension that is summed
- * over. A stride is the number of elements from one row to the next. */
+/* One backend: a CPU instruction set, a library, or a GPU. All pointers are set but `fault`. An
+ * operation returns EC_OK, EC_ERR_NOMEM, or EC_ERR_IO: the library or device failed. Sizes of zero
+ * are allowed, except of the dimension that is summed over. A stride is the number of elements from
+ * one row to the next. */
 typedef struct ec_backend {
     const char *name; /* "portable", "avx2", "avx512", "onednn", "onednn-bf16", "cuda" */
     const char *math; /* "f32", or "bf16": operands of linear and conv2d are rounded to it,

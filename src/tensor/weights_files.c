@@ -309,8 +309,6 @@ static ec_status list_weights(names *out, const char *folder, ec_error *err) {
     return status;
 }
 
-enum { MAX_SHARDS = 99999 };
-
 /* "stem-00002-of-00005.ending" taken apart. */
 typedef struct {
     size_t stem; /* bytes of the name before the dash */
