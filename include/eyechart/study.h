@@ -441,9 +441,12 @@ ec_status ec_study_check_ranking(ec_finding **out, size_t *n_out, ec_study *stud
                                  const ec_table *table, const ec_rank_column *scores,
                                  const size_t *over, size_t n_over, ec_error *err);
 
-/* Whether the result of a candidate for a benchmark looks like one in another unit than the other results
- * in `table`, or, where there is none, than results of a benchmark of that name are: .642 beside 65. Then
- * `text` says so and what it may be. */
+/* Of these, what is about the unit of results and their range alone: what to look at after an import. */
+ec_status ec_study_check_units(ec_finding **out, size_t *n_out, ec_study *study, ec_error *err);
+
+/* Whether the result of a candidate for a benchmark looks like one in another unit: .642 beside 65. What
+ * results of a benchmark of that name are comes first, so that the other result is named where that is the
+ * odd one; then the other results in `table`. `text` says so and what the result may be. */
 bool ec_study_check_unit(char *text, size_t size_bytes, const ec_study *study, const ec_table *table,
                          size_t candidate, size_t benchmark);
 

@@ -1,4 +1,7 @@
 /* cmd_study_import.c - eyechart study import: scores and results from a file */
+#include <stdlib.h>
+
+#include "cli/findings.h"
 #include "cli/import.h"
 #include "cli/output.h"
 #include "cli/study.h"
@@ -55,7 +58,8 @@ static void print_text(const ec_import_summary *s, const ec_import_report *repor
 }
 
 static void print_json(const ec_study *study, const ec_import_summary *s,
-                       const ec_import_report *report, const char *file) {
+                       const ec_import_report *report, const char *file,
+                       const ranking_warnings *warnings) {
     json_t *all = json_pack(
         "{s:o, s:o, s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "study", json_text(ec_study_name(study)),
         "file", json_text(file), "n_candidates", (json_int_t)s->n_candidates, "n_added",
@@ -63,6 +67,7 @@ static void print_json(const ec_study *study, const ec_import_summary *s,
         (json_int_t)s->n_observations, "n_repeats", (json_int_t)s->n_repeats, "n_unchanged",
         (json_int_t)s->n_unchanged, "n_kept", (json_int_t)s->n_kept);
     import_add_json(all, report);
+    json_object_set_new(all, "warnings", ranking_warnings_json(warnings));
     json_print(all);
 }
 
@@ -81,11 +86,14 @@ static int run(const arguments *args) {
                              v[O_ADD].given, &options, &report, &err) != EC_OK) {
         status = report_error(&err);
     } else {
+        ranking_warnings warnings;
         import_print_notes(&report, file);
+        unit_warnings_note(&warnings, study);
         if (v[O_JSON].given)
-            print_json(study, &summary, &report, file);
+            print_json(study, &summary, &report, file, &warnings);
         else
             print_text(&summary, &report, file);
+        free(warnings.list);
         ec_import_report_release(&report);
     }
     ec_study_close(study);

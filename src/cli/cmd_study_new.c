@@ -1,4 +1,7 @@
 /* cmd_study_new.c - eyechart study new: the folder of a study, to edit or filled from a file */
+#include <stdlib.h>
+
+#include "cli/findings.h"
 #include "cli/import.h"
 #include "cli/output.h"
 #include "cli/study.h"
@@ -47,11 +50,14 @@ static int describe(const char *path, const ec_import_report *report, bool examp
     if (ec_study_open(&study, path, &err) != EC_OK) return report_error(&err);
     const size_t n_candidates = ec_study_n_candidates(study),
                  n_benchmarks = ec_study_n_benchmarks(study);
+    ranking_warnings warnings;
+    unit_warnings_note(&warnings, study);
     if (json) {
         json_t *all = json_pack("{s:o, s:o, s:I, s:I}", "study", json_text(ec_study_name(study)),
                                 "path", json_text(path), "n_candidates", (json_int_t)n_candidates,
                                 "n_benchmarks", (json_int_t)n_benchmarks);
         import_add_json(all, report);
+        json_object_set_new(all, "warnings", ranking_warnings_json(&warnings));
         json_print(all);
     } else {
         printf("%s: a study of %zu candidate%s and %zu benchmark%s", path, n_candidates,
@@ -64,6 +70,7 @@ static int describe(const char *path, const ec_import_report *report, bool examp
         print_shell_word(stdout, path);
         putchar('\n');
     }
+    free(warnings.list);
     ec_study_close(study);
     return EXIT_DONE;
 }

@@ -60,8 +60,8 @@ int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table
                           const ec_rank_column *scores, const size_t *over, size_t n_over) {
     ec_error err;
     *out = (ranking_warnings){0};
-    return ec_study_check_ranking(&out->list, &out->n, study, table, scores, over, n_over,
-                                  &err) == EC_OK
+    return ec_study_check_ranking(&out->list, &out->n, study, table, scores, over, n_over, &err) ==
+                   EC_OK
                ? EXIT_DONE
                : report_error(&err);
 }
@@ -79,6 +79,12 @@ void ranking_warnings_note(ranking_warnings *out, ec_study *study, const ec_rank
                                over != NULL ? over : all, over != NULL ? n_over : n_all, NULL);
     free(all);
     ec_study_snapshot_free(snapshot);
+    for (size_t i = 0; i < out->n; i++) note("warning: %s", out->list[i].message);
+}
+
+void unit_warnings_note(ranking_warnings *out, ec_study *study) {
+    *out = (ranking_warnings){0};
+    if (ec_study_check_units(&out->list, &out->n, study, NULL) != EC_OK) return;
     for (size_t i = 0; i < out->n; i++) note("warning: %s", out->list[i].message);
 }
 

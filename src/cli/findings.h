@@ -25,10 +25,12 @@ typedef struct ranking_warnings {
  * status to exit with after saying why. */
 int ranking_warnings_find(ranking_warnings *out, ec_study *study, const ec_table *table,
                           const ec_rank_column *scores, const size_t *over, size_t n_over);
-/* Likewise of what is known now, by these columns (n_columns 0: as declared), over == NULL: over all
- * benchmarks; said on stderr. None where they cannot be told, which stops nothing. */
+/* Likewise of what is known now, by these columns (n_columns 0: as declared), over == NULL: over
+ * all benchmarks; said on stderr. None where they cannot be told, which stops nothing. */
 void ranking_warnings_note(ranking_warnings *out, ec_study *study, const ec_rank_column *columns,
                            size_t n_columns, const size_t *over, size_t n_over);
+/* Those about the unit of what was told (ec_study_check_units), likewise; after an import. */
+void unit_warnings_note(ranking_warnings *out, ec_study *study);
 /* One wrapped paragraph each, after "warning: ". */
 void ranking_warnings_print(const ranking_warnings *warnings);
 /* The messages, as an array. */

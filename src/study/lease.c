@@ -148,8 +148,8 @@ static ec_status fail_others(const changing *c, const char *candidate, const que
                              const char *verb) {
     return ec_fail(
         c->err, EC_ERR_EXISTS,
-        "'%.80s' is kept for the worker '%s', not for '%s'; nothing was changed. To %s it "
-        "in that name: --worker %s",
+        "'%.80s' is kept for the worker '%s', not for '%s'; nothing was changed. To %s in "
+        "that name: --worker %s",
         candidate, q->worker, c->worker, verb, q->worker);
 }
 
@@ -165,7 +165,7 @@ static ec_status release(changing *c, size_t i) {
                            ? " any more: its lease ran out, "
                              "or was given back"
                            : "");
-    if (strcmp(q.worker, c->worker) != 0) return fail_others(c, name, &q, "give back");
+    if (strcmp(q.worker, c->worker) != 0) return fail_others(c, name, &q, "give it back");
     c->n++;
     return ec_database_run(&c->study->db, c->err,
                            "UPDATE question SET state = 'expired', expires = ? WHERE id = ?", "di",
@@ -201,7 +201,7 @@ static ec_status renew(changing *c, size_t i) {
     question q;
     ec_status status = find_question(&q, c, name);
     if (status != EC_OK) return status;
-    if (q.id != 0 && strcmp(q.worker, c->worker) != 0) return fail_others(c, name, &q, "renew");
+    if (q.id != 0 && strcmp(q.worker, c->worker) != 0) return fail_others(c, name, &q, "renew it");
     if (q.id == 0)
         return ec_fail(c->err, EC_ERR_NOT_FOUND,
                        "'%.80s' was never asked of the worker '%s'; 'eyechart ask' gives a "

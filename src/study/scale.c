@@ -21,6 +21,17 @@ static void scale_of_results(double *low, double *high, const double *z, size_t 
     *low = negative ? -*high : 0.0;
 }
 
+/* Are results whose unit is not declared told as fractions throughout? */
+static bool are_fractions(const double *z, size_t n) {
+    double largest = 0.0;
+    for (size_t i = 0; i < n; i++) {
+        if (!isfinite(z[i])) continue;
+        if (z[i] < 0.0 || z[i] > 1.0) return false;
+        largest = fmax(largest, z[i]);
+    }
+    return largest > 0.0;
+}
+
 void ec_study_scales(double *low, double *high, double *noise, const ec_study *study,
                      const double *z) {
     const size_t n = ec_study_n_candidates(study);
@@ -33,6 +44,9 @@ void ec_study_scales(double *low, double *high, double *noise, const ec_study *s
             high[b] = benchmark->high;
         } else if (ec_known_range(&unused, &high[b], benchmark->name)) {
             low[b] = 0.0;
+            if (high[b] == 100.0 && !(isfinite(benchmark->high) && benchmark->high > 1.0) &&
+                are_fractions(z + b * n, n))
+                high[b] = 1.0;
         } else {
             scale_of_results(&low[b], &high[b], z + b * n, n);
         }

@@ -45,6 +45,9 @@ printf 'Name;A;C;MME\nx;0,5;1;\ny;0,6;2;n/a\n' >people.csv
 fields 0 "study new" people --import people.csv
 printf 'Name;A\nX;0,5\n' >people.csv
 fields 0 "study import" people people.csv
+printf 'candidate,MMBench\nx,.642\n' >fraction.csv
+fields 0 "study new" fraction --import fraction.csv
+fields 0 "study import" fraction fraction.csv
 fields 0 "study show" s
 sed -E '1s/$/,column cka,column_se cka,column part MME/; 2,$s/$/,0.5,0.01,1/' nothing.csv >columns.csv
 run 0 study new c --import columns.csv

@@ -104,11 +104,11 @@ prints "MMBench 64.2"
 # What is in another unit than the other results, or than such results are, is said at once.
 study u
 run 0 tell u CLIP@224 MMBench=0.642
-says "warning: MMBench of 'CLIP@224' is 0.642, while results of that benchmark are 1 to 100; is the unit right?; in the same unit it may be 64.2"
+says "warning: MMBench of 'CLIP@224' is 0.642, while results of that benchmark are 1 to 100; is the unit right? In the same unit it may be 64.2"
 study u
 run 0 tell u CLIP@336 MMBench=65.1
 run 0 tell u CLIP@224 MMBench=0.642 --json
-json '.warnings == ["MMBench of '"'CLIP@224'"' is 0.642, while the other result is 65.1; is the unit right?; in the same unit it may be 64.2"]'
+json '.warnings == ["MMBench of '"'CLIP@224'"' is 0.642, while the other result is 65.1; is the unit right? In the same unit it may be 64.2"]'
 run 0 tell u CLIP@224 MMBench=64.2 --json
 json '.warnings == []'
 run 0 tell u SigLIP MME=150250

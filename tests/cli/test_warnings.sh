@@ -63,4 +63,50 @@ not_warned rank s
 sed -i 's/name: SigLIP/name: SigLIP-so400m/' s/study.yaml
 warned "was one renamed?" rank s
 
+# Results that are fractions throughout have that scale, and a warning stays for as long as they do.
+printf 'candidate;A;C;MMBench;TextVQA\nX;0,5;15,2;0,642;0,48\nY;0,6;12;0,61;0,44\nZ;0,7;13;;\n' >frac.csv
+fractions="MMBench: all results are 1 or less: fractions? percent (0 to 100) is what is usual"
+run 0 study new f --import frac.csv --json
+json "any(.warnings[]; contains(\"$fractions\"))"
+says "warning: $fractions"
+run 0 rank f --json
+json '[.benchmarks[].high] == [1, 1] and .decision.action == "finetune"'
+json '[.candidates[] | select(.name == "X").measured] | .[0] > 50'
+for command in rank ask report; do warned "$fractions" $command f; done
+run 0 study check f
+prints "$fractions"
+run 0 tell f Z MMBench=45.1 TextVQA=30
+says "warning: MMBench of 'X' is 0.642, while results of that benchmark are 1 to 100; is the unit right? In the same unit it may be 64.2"
+warned "MMBench: 0.642 or less for Y, X, 45.1 for Z" rank f
+run 0 rank f --json
+json '[.benchmarks[].high] == [100, 100]'
+
+# They are meant where that is declared.
+run 0 study new g --import frac.csv
+sed -i 's/- name: \(MMBench\|TextVQA\)/&\n    range: [0, 1]/' g/study.yaml
+not_warned rank g
+run 0 tell g Z MMBench=0.6 TextVQA=.5 --json
+json '.warnings == []'
+sed -i 's/range: .0, 1./range: [0, 100]/' g/study.yaml
+warned "$fractions" rank g
+run 0 study import g frac.csv --json
+json "any(.warnings[]; contains(\"$fractions\"))"
+
+# A single result that the benchmark cannot have, whatever the others are.
+printf 'candidate,A,C,MMBench,MME\nX,.5,15,64.2,1500\nY,.6,12,61,1400\nZ,.7,13,,\n' >percent.csv
+run 0 study new p --import percent.csv
+not_warned rank p
+run 0 tell p Z MMBench=-4
+says "MMBench of 'Z' is -4, while results of that benchmark are 0 to 100; is the sign right?"
+warned "MMBench: -4 for Z, while results of that benchmark are 0 to 100" rank p
+run 0 tell p Z MMBench=642 MME=2400
+says "MMBench of 'Z' is 642, while the other results are 61 to 64.2; is the unit right? In the same unit it may be 6.42"
+warned "MMBench: 642 for Z, while results of that benchmark are 0 to 100" rank p
+warned "MME: 2400 for Z, while results of that benchmark are 0 to 2000" rank p
+run 0 tell p Z MMBench=60 MME=.778
+says "MME of 'Z' is 0.778"
+check "$ran: 77.8 is no result of MME" test -z "$(grep -F 77.8 err)"
+run 0 tell p Z MME=0 --json
+json '.warnings == []'
+
 finish

@@ -733,7 +733,7 @@ static void check_finds_what_would_weaken_a_ranking(void **state) {
     assert_finds(UNITS, "candidate,GQA\nx,0.61\ny,60\nz,0\n", f, EC_FINDING_WARNING,
                  "A for MME: 55 for y, 0.8 or less for the others");
     assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "C: 0.2 for y, 13 or more for the others");
-    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "GQA: 60 for y, 0.61 for x; are all");
+    assert_finds(UNITS, NULL, f, EC_FINDING_WARNING, "GQA: 0.61 for x, 60 for y; are all");
 }
 
 static size_t count_units(fixture *f, const char *results) {
