@@ -13,7 +13,9 @@
  * heads, activation, epsilon, preparation. Held against timm 1.0.31 (every VisionTransformer that
  * it makes) and open_clip 3.3.0.
  */
+#include <float.h>
 #include <jansson.h>
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -115,9 +117,12 @@ static ec_status read_channels(ec_preparation *out, const json_t *cfg, const cha
     read_triple(out->mean, cfg, "mean");
     read_triple(out->std, cfg, "std");
     for (int c = 0; c < 3; c++)
-        if ((float)out->std[c] == 0.0F)
-            return ec_fail(err, EC_ERR_FORMAT, "%s: \"std\": expected numbers that are not 0",
-                           path);
+        if (fabs(out->mean[c]) > FLT_MAX || fabs(out->std[c]) > FLT_MAX ||
+            (float)out->std[c] == 0.0F)
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s: \"mean\" and \"std\" are %g and %g; expected numbers that are not "
+                           "beyond F32, the second not 0",
+                           path, out->mean[c], out->std[c]);
     return EC_OK;
 }
 

@@ -9,6 +9,7 @@
  */
 #include "image/processor.h"
 
+#include <float.h>
 #include <jansson.h>
 #include <math.h>
 #include <string.h>
@@ -176,9 +177,10 @@ static ec_status read_filter(ec_preparation *p, const reader *r, const class *c)
     return EC_OK;
 }
 
+/* What is no float would make every pixel infinite. */
 static bool to_number(double *out, const json_t *value) {
     *out = json_number_value(value);
-    return json_is_number(value) && isfinite(*out);
+    return json_is_number(value) && fabs(*out) <= FLT_MAX;
 }
 
 /* Three numbers, or one for all channels. */

@@ -405,6 +405,7 @@ static void a_preparation_of_timm_that_is_none_is_refused(void **state) {
     static const struct {
         const char *key, *told;
     } cases[] = {{"\"std\": [0.5, 0, 0.5]", "\"std\""},
+                 {"\"mean\": [0.5, 0.5, 1e300]", "are 1e+300 and 0."},
                  {"\"crop_pct\": 1e-300", "\"crop_pct\" is 1e-300"},
                  {"\"crop_pct\": 1.5", "\"crop_pct\" is 1.5"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {

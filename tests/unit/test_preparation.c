@@ -255,6 +255,8 @@ static void bad_processors_are_named(void **state) {
         {CLIP("\"image_std\": [0.5, 0, 0.5]"), "'image_std'"},
         {CLIP("\"image_std\": [0.5, \"x\", 0.5]"), "'image_std'"},
         {CLIP("\"rescale_factor\": \"1/255\""), "'rescale_factor'"},
+        {CLIP("\"rescale_factor\": 1e39"), "'rescale_factor'"},
+        {CLIP("\"image_mean\": [0, 1e300, 0]"), "'image_mean'"},
         {SIGLIP("\"size\": 224"), "'size'"},
         {SIGLIP("\"do_center_crop\": true"), "'do_center_crop'"},
     };
