@@ -31,6 +31,7 @@ static const operand OPERANDS[] = {
 
 static const example EXAMPLES[] = {
     {"eyechart help", "what there is"},
+    {"eyechart help study", "the commands that begin so"},
     {"eyechart help study import", "the same as eyechart study import --help"},
     {"eyechart help --format man | man -l -", "the manual page, without installing it"},
     {"source <(eyechart help --format bash)", "completion in this bash"},
@@ -45,6 +46,7 @@ static int run(const arguments *args) {
         FORMATTED[format](stdout);
         return EXIT_DONE;
     }
+    if (args->n_operands == 1 && help_group(stdout, args->operands[0])) return EXIT_DONE;
     size_t n_words;
     const command *which = command_find((char *const *)args->operands, args->n_operands, &n_words);
     if (which == NULL || n_words != args->n_operands)

@@ -85,6 +85,8 @@ extern const command *const COMMANDS[];
 
 /* The command that argv[0], or argv[0] and argv[1], name; *n_words receives 1 or 2. NULL: none. */
 const command *command_find(char *const *argv, size_t argc, size_t *n_words);
+/* Whether `word` is the first of two that name the command. */
+bool command_opens(const command *which, const char *word);
 
 /* Options that several commands share. */
 #define OPTION_STUDY                                                                               \

@@ -69,3 +69,8 @@ const command *command_find(char *const *argv, size_t argc, size_t *n_words) {
     }
     return NULL;
 }
+
+bool command_opens(const command *which, const char *word) {
+    const size_t length = strlen(word);
+    return strncmp(which->name, word, length) == 0 && which->name[length] == ' ';
+}

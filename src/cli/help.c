@@ -84,6 +84,16 @@ void help_command(FILE *out, const command *which) {
         fprintf(out, "  %-3d %s\n", e->status, e->meaning);
 }
 
+bool help_group(FILE *out, const char *word) {
+    bool any = false;
+    for (size_t i = 0; COMMANDS[i] != NULL; i++) {
+        if (!command_opens(COMMANDS[i], word)) continue;
+        fprintf(out, "  eyechart %-14s %s\n", COMMANDS[i]->name, COMMANDS[i]->purpose);
+        any = true;
+    }
+    return any;
+}
+
 void help_overview(FILE *out) {
     fprintf(out, "eyechart %s - which vision encoder to put in front of a language model\n\n",
             ec_version());

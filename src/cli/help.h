@@ -8,6 +8,8 @@
 
 void help_overview(FILE *out);
 void help_command(FILE *out, const command *which);
+/* Lists the commands of two words that begin with `word`; false where there is none. */
+bool help_group(FILE *out, const char *word);
 void help_manual(FILE *out); /* roff, one page for all commands */
 void help_bash(FILE *out);   /* completion scripts */
 void help_zsh(FILE *out);

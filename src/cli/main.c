@@ -32,19 +32,10 @@ static const char *command_name(const void *commands, size_t i) {
     return ((const command *const *)commands)[i]->name;
 }
 
-/* Whether `word` is the first of two that name a command. */
-static bool opens_group(const command *which, const char *word) {
-    const size_t length = strlen(word);
-    return strncmp(which->name, word, length) == 0 && which->name[length] == ' ';
-}
-
 /* "eyechart study": lists what can follow. */
 static int incomplete_command(const char *word) {
     fprintf(stderr, "eyechart: %s needs a second word:\n", word);
-    for (size_t i = 0; COMMANDS[i] != NULL; i++) {
-        if (opens_group(COMMANDS[i], word))
-            fprintf(stderr, "  eyechart %-14s %s\n", COMMANDS[i]->name, COMMANDS[i]->purpose);
-    }
+    help_group(stderr, word);
     return EXIT_USAGE;
 }
 
@@ -53,7 +44,7 @@ static int unknown_command(char *const *argv, size_t n) {
     snprintf(typed, sizeof typed, "%s", argv[0]);
     size_t n_commands = 0;
     for (; COMMANDS[n_commands] != NULL; n_commands++) {
-        if (!opens_group(COMMANDS[n_commands], argv[0])) continue;
+        if (!command_opens(COMMANDS[n_commands], argv[0])) continue;
         if (n < 2 || argv[1][0] == '-') return incomplete_command(argv[0]);
         snprintf(typed, sizeof typed, "%s %s", argv[0], argv[1]);
     }
@@ -68,6 +59,10 @@ static int run(const command *which, const arguments *args) {
     return which->run(args);
 }
 
+static bool is_help(const char *word) {
+    return strcmp(word, "--help") == 0 || strcmp(word, "-h") == 0;
+}
+
 static int dispatch(char **argv, size_t n) {
     static char version[] = "version", help[] = "help";
     if (n == 0) {
@@ -75,9 +70,11 @@ static int dispatch(char **argv, size_t n) {
         return EXIT_USAGE;
     }
     if (strcmp(argv[0], "--version") == 0) argv[0] = version;
-    if (strcmp(argv[0], "--help") == 0 || strcmp(argv[0], "-h") == 0) argv[0] = help;
+    if (is_help(argv[0])) argv[0] = help;
     size_t n_words;
     const command *which = command_find(argv, n, &n_words);
+    if (which == NULL && n == 2 && is_help(argv[1]) && help_group(stdout, argv[0]))
+        return EXIT_DONE;
     if (which == NULL) return unknown_command(argv, n);
 
     arguments args;

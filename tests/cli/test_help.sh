@@ -60,4 +60,16 @@ run 0 -h
 run 2
 silent
 says "Commands:"
+# Of a first word that commands share, help lists them.
+for form in "help study" "study --help" "study -h"; do
+    run 0 $form
+    for second in new show check import export; do prints "  eyechart study $second "; done
+done
+run 2 study
+says "study needs a second word"
+run 2 study --json
+says "study needs a second word"
+run 2 help stud
+says "there is no command 'stud'"
+
 finish
