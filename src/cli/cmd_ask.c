@@ -235,6 +235,32 @@ static int open_before(ec_study_snapshot **out, ec_study *study, const ec_ask_op
     return status == EC_OK ? EXIT_DONE : report_error(&err);
 }
 
+/* What was asked before was answered by the options of then. */
+static void note_repeated(const ec_study *study, const ec_question *questions, size_t n,
+                          const arguments *args) {
+    static const int ruling[] = {O_BUDGET,  O_LEASE,  O_POLICY,  O_SEED,     O_BENCHMARK, O_GROUP,
+                                 O_WEIGHTS, O_ENOUGH, O_COLUMNS, O_A_COLUMN, O_C_COLUMN};
+    size_t n_repeated = 0, n_given = 0;
+    for (size_t i = 0; i < n; i++) n_repeated += questions[i].repeated;
+    for (size_t k = 0; k < sizeof ruling / sizeof *ruling && n_repeated > 0; k++) {
+        if (!args->values[ruling[k]].given) continue;
+        fprintf(stderr, "%s--%s",
+                n_given++ > 0     ? ", "
+                : n_repeated == 1 ? "eyechart: the pending answer is repeated, without regard to "
+                                  : "eyechart: pending answers are repeated, without regard to ",
+                OPTIONS[ruling[k]].name);
+    }
+    if (n_given == 0) return;
+    fputs("; for another, first: eyechart ask ", stderr);
+    print_shell_word(stderr, ec_study_path(study));
+    fputs(" --release", stderr);
+    if (args->values[O_WORKER].given) {
+        fputs(" --worker ", stderr);
+        print_shell_word(stderr, args->values[O_WORKER].text);
+    }
+    fputc('\n', stderr);
+}
+
 static int ask_over(ec_study *study, const selection *over, const double *weights,
                     const columns_choice *columns, const arguments *args) {
     const option_value *v = args->values;
@@ -279,6 +305,7 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
                  : "only %zu of the %zu asked for are left",
              n, options.n);
     }
+    note_repeated(study, questions, n, args);
     if (v[O_JSON].given && status <= EXIT_NEGATIVE) {
         print_json(study, before, &options, questions, n, ranked, &warnings);
     } else {

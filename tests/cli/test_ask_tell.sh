@@ -13,7 +13,7 @@ cp out ranked
 
 # fit says per benchmark what is missing.
 run 3 fit s
-says "MMBench: not fitted: 0 of 13 candidates have a result and both scores"
+says "MMBench: not fitted: 0 of 13 candidates have a result and both A and C"
 run 3 fit s --json
 json '.benchmarks == [] and (.skipped | length) == 8'
 
@@ -113,4 +113,22 @@ if run 0 study new costs --import costs.csv; then
     run 2 tell costs cheap mme=3 --hours 0 # not: as expected
     says "--hours takes a number from 0.001"
 fi
+# What is pending is repeated as it was answered; options that would have changed it are named.
+printf '%s\n' 'benchmarks: [{name: M}, {name: N}]' 'candidates: [{name: x, A: 1, C: 2}, {name: y, A: 2, C: 1}, {name: z, A: 3, C: 3}]' >pending.yaml
+mkdir "pen ding" && mv pending.yaml "pen ding/study.yaml"
+run 0 ask "pen ding" --policy ac --benchmark M
+check "the first answer is not repeated: $(cat err)" test ! -s err
+run 0 ask "pen ding"
+check "nothing is ignored: $(cat err)" test ! -s err
+run 0 ask "pen ding" --columns C --benchmark N --policy random
+says "the pending answer is repeated, without regard to --policy, --benchmark, --columns; for another, first: eyechart ask 'pen ding' --release"
+check "it is one line: $(cat err)" test "$(wc -l <err)" -eq 1
+run 0 ask "pen ding" --worker w -n 2
+run 0 ask "pen ding" --worker w -n 2 --budget 3 --json
+says "pending answers are repeated, without regard to --budget; for another, first: eyechart ask 'pen ding' --release --worker w"
+json '.candidates | length == 2 and all(.repeated)'
+run 0 ask "pen ding" --release
+run 0 ask "pen ding" --policy random
+check "released, it is another answer: $(cat err)" test ! -s err
+
 finish
