@@ -53,9 +53,10 @@ static const option OPTIONS[] = {
                    .help =
                        "print the commands that would be run first; nothing is run or recorded"},
     [O_RETRY_FAILED] = {.name = "retry-failed",
-                        .help = "begin again with candidates that were given up, in the order of "
-                                "the policy and as far as the budget goes; what is trained is only "
-                                "evaluated again"},
+                        .help = "begin again with candidates that were given up: first those that "
+                                "are trained and need an evaluation alone, which costs no finetune "
+                                "and is done though the budget be used; then the others, in the "
+                                "order of the policy, until the budget is used"},
     [O_NO_SCORE] = {.name = "no-score", .help = "take A and C as they are known"},
     [O_ANYWAY] = {.name = "anyway",
                   .help = "use up the budget, even where no candidate left is worth its cost"},
@@ -286,8 +287,7 @@ static void take_job_signals(const struct sigaction *action) {
     for (size_t i = 0; i < N_JOB_SIGNALS; i++) {
         struct sigaction before;
         sigaction(job_signals[i], NULL, &before);
-        if (before.sa_handler != SIG_IGN || job_signals[i] == SIGTERM ||
-            job_signals[i] == SIGINT)
+        if (before.sa_handler != SIG_IGN || job_signals[i] == SIGTERM || job_signals[i] == SIGINT)
             sigaction(job_signals[i], action, NULL);
     }
 }
