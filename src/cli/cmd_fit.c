@@ -60,9 +60,53 @@ typedef struct fit {
 
 /* ---- fitting -------------------------------------------------------------------------------- */
 
+static const char *column_at(const ec_study_snapshot *s, size_t j) {
+    return s->scores[ec_table_used_index(&s->table, j)].name;
+}
+
+/* How many of those with a result on b lack the j-th column that counts. */
+static size_t count_lacking(const ec_table *table, size_t b, size_t j) {
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_candidates; i++)
+        n +=
+            isfinite(table->z[b * table->n_candidates + i]) && isnan(ec_table_used(table, b, j, i));
+    return n;
+}
+
+/* Why so few as `n_placed` candidates count: which column they lack. */
+static void say_too_few(char *reason, size_t size, const ec_study *study,
+                        const ec_study_snapshot *snapshot, size_t b, size_t n_placed) {
+    const ec_table *table = &snapshot->table;
+    const size_t n = table->n_candidates, n_columns = ec_table_n_used(table);
+    char names[300];
+    size_t n_results = 0;
+    bool is_checked = true; /* what `study check` looks at: results, A and C */
+    for (size_t i = 0; i < n; i++) n_results += isfinite(table->z[b * n + i]);
+    ec_rank_columns_text(names, sizeof names, snapshot->scores, 2 + table->n_more);
+    size_t at = (size_t)snprintf(
+        reason, size, "%zu of %zu candidates %s a result and %s%.200s; a fit needs 2 or more.",
+        n_placed, n, n_placed == 1 ? "has" : "have",
+        n_columns == 2  ? "both "
+        : n_columns > 2 ? "all of "
+                        : "",
+        names);
+    for (size_t j = 0; j < n_columns && at < size; j++) {
+        const size_t n_lacking = count_lacking(table, b, j);
+        const char *name = column_at(snapshot, j);
+        if (n_lacking > 0) is_checked &= strcmp(name, "A") == 0 || strcmp(name, "C") == 0;
+        if (n_lacking > 0)
+            at += (size_t)snprintf(reason + at, size - at, " Of %zu with a result %zu %s no %s.",
+                                   n_results, n_lacking, n_lacking == 1 ? "has" : "have", name);
+    }
+    if (at < size && is_checked)
+        snprintf(reason + at, size - at, " 'eyechart study check %s' says what is missing",
+                 ec_study_path(study));
+}
+
 /* Fits benchmark b to the candidates that have both scores and a result. */
-static void fit_benchmark(fit *out, const ec_study *study, const ec_table *table, size_t b,
-                          const ec_law_options *options) {
+static void fit_benchmark(fit *out, const ec_study *study, const ec_study_snapshot *snapshot,
+                          size_t b, const ec_law_options *options) {
+    const ec_table *table = &snapshot->table;
     const size_t n_all = table->n_candidates;
     const double *z_row = table->z + b * n_all;
     double *points = allocate(3 * n_all, sizeof *points);
@@ -76,10 +120,7 @@ static void fit_benchmark(fit *out, const ec_study *study, const ec_table *table
     }
     *out = (fit){.benchmark = ec_study_benchmark(study, b)};
     if (n < 2) {
-        snprintf(out->reason, sizeof out->reason,
-                 "%zu of %zu candidates %s a result and both scores; a fit needs 2 or more. "
-                 "'eyechart study check %s' says what is missing",
-                 n, n_all, n == 1 ? "has" : "have", ec_study_path(study));
+        say_too_few(out->reason, sizeof out->reason, study, snapshot, b, n);
     } else {
         const ec_law_range range = ec_law_range_of(table, b);
         ec_error err;
@@ -308,16 +349,20 @@ typedef struct weighing {
     char reason[EC_ERROR_MESSAGE_SIZE];
 } weighing;
 
-static const char *column_at(const ec_study_snapshot *s, size_t j) {
-    return s->scores[ec_table_used_index(&s->table, j)].name;
-}
-
-static void weigh_benchmark(weighing *out, const ec_study *study, const ec_table *table, size_t b) {
+static void weigh_benchmark(weighing *out, const ec_study *study, const ec_study_snapshot *snapshot,
+                            size_t b) {
+    const ec_table *table = &snapshot->table;
+    size_t n_placed = 0;
     ec_error err;
+    for (size_t i = 0; i < table->n_candidates; i++)
+        n_placed += ec_table_places(table, b, i) && isfinite(table->z[b * table->n_candidates + i]);
     *out = (weighing){.benchmark = ec_study_benchmark(study, b),
                       .weights = allocate(ec_table_n_used(table), sizeof *out->weights)};
     out->done = ec_rank_weights(out->weights, &out->quality, table, b, &err) == EC_OK;
-    if (!out->done) snprintf(out->reason, sizeof out->reason, "%s", err.message);
+    if (!out->done && n_placed < 2)
+        say_too_few(out->reason, sizeof out->reason, study, snapshot, b, n_placed);
+    else if (!out->done)
+        snprintf(out->reason, sizeof out->reason, "%s", err.message);
 }
 
 static void print_weights(const ec_study_snapshot *snapshot, const weighing *all, size_t n) {
@@ -414,7 +459,7 @@ static int weigh_all(const ec_study *study, const ec_study_snapshot *snapshot,
     weighing *all = allocate(chosen->n, sizeof *all);
     size_t n_done = 0;
     for (size_t i = 0; i < chosen->n; i++) {
-        weigh_benchmark(&all[i], study, &snapshot->table, chosen->index[i]);
+        weigh_benchmark(&all[i], study, snapshot, chosen->index[i]);
         n_done += all[i].done;
         if (!all[i].done) note("%s: not fitted: %s", all[i].benchmark->name, all[i].reason);
     }
@@ -449,7 +494,7 @@ static int fit_all(const ec_study *study, const ec_study_snapshot *snapshot,
     fit *fits = allocate(chosen->n, sizeof *fits);
     size_t n_fitted = 0;
     for (size_t i = 0; i < chosen->n; i++) {
-        fit_benchmark(&fits[i], study, &snapshot->table, chosen->index[i], &options);
+        fit_benchmark(&fits[i], study, snapshot, chosen->index[i], &options);
         n_fitted += fits[i].fitted;
     }
     print_warnings(fits, chosen->n);

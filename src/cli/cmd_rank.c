@@ -313,24 +313,50 @@ static void print_hours(const ranking *r) {
     puts(".");
 }
 
-/* Benchmarks that do not count, by name. */
-static void print_left_out(const ranking *r) {
-    char text[600] = "";
-    size_t n = 0, length = 0;
-    for (size_t i = 0; i < r->over->n; i++) {
-        if (!r->about.left_out[i] || r->weights[i] == 0.0 || length >= sizeof text) continue;
-        length +=
-            (size_t)snprintf(text + length, sizeof text - length, "%s%.60s", n++ > 0 ? ", " : "",
-                             ec_study_benchmark(r->study, r->over->index[i])->name);
+static bool is_left_out(const ranking *r, size_t k) {
+    return r->about.left_out[k] && r->weights[k] != 0.0;
+}
+
+/* The first column that counts and that nobody has for the k-th benchmark ranked over; the number
+ * of columns where there is none. */
+static size_t absent_column(const ranking *r, size_t k) {
+    const size_t n_columns = ec_table_n_used(&r->table);
+    for (size_t j = 0; j < n_columns; j++) {
+        size_t i = 0;
+        while (i < r->table.n_candidates &&
+               isnan(ec_table_used(&r->table, r->over->index[k], j, i)))
+            i++;
+        if (i == r->table.n_candidates) return j;
     }
-    if (n == 0) return;
-    char line[800];
-    snprintf(line, sizeof line,
-             "Left out: %s, with fewer than 2 different results of candidates that have their "
-             "scores; it counts from "
-             "the second on.",
-             text);
-    print_wrapped(stdout, 0, line);
+    return n_columns;
+}
+
+/* Adds a name to a list of them that may have no room for it. */
+static void add_name(char *text, size_t size, const char *name) {
+    const size_t length = strlen(text);
+    snprintf(text + length, size - length, "%s%.60s", length > 0 ? ", " : "", name);
+}
+
+/* Benchmarks that do not count, by name, and for want of what. */
+static void print_left_out(const ranking *r) {
+    const size_t n_columns = ec_table_n_used(&r->table);
+    for (size_t j = 0; j <= n_columns; j++) {
+        char names[600] = "", line[900];
+        for (size_t k = 0; k < r->over->n; k++)
+            if (is_left_out(r, k) && absent_column(r, k) == j)
+                add_name(names, sizeof names,
+                         ec_study_benchmark(r->study, r->over->index[k])->name);
+        if (*names == '\0') continue;
+        if (j < n_columns)
+            snprintf(line, sizeof line, "Left out: %s, for which no candidate has %s.", names,
+                     r->snapshot->scores[ec_table_used_index(&r->table, j)].name);
+        else
+            snprintf(line, sizeof line,
+                     "Left out: %s, with fewer than 2 different results of candidates that have "
+                     "their scores; it counts from the second on.",
+                     names);
+        print_wrapped(stdout, 0, line);
+    }
 }
 
 static void print_decision(const ranking *r) {
@@ -349,33 +375,48 @@ static bool goes_by_scores(const ranking *r) {
     return strcmp(of[0].name, "A") == 0 && of[1].name != NULL && strcmp(of[1].name, "C") == 0;
 }
 
-/* Of the j-th column that counts: candidates that lack it for a benchmark that does. */
-static size_t count_lacking(const ranking *r, size_t j, char *names, size_t size) {
-    size_t n = 0, at = 0;
-    for (size_t i = 0; i < r->table.n_candidates; i++) {
-        bool lacks = false;
-        for (size_t k = 0; k < r->over->n; k++)
-            lacks |=
-                !r->about.left_out[k] && isnan(ec_table_used(&r->table, r->over->index[k], j, i));
-        if (!lacks) continue;
-        if (n < 4 && at < size)
-            at += (size_t)snprintf(names + at, size - at, "%s%.60s", n > 0 ? ", " : "",
-                                   ec_study_candidate(r->study, i)->name);
-        n++;
+/* Whether the k-th benchmark ranked over counts and candidate i lacks the j-th column for it. */
+static bool lacks(const ranking *r, size_t k, size_t j, size_t i) {
+    return !r->about.left_out[k] && isnan(ec_table_used(&r->table, r->over->index[k], j, i));
+}
+
+/* Who has no prediction for want of the j-th column that counts, by name, and for which benchmarks
+ * that count; `where` stays empty where they have it for none at all. */
+static size_t count_lacking(const ranking *r, size_t j, char *names, size_t size, char *where,
+                            size_t where_size) {
+    size_t n = 0;
+    bool everywhere = true, *on = allocate(r->over->n, sizeof *on);
+    for (size_t place = 0; place < r->table.n_candidates; place++) {
+        const size_t i = r->rows[place].candidate;
+        bool any = false, all = true;
+        if (!isnan(r->rows[place].predicted)) continue;
+        for (size_t k = 0; k < r->over->n; k++) {
+            any |= lacks(r, k, j, i);
+            on[k] |= lacks(r, k, j, i);
+            all &= isnan(ec_table_used(&r->table, r->over->index[k], j, i));
+        }
+        if (!any) continue;
+        everywhere &= all;
+        if (n++ < 4) add_name(names, size, ec_study_candidate(r->study, i)->name);
     }
-    if (n > 4 && at < size) snprintf(names + at, size - at, " and %zu more", n - 4);
+    const size_t length = strlen(names);
+    if (n > 4) snprintf(names + length, size - length, " and %zu more", n - 4);
+    for (size_t k = 0; k < r->over->n && !everywhere; k++)
+        if (on[k])
+            add_name(where, where_size, ec_study_benchmark(r->study, r->over->index[k])->name);
+    free(on);
     return n;
 }
 
 /* Who cannot be placed, and for want of what. */
 static void print_lacking(const ranking *r) {
     for (size_t j = 0; j < ec_table_n_used(&r->table); j++) {
-        char names[400] = "", line[600];
-        const size_t n = count_lacking(r, j, names, sizeof names);
+        char names[400] = "", where[400] = "", line[1000];
+        const size_t n = count_lacking(r, j, names, sizeof names, where, sizeof where);
         if (n == 0) continue;
-        snprintf(line, sizeof line, "Without %s, and so without prediction: %zu of %zu (%s).",
-                 r->snapshot->scores[ec_table_used_index(&r->table, j)].name, n,
-                 r->table.n_candidates, names);
+        snprintf(line, sizeof line, "Without %s%s%s, and so without prediction: %zu of %zu (%s).",
+                 r->snapshot->scores[ec_table_used_index(&r->table, j)].name,
+                 *where != '\0' ? " for " : "", where, n, r->table.n_candidates, names);
         print_wrapped(stdout, 0, line);
     }
 }

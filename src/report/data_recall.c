@@ -69,13 +69,18 @@ static json_t *replayed(build *b, double *values) {
 }
 
 json_t *data_recall(build *b) {
-    char text[200];
-    const size_t complete = n_complete(b);
+    char text[600], names[300];
+    const size_t complete = n_complete(b), n_columns = ec_table_n_used(&b->ranked->table);
+    ec_rank_columns_text(names, sizeof names, b->ranked->scores, 2 + b->ranked->table.n_more);
     if (complete < b->n || b->n < 3 || b->m == 0) {
         snprintf(text, sizeof text,
-                 "%zu of %zu candidates have both scores and all results. A policy can be replayed "
-                 "only where all results of all candidates are known, of three at least.",
-                 b->m > 0 ? complete : 0, b->n);
+                 "%zu of %zu candidates have %s%s%s and all results. A policy can be replayed "
+                 "only where all of these are known of all candidates, three at least.",
+                 b->m > 0 ? complete : 0, b->n,
+                 n_columns == 2  ? "both "
+                 : n_columns > 2 ? "all of "
+                                 : "",
+                 names, b->m > 1 ? " for every benchmark" : "");
         return why(b, text);
     }
     if (b->n > TRIALS_MAX) {

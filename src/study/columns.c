@@ -190,7 +190,7 @@ const ec_rank_column *ec_study_rank_columns(size_t *n, const ec_study *study) {
 }
 
 static bool is_score(const char *name) {
-    return strcmp(name, "A") == 0 || strcmp(name, "C") == 0;
+    return ec_spelling_same(name, "A") || ec_spelling_same(name, "C");
 }
 
 ec_status ec_rank_column_read(ec_rank_column *out, char *text, ec_error *err) {
@@ -206,8 +206,9 @@ ec_status ec_rank_column_read(ec_rank_column *out, char *text, ec_error *err) {
     }
     const char *fault = is_score(text) ? NULL : ec_column_name_fault(text);
     if (fault != NULL)
-        return ec_fail(err, EC_ERR_ARG, "the name '%.80s' of a column %s; columns are %s", text,
-                       fault, "NAME or NAME=WEIGHT, with A and C as they stand");
+        return ec_fail(err, EC_ERR_ARG,
+                       "the name '%.80s' of a column %s; columns are NAME or NAME=WEIGHT", text,
+                       fault);
     return EC_OK;
 }
 
@@ -227,6 +228,21 @@ static const char *name_at(const void *columns, size_t k) {
     return ((const ec_columns *)columns)->items[k].name;
 }
 
+/* The one name that differs in letter case alone, as with candidates and benchmarks; NULL: none, or
+ * several. */
+static const char *name_alike(const ec_columns *columns, const char *name) {
+    const char *alike = ec_spelling_same(name, "A")   ? "A"
+                        : ec_spelling_same(name, "C") ? "C"
+                                                      : NULL;
+    for (size_t k = 0; k < columns->n; k++) {
+        const char *other = columns->items[k].name;
+        if (!ec_spelling_same(other, name)) continue;
+        if (alike != NULL && strcmp(alike, other) != 0) return NULL;
+        alike = other;
+    }
+    return alike;
+}
+
 /* The name as the column has it; NULL: there is none, as the message says. */
 static const char *known_name(const ec_columns *columns, const ec_study *study, const char *name,
                               const char *where, ec_error *err) {
@@ -234,6 +250,8 @@ static const char *known_name(const ec_columns *columns, const ec_study *study, 
     if (strcmp(name, "C") == 0) return "C";
     for (size_t k = 0; k < columns->n; k++)
         if (strcmp(columns->items[k].name, name) == 0) return columns->items[k].name;
+    const char *alike = name_alike(columns, name);
+    if (alike != NULL) return alike;
     const size_t nearest = ec_spelling_nearest(name, name_at, columns, columns->n);
     if (nearest != EC_SPELLING_NONE)
         ec_fail(err, EC_ERR_ARG, "%s%s: no column '%.80s'; did you mean '%s'?", study->path, where,

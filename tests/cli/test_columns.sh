@@ -170,4 +170,37 @@ run 0 study show v --json
 json '.candidates[0].columns[0] | .value == -2.5 and .se == 0.1'
 json '.candidates[1].columns | map(.value) == [-3, 62]'
 
+# A column that is there for some benchmarks: what is missing for the others is said to be the column.
+run 0 study new some --import paper-2024
+printf 'candidate,MMBench,TextVQA\nCLIP@224,1,3\nCLIP@336,2,4\nOpenCLIP,4,1\nDINOv2,6,2\nSDim,5,\nSD1.5,,9\n' >some.csv
+run 0 study import some some.csv --as-column qwen
+run 0 fit some --columns A,C,qwen
+says "MME: not fitted: 0 of 13 candidates have a result and all of A, C and qwen; a fit needs 2 or more. Of 13 with a result 13 have no qwen."
+run 0 fit some --columns A,qwen --model linear
+says "VizWiz: not fitted: 0 of 13 candidates have a result and both A and qwen; a fit needs 2 or more. Of 13 with a result 13 have no qwen."
+run 0 rank some --columns A,C,qwen
+flat=$(tr '\n' ' ' <out)
+check "the column is what they are left out for: $flat" \
+    grep -q "Left out: MME, OKVQA, SEED-Bench, MMMU, VizWiz, ScienceQA, for which no candidate has qwen\." <<<"$flat"
+check "no results are missing: $flat" bash -c '! grep -q "fewer than 2" <<<"$1"' - "$flat"
+check "it says for which benchmarks: $flat" \
+    grep -q "Without qwen for MMBench, TextVQA, and so without prediction: 9 of 13" <<<"$flat"
+run 0 rank some --columns A,C,qwen --benchmark TextVQA
+prints "Without qwen, and so without prediction: 8 of 13"
+run 0 report some --columns A,C,qwen=0.5
+check "the replay of policies names what is missing" \
+    grep -q "0 of 13 candidates have all of A, C and qwen for every benchmark and all results" some/report.html
+
+# A column is found as candidates and benchmarks are, whatever the case of its letters.
+run 0 rank some --columns a,C,QWEN
+prints "by the columns: A, C, qwen"
+run 2 rank some --columns A,qwen,Qwen
+says "--columns names 'Qwen' twice"
+run 0 fit some --c-column Qwen --model linear
+printf 'candidate,MMBench\nCLIP@224,1\nCLIP@336,2\n' >other-case.csv
+run 0 study import some other-case.csv --as-column QWEN
+run 3 rank some --columns A,Qwen
+says "no column 'Qwen'"
+run 0 rank some --columns A,QWEN
+
 finish

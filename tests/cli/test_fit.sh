@@ -51,7 +51,7 @@ run 3 fit three --columns A,C,bad --benchmark MMBunch
 awk -F, -v OFS=, 'NR > 2 {for (i = 11; i <= 18; i++) $i = ""} {print}' three.csv >one.csv
 run 0 study new one --import one.csv
 run 3 fit one --columns A,C,bad
-says "MMBench: not fitted: fewer than 2 different results"
+says "MMBench: not fitted: 1 of 13 candidates has a result and all of A, C and bad"
 
 run 0 fit
 says "built-in paper-2024"

@@ -22,8 +22,9 @@ function headline() {
     const rows = all.rows || [];
     const first = firstOf(rows);
     const contenders = rows.filter((row) => known(row.p_best) && !row.separable && row !== first);
-    const over = data.benchmarks.length === 1 ? data.benchmarks[0].name
-        : `${counted(data.benchmarks.length, "benchmark")} together`;
+    const counting = all.over.filter((b) => !(all.left_out || []).includes(b));
+    const over = counting.length === 1 ? data.benchmarks[counting[0]].name
+        : `${counted(counting.length, "benchmark")} together`;
 
     const sentences = [`${counted(trained, "candidate")} of ${n} ${trained === 1 ? "has" : "have"} been finetuned.`];
     if (first) {
