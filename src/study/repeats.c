@@ -74,8 +74,10 @@ static double value_of(const cell_results *c, size_t k) {
     return k == 0 ? c->first : c->more[k - 1].value;
 }
 
+/* A standard error of 0, which no result has, is one that is not known. */
 static double se_of(const cell_results *c, size_t k) {
-    return k == 0 ? c->first_se : c->more[k - 1].se;
+    const double se = k == 0 ? c->first_se : c->more[k - 1].se;
+    return se > 0.0 ? se : NAN;
 }
 
 static double plain_mean(const cell_results *c) {

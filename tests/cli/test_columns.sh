@@ -169,6 +169,11 @@ says "less is better on loss, so its column other has the negative"
 run 0 study show v --json
 json '.candidates[0].columns[0] | .value == -2.5 and .se == 0.1'
 json '.candidates[1].columns | map(.value) == [-3, 62]'
+# A standard error of 0 is one that is not known, of repeats too.
+printf 'candidate,acc,acc_stderr\nx,50,0\nx,54,0\ny,60,2\ny,64,0\n' >zero.csv
+run 0 study import v zero.csv --as-column zero
+run 0 study show v --json
+json '[.candidates[].columns[] | select(.name == "zero") | .value] == [52, 62]'
 
 # A column that is there for some benchmarks: what is missing for the others is said to be the column.
 run 0 study new some --import paper-2024
