@@ -112,11 +112,18 @@ static ec_status work(ec_loop *l, ec_loop_job *job, size_t *failed_in_a_row) {
     return status;
 }
 
-/* Other processes are at work; one of them may fail or go, and leave us something to do. */
-static void wait(ec_loop *l) {
-    const struct timespec pause = {0, 250000000};
-    ec_loop_tell(l, EC_LOOP_WAITING, EC_NO_CANDIDATE, 0, "other processes are at work");
-    nanosleep(&pause, NULL);
+/* Other processes are at work; one of them may fail or go, and leave us something to do. What it
+ * took to look, in seconds of the processors, is more with a ranking of many candidates: then we
+ * look less often, and leave the processors to the trainings. */
+static void wait(ec_loop *l, double looked_s) {
+    enum { QUARTERS_AT_MOST = 240 };
+    const struct timespec quarter = {0, 250000000};
+    const double quarters = fmin(4.0 * 20.0 * looked_s, QUARTERS_AT_MOST);
+    int waited = 0;
+    do {
+        ec_loop_tell(l, EC_LOOP_WAITING, EC_NO_CANDIDATE, 0, "other processes are at work");
+        nanosleep(&quarter, NULL);
+    } while (++waited < quarters && !l->stopped);
 }
 
 static ec_status turn(ec_loop *l) {
@@ -126,10 +133,11 @@ static ec_status turn(ec_loop *l) {
         ec_loop_job job;
         if (l->stopped)
             return ec_fail(l->err, EC_ERR_INTERRUPTED, "interrupted; 'eyechart run' goes on");
+        const clock_t before = clock();
         ec_status status = ec_loop_pick(&pick, &job, l);
         if (status != EC_OK || pick == EC_PICK_STOP) return status;
         if (pick == EC_PICK_WAIT)
-            wait(l);
+            wait(l, (double)(clock() - before) / CLOCKS_PER_SEC);
         else
             status = work(l, &job, &failed_in_a_row);
         if (status != EC_OK) return status;
