@@ -21,12 +21,18 @@ static double or_zero(double x) {
     return isnan(x) ? 0.0 : x;
 }
 
+/* NaN where nothing is left but rounding. */
+static double without(double sum, double hours) {
+    const double left = sum - hours;
+    return left > 1e-9 * sum ? left : NAN;
+}
+
 /* A failure told again is a correction of it: its hours are in the place of those told before. */
 static void see_row(ec_failures *f, double *last, size_t i, sqlite3_stmt *row) {
     const bool failed = strcmp(ec_column_text(row, 1), "failed") == 0;
     const double hours = ec_column_number(row, 2);
     const bool replaces = failed ? f->failed[i] : isnan(hours);
-    if (replaces && !isnan(last[i])) f->hours[i] -= last[i];
+    if (replaces && !isnan(last[i])) f->hours[i] = without(f->hours[i], last[i]);
     if (failed && !isnan(hours)) f->hours[i] = or_zero(f->hours[i]) + hours;
     last[i] = failed ? hours : NAN;
     f->taken_back[i] = !failed;

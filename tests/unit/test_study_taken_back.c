@@ -320,6 +320,10 @@ static void hours_of_failures_add_up(void **state) {
     assert_true(hours_of(f, CLIP) == 90);
     tell(f, CLIP, MME, 1500, 80); /* again: nothing changes */
     assert_true(hours_of(f, CLIP) == 90);
+    ASSERT_OK(f, ec_study_tell_failed(NULL, f->study, DINO, &three, &f->err));
+    ASSERT_OK(f, ec_study_withdraw_failure(NULL, f->study, DINO,
+                                           &(ec_withdraw_options){.hours = true}, &f->err));
+    assert_true(isnan(hours_of(f, DINO))); /* none, rather than 0 */
 }
 
 static void results_end_a_failure_however_they_come(void **state) {
