@@ -136,6 +136,7 @@ static json_t *candidate(build *b, size_t i) {
     put(b, object, "cost", number(ec_study_candidate(b->study, i)->cost));
     put(b, object, "hours", number(b->snapshot->hours[i]));
     put(b, object, "pending", json_boolean(b->snapshot->pending[i]));
+    put(b, object, "failed", json_boolean(b->snapshot->failed[i]));
     put(b, object, "n_measured", count(n_measured));
     return object;
 }

@@ -26,7 +26,9 @@ function headline() {
     const over = counting.length === 1 ? data.benchmarks[counting[0]].name
         : `${counted(counting.length, "benchmark")} together`;
 
+    const failed = data.candidates.filter((candidate) => missingOf(candidate) && candidate.failed).map((candidate) => candidate.name);
     const sentences = [`${counted(trained, "candidate")} of ${n} ${trained === 1 ? "has" : "have"} been finetuned.`];
+    if (failed.length) sentences.push(`${listed(failed)} failed.`);
     if (first) {
         const how = known(first.measured) ? "measured" : trained ? "predicted" : "expected from the scores alone";
         sentences.push(`Over ${over}, ${names[first.candidate]} comes first (${how})`
@@ -56,6 +58,7 @@ function spending() {
 function next({ decision }) {
     const left = data.candidates.filter(missingOf);
     const pending = left.filter((candidate) => candidate.pending);
+    const open = left.filter((candidate) => !candidate.pending && !candidate.failed);
     if (!names.length) return "declare candidates in study.yaml.";
     if (!left.length) {
         return data.candidates.every((candidate) => candidate.n_measured === data.benchmarks.length)
@@ -63,11 +66,19 @@ function next({ decision }) {
             : "measure the benchmarks that are still missing; every candidate has been finetuned.";
     }
     const asked = pending.length ? `Being finetuned now: ${listed(pending.map((candidate) => candidate.name))}. ` : "";
+    if (!open.length) return [asked, pending.length ? "No other candidate is left." : "nothing, what is left has failed."];
     const path = /^[\w./@+-]+$/.test(data.study.path) ? data.study.path : `'${data.study.path.replace(/'/g, "'\\''")}'`;
     const command = data.study.builtin ? null : `eyechart ask ${path}`;
     return [decision ? `${decision.text} ` : "", asked,
-        ...(command ? [el("code", {}, command), data.study.policy === "ei" ? " says the same and keeps the candidate for you."
-            : ` names the one to finetune next (policy ${data.study.policy}: ${data.study.policy_summary}).`] : [])];
+        ...(command ? [el("code", {}, command), askSays(decision, pending.length > 0)] : [])];
+}
+
+/* A worker who has a candidate pending gets it again, whatever the ranking says. */
+function askSays(decision, somePending) {
+    if (data.study.policy !== "ei") return ` names the one to finetune next (policy ${data.study.policy}: ${data.study.policy_summary}).`;
+    const toWhom = somePending ? ", to a worker who has none pending (--worker NAME)," : "";
+    if (decision && decision.action === "stop") return ` says so too${toWhom} and exits with status 1.`;
+    return somePending ? ` says the same${toWhom} and keeps the candidate for it.` : " says the same and keeps the candidate for you.";
 }
 
 function cards() {

@@ -34,10 +34,10 @@ function costOf(i) {
 const hoursCell = (i) => (known(costOf(i)) ? hours(costOf(i)) : "\u2013");
 
 function stateOf(i) {
-    const { n_measured, pending } = data.candidates[i];
+    const { n_measured, pending, failed } = data.candidates[i];
     if (n_measured === data.benchmarks.length) return "trained";
     if (n_measured > 0) return `${n_measured} of ${data.benchmarks.length} results`;
-    return pending ? "asked" : "not trained";
+    return pending ? "asked" : failed ? "failed" : "not trained";
 }
 
 function candidateCell(row, show) {
