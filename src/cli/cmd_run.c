@@ -107,6 +107,13 @@ static const char *name_of(const show *s, const ec_loop_event *e) {
     return e->candidate == (size_t)-1 ? "" : ec_study_candidate(s->study, e->candidate)->name;
 }
 
+/* Why, without the candidate's name once more. */
+static const char *reason_of(const show *s, const ec_loop_event *e) {
+    char again[300];
+    const int n = snprintf(again, sizeof again, "finetune %s next: ", name_of(s, e));
+    return strncmp(e->text, again, (size_t)n) == 0 ? e->text + n : e->text;
+}
+
 static void show_tick(show *s, const ec_loop_event *e) {
     char passed[32];
     progress_line(&s->progress, false, "%s: %s for %s; log %s", name_of(s, e),
@@ -142,10 +149,10 @@ static bool see(void *context, const ec_loop_event *e) {
         progress_note(&s->progress, "scored: %s", e->text);
         break;
     case EC_LOOP_ASKED:
-        progress_note(&s->progress, "%s is next: %s", name_of(s, e), e->text);
+        progress_note(&s->progress, "%s is next: %s", name_of(s, e), reason_of(s, e));
         break;
     case EC_LOOP_RESUMED:
-        progress_note(&s->progress, "%s goes on: %s", name_of(s, e), e->text);
+        progress_note(&s->progress, "%s goes on: %s", name_of(s, e), reason_of(s, e));
         break;
     case EC_LOOP_TRAINING:
     case EC_LOOP_EVALUATING:

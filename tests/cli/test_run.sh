@@ -23,7 +23,8 @@ run 0 run s
 prints "3 finetuned"
 prints "report: s/report.html"
 check "the report is there" grep -q Vega s/report.html
-says "$first is next"
+says "$first is next: "
+check "the reason does not name it once more" test -z "$(grep -F "is next: finetune" err)"
 check "the dry run had said which is first" test "$(head -1 s/trained)" = "$first"
 times 3 s/trained
 check "the logs are kept" grep -rq "training it's a name" "s/runs/it's a name/1/train.log"
