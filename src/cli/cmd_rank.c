@@ -254,6 +254,34 @@ static int value_decimals(const ranking *r) {
     return decimals_for(&largest, 1);
 }
 
+/* As `study show` has it; of the results that are not hidden. */
+static const char *state_of(const ranking *r, size_t i) {
+    const ec_table *t = &r->table;
+    if (!r->hidden && r->snapshot->pending[i]) return "pending";
+    for (size_t b = 0; b < t->n_benchmarks; b++)
+        if (isfinite(r->z[b * t->n_candidates + i])) return "finetuned";
+    return !r->hidden && r->snapshot->failed[i] ? "failed" : "none";
+}
+
+static bool is_in_state(const ranking *r, size_t i, const char *state) {
+    return strcmp(state_of(r, i), state) == 0;
+}
+
+static size_t count_state(const ranking *r, const char *state) {
+    size_t n = 0;
+    for (size_t i = 0; i < r->table.n_candidates; i++) n += is_in_state(r, i, state);
+    return n;
+}
+
+/* "*", "* failed": what the table cannot show by numbers. */
+static void mark_cell(text_table *table, const ranking *r, const ec_ranked *row) {
+    const char *star = isnan(row->p_beats_best) || row->separable ? "" : "*";
+    const bool said =
+        is_in_state(r, row->candidate, "pending") || is_in_state(r, row->candidate, "failed");
+    table_cell(table, "%s%s%s", star, *star != '\0' && said ? " " : "",
+               said ? state_of(r, row->candidate) : "");
+}
+
 static void print_row(text_table *table, const ranking *r, size_t place, int decimals) {
     const ec_ranked *row = &r->rows[place];
     if (has_place(row))
@@ -274,7 +302,7 @@ static void print_row(text_table *table, const ranking *r, size_t place, int dec
         const double baseline = r->baselines[(size_t)k * r->table.n_candidates + row->candidate];
         table_number(table, baseline == floor(baseline) ? 0 : 1, baseline);
     }
-    table_cell(table, "%s", isnan(row->p_beats_best) ? "" : row->separable ? "" : "*");
+    mark_cell(table, r, row);
 }
 
 static void print_rows(const ranking *r) {
@@ -294,23 +322,70 @@ static void print_rows(const ranking *r) {
     table_print(table);
 }
 
+/* What the words in the last column mean. */
+static void print_states(const ranking *r) {
+    const bool pending = count_state(r, "pending") > 0, failed = count_state(r, "failed") > 0;
+    char line[300];
+    snprintf(line, sizeof line, "%s%s%s",
+             pending ? "pending: kept for a worker, its results are awaited." : "",
+             pending && failed ? " " : "",
+             failed ? "failed: told as failed or given up by a run, and not asked for; 'eyechart "
+                      "withdraw --failed' takes that back."
+                    : "");
+    if (*line != '\0') print_wrapped(stdout, 0, line);
+}
+
+static void add_hours(FILE *to, const char *before, double hours) {
+    /* As many digits as matter: .0012, .37, 4.25, 37.5, 540. */
+    const int digits = hours < 1.0 ? 0 : hours < 10.0 ? 2 : hours < 100.0 ? 1 : 0;
+    const double unit = pow(10.0, digits);
+    if (hours < 1.0)
+        fprintf(to, "%s%.2g", before, hours);
+    else
+        fprintf(to, "%s%.15g", before, round(hours * unit) / unit);
+}
+
+/* Of those that are neither finetuned nor failed. */
+static void add_hours_left(FILE *to, const ranking *r) {
+    const ec_study_snapshot *s = r->snapshot;
+    size_t n_left = 0;
+    for (size_t i = 0; i < r->table.n_candidates; i++) {
+        bool observed = false;
+        for (size_t b = 0; b < r->table.n_benchmarks; b++)
+            observed |= isfinite(r->z[b * r->table.n_candidates + i]);
+        n_left += !observed && !s->failed[i];
+    }
+    if (n_left == 0) return;
+    add_hours(to, ", ", s->hours_left);
+    fprintf(to, " to spend on the other %zu", n_left);
+}
+
 static void print_hours(const ranking *r) {
     const ec_study_snapshot *s = r->snapshot;
     const size_t n = r->table.n_candidates;
+    char *text = NULL;
+    size_t size = 0;
     if (r->hidden) return;
-    if (s->n_cost_unknown == n && !(s->hours_failed > 0.0)) {
-        printf("GPU-hours: not known; declare 'cost' in study.yaml or give --hours to tell.\n");
-        return;
+    FILE *line = open_memstream(&text, &size);
+    if (line == NULL) return;
+    if (s->n_cost_unknown + s->n_failed >= n && !(s->hours_failed > 0.0)) {
+        fputs("GPU-hours: not known; declare 'cost' in study.yaml or give --hours to tell.", line);
+    } else {
+        add_hours(line, "GPU-hours: ", s->hours_spent);
+        fputs(" spent", line);
+        if (s->hours_failed > 0.0) add_hours(line, ", ", s->hours_spent - s->hours_failed);
+        fprintf(line, " on %zu finetuned", s->n_observed);
+        if (s->hours_failed > 0.0) {
+            add_hours(line, " and ", s->hours_failed);
+            fputs(" that led to no result", line);
+        }
+        add_hours_left(line, r);
+        if (s->n_cost_unknown > 0)
+            fprintf(line, "; %zu of unknown cost not counted", s->n_cost_unknown);
+        fputc('.', line);
     }
-    if (s->hours_failed > 0.0)
-        printf("GPU-hours: %.6g spent, %.6g on %zu finetuned and %.6g that led to no result",
-               s->hours_spent, s->hours_spent - s->hours_failed, s->n_observed, s->hours_failed);
-    else
-        printf("GPU-hours: %.6g spent on %zu finetuned", s->hours_spent, s->n_observed);
-    if (s->n_observed < n)
-        printf(", %.6g to spend on the other %zu", s->hours_left, n - s->n_observed);
-    if (s->n_cost_unknown > 0) printf("; %zu of unknown cost not counted", s->n_cost_unknown);
-    puts(".");
+    if (fclose(line) == 0) print_wrapped(stdout, 0, text);
+    free(text);
 }
 
 static bool is_left_out(const ranking *r, size_t k) {
@@ -438,6 +513,7 @@ static void print_text(const ranking *r) {
                        : "In the benchmark's own units.",
         mark, r->baselines != NULL ? " A, A+C, random: place by that alone." : "");
     print_wrapped(stdout, 0, text);
+    print_states(r);
     print_left_out(r);
     print_lacking(r);
     print_hours(r);
@@ -453,12 +529,13 @@ static json_t *row_json(const ranking *r, size_t place) {
     const double *baselines = r->baselines;
     const size_t n = r->table.n_candidates;
     json_t *object = json_pack(
-        "{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
-        json_text(ec_study_candidate(r->study, row->candidate)->name), "measured",
-        json_number(row->measured), "predicted", json_number(row->predicted), "low",
-        json_number(row->low), "high", json_number(row->high), "p_best", json_number(row->p_best),
-        "p_top3", json_number(row->p_top3), "p_beats_first", json_number(row->p_beats_best),
-        "separable", isnan(row->p_beats_best) ? json_null() : json_boolean(row->separable), "value",
+        "{s:o, s:s, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "name",
+        json_text(ec_study_candidate(r->study, row->candidate)->name), "state",
+        state_of(r, row->candidate), "measured", json_number(row->measured), "predicted",
+        json_number(row->predicted), "low", json_number(row->low), "high", json_number(row->high),
+        "p_best", json_number(row->p_best), "p_top3", json_number(row->p_top3), "p_beats_first",
+        json_number(row->p_beats_best), "separable",
+        isnan(row->p_beats_best) ? json_null() : json_boolean(row->separable), "value",
         json_number(r->about.scale_known ? row->order : NAN), "gain", json_number(row->gain));
     if (baselines != NULL)
         json_object_set_new(object, "baselines",

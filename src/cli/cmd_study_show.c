@@ -116,6 +116,13 @@ static void print_benchmarks(const view *v) {
     table_print(table);
 }
 
+/* What the sum counts: hours as told, else the declared cost of what is finetuned. */
+static double spent_on(const view *v, size_t i) {
+    const double told = v->snapshot->hours[i];
+    const bool finetuned = results_of_candidate(&v->snapshot->table, i) > 0;
+    return isnan(told) && finetuned ? ec_study_candidate(v->study, i)->cost : told;
+}
+
 static void print_candidates(const view *v) {
     static const char *const HEADERS[] = {"<candidate", "mean A",    "C",     "results",
                                           "cost (h)",   "spent (h)", "<state"};
@@ -128,7 +135,7 @@ static void print_candidates(const view *v) {
         table_number(table, 2, s->table.c[i]);
         table_cell(table, "%zu/%zu", n_results, s->table.n_benchmarks);
         table_number(table, 1, ec_study_candidate(v->study, i)->cost);
-        table_number(table, 1, s->hours[i]);
+        table_number(table, 1, spent_on(v, i));
         table_cell(table, "%s",
                    s->pending[i]   ? "pending"
                    : n_results > 0 ? "finetuned"

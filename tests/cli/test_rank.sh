@@ -88,4 +88,32 @@ says "not among the benchmarks ranked over"
 run 2 rank --level 1.5
 run 2 rank --level 0
 says "--level takes a number from 0.5 to 0.999"
+
+# What is kept and what failed is marked, and costs nothing more where it failed.
+printf 'candidate,A,C,cost,MMBench,TextVQA\nX,.5,15,.3333,64.2,48\nY,.6,12,120,61,44\nZ,.7,13,90,,\nV,.2,9,100,,\nW,.1,8,100.4,,\n' >states.csv
+run 0 study new states --import states.csv
+run 0 rank states
+check "$ran: no state is explained that nobody has" test -z "$(grep -E 'failed|pending' out)"
+prints "GPU-hours: 120 spent on 2 finetuned, 290 to spend on the other 3."
+run 0 tell states V --failed --why oom --hours .3777
+run 0 ask states
+asked=$(head -1 out)
+run 0 rank states
+check "$ran: V is marked" grep -qE '^[0-9] +V .* failed$' out
+check "$ran: $asked is marked" grep -qE "^[0-9] +$asked .* pending\$" out
+prints "pending: kept for a worker, its results are awaited. failed: told as failed or"
+check "$ran: hours" grep -qF "GPU-hours: 121 spent, 120 on 2 finetuned and 0.38 that led to no result, 190 to spend on the other 2." <(tr '\n' ' ' <out)
+check "$ran: no line is longer than the others" test "$(awk '{print length}' out | sort -n | tail -1)" -le 80
+run 0 rank states --json
+json '[.candidates[] | {(.name): .state}] | add == {X: "finetuned", Y: "finetuned", V: "failed", Z: "pending", W: "none"}'
+run 0 rank states --known Y --json
+json '[.candidates[] | {(.name): .state}] | add == {X: "none", Y: "finetuned", V: "none", Z: "none", W: "none"}'
+run 0 report states
+check "the page knows that V failed" grep -qE '"failed": ?true' states/report.html
+# What a finetuned one without hours is counted with is shown.
+run 0 study show states
+check "$ran: the declared cost" grep -qE '^Y .* 120\.0 +120\.0  finetuned' out
+check "$ran: the hours of what failed" grep -qE '^V .* 100\.0 +0\.4  failed' out
+check "$ran: nothing of others" grep -qE '^W .* 100\.4 +-' out
+
 finish
