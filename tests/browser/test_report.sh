@@ -192,7 +192,7 @@ tells "3 results determine none of the 6 coefficients of the law."
 tells "likeness of features to a reference's: linear CKA, 0 to 1"
 tells "mean over 2 benchmarks"
 tells "C (correspondence)" # in a unit that only they know who wrote it
-tells "3 of 13 candidates have both scores and all results."
+tells "3 of 13 candidates have both A and C for every benchmark and all results."
 tells "No benchmark has more results than the law has coefficients"
 tells "eyechart ask few"
 interact few 1280
