@@ -28,7 +28,9 @@ const command CMD_STUDY_CHECK = {
     .purpose = "find what would stop or weaken a ranking",
     .about = "Looks for missing scores, scores that are all the same, too few results, values "
              "outside the "
-             "declared ranges and a damaged database, and says what to do about each.",
+             "declared ranges and a damaged database, and says what to do about each. What 'score' "
+             "and 'run' need, as images, weights and the commands of 'run:', is for 'eyechart "
+             "doctor'.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -99,7 +99,9 @@ const command CMD_STUDY_NEW = {
     .name = "study new",
     .purpose = "make the folder of a study",
     .about =
-        "A study is a folder with study.yaml, which you edit, and study.db, which eyechart fills.",
+        "A study is a folder with study.yaml, which you edit, and study.db, which eyechart fills. "
+        "'eyechart study check' then looks at its scores and results, 'eyechart doctor' at the "
+        "images, the weights and the commands of 'run:'.",
     .options = OPTIONS,
     .operands = OPERANDS,
     .examples = EXAMPLES,

@@ -7,6 +7,7 @@
 #include "eyechart/score.h"
 #include "law/stats.h"
 #include "study/findings.h"
+#include "study/loop_command.h"
 #include "study/names.h"
 #include "study/results.h"
 #include "study/study_internal.h"
@@ -260,6 +261,30 @@ static void check_declared(ec_findings *f, const ec_study *study) {
         ec_findings_add(f, EC_FINDING_NOTE,
                         "%s cannot be written to: the study can be looked at, not added to",
                         study->db.path);
+}
+
+/* The commands of `run` are what doctor looks at; but what 'eyechart run' refuses at once is said.
+ */
+static void check_run(ec_findings *f, const ec_study *study) {
+    static const char *const keys[] = {"train", "evaluate", "trained", "results"};
+    const ec_run_declaration *run = &study->declared.run;
+    const char *const texts[] = {run->train, run->evaluate, run->trained, run->results};
+    bool any = false;
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        ec_error fault;
+        any = any || texts[k] != NULL;
+        if (texts[k] != NULL && ec_command_check_placeholders(texts[k], keys[k], &fault) != EC_OK)
+            ec_findings_add(f, EC_FINDING_WARNING, "%s ('eyechart run' refuses it)", fault.message);
+    }
+    if (!any) return;
+    for (size_t k = 0; k < 2; k++)
+        if (!ec_command_is_given(texts[k]))
+            ec_findings_add(f, EC_FINDING_WARNING,
+                            "'run:' has no '%s:', which 'eyechart run' needs", keys[k]);
+    ec_findings_add(f, EC_FINDING_NOTE,
+                    "whether the commands of 'run:' can be run is not looked at here: 'eyechart "
+                    "doctor %.200s' does",
+                    study->path);
 }
 
 /* ---- names that look the same --------------------------------------------------------------- */
@@ -840,6 +865,7 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
     *n_out = 0;
     check_declared(&f, study);
     check_alike(&f, study);
+    check_run(&f, study);
     ec_status status = study->built_in ? EC_OK : check_integrity(&f, study, err);
     if (status == EC_OK && !study->built_in) status = check_names(&f, study, err);
     if (status == EC_OK && !study->built_in) status = check_taken_back(&f, study, err);

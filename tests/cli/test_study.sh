@@ -120,4 +120,21 @@ for command in rank fit simulate ask; do
     run 3 $command scores
     says "no benchmarks; add some under 'benchmarks:'"
 done
+# Of the commands of `run` only what is wrong for certain is said; the rest is for doctor.
+mkdir "with run" && cat >"with run/study.yaml" <<'END'
+run: {train: 'sh train.sh {candidat} {out}', results: '{benchmark}/x.json'}
+benchmarks: [{name: M}]
+candidates: [{name: x, A: 1, C: 2}, {name: y, A: 2, C: 1}, {name: z, A: 3, C: 3}]
+END
+run 0 study check "with run" --json
+json '.n_errors == 0 and .n_warnings >= 3'
+json '[.findings[].message] | any(contains("{candidat}")) and any(contains("{benchmark}"))'
+json '[.findings[].message] | any(contains("no \u0027evaluate:\u0027")) and any(contains("eyechart doctor with run"))'
+sed -i "1s/.*/run: {train: 'true', evaluate: 'true'}/" "with run/study.yaml"
+run 0 study check "with run" --json
+json '[.findings[] | select(.message | contains("run"))] | length == 1 and .[0].level == "note"'
+sed -i 1d "with run/study.yaml"
+run 0 study check "with run" --json
+json '[.findings[].message] | any(contains("doctor")) | not'
+
 finish
