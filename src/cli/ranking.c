@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "cli/output.h"
-#include "eyechart/spelling.h"
 
 const char *rank_model_at(size_t i) {
     static const char *const NAMES[] = {"gp", "law", NULL}; /* in the order of ec_rank_model */
@@ -32,7 +31,7 @@ static int read_columns(columns_choice *out, const char *given) {
         if (ec_rank_column_read(&out->list[out->n], one, &err) != EC_OK)
             return usage_error(NULL, "--columns: %s", err.message);
         for (size_t k = 0; k < out->n; k++)
-            if (ec_spelling_same(out->list[k].name, one))
+            if (strcmp(out->list[k].name, one) == 0)
                 return usage_error(NULL, "--columns names '%s' twice", one);
         out->n++;
     }

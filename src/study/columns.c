@@ -190,7 +190,7 @@ const ec_rank_column *ec_study_rank_columns(size_t *n, const ec_study *study) {
 }
 
 static bool is_score(const char *name) {
-    return ec_spelling_same(name, "A") || ec_spelling_same(name, "C");
+    return strcmp(name, "A") == 0 || strcmp(name, "C") == 0;
 }
 
 ec_status ec_rank_column_read(ec_rank_column *out, char *text, ec_error *err) {
@@ -204,6 +204,8 @@ ec_status ec_rank_column_read(ec_rank_column *out, char *text, ec_error *err) {
                            "'%.80s'",
                            text, equals + 1);
     }
+    if (strcmp(text, "a") == 0) *text = 'A';
+    if (strcmp(text, "c") == 0) *text = 'C';
     const char *fault = is_score(text) ? NULL : ec_column_name_fault(text);
     if (fault != NULL)
         return ec_fail(err, EC_ERR_ARG,
@@ -323,6 +325,11 @@ static ec_status list_used(ec_scores *out, const ec_columns *columns, const ec_s
             return ec_fail(err, EC_ERR_ARG,
                            "%s%s: the weight of '%s' is %g: expected a finite number, 0 or more",
                            study->path, where, name, w);
+        for (size_t j = 0; j < k; j++) /* under another case of letters */
+            if (strcmp(chosen[j].name, chosen[k].name) != 0 &&
+                strcmp(known_name(columns, study, chosen[j].name, where, err), name) == 0)
+                return ec_fail(err, EC_ERR_ARG, "%s%s: the column '%s' is there twice", study->path,
+                               where, name);
         if (w > 0.0) out->of[out->n++] = (ec_rank_column){name, w};
     }
     if (out->n == 1)

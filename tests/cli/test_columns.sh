@@ -199,13 +199,15 @@ check "the replay of policies names what is missing" \
 # A column is found as candidates and benchmarks are, whatever the case of its letters.
 run 0 rank some --columns a,C,QWEN
 prints "by the columns: A, C, qwen"
-run 2 rank some --columns A,qwen,Qwen
-says "--columns names 'Qwen' twice"
+run 3 rank some --columns A,qwen,Qwen
+says "the column 'qwen' is there twice"
+run 2 rank some --columns A,a
+says "--columns names 'A' twice"
 run 0 fit some --c-column Qwen --model linear
 printf 'candidate,MMBench\nCLIP@224,1\nCLIP@336,2\n' >other-case.csv
 run 0 study import some other-case.csv --as-column QWEN
 run 3 rank some --columns A,Qwen
 says "no column 'Qwen'"
-run 0 rank some --columns A,QWEN
+run 0 rank some --columns A,qwen,QWEN # two that are there
 
 finish

@@ -283,7 +283,8 @@ static void study_yaml_says_what_to_rank_by(void **state) {
                     {"[A=0]", "no column has a weight above 0"},
                     {"[A=-1, C]", "the weight of the column 'A' must be a number, 0 or more"},
                     {"[A, C=x]", "not 'x'"},
-                    {"[a]", "the name 'a' of a column is A or C itself"},
+                    {"[A, C, a]", "'A' is there twice"},
+                    {"[b d]", "the name 'b d' of a column has more than letters"},
                     {"A", "'columns' is a single value, expected a list"}};
     for (size_t k = 0; k < sizeof mistakes / sizeof *mistakes; k++) {
         ec_study *refused;
