@@ -36,6 +36,7 @@ typedef struct {
     int64_t event;
     ec_numbers numbers;
     ec_scores scores;
+    ec_scales scales;
     ec_table table;      /* of the numbers, with the scores to go by */
     const bool *exclude; /* [n_candidates], may be NULL */
     bool *pending;       /* [n_candidates]; those excluded and those that failed count as well */
@@ -189,23 +190,14 @@ static ec_status choose_benchmarks(asking *q) {
 static ec_status decide(ec_decision *out, const asking *q) {
     const size_t n = ec_study_n_candidates(q->study), m = ec_study_n_benchmarks(q->study);
     ec_ranked *rows = malloc((n + 1) * sizeof *rows);
-    double *scales = malloc((3 * m + 1) * sizeof *scales);
-    int *direction = malloc((m + 1) * sizeof *direction);
     bool *taken = calloc(n + 1, sizeof *taken);
     ec_status status = EC_OK;
-    if (rows == NULL || scales == NULL || direction == NULL || taken == NULL)
+    if (rows == NULL || taken == NULL)
         status = ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
     if (status == EC_OK) {
-        ec_study_scales(scales, scales + m, scales + 2 * m, q->study, q->numbers.z);
-        for (size_t b = 0; b < m; b++) direction[b] = ec_study_benchmark(q->study, b)->direction;
         for (size_t i = 0; i < n; i++)
             taken[i] =
                 q->pending[i] || ec_numbers_observed(&q->numbers, n, m, i) || !fits_budget(q, i);
-        ec_table table = q->table;
-        table.direction = direction;
-        table.low = scales;
-        table.high = scales + m;
-        table.noise = scales + 2 * m;
         const ec_rank_options options = {.weights = q->weights,
                                          .pending = q->asked,
                                          .seed = q->options->seed != NULL ? *q->options->seed : 0};
@@ -213,12 +205,10 @@ static ec_status decide(ec_decision *out, const asking *q) {
                                          .taken = taken,
                                          .enough = ec_study_enough(q->study, q->options->enough)};
         ec_rank_about about = {0};
-        status = ec_rank(rows, &about, &table, q->over, q->n_over, &options, q->err);
+        status = ec_rank(rows, &about, &q->table, q->over, q->n_over, &options, q->err);
         if (status == EC_OK) status = ec_decide(out, rows, n, &about, &how, q->err);
     }
     free(rows);
-    free(scales);
-    free(direction);
     free(taken);
     return status;
 }
@@ -357,6 +347,8 @@ static ec_status set_table(asking *q, const ec_columns *columns) {
                           .z = q->numbers.z,
                           .z_se = q->numbers.z_se,
                           .z_n = q->numbers.z_n};
+    const ec_status status = ec_scales_set(&q->scales, &q->table, q->study, q->err);
+    if (status != EC_OK) return status;
     return ec_scores_choose(&q->scores, &q->table, &q->numbers, columns, q->study,
                             q->options->columns, q->options->n_columns, q->err);
 }
@@ -374,6 +366,7 @@ static ec_status ask_all(asking *q) {
     free(q->over);
     free(q->weights);
     ec_scores_release(&q->scores);
+    ec_scales_release(&q->scales);
     ec_numbers_release(&q->numbers);
     ec_columns_release(&columns);
     return status;

@@ -23,8 +23,10 @@ ec_status ec_study_decide(ec_decision *out, const ec_study *study,
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     double *cost = malloc((n + 1) * sizeof *cost);
     bool *taken = calloc(n + 1, sizeof *taken);
-    ec_status status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    if (cost != NULL && taken != NULL) {
+    ec_status status = EC_OK;
+    if (cost == NULL || taken == NULL)
+        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (status == EC_OK) {
         for (size_t i = 0; i < n; i++) {
             cost[i] = ec_study_candidate(study, i)->cost;
             taken[i] = snapshot->pending[i] || snapshot->failed[i];

@@ -2,6 +2,7 @@
 #include "study/scale.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #include "study/results.h"
 
@@ -32,8 +33,7 @@ static bool are_fractions(const double *z, size_t n) {
     return largest > 0.0;
 }
 
-void ec_study_scales(double *low, double *high, double *noise, const ec_study *study,
-                     const double *z) {
+static void fill(double *low, double *high, double *noise, const ec_study *study, const double *z) {
     const size_t n = ec_study_n_candidates(study);
     for (size_t b = 0; b < ec_study_n_benchmarks(study); b++) {
         const ec_benchmark *benchmark = ec_study_benchmark(study, b);
@@ -52,4 +52,25 @@ void ec_study_scales(double *low, double *high, double *noise, const ec_study *s
         }
         noise[b] = repeats_to * (high[b] - low[b]);
     }
+}
+
+ec_status ec_scales_set(ec_scales *out, ec_table *table, const ec_study *study, ec_error *err) {
+    const size_t m = ec_study_n_benchmarks(study);
+    out->direction = malloc((m + 1) * sizeof *out->direction);
+    out->numbers = malloc((3 * m + 1) * sizeof *out->numbers);
+    if (out->direction == NULL || out->numbers == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    for (size_t b = 0; b < m; b++) out->direction[b] = ec_study_benchmark(study, b)->direction;
+    fill(out->numbers, out->numbers + m, out->numbers + 2 * m, study, table->z);
+    table->direction = out->direction;
+    table->low = out->numbers;
+    table->high = out->numbers + m;
+    table->noise = out->numbers + 2 * m;
+    return EC_OK;
+}
+
+void ec_scales_release(ec_scales *scales) {
+    free(scales->direction);
+    free(scales->numbers);
+    *scales = (ec_scales){0};
 }

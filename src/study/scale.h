@@ -14,8 +14,15 @@
 
 #include "study/study_internal.h"
 
-/* low, high, noise [n_benchmarks] of the study whose results are z [n_benchmarks][n_candidates]. */
-void ec_study_scales(double *low, double *high, double *noise, const ec_study *study,
-                     const double *z);
+/* What a table borrows of its benchmarks. Zero-initialise; release also after a failure. */
+typedef struct ec_scales {
+    int *direction;  /* [n_benchmarks] */
+    double *numbers; /* [3][n_benchmarks]: low, high, noise */
+} ec_scales;
+void ec_scales_release(ec_scales *scales);
+
+/* Sets direction, low, high and noise of a table of this study, whose results are there. EC_OK or
+ * EC_ERR_NOMEM. */
+ec_status ec_scales_set(ec_scales *out, ec_table *table, const ec_study *study, ec_error *err);
 
 #endif

@@ -201,8 +201,7 @@ typedef struct {
     ec_columns columns;
     ec_scores scores;
     ec_failures failures;
-    int *direction;
-    double *scales; /* [3][n_benchmarks]: low, high, noise */
+    ec_scales scales;
     bool *pending;
     double *hours;
 } snapshot;
@@ -266,20 +265,11 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     snapshot *s = calloc(1, sizeof *s);
     if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    s->direction = malloc((m + 1) * sizeof *s->direction);
     s->pending = calloc(n + 1, sizeof *s->pending);
-    s->scales = malloc((3 * m + 1) * sizeof *s->scales);
     s->hours = malloc((n + 1) * sizeof *s->hours);
-    const ec_status status =
-        s->direction != NULL && s->pending != NULL && s->scales != NULL && s->hours != NULL
-            ? read_snapshot(s, study, err)
-            : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-    if (status != EC_OK) {
-        ec_study_snapshot_free(&s->public);
-        return status;
-    }
-    for (size_t b = 0; b < m; b++) s->direction[b] = ec_study_benchmark(study, b)->direction;
-    ec_study_scales(s->scales, s->scales + m, s->scales + 2 * m, study, s->numbers.z);
+    ec_status status = s->pending != NULL && s->hours != NULL
+                           ? read_snapshot(s, study, err)
+                           : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     s->public.table = (ec_table){.n_candidates = n,
                                  .n_benchmarks = m,
                                  .a = s->numbers.a,
@@ -288,11 +278,12 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
                                  .c_se = s->numbers.c_se,
                                  .z = s->numbers.z,
                                  .z_se = s->numbers.z_se,
-                                 .z_n = s->numbers.z_n,
-                                 .direction = s->direction,
-                                 .low = s->scales,
-                                 .high = s->scales + m,
-                                 .noise = s->scales + 2 * m};
+                                 .z_n = s->numbers.z_n};
+    if (status == EC_OK) status = ec_scales_set(&s->scales, &s->public.table, study, err);
+    if (status != EC_OK) {
+        ec_study_snapshot_free(&s->public);
+        return status;
+    }
     for (size_t i = 0; i < n; i++)
         s->hours[i] = ec_failures_all_hours(&s->failures, &s->numbers, i);
     s->public.hours = s->hours;
@@ -322,8 +313,7 @@ void ec_study_snapshot_free(ec_study_snapshot *public) {
     ec_scores_release(&s->scores);
     ec_columns_release(&s->columns);
     ec_failures_release(&s->failures);
-    free(s->direction);
-    free(s->scales);
+    ec_scales_release(&s->scales);
     free(s->hours);
     free(s->pending);
     free(s);
