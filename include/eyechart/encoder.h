@@ -58,7 +58,7 @@ bool ec_encoder_has_bf16(void);
  * or of a multimodal model, of which the vision tower is taken: one with "vision_config" as
  * transformers writes it, or LLaVA's own with "mm_vision_tower", whose original is looked for on this
  * machine and else known by its name. Tensors may have the names of any of these
- * (src/encoders/vit_names.c). Every tensor the model needs must be there with its shape; unexpected
+ * (src/encoders/vit/vit_names.c). Every tensor the model needs must be there with its shape; unexpected
  * ones of the vision tower are an error, those of a text tower, of other parts of a larger model and
  * other known extras are not. */
 ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder_options *options,

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/text.h"
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 #include "ops/ops.h"
 
 /* Keeps the number of tokens times channels within 63 bits. */

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "connectors/mlp.h"
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 #include "round_trip.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,7 +3,7 @@
 #include <stdint.h>
 
 #include "base/hash.h"
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 #include "round_trip.h"
 #include "tensor/weights.h"
 

@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 /* Cuts images into rows of pixels, one a patch, in the order of the convolution's weights: channel,
  * y, x. */

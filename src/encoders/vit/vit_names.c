@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 #define FAMILY(family) (1u << (family))
 

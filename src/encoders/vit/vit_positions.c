@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 /* Keys' kernel. */
 static double cubic(double x, double a) {

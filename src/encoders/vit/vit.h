@@ -8,8 +8,8 @@
  * tensors (vit_names.c) and in a few flags of the spec (vit_spec.c). A new variant is a row in
  * each.
  */
-#ifndef EC_ENCODERS_VIT_H
-#define EC_ENCODERS_VIT_H
+#ifndef EC_ENCODERS_VIT_VIT_H
+#define EC_ENCODERS_VIT_VIT_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -24,7 +24,7 @@
 #include "base/content.h"
 #include "base/file.h"
 #include "base/text.h"
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 enum { MAX_CONFIG_BYTES = 16 << 20, MAX_SIDE = 1 << 16 };
 

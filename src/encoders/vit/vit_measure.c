@@ -8,7 +8,7 @@
 #include <math.h>
 #include <string.h>
 
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 static size_t heads_of(size_t width, bool is_dinov2) {
     if (width == 1536) return is_dinov2 ? 24 : 16;

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 typedef struct {
     char *where; /* [size] what differs first; "" */

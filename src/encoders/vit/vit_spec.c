@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "encoders/vit.h"
+#include "encoders/vit/vit.h"
 
 enum { MAX_DIMENSION = 1 << 20, MAX_BLOCKS = 1000 };
 
