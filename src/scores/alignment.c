@@ -11,8 +11,9 @@
 #include <stdlib.h>
 
 #include "scores/matcher.h"
+#include "scores/unit.h"
 
-enum { LANES = 8 }; /* sums and maxima that need not wait for one another */
+enum { LANES = 8 }; /* maxima that need not wait for one another */
 
 ec_status ec_matcher_new(ec_matcher **out, const char *isa, size_t n_threads, ec_error *err) {
     *out = NULL;
@@ -34,30 +35,17 @@ void ec_matcher_free(ec_matcher *matcher) {
     free(matcher);
 }
 
-/* NaN or infinite when an element is. */
-static double square_length(const float *row, size_t width) {
-    double sum[LANES] = {0};
-    size_t j = 0;
-    for (; j + LANES <= width; j += LANES)
-        for (size_t l = 0; l < LANES; l++) sum[l] += (double)row[j + l] * (double)row[j + l];
-    for (; j < width; j++) sum[0] += (double)row[j] * (double)row[j];
-    for (size_t l = 1; l < LANES; l++) sum[0] += sum[l];
-    return sum[0];
-}
-
 ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_compat,
                                  ec_error *err) {
     for (size_t i = 0; i < n; i++) {
         float *row = rows + i * width;
-        const double square = square_length(row, width);
-        if (!isfinite(square))
+        const bool is_finite =
+            bf16_compat ? isfinite(ec_square_length(row, width)) : ec_unit_length(row, width);
+        if (!is_finite)
             return ec_fail(err, EC_ERR_FORMAT,
                            "token %zu: its embedding holds numbers that are not finite; are the "
                            "weights of the encoder or the connector damaged?",
                            i);
-        if (bf16_compat) continue;
-        const double scale = 1.0 / (sqrt(square) + 1e-10);
-        for (size_t j = 0; j < width; j++) row[j] = (float)(row[j] * scale);
     }
     if (bf16_compat) ec_bf16_normalise(rows, n, width);
     return EC_OK;

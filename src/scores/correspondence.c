@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "scores/unit.h"
 
 enum { MAX_POINTS_AT_ONCE = 1024 }; /* of one product: bounds the scratch */
 static const double authors_side = 840.0;
@@ -126,15 +127,8 @@ static void normalise_some(void *context, size_t i) {
     normalisation *job = context;
     const size_t from = i * ROWS_AT_ONCE;
     const size_t to = from + ROWS_AT_ONCE < job->n ? from + ROWS_AT_ONCE : job->n;
-    for (size_t r = from; r < to; r++) {
-        float *row = job->rows + r * job->channels;
-        double sum[4] = {0}; /* four at a time, in a fixed order */
-        for (size_t k = 0; k < job->channels; k++) sum[k % 4] += (double)row[k] * row[k];
-        const double length = sqrt((sum[0] + sum[1]) + (sum[2] + sum[3]));
-        if (!isfinite(length)) job->is_bad = true;
-        const double factor = 1.0 / (length + 1e-10);
-        for (size_t k = 0; k < job->channels; k++) row[k] = (float)(row[k] * factor);
-    }
+    for (size_t r = from; r < to; r++)
+        if (!ec_unit_length(job->rows + r * job->channels, job->channels)) job->is_bad = true;
 }
 
 ec_status ec_features_normalise(ec_correspondence *c, float *rows, size_t n, size_t channels,

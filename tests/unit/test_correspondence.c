@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "eyechart/alignment.h"
 #include "eyechart/correspondence.h"
 #include "eyechart/rng.h"
 #include "folder.h"
@@ -410,6 +411,24 @@ static void features_are_made_unit_length(void **state) {
     ec_correspondence_free(c);
 }
 
+/* One rule: a row of features and a row of embeddings come out the same. */
+static void both_scores_make_unit_length_alike(void **state) {
+    (void)state;
+    enum { ROWS = 70, CHANNELS = 37 };
+    static float of_c[ROWS][CHANNELS], of_a[ROWS][CHANNELS];
+    ec_rng rng;
+    ec_rng_init(&rng, 5, 0);
+    for (size_t i = 0; i < ROWS; i++)
+        for (size_t k = 0; k < CHANNELS; k++)
+            of_c[i][k] = of_a[i][k] = (float)(ec_rng_uniform(&rng) - 0.5);
+    ec_correspondence *c = new_correspondence(2);
+    ec_error err;
+    assert_int_equal(ec_features_normalise(c, of_c[0], ROWS, CHANNELS, &err), EC_OK);
+    assert_int_equal(ec_alignment_normalise(of_a[0], ROWS, CHANNELS, false, &err), EC_OK);
+    assert_memory_equal(of_c, of_a, sizeof of_c);
+    ec_correspondence_free(c);
+}
+
 /* ---- rows --------------------------------------------------------------------------------- */
 
 /* Products in f64 of the same features, in the order that the header gives. */
@@ -747,6 +766,7 @@ int main(void) {
         cmocka_unit_test(the_authors_add_the_floor_of_half_a_stride),
         cmocka_unit_test(the_threshold_is_strict),
         cmocka_unit_test(features_are_made_unit_length),
+        cmocka_unit_test(both_scores_make_unit_length_alike),
         cmocka_unit_test(rows_are_the_cosines_of_source_patches),
         cmocka_unit_test(results_do_not_depend_on_threads_or_neighbours),
         cmocka_unit_test(combinations_equal_concatenated_features),
