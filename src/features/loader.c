@@ -11,8 +11,8 @@
 enum { N_SLOTS = 2 };
 
 struct ec_loader {
-    const char *const *images;
-    size_t n_images, first, batch;
+    ec_image_list images;
+    size_t first, batch;
     const ec_loader_view *views;
     size_t n_views;
 
@@ -29,28 +29,36 @@ static size_t view_floats(const ec_loader_view *view) {
     return 3 * view->width * view->height;
 }
 
-/* Decodes one image and writes its views behind those of the good images so far. */
-static void load_image(const ec_loader *l, ec_loaded_batch *batch, ec_loaded_image *out,
-                       const char *path) {
+/* Reads and decodes a file; the caller releases *image, also after a failure. */
+static void decode_file(ec_image *image, ec_loaded_image *out, const char *path) {
     ec_text bytes = {0};
-    ec_image image = {0};
-    *out = (ec_loaded_image){0};
     out->status = ec_image_read(&bytes, path, &out->error);
     if (out->status != EC_OK) return;
     ec_hash_bytes(out->hash, bytes.data, bytes.size_bytes);
-    out->status = ec_image_decode(&image, bytes.data, bytes.size_bytes, path, &out->error);
+    out->status = ec_image_decode(image, bytes.data, bytes.size_bytes, path, &out->error);
     ec_text_release(&bytes);
+}
+
+/* Loads image i of the list and writes its views behind those of the good images so far. */
+static void load_image(const ec_loader *l, ec_loaded_batch *batch, ec_loaded_image *out, size_t i) {
+    ec_image own = {0};
+    const ec_image *image = &own;
+    *out = (ec_loaded_image){0};
+    if (l->images.decoded != NULL)
+        image = l->images.decoded[i];
+    else
+        decode_file(&own, out, l->images.paths[i]);
     for (size_t v = 0; v < l->n_views && out->status == EC_OK; v++)
-        out->status = ec_prepare(batch->input[v] + batch->n_good * view_floats(&l->views[v]),
-                                 &image, &l->views[v].preparation, &out->error);
-    out->is_turned = image.orientation > 1;
-    ec_image_release(&image);
+        out->status = ec_prepare(batch->input[v] + batch->n_good * view_floats(&l->views[v]), image,
+                                 &l->views[v].preparation, &out->error);
+    out->is_turned = image->orientation > 1;
+    ec_image_release(&own);
     if (out->status == EC_OK) batch->n_good++;
 }
 
 static void *run(void *argument) {
     ec_loader *l = argument;
-    for (size_t at = l->first, b = 0; at < l->n_images; at += l->batch, b++) {
+    for (size_t at = l->first, b = 0; at < l->images.n; at += l->batch, b++) {
         pthread_mutex_lock(&l->mutex);
         while (!l->stop && b >= l->n_returned + N_SLOTS) pthread_cond_wait(&l->changed, &l->mutex);
         const bool stop = l->stop;
@@ -59,10 +67,9 @@ static void *run(void *argument) {
 
         ec_loaded_batch *batch = &l->slot[b % N_SLOTS];
         batch->first = at;
-        batch->n = l->n_images - at < l->batch ? l->n_images - at : l->batch;
+        batch->n = l->images.n - at < l->batch ? l->images.n - at : l->batch;
         batch->n_good = 0;
-        for (size_t i = 0; i < batch->n; i++)
-            load_image(l, batch, &batch->image[i], l->images[at + i]);
+        for (size_t i = 0; i < batch->n; i++) load_image(l, batch, &batch->image[i], at + i);
 
         pthread_mutex_lock(&l->mutex);
         l->n_loaded++;
@@ -94,17 +101,13 @@ static bool allocate_slots(ec_loader *l) {
     return true;
 }
 
-ec_status ec_loader_new(ec_loader **out, const char *const *images, size_t n_images, size_t first,
-                        size_t batch, const ec_loader_view *views, size_t n_views, ec_error *err) {
+ec_status ec_loader_new(ec_loader **out, const ec_image_list *images, size_t first, size_t batch,
+                        const ec_loader_view *views, size_t n_views, ec_error *err) {
     *out = NULL;
     ec_loader *l = calloc(1, sizeof *l);
     if (l == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    *l = (ec_loader){.images = images,
-                     .n_images = n_images,
-                     .first = first,
-                     .batch = batch,
-                     .views = views,
-                     .n_views = n_views};
+    *l = (ec_loader){
+        .images = *images, .first = first, .batch = batch, .views = views, .n_views = n_views};
     if (!allocate_slots(l)) {
         free_slots(l);
         free(l);
@@ -125,7 +128,7 @@ ec_status ec_loader_new(ec_loader **out, const char *const *images, size_t n_ima
 }
 
 const ec_loaded_batch *ec_loader_next(ec_loader *l) {
-    const size_t n_batches = (l->n_images - l->first + l->batch - 1) / l->batch;
+    const size_t n_batches = (l->images.n - l->first + l->batch - 1) / l->batch;
     pthread_mutex_lock(&l->mutex);
     l->n_returned = l->n_taken; /* the batch handed out before */
     pthread_cond_broadcast(&l->changed);

@@ -11,6 +11,14 @@
 
 typedef struct ec_loader ec_loader;
 
+/* Images as files, which the loader reads and decodes, or decoded already, which it only prepares:
+ * one of the two is not NULL. */
+typedef struct ec_image_list {
+    const char *const *paths;       /* [n] */
+    const ec_image *const *decoded; /* [n] */
+    size_t n;
+} ec_image_list;
+
 /* What an encoder wants of every image. */
 typedef struct ec_loader_view {
     ec_preparation preparation;
@@ -20,7 +28,8 @@ typedef struct ec_loader_view {
 typedef struct ec_loaded_image {
     ec_status status; /* EC_OK, or why it could not be loaded */
     ec_error error;
-    char hash[EC_HASH_SIZE]; /* of the file's bytes; "" when it could not be read */
+    char hash[EC_HASH_SIZE]; /* of the file's bytes; "" where there are none, or they could not be
+                                read */
     bool is_turned;          /* its EXIF asks to turn it */
 } ec_loaded_image;
 
@@ -32,9 +41,9 @@ typedef struct ec_loaded_batch {
 } ec_loaded_batch;
 
 /* Starts loading batches of `batch` images from image `first` on. Everything is borrowed until
- * ec_loader_free. */
-ec_status ec_loader_new(ec_loader **out, const char *const *images, size_t n_images, size_t first,
-                        size_t batch, const ec_loader_view *views, size_t n_views, ec_error *err);
+ * ec_loader_free. Errors: EC_ERR_NOMEM. */
+ec_status ec_loader_new(ec_loader **out, const ec_image_list *images, size_t first, size_t batch,
+                        const ec_loader_view *views, size_t n_views, ec_error *err);
 /* The next batch, valid until the next call; NULL when there are no more. Waits. */
 const ec_loaded_batch *ec_loader_next(ec_loader *loader);
 void ec_loader_free(ec_loader *loader);

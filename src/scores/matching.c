@@ -2,10 +2,10 @@
 #include "eyechart/matching.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/parallel.h"
-
-enum { DEFAULT_BATCH = 8 };
+#include "features/pass.h"
 
 /* n * m * size_bytes bytes, uninitialised; NULL when there is no memory or no such size. */
 static void *take(size_t n, size_t m, size_t size_bytes) {
@@ -118,35 +118,48 @@ ec_status ec_matching_frames(ec_c_frame *frames, const ec_extractor *extractor,
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-/* Features of all images [n_images][tokens][channels], unit length. */
-static ec_status compute_features(float *features, ec_correspondence *c, ec_extractor *extractor,
-                                  const char *name, const ec_keypoint_set *set,
-                                  const ec_keypoint_category *category, const ec_image *images,
-                                  const ec_matching_options *options, ec_error *err) {
-    const ec_extractor_info info = ec_extractor_describe(extractor);
-    const size_t batch = options->batch > 0 ? options->batch : DEFAULT_BATCH;
-    const size_t n_floats = info.n_tokens * info.n_channels;
-    const ec_image **some = take(batch, 1, sizeof *some);
-    ec_status status = some == NULL ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
-    for (size_t first = 0; first < category->n_images && status == EC_OK;) {
-        const size_t left = category->n_images - first, n = left < batch ? left : batch;
-        for (size_t i = 0; i < n; i++) some[i] = &images[first + i];
-        status = ec_extractor_run(features + first * n_floats, extractor, some, n, err);
-        if (status != EC_OK) ec_error_prefix(err, status, "%s", name);
-        for (size_t i = first; i < first + n && status == EC_OK; i++) {
-            status = ec_features_normalise(c, features + i * n_floats, info.n_tokens,
-                                           info.n_channels, err);
-            if (status != EC_OK)
-                ec_error_prefix(err, status, "%s: %s", name, set->images[category->images[i]].name);
-        }
-        first += n;
-        if (status == EC_OK && options->see != NULL && !options->see(options->context, first))
-            status = ec_fail(err, EC_ERR_INTERRUPTED,
-                             "stopped in category %s, after %zu of %zu "
-                             "images under %s",
-                             category->name, first, category->n_images, name);
+/* The features of a category, unit length, as a pass hands them over. */
+typedef struct {
+    float *features; /* [n_images][n_floats] */
+    size_t n_floats; /* of an image: n_tokens n_channels */
+    ec_correspondence *correspondence;
+    ec_extractor_info info;
+    const char *name; /* of the encoder */
+    const ec_keypoint_set *set;
+    const ec_keypoint_category *category;
+    const ec_matching_options *options;
+} gathering;
+
+static ec_status take_batch(void *context, const ec_pass_batch *batch, ec_error *err) {
+    const gathering *g = context;
+    const size_t end = batch->first + batch->n;
+    float *features = g->features + batch->first * g->n_floats;
+    memcpy(features, batch->features[0], batch->n * g->n_floats * sizeof *features);
+    for (size_t i = batch->first; i < end; i++) {
+        const ec_status status =
+            ec_features_normalise(g->correspondence, g->features + i * g->n_floats,
+                                  g->info.n_tokens, g->info.n_channels, err);
+        if (status != EC_OK)
+            return ec_error_prefix(err, status, "%s: %s", g->name,
+                                   g->set->images[g->category->images[i]].name);
     }
-    free(some);
+    if (g->options->see == NULL || g->options->see(g->options->context, end)) return EC_OK;
+    return ec_fail(err, EC_ERR_INTERRUPTED,
+                   "stopped in category %s, after %zu of %zu images under %s", g->category->name,
+                   end, g->category->n_images, g->name);
+}
+
+static ec_status compute_features(gathering *g, ec_extractor *extractor, const ec_image *images,
+                                  ec_error *err) {
+    const size_t n = g->category->n_images;
+    const ec_image **decoded = take(n, 1, sizeof *decoded);
+    if (decoded == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    for (size_t i = 0; i < n; i++) decoded[i] = &images[i];
+    const ec_image_list list = {.decoded = decoded, .n = n};
+    const ec_pass_options options = {.batch = g->options->batch, .name = g->name};
+    const ec_pass_consumer consumer = {take_batch, g};
+    const ec_status status = ec_pass_run(&extractor, 1, &list, &options, &consumer, 1, err);
+    free(decoded);
     return status;
 }
 
@@ -172,8 +185,7 @@ ec_status ec_matching_rows(ec_similarity *out, ec_correspondence *c, ec_extracto
     float *rows = take(k->n_points, grid * grid, sizeof *rows);
     ec_c_frame *frames = take(k->n_images, 1, sizeof *frames);
     *out = (ec_similarity){.name = name, .rows = rows, .grid = grid, .frames = frames};
-    if (protocol == EC_C_CONSISTENT)
-        out->covers = ec_matching_covers(&info);
+    if (protocol == EC_C_CONSISTENT) out->covers = ec_matching_covers(&info);
     if (features == NULL || rows == NULL || frames == NULL)
         status =
             ec_fail(err, EC_ERR_NOMEM, "%s: out of memory for the features of %zu images of %s",
@@ -181,8 +193,15 @@ ec_status ec_matching_rows(ec_similarity *out, ec_correspondence *c, ec_extracto
     if (status == EC_OK)
         status = ec_matching_frames(frames, extractor, protocol, set, category, err);
     if (status == EC_OK)
-        status = compute_features(features, c, extractor, name, set, k, images,
-                                  options != NULL ? options : &defaults, err);
+        status = compute_features(&(gathering){.features = features,
+                                               .n_floats = info.n_tokens * info.n_channels,
+                                               .correspondence = c,
+                                               .info = info,
+                                               .name = name,
+                                               .set = set,
+                                               .category = k,
+                                               .options = options != NULL ? options : &defaults},
+                                  extractor, images, err);
     if (status == EC_OK)
         status = ec_similarity_compute(out, c, set, category, features, info.n_channels, err);
     free(features);
