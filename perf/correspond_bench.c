@@ -109,9 +109,8 @@ static double judge(ec_pair_result *results, ec_correspondence *c, const categor
                     size_t n_subsets) {
     ec_error err;
     const double start = now(CLOCK_MONOTONIC);
-    check(ec_correspondence_judge(results, NULL, c, &k->set, 0, EC_C_AUTHORS, members, n, subsets,
-                                  n_subsets, &err),
-          &err);
+    const ec_c_combinations all = {members, n, subsets, n_subsets, false};
+    check(ec_correspondence_judge(results, NULL, c, &k->set, 0, EC_C_AUTHORS, &all, &err), &err);
     return now(CLOCK_MONOTONIC) - start;
 }
 

@@ -51,6 +51,7 @@
 #ifndef EYECHART_CORRESPONDENCE_H
 #define EYECHART_CORRESPONDENCE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -122,15 +123,6 @@ ec_status ec_similarity_compute(ec_similarity *s, ec_correspondence *c, const ec
                                 size_t category, const float *features, size_t channels,
                                 ec_error *err);
 
-/* Rows on another grid: each row of `from`, a picture of grid x grid over the target, is resampled
- * to to->grid, bilinear, pixel centres at (i + 1/2) scale (align_corners = false), without
- * antialiasing, as torch.nn.functional.interpolate does. Where the patches of one cover less of the
- * input than those of the other (to->covers, from->covers), scale is from/to times their quotient,
- * so that places stay the same of the image. Frames stay those of `from`, by which the
- * source patches were found. Only where the user asked for it. */
-void ec_similarity_resample(ec_similarity *to, ec_correspondence *c, const ec_similarity *from,
-                            size_t n_points);
-
 /* One pair: how many of its points each readout and threshold finds. */
 typedef struct ec_pair_result {
     uint8_t n_points;
@@ -142,24 +134,48 @@ typedef struct ec_point_prediction {
     double at[EC_C_READOUTS][2];
 } ec_point_prediction;
 
-/* Reads the mean row of each subset of the members.
+/* Encoders, and the combinations of them that are asked for. Borrows. */
+typedef struct ec_c_combinations {
+    const ec_similarity *members; /* [n_members], n_members <= EC_C_MAX_MEMBERS */
+    size_t n_members;
+    const uint32_t *subsets; /* [n_subsets], bit i: members[i]; any order; not 0 */
+    size_t n_subsets;
+    bool resample_grids; /* grids of a combination may differ; only where the user asked for it */
+} ec_c_combinations;
+
+/* Reads the mean row of each combination. One encoder by itself is members = {it}, subsets = {1}.
  *
  *   results      [n_subsets][category->n_pairs] in the category's order, or NULL
  *   predictions  [n_subsets][category->n_points] in the order of the rows, or NULL
- *   members      [n_members], n_members <= EC_C_MAX_MEMBERS
- *   subsets      [n_subsets], bit i: members[i]; any order; not 0. One encoder by itself is
- *                members = {it}, subsets = {1}
  *
- * The sum of a subset runs over its members in order, so that a result does not depend on the other
- * subsets asked for; subsets that begin with the same members share their sums. Where inputs differ
- * in size (EC_C_CONSISTENT) predictions go back to pixels through the frame of a subset's first
- * member. Errors: EC_ERR_ARG (grids that differ: the message names both; a subset that names no
- * member or one that is not there), EC_ERR_NOMEM. */
+ * The sum of a combination runs over its members in order, so that a result does not depend on what
+ * else is asked for; combinations that begin with the same members share their sums. Where grids
+ * differ, rows are brought to the combination's finest grid, that of the first member that has it:
+ * each row, a picture of the target, bilinear, as torch.nn.functional.interpolate does with
+ * align_corners = false. Where inputs differ in size (EC_C_CONSISTENT) predictions go back to
+ * pixels through the frame of a combination's first member. Errors: EC_ERR_ARG (grids that differ:
+ * the message names both; a combination that names no member or one that is not there),
+ * EC_ERR_NOMEM. */
 ec_status ec_correspondence_judge(ec_pair_result *results, ec_point_prediction *predictions,
                                   ec_correspondence *c, const ec_keypoint_set *set, size_t category,
-                                  ec_c_protocol protocol, const ec_similarity *members,
-                                  size_t n_members, const uint32_t *subsets, size_t n_subsets,
+                                  ec_c_protocol protocol, const ec_c_combinations *all,
                                   ec_error *err);
+
+/* The longer side of a pair's box, in pixels: thresholds are shares of it. */
+double ec_pair_box(const ec_keypoint_pair *pair);
+
+/* What the predictions for a point of a pair are held against, in the coordinates that the protocol
+ * gives them in. */
+typedef struct ec_point_truth {
+    double at[2];
+    double box; /* the longer side of the box */
+} ec_point_truth;
+
+/* Of the pair's k-th point. `frame` is that of the target image: EC_C_AUTHORS alone reads it. */
+ec_point_truth ec_point_truth_of(const ec_keypoint_pair *pair, size_t k, ec_c_protocol protocol,
+                                 const ec_c_frame *frame);
+/* Is a prediction nearer than ec_c_alpha(alpha) of the box? What counts a point for PCK. */
+bool ec_point_is_right(const double predicted[2], const ec_point_truth *truth, size_t alpha);
 
 /* PCK in percent with standard errors. NaN: nothing to take it from. */
 typedef struct ec_pck {

@@ -392,99 +392,43 @@ static ec_status compute_rows(ec_similarity *rows, job *j, ec_c_protocol protoco
     return status;
 }
 
-/* The members of the combinations on one grid, brought to it. */
-typedef struct {
-    ec_similarity members[EC_C_MAX_MEMBERS];
-    bool own[EC_C_MAX_MEMBERS]; /* resampled: its rows are ours */
-    size_t n_members;
-    uint32_t *subsets; /* [n_subsets] bits of these members */
-    size_t *rows;      /* [n_subsets] of job.all */
-    size_t n_subsets;
-} grid_group;
-
-static void free_group(grid_group *g) {
-    for (size_t i = 0; i < g->n_members; i++) {
-        if (g->own[i]) free(g->members[i].rows);
-    }
-    free(g->subsets);
-    free(g->rows);
-}
-
-static ec_status gather_group(grid_group *g, job *j, size_t grid, const ec_similarity *rows,
-                              size_t n_points, ec_error *err) {
-    uint32_t used = 0;
-    const ec_similarity *finest = rows; /* the first one on this grid */
-    while (finest->grid != grid) finest++;
-    *g = (grid_group){.subsets = allocate(j->all.n_rows, sizeof *g->subsets),
-                      .rows = allocate(j->all.n_rows, sizeof *g->rows)};
+static void keep_results(job *j, ec_c_protocol protocol, const ec_keypoint_category *k,
+                         const ec_pair_result *results, const ec_point_prediction *predicted) {
     for (size_t r = 0; r < j->all.n_rows; r++) {
-        if (j->all.rows[r].grid != grid) continue;
-        used |= j->all.rows[r].subset;
-        g->rows[g->n_subsets++] = r;
-    }
-    for (size_t i = 0; i < j->all.n_members; i++) {
-        if ((used >> i & 1) == 0) continue;
-        const size_t at = g->n_members++;
-        for (size_t s = 0; s < g->n_subsets; s++)
-            g->subsets[s] |= (j->all.rows[g->rows[s]].subset >> i & 1) << at;
-        g->members[at] = rows[i];
-        if (rows[i].grid == grid) continue;
-        g->members[at].grid = grid;
-        g->members[at].covers = finest->covers;
-        g->members[at].rows = malloc((n_points * grid * grid + 1) * sizeof(float));
-        g->own[at] = true;
-        if (g->members[at].rows == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-        ec_similarity_resample(&g->members[at], j->compare, &rows[i], n_points);
-    }
-    return EC_OK;
-}
-
-static void keep_results(job *j, const grid_group *g, ec_c_protocol protocol,
-                         const ec_keypoint_category *k, const ec_pair_result *results,
-                         const ec_point_prediction *predicted) {
-    for (size_t s = 0; s < g->n_subsets; s++) {
-        ec_pair_result *to = results_of(j, protocol, g->rows[s]);
-        size_t point = s * k->n_points;
+        ec_pair_result *to = results_of(j, protocol, r);
+        size_t point = r * k->n_points;
         for (size_t i = 0; i < k->n_pairs; i++) {
             const ec_keypoint_pair *pair = &j->set.pairs[k->pairs[i]];
-            const ec_pair_result *result = &results[s * k->n_pairs + i];
+            const ec_pair_result *result = &results[r * k->n_pairs + i];
             to[k->pairs[i]] = *result;
-            if (j->pairs != NULL) write_pair(j, g->rows[s], protocol, pair, result);
-            if (j->points != NULL) write_points(j, g->rows[s], protocol, pair, &predicted[point]);
+            if (j->pairs != NULL) write_pair(j, r, protocol, pair, result);
+            if (j->points != NULL) write_points(j, r, protocol, pair, &predicted[point]);
             point += pair->n_points;
         }
     }
 }
 
-/* All combinations whose finest grid is `grid`. */
-static ec_status judge_grid(job *j, size_t grid, ec_c_protocol protocol, size_t category,
-                            const ec_similarity *rows, ec_error *err) {
-    const ec_keypoint_category *k = &j->set.categories[category];
-    grid_group g;
-    ec_status status = gather_group(&g, j, grid, rows, k->n_points, err);
-    ec_pair_result *results = allocate(g.n_subsets * k->n_pairs, sizeof *results);
-    ec_point_prediction *predicted =
-        j->points != NULL ? allocate(g.n_subsets * k->n_points, sizeof *predicted) : NULL;
-    if (status == EC_OK)
-        status =
-            ec_correspondence_judge(results, predicted, j->compare, &j->set, category, protocol,
-                                    g.members, g.n_members, g.subsets, g.n_subsets, err);
-    if (status == EC_OK) keep_results(j, &g, protocol, k, results, predicted);
-    free(predicted);
-    free(results);
-    free_group(&g);
-    return status;
-}
-
 static ec_status judge_all(job *j, ec_c_protocol protocol, size_t category,
                            const ec_similarity *rows, ec_error *err) {
-    ec_status status = EC_OK;
-    for (size_t r = 0; r < j->all.n_rows && status == EC_OK; r++) {
-        const size_t grid = j->all.rows[r].grid;
-        size_t first = 0; /* row of this grid */
-        while (j->all.rows[first].grid != grid) first++;
-        if (first == r) status = judge_grid(j, grid, protocol, category, rows, err);
-    }
+    const ec_keypoint_category *k = &j->set.categories[category];
+    const size_t n = j->all.n_rows;
+    uint32_t *subsets = allocate(n, sizeof *subsets);
+    ec_pair_result *results = allocate(n * k->n_pairs, sizeof *results);
+    ec_point_prediction *predicted =
+        j->points != NULL ? allocate(n * k->n_points, sizeof *predicted) : NULL;
+    for (size_t r = 0; r < n; r++) subsets[r] = j->all.rows[r].subset;
+    const ec_status status =
+        ec_correspondence_judge(results, predicted, j->compare, &j->set, category, protocol,
+                                &(ec_c_combinations){.members = rows,
+                                                     .n_members = j->all.n_members,
+                                                     .subsets = subsets,
+                                                     .n_subsets = n,
+                                                     .resample_grids = true},
+                                err);
+    if (status == EC_OK) keep_results(j, protocol, k, results, predicted);
+    free(predicted);
+    free(results);
+    free(subsets);
     return status;
 }
 

@@ -79,13 +79,8 @@ static double error_of(const ec_show_point *p) {
     return hypot(p->predicted[0] - p->target[0], p->predicted[1] - p->target[1]);
 }
 
-/* Within which a prediction is right, in pixels of the target. */
-static double threshold_of(const ec_keypoint_pair *pair) {
-    const double *box = pair->target_box;
-    return ec_c_alpha(ALPHA) * fmax(box[2] - box[0], box[3] - box[1]);
-}
-
-/* In the frame of 840 under the authors' protocol, else in pixels; points are in pixels here. */
+/* Predictions come in the frame of 840 under the authors' protocol, else in pixels; they are drawn
+ * in pixels, and right or wrong as the C score counts them. */
 static void place_points(ec_show_point *points, const judgement *j,
                          const ec_point_prediction *predictions) {
     const ec_keypoint_pair *pair = &j->one->pair;
@@ -96,9 +91,10 @@ static void place_points(ec_show_point *points, const judgement *j,
     for (size_t i = 0; i < pair->n_points; i++) {
         ec_show_point *p = &points[i];
         const double *at = predictions[i].at[j->protocol.readout];
+        const ec_point_truth truth = ec_point_truth_of(pair, i, j->protocol.protocol, &frame);
         p->predicted[0] = (at[0] - frame.offset_x) / frame.scale_x;
         p->predicted[1] = (at[1] - frame.offset_y) / frame.scale_y;
-        p->right = error_of(p) < threshold_of(pair);
+        p->right = ec_point_is_right(at, &truth, ALPHA);
     }
 }
 
@@ -117,8 +113,11 @@ static ec_status predict(ec_show_point *points, ec_text *views, const ec_show_en
     for (size_t k = 0; k < n && status == EC_OK; k++) status = run_source(&j, k, err);
     const uint32_t all = (uint32_t)((UINT64_C(1) << n) - 1);
     if (status == EC_OK)
-        status = ec_correspondence_judge(NULL, predictions, j.work, &one->set, 0, protocol.protocol,
-                                         j.members, n, &all, 1, err);
+        status = ec_correspondence_judge(
+            NULL, predictions, j.work, &one->set, 0, protocol.protocol,
+            &(ec_c_combinations){
+                .members = j.members, .n_members = n, .subsets = &all, .n_subsets = 1},
+            err);
     if (status == EC_OK) place_points(points, &j, predictions);
     for (size_t k = 0; j.members != NULL && k < n; k++) ec_matching_rows_release(&j.members[k]);
     ec_correspondence_free(j.work);
@@ -145,7 +144,7 @@ static ec_status write_words(ec_show_figure *f, const single *one, const ec_show
         ec_text_format(&caption,
                        "%zu of %zu points are nearer than %.1f pixels, .10 of the box. Protocol "
                        "%s, %s; %s.",
-                       n_right, pair->n_points, threshold_of(pair),
+                       n_right, pair->n_points, ec_c_alpha(ALPHA) * ec_pair_box(pair),
                        ec_c_protocol_name(protocol.protocol), ec_c_readout_name(protocol.readout),
                        views);
     return figure_words(f, encoder != NULL ? encoder->name : "annotation", &caption, err);

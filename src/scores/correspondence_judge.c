@@ -83,22 +83,23 @@ static size_t add_steps(step *steps, size_t n, uint8_t *path, size_t *path_lengt
 }
 
 /* NULL: no memory. Owned by the caller. */
-static step *plan(size_t *n_steps, const uint32_t *subsets, size_t n_subsets) {
-    ordered_subset *order = malloc(n_subsets * sizeof *order);
+static step *plan(size_t *n_steps, const ec_on_grid *on, const uint32_t *subsets) {
+    ordered_subset *order = malloc(on->n_subsets * sizeof *order);
     step *steps = NULL;
     if (order != NULL) {
         size_t most = 0;
-        for (size_t i = 0; i < n_subsets; i++) {
+        for (size_t i = 0; i < on->n_subsets; i++) {
             uint8_t members[EC_C_MAX_MEMBERS];
-            order[i] = (ordered_subset){reverse(subsets[i]), subsets[i], (uint32_t)i};
-            most += list_members(members, subsets[i]);
+            const uint32_t mask = subsets[on->subsets[i]];
+            order[i] = (ordered_subset){reverse(mask), mask, on->subsets[i]};
+            most += list_members(members, mask);
         }
-        qsort(order, n_subsets, sizeof *order, by_members);
+        qsort(order, on->n_subsets, sizeof *order, by_members);
         steps = malloc(most * sizeof *steps);
         uint8_t path[EC_C_MAX_MEMBERS];
         size_t path_length = 0;
         *n_steps = 0;
-        for (size_t i = 0; steps != NULL && i < n_subsets; i++)
+        for (size_t i = 0; steps != NULL && i < on->n_subsets; i++)
             *n_steps = add_steps(steps, *n_steps, path, &path_length, &order[i]);
     }
     free(order);
@@ -119,28 +120,38 @@ static void place(double out[2], const double at[2], const ec_similarity *s, ec_
     }
 }
 
-/* What a pair's predictions are held against. */
-typedef struct {
-    ec_c_frame to_true; /* of the target's points, in the protocol's coordinates */
-    double box;         /* the longer side, likewise */
-} truth;
-
-static truth truth_of(const ec_keypoint_pair *pair, ec_c_protocol protocol, const ec_c_frame *f) {
+double ec_pair_box(const ec_keypoint_pair *pair) {
     const double *b = pair->target_box;
-    const double longer = fmax(b[3] - b[1], b[2] - b[0]);
-    if (protocol == EC_C_AUTHORS) return (truth){*f, longer * f->scale_x};
-    return (truth){{.scale_x = 1.0, .scale_y = 1.0}, longer};
+    return fmax(b[3] - b[1], b[2] - b[0]);
 }
 
-static void judge_point(ec_pair_result *result, const ec_point_prediction *predicted,
-                        const double point[2], const truth *t) {
-    const double x = t->to_true.scale_x * point[0] + t->to_true.offset_x;
-    const double y = t->to_true.scale_y * point[1] + t->to_true.offset_y;
+ec_point_truth ec_point_truth_of(const ec_keypoint_pair *pair, size_t k, ec_c_protocol protocol,
+                                 const ec_c_frame *frame) {
+    const double *point = pair->target_points[k], box = ec_pair_box(pair);
+    if (protocol != EC_C_AUTHORS) return (ec_point_truth){{point[0], point[1]}, box};
+    return (ec_point_truth){
+        {frame->scale_x * point[0] + frame->offset_x, frame->scale_y * point[1] + frame->offset_y},
+        box * frame->scale_x};
+}
+
+static double distance(const double predicted[2], const ec_point_truth *truth) {
+    const double dx = predicted[0] - truth->at[0], dy = predicted[1] - truth->at[1];
+    return sqrt(dx * dx + dy * dy);
+}
+
+static bool is_within(double distance, const ec_point_truth *truth, size_t alpha) {
+    return distance < ec_c_alpha(alpha) * truth->box;
+}
+
+bool ec_point_is_right(const double predicted[2], const ec_point_truth *truth, size_t alpha) {
+    return is_within(distance(predicted, truth), truth, alpha);
+}
+
+static void count_right(ec_pair_result *result, const ec_point_prediction *predicted,
+                        const ec_point_truth *truth) {
     for (int r = 0; r < EC_C_READOUTS; r++) {
-        const double dx = predicted->at[r][0] - x, dy = predicted->at[r][1] - y;
-        const double distance = sqrt(dx * dx + dy * dy);
-        for (size_t a = 0; a < EC_C_ALPHAS; a++)
-            result->correct[r][a] += distance < ec_c_alpha(a) * t->box;
+        const double d = distance(predicted->at[r], truth);
+        for (size_t a = 0; a < EC_C_ALPHAS; a++) result->correct[r][a] += is_within(d, truth, a);
     }
 }
 
@@ -178,9 +189,8 @@ static void judge_row(const judging *j, size_t pair_place, size_t k, float *sums
         if (j->predictions != NULL)
             j->predictions[s->subset * j->category->n_points + point] = predicted;
         if (j->results == NULL) continue;
-        const truth t = truth_of(pair, j->protocol, frame);
-        judge_point(&j->results[s->subset * j->category->n_pairs + pair_place], &predicted,
-                    pair->target_points[k], &t);
+        const ec_point_truth truth = ec_point_truth_of(pair, k, j->protocol, frame);
+        count_right(&j->results[s->subset * j->category->n_pairs + pair_place], &predicted, &truth);
     }
 }
 
@@ -200,25 +210,36 @@ static void judge_pair(void *context, size_t i) {
     free(sums);
 }
 
-static ec_status check(const ec_similarity *members, size_t n_members, const uint32_t *subsets,
-                       size_t n_subsets, ec_error *err) {
-    if (n_members < 1 || n_members > EC_C_MAX_MEMBERS)
-        return ec_fail(err, EC_ERR_ARG, "%zu encoders to combine, expected 1 to %d", n_members,
-                       EC_C_MAX_MEMBERS);
-    for (size_t k = 1; k < n_members; k++)
-        if (members[k].grid != members[0].grid)
+static ec_status check_grids(const ec_c_combinations *all, uint32_t subset, ec_error *err) {
+    const ec_similarity *first = NULL;
+    for (size_t k = 0; k < all->n_members; k++) {
+        const ec_similarity *m = &all->members[k];
+        if ((subset >> k & 1u) == 0) continue;
+        if (first == NULL) first = m;
+        if (m->grid != first->grid)
             return ec_fail(err, EC_ERR_ARG,
                            "%s has a grid of %zu x %zu and %s one of %zu x %zu: similarities can "
                            "be averaged only on one grid; combine encoders of equal grids, or ask "
                            "for resampling",
-                           members[0].name, members[0].grid, members[0].grid, members[k].name,
-                           members[k].grid, members[k].grid);
-    for (size_t i = 0; i < n_subsets; i++)
-        if (subsets[i] == 0 || subsets[i] >> n_members != 0)
+                           first->name, first->grid, first->grid, m->name, m->grid, m->grid);
+    }
+    return EC_OK;
+}
+
+static ec_status check(const ec_c_combinations *all, ec_error *err) {
+    if (all->n_members < 1 || all->n_members > EC_C_MAX_MEMBERS)
+        return ec_fail(err, EC_ERR_ARG, "%zu encoders to combine, expected 1 to %d", all->n_members,
+                       EC_C_MAX_MEMBERS);
+    ec_status status = EC_OK;
+    for (size_t i = 0; i < all->n_subsets && status == EC_OK; i++) {
+        const uint32_t subset = all->subsets[i];
+        if (subset == 0 || subset >> all->n_members != 0)
             return ec_fail(err, EC_ERR_ARG,
                            "combination 0x%x names no encoder, or one beyond the %zu there are",
-                           subsets[i], n_members);
-    return EC_OK;
+                           subset, all->n_members);
+        if (!all->resample_grids) status = check_grids(all, subset, err);
+    }
+    return status;
 }
 
 /* The number of the first point of each pair. NULL: no memory. Owned by the caller. */
@@ -232,35 +253,52 @@ static size_t *number_points(const ec_keypoint_set *set, const ec_keypoint_categ
     return first;
 }
 
+static ec_status no_memory(const ec_c_combinations *all, ec_error *err) {
+    return ec_fail(err, EC_ERR_NOMEM, "no memory for judging %zu combinations of %zu encoders",
+                   all->n_subsets, all->n_members);
+}
+
+/* The combinations whose finest grid is that of `finest`. */
+static ec_status judge_on(judging *j, ec_correspondence *c, const ec_c_combinations *all,
+                          const ec_similarity *finest, uint32_t *subsets, ec_error *err) {
+    ec_on_grid on;
+    step *steps = NULL;
+    ec_status status = ec_on_grid_gather(&on, c, all, finest, j->category->n_points, subsets, err);
+    if (status == EC_OK && on.n_subsets > 0) {
+        j->members = on.members;
+        j->grid = finest->grid;
+        j->steps = steps = plan(&j->n_steps, &on, all->subsets);
+        if (steps != NULL) ec_parallel_for(j->category->n_pairs, c->n_threads, judge_pair, j);
+        if (steps == NULL || j->failed) status = no_memory(all, err);
+    }
+    free(steps);
+    ec_on_grid_release(&on);
+    return status;
+}
+
 ec_status ec_correspondence_judge(ec_pair_result *results, ec_point_prediction *predictions,
                                   ec_correspondence *c, const ec_keypoint_set *set, size_t category,
-                                  ec_c_protocol protocol, const ec_similarity *members,
-                                  size_t n_members, const uint32_t *subsets, size_t n_subsets,
+                                  ec_c_protocol protocol, const ec_c_combinations *all,
                                   ec_error *err) {
-    const ec_status status = check(members, n_members, subsets, n_subsets, err);
-    if (status != EC_OK || n_subsets == 0) return status;
-    size_t n_steps = 0;
-    step *steps = plan(&n_steps, subsets, n_subsets);
+    ec_status status = check(all, err);
+    if (status != EC_OK || all->n_subsets == 0) return status;
     size_t *first_point = number_points(set, &set->categories[category]);
+    uint32_t *subsets = malloc(all->n_subsets * sizeof *subsets);
     judging j = {.set = set,
                  .category = &set->categories[category],
-                 .members = members,
                  .kernels = c->kernels,
                  .protocol = protocol,
-                 .grid = members[0].grid,
-                 .steps = steps,
-                 .n_steps = n_steps,
-                 .depth = n_members - 1,
+                 .depth = all->n_members - 1,
                  .first_point = first_point,
                  .results = results,
                  .predictions = predictions};
-    if (steps != NULL && first_point != NULL)
-        ec_parallel_for(j.category->n_pairs, c->n_threads, judge_pair, &j);
-    else
-        j.failed = true;
-    free(steps);
+    if (first_point == NULL || subsets == NULL) status = no_memory(all, err);
+    for (size_t i = 0; i < all->n_members && status == EC_OK; i++) {
+        size_t first = 0;
+        while (!ec_grids_are_one(&all->members[first], &all->members[i])) first++;
+        if (first == i) status = judge_on(&j, c, all, &all->members[i], subsets, err);
+    }
     free(first_point);
-    if (!j.failed) return EC_OK;
-    return ec_fail(err, EC_ERR_NOMEM, "no memory for judging %zu combinations of %zu encoders",
-                   n_subsets, n_members);
+    free(subsets);
+    return status;
 }

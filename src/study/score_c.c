@@ -111,10 +111,12 @@ static ec_status judge_alone(ec_run *run, const ec_similarity *rows, size_t enco
                              ec_c_protocol protocol, size_t category, ec_error *err) {
     ec_job *job = run->job;
     const uint32_t itself = 1;
+    const ec_c_combinations all = {
+        .members = rows, .n_members = 1, .subsets = &itself, .n_subsets = 1};
     ec_pair_result *results = calloc(category_of(run, category)->n_pairs + 1, sizeof *results);
     if (results == NULL) return no_memory(run, err);
     ec_status status = ec_correspondence_judge(results, NULL, run->matcher, &job->set, category,
-                                               protocol, rows, 1, &itself, 1, err);
+                                               protocol, &all, err);
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
         if (part->wants_c && part->n_members == 1 && part->members[protocol][0] == encoder &&
@@ -226,10 +228,30 @@ static ec_status load_rows(gathered *g, ec_run *run, ec_c_protocol protocol, siz
     return status;
 }
 
-/* The unfinished combinations whose encoders are all among members[0 .. n) and whose finest grid is
- * `grid`, at most `most` of them, from part *at on; *at becomes where to go on. */
+/* The encoders of combinations whose finest grid is one, and their rows. */
+typedef struct {
+    size_t encoders[EC_C_MAX_MEMBERS];
+    ec_similarity rows[EC_C_MAX_MEMBERS];
+    size_t n, grid;
+} members_of_grid;
+
+/* Those of that grid, then the coarser ones: so the first is of the finest grid, and its frame
+ * takes predictions back to pixels, whatever the order of identities. */
+static members_of_grid finest_first(const gathered *g, const bool *wanted, size_t grid) {
+    members_of_grid out = {.grid = grid};
+    for (int coarse = 0; coarse < 2; coarse++)
+        for (size_t m = 0; m < g->n; m++)
+            if (wanted[m] && (g->rows[m].grid == grid) == (coarse == 0)) {
+                out.encoders[out.n] = g->encoders[m];
+                out.rows[out.n++] = g->rows[m];
+            }
+    return out;
+}
+
+/* The unfinished combinations of these members, at most `most` of them, from part *at on; *at
+ * becomes where to go on. */
 static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, size_t *at,
-                                const ec_run *run, const size_t *members, size_t n, size_t grid,
+                                const ec_run *run, const members_of_grid *among,
                                 ec_c_protocol protocol, size_t category) {
     size_t n_found = 0;
     for (; *at < run->job->n_parts && n_found < most; ++*at) {
@@ -238,13 +260,13 @@ static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, s
         size_t n_in = 0;
         if (!part->wants_c || part->n_members == 1 || part->c_done[protocol][category]) continue;
         for (size_t k = 0; k < part->n_members; k++)
-            for (size_t m = 0; m < n; m++)
-                if (members[m] == part->members[protocol][k]) {
+            for (size_t m = 0; m < among->n; m++)
+                if (among->encoders[m] == part->members[protocol][k]) {
                     subset |= (uint32_t)1 << m;
                     n_in++;
                 }
         if (n_in != part->n_members ||
-            ec_job_finest_grid(run->job, part->members[protocol], n_in) != grid)
+            ec_job_finest_grid(run->job, part->members[protocol], n_in) != among->grid)
             continue;
         parts[n_found] = *at;
         subsets[n_found++] = subset;
@@ -252,9 +274,10 @@ static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, s
     return n_found;
 }
 
-/* Judges and writes all unfinished combinations of a few encoders, whose rows are on one grid. */
-static ec_status judge_among(ec_run *run, const size_t *members, const ec_similarity *rows,
-                             size_t n, ec_c_protocol protocol, size_t category, ec_error *err) {
+/* Judges and writes all unfinished combinations of a few encoders with this finest grid. */
+static ec_status judge_wanted(ec_run *run, const gathered *g, const bool *wanted, size_t grid,
+                              ec_c_protocol protocol, size_t category, ec_error *err) {
+    const members_of_grid m = finest_first(g, wanted, grid);
     const size_t n_pairs = category_of(run, category)->n_pairs;
     const size_t most =
         run->job->n_parts < SUBSETS_AT_A_TIME ? run->job->n_parts : SUBSETS_AT_A_TIME;
@@ -263,72 +286,21 @@ static ec_status judge_among(ec_run *run, const size_t *members, const ec_simila
     ec_pair_result *results = calloc(most * n_pairs + 1, sizeof *results);
     ec_status status =
         parts != NULL && subsets != NULL && results != NULL ? EC_OK : no_memory(run, err);
-    size_t n_found, at = 0;
-    while (status == EC_OK &&
-           (n_found = find_combinations(parts, subsets, most, &at, run, members, n, rows[0].grid,
-                                        protocol, category)) > 0) {
+    ec_c_combinations all = {.members = m.rows,
+                             .n_members = m.n,
+                             .subsets = subsets,
+                             .resample_grids = run->job->settings.resample_grids};
+    size_t at = 0;
+    while (status == EC_OK && (all.n_subsets = find_combinations(parts, subsets, most, &at, run, &m,
+                                                                 protocol, category)) > 0) {
         status = ec_correspondence_judge(results, NULL, run->matcher, &run->job->set, category,
-                                         protocol, rows, n, subsets, n_found, err);
+                                         protocol, &all, err);
         if (status == EC_OK)
-            status = put_results(run, parts, n_found, protocol, category, results, err);
+            status = put_results(run, parts, all.n_subsets, protocol, category, results, err);
     }
     free(parts);
     free(subsets);
     free(results);
-    return status;
-}
-
-/* Rows of encoders on one grid: as they are, or resampled and then ours. */
-typedef struct {
-    size_t members[EC_C_MAX_MEMBERS];
-    ec_similarity rows[EC_C_MAX_MEMBERS];
-    bool own[EC_C_MAX_MEMBERS];
-    size_t n;
-} on_grid;
-
-static void release_on_grid(on_grid *o) {
-    for (size_t k = 0; k < o->n; k++)
-        if (o->own[k]) free(o->rows[k].rows);
-    o->n = 0;
-}
-
-static ec_status bring(on_grid *o, ec_run *run, size_t encoder, const ec_similarity *from,
-                       size_t grid, size_t category, ec_error *err) {
-    const size_t k = o->n, n_points = category_of(run, category)->n_points;
-    ec_similarity to = *from;
-    o->own[k] = from->grid != grid;
-    if (o->own[k]) {
-        to.grid = grid;
-        to.covers = o->rows[0].covers; /* of the finest, which came first */
-        to.rows = malloc(n_points * grid * grid * sizeof *to.rows + 1);
-        if (to.rows == NULL) return no_memory(run, err);
-        ec_similarity_resample(&to, run->matcher, from, n_points);
-    }
-    o->members[k] = encoder;
-    o->rows[k] = to;
-    o->n++;
-    return EC_OK;
-}
-
-/* Adds the encoders of `g` that are wanted: those of that grid, then, where the user asked for it,
- * the coarser ones resampled. So the first is of the finest grid, and its frame takes predictions
- * back to pixels, whatever the order of identities. */
-static ec_status bring_all(on_grid *o, ec_run *run, const gathered *g, const bool *wanted,
-                           size_t grid, size_t category, ec_error *err) {
-    ec_status status = EC_OK;
-    for (int coarse = 0; coarse < 2; coarse++)
-        for (size_t m = 0; status == EC_OK && m < g->n; m++)
-            if (wanted[m] && (g->rows[m].grid == grid) == (coarse == 0))
-                status = bring(o, run, g->encoders[m], &g->rows[m], grid, category, err);
-    return status;
-}
-
-static ec_status judge_wanted(ec_run *run, const gathered *g, const bool *wanted, size_t grid,
-                              ec_c_protocol protocol, size_t category, ec_error *err) {
-    on_grid o = {.n = 0};
-    ec_status status = bring_all(&o, run, g, wanted, grid, category, err);
-    if (status == EC_OK) status = judge_among(run, o.members, o.rows, o.n, protocol, category, err);
-    release_on_grid(&o);
     return status;
 }
 

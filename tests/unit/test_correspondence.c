@@ -138,8 +138,8 @@ static void judge(ec_pair_result *results, ec_point_prediction *predictions, ec_
                   const ec_keypoint_set *set, ec_c_protocol protocol, const ec_similarity *members,
                   size_t n_members, const uint32_t *subsets, size_t n_subsets) {
     ec_error err;
-    assert_int_equal(ec_correspondence_judge(results, predictions, c, set, 0, protocol, members,
-                                             n_members, subsets, n_subsets, &err),
+    const ec_c_combinations all = {members, n_members, subsets, n_subsets, false};
+    assert_int_equal(ec_correspondence_judge(results, predictions, c, set, 0, protocol, &all, &err),
                      EC_OK);
 }
 
@@ -602,19 +602,19 @@ static void grids_that_differ_and_senseless_subsets_are_refused(void **state) {
                                 {.name = "siglip", .rows = rows, .grid = 7, .frames = frames}};
     ec_error err = {0};
     const uint32_t both = 3, none = 0, beyond = 4;
-    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, members, 2,
-                                             &both, 1, &err),
+    ec_c_combinations all = {members, 2, &both, 1, false};
+    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, &all, &err),
                      EC_ERR_ARG);
     assert_non_null(strstr(err.message, "clip has a grid of 8 x 8 and siglip one of 7 x 7"));
     members[1].grid = 8;
-    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, members, 2,
-                                             &none, 1, &err),
+    all.subsets = &none;
+    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, &all, &err),
                      EC_ERR_ARG);
-    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, members, 2,
-                                             &beyond, 1, &err),
+    all.subsets = &beyond;
+    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, &all, &err),
                      EC_ERR_ARG);
-    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, members, 21,
-                                             &both, 1, &err),
+    all = (ec_c_combinations){members, 21, &both, 1, false};
+    assert_int_equal(ec_correspondence_judge(results, NULL, c, &set, 0, EC_C_AUTHORS, &all, &err),
                      EC_ERR_ARG);
     frames[1].scale_y = 0.0;
     assert_int_equal(ec_similarity_compute(&members[0], c, &set, 0, rows, 1, &err), EC_ERR_ARG);
@@ -652,6 +652,89 @@ static void rows_are_resampled_as_torch_does(void **state) {
     ec_similarity cut = {.rows = three, .grid = 3, .covers = 0.75};
     ec_similarity_resample(&cut, c, &large, 1);
     for (size_t i = 0; i < 9; i++) assert_float_equal(three[i], four[i / 3 * 4 + i % 3], 1e-6);
+    ec_correspondence_free(c);
+}
+
+/* A combination is judged on its finest grid, whatever else is asked for: two encoders have 8 x 8
+ * patches here, but those of one cover three quarters of the input alone. */
+static void mixed_grids_are_judged_on_the_finest(void **state) {
+    (void)state;
+    enum { MEMBERS = 3, SUBSETS = 5 };
+    ec_correspondence *c = new_correspondence(2);
+    ec_keypoint_set set = random_set(3, 4, 11);
+    const size_t n_points = set.categories[0].n_points;
+    static const size_t grids[MEMBERS] = {6, 8, 8};
+    static const double covered[MEMBERS] = {100.0, 75.0, 100.0};
+    static const uint32_t subsets[SUBSETS] = {1, 3, 5, 6, 7};
+    ec_similarity members[MEMBERS];
+    for (size_t e = 0; e < MEMBERS; e++) {
+        float *features = random_features(c, set.n_images, grids[e], 16, 0.3, 20 + e);
+        members[e] = covered_similarity_of(c, &set, features, grids[e], 16, EC_C_CONSISTENT, 100.0,
+                                           covered[e]);
+        free(features);
+    }
+    ec_point_prediction *all = calloc(SUBSETS * n_points, sizeof *all),
+                        *one = calloc(n_points, sizeof *one);
+    ec_error err;
+    ec_c_combinations asked = {members, MEMBERS, subsets, SUBSETS, true};
+    assert_int_equal(ec_correspondence_judge(NULL, all, c, &set, 0, EC_C_CONSISTENT, &asked, &err),
+                     EC_OK);
+    for (size_t s = 0; s < SUBSETS; s++) {
+        asked = (ec_c_combinations){members, MEMBERS, &subsets[s], 1, true};
+        assert_int_equal(
+            ec_correspondence_judge(NULL, one, c, &set, 0, EC_C_CONSISTENT, &asked, &err), EC_OK);
+        assert_memory_equal(one, all + s * n_points, n_points * sizeof *one);
+    }
+    /* The coarse one with each of the fine ones, brought to its patches by hand. */
+    for (size_t fine = 1; fine < MEMBERS; fine++) {
+        ec_similarity to = members[fine];
+        to.rows = malloc(n_points * 64 * sizeof *to.rows);
+        ec_similarity_resample(&to, c, &members[0], n_points);
+        judge(NULL, one, c, &set, EC_C_CONSISTENT, (ec_similarity[]){to, members[fine]}, 2,
+              (uint32_t[]){3}, 1);
+        assert_memory_equal(one, all + fine * n_points, n_points * sizeof *one);
+        free(to.rows);
+    }
+    for (size_t e = 0; e < MEMBERS; e++) release_similarity(&members[e]);
+    free(all);
+    free(one);
+    ec_keypoint_set_release(&set);
+    ec_correspondence_free(c);
+}
+
+/* What is drawn as right is what is counted. */
+static void a_count_is_of_the_points_that_are_right(void **state) {
+    (void)state;
+    ec_correspondence *c = new_correspondence(1);
+    ec_keypoint_set set = random_set(4, 6, 3);
+    size_t n_right = 0, n_wrong = 0;
+    for (int protocol = 0; protocol < EC_C_PROTOCOLS; protocol++) {
+        float *features = random_features(c, set.n_images, 12, 16, 0.5, 4);
+        ec_similarity s = similarity_of(c, &set, features, 12, 16, (ec_c_protocol)protocol, 100.0);
+        ec_pair_result results[16];
+        ec_point_prediction predicted[16 * 6], *at = predicted;
+        judge(results, predicted, c, &set, (ec_c_protocol)protocol, &s, 1, alone, 1);
+        for (size_t i = 0; i < set.n_pairs; i++) {
+            const ec_keypoint_pair *pair = &set.pairs[set.categories[0].pairs[i]];
+            size_t n[EC_C_READOUTS][EC_C_ALPHAS] = {{0}};
+            for (size_t k = 0; k < pair->n_points; k++, at++) {
+                const ec_point_truth truth =
+                    ec_point_truth_of(pair, k, (ec_c_protocol)protocol, &s.frames[pair->target]);
+                for (size_t r = 0; r < EC_C_READOUTS; r++)
+                    for (size_t a = 0; a < EC_C_ALPHAS; a++)
+                        n[r][a] += ec_point_is_right(at->at[r], &truth, a);
+            }
+            for (size_t r = 0; r < EC_C_READOUTS; r++)
+                for (size_t a = 0; a < EC_C_ALPHAS; a++)
+                    assert_int_equal(results[i].correct[r][a], n[r][a]);
+            n_right += n[EC_C_ARGMAX][0];
+            n_wrong += pair->n_points - n[EC_C_ARGMAX][0];
+        }
+        release_similarity(&s);
+        free(features);
+    }
+    assert_true(n_right > 10 && n_wrong > 10);
+    ec_keypoint_set_release(&set);
     ec_correspondence_free(c);
 }
 
@@ -772,6 +855,8 @@ int main(void) {
         cmocka_unit_test(combinations_equal_concatenated_features),
         cmocka_unit_test(grids_that_differ_and_senseless_subsets_are_refused),
         cmocka_unit_test(rows_are_resampled_as_torch_does),
+        cmocka_unit_test(mixed_grids_are_judged_on_the_finest),
+        cmocka_unit_test(a_count_is_of_the_points_that_are_right),
         cmocka_unit_test(pck_is_the_mean_over_pairs_and_over_points),
         cmocka_unit_test(standard_errors_are_those_of_drawing_images),
     };

@@ -150,8 +150,9 @@ static void cats_of_spair_agree_with_the_python_reference(void **state) {
             for (size_t k = 0; k < configurations[i].n; k++)
                 members[k] = rows[configurations[i].member[k]];
             const uint32_t subset = configurations[i].n == 2 ? 3 : 1;
-            if (ec_correspondence_judge(results, predicted, c, &set, 0, protocol, members,
-                                        configurations[i].n, &subset, 1, &err) != EC_OK)
+            const ec_c_combinations all = {members, configurations[i].n, &subset, 1, false};
+            if (ec_correspondence_judge(results, predicted, c, &set, 0, protocol, &all, &err) !=
+                EC_OK)
                 fail_msg("%s", err.message);
             check_pairs(results, &set, i, protocol);
             check_points(predicted, &set, i, protocol, points);
@@ -241,9 +242,9 @@ static void an_image_is_found_in_itself(void **state) {
                          EC_OK);
         ec_point_prediction predicted[8];
         const uint32_t one = 1;
-        assert_int_equal(ec_correspondence_judge(NULL, predicted, n.c, &n.set, 0, protocol, &rows,
-                                                 1, &one, 1, &err),
-                         EC_OK);
+        const ec_c_combinations all = {&rows, 1, &one, 1, false};
+        assert_int_equal(
+            ec_correspondence_judge(NULL, predicted, n.c, &n.set, 0, protocol, &all, &err), EC_OK);
         size_t point = 0;
         for (size_t i = 0; i < n.set.n_pairs; i++) {
             const ec_keypoint_pair *pair = &n.set.pairs[i];
