@@ -466,24 +466,70 @@ static void reset(ec_weights *w) {
     ec_text_release(&w->source);
 }
 
-static ec_status read_folder(ec_weights *w, const char *folder, ec_error *err) {
-    static const char *const usual[] = {"model.safetensors", "model.safetensors.index.json",
-                                        "pytorch_model.bin", "pytorch_model.bin.index.json"};
-    ec_error first = {0}; /* of the files that were not downloaded */
-    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
-        char *path = inside(folder, usual[i]);
-        struct stat info;
-        if (path == NULL) return no_memory(err);
-        const bool is_listed = lstat(path, &info) == 0;
-        free(path);
-        if (!is_listed) continue;
+/* Reads a file of the folder where it is there: *done. What was not downloaded is as good as not
+ * there; *first is why, of the first such file. */
+static ec_status try_file(ec_weights *w, bool *done, ec_error *first, const char *folder,
+                          const char *base, const char *ending, ec_error *err) {
+    ec_text name = {0};
+    struct stat info;
+    ec_text_format(&name, "%s%s", base, ending);
+    char *path = name.failed ? NULL : inside(folder, name.data);
+    const bool is_listed = path != NULL && lstat(path, &info) == 0;
+    ec_status status = path == NULL ? no_memory(err) : EC_OK;
+    if (is_listed) {
         ec_error why = {0};
-        const ec_status status = read_named(w, folder, usual[i], &why);
-        if (status == EC_OK) return EC_OK;
-        if (first.status == EC_OK) first = why;
-        if (status != EC_ERR_NOT_FOUND) return ec_fail(err, status, "%s", why.message);
-        reset(w);
+        status = read_named(w, folder, name.data, &why);
+        *done = status == EC_OK;
+        if (!*done && first->status == EC_OK) *first = why;
+        if (status == EC_ERR_NOT_FOUND) {
+            status = EC_OK;
+            reset(w);
+        } else if (status != EC_OK) {
+            ec_fail(err, status, "%s", why.message);
+        }
     }
+    ec_text_release(&name);
+    free(path);
+    return status;
+}
+
+/* The shards "base-00001-of-00003.*" that lie there without an index. */
+static ec_status try_set(ec_weights *w, bool *done, const char *folder, const char *base,
+                         ec_error *err) {
+    names list;
+    shard_name s;
+    ec_status status = list_weights(&list, folder, err);
+    for (size_t i = 0; status == EC_OK && i < list.n && !*done; i++) {
+        if (!parse_shard(&s, list.name[i]) || s.stem != strlen(base) ||
+            strncmp(list.name[i], base, s.stem) != 0)
+            continue;
+        status = read_set(w, folder, list.name[i], err);
+        *done = status == EC_OK;
+    }
+    free_names(&list);
+    return status;
+}
+
+/* `bases` are the names that are asked for before the usual ones; NULL: none. */
+static ec_status read_folder(ec_weights *w, const char *folder, const char *const *bases,
+                             ec_error *err) {
+    static const char *const usual[][2] = {{"model", ".safetensors"},
+                                           {"model", ".safetensors.index.json"},
+                                           {"pytorch_model", ".bin"},
+                                           {"pytorch_model", ".bin.index.json"}};
+    static const char *const endings[] = {".safetensors", ".safetensors.index.json", ".bin",
+                                          ".bin.index.json"};
+    ec_error first = {0}; /* of the files that were not downloaded */
+    ec_status status = EC_OK;
+    bool done = false;
+    for (size_t i = 0; bases != NULL && bases[i] != NULL && status == EC_OK && !done; i++) {
+        for (size_t k = 0; k < 4 && status == EC_OK && !done; k++)
+            status = try_file(w, &done, &first, folder, bases[i], endings[k], err);
+        if (status == EC_OK && !done) status = try_set(w, &done, folder, bases[i], err);
+    }
+    for (size_t k = 0; k < 4 && status == EC_OK && !done; k++)
+        status = try_file(w, &done, &first, folder, usual[k][0], usual[k][1], err);
+    if (done || status != EC_OK) return status;
     if (first.status != EC_OK) return ec_fail(err, first.status, "%s", first.message);
     return read_any(w, folder, err);
 }
@@ -526,6 +572,11 @@ ec_status ec_weights_read(ec_weights **out, const void *bytes, size_t size_bytes
 }
 
 ec_status ec_weights_open(ec_weights **out, const char *path, ec_error *err) {
+    return ec_weights_open_named(out, path, NULL, err);
+}
+
+ec_status ec_weights_open_named(ec_weights **out, const char *path, const char *const *bases,
+                                ec_error *err) {
     *out = NULL;
     struct stat info;
     if (stat(path, &info) != 0) return ec_file_cannot_open(path, err);
@@ -535,7 +586,7 @@ ec_status ec_weights_open(ec_weights **out, const char *path, ec_error *err) {
     ec_status status;
     if (S_ISDIR(info.st_mode)) {
         status = ec_file_model_folder(&folder, path, err);
-        if (status == EC_OK) status = read_folder(w, folder, err);
+        if (status == EC_OK) status = read_folder(w, folder, bases, err);
     } else if (ends_with(path, ".index.json")) {
         status = read_index(w, path, err);
     } else {
