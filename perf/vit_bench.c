@@ -66,16 +66,15 @@ int main(int argc, char **argv) {
     const ec_encoder_options options = {.n_threads = threads, .interpolate_plain = true};
     check(ec_encoder_open(&encoder, folder, &options, &err), &err);
     ec_preparation preparation;
-    size_t width, height, tokens, channels, grid_width, grid_height;
+    size_t width, height;
+    ec_feature_shape shape;
     check(ec_encoder_preparation(&preparation, encoder, &err), &err);
     check(ec_preparation_size(&width, &height, &preparation, &err), &err);
     const ec_tap last = {.layer = -1, .keep_class_token = true};
-    check(ec_encoder_feature_shape(&tokens, &channels, &grid_width, &grid_height, encoder, width,
-                                   height, last, &err),
-          &err);
+    check(ec_encoder_feature_shape(&shape, encoder, width, height, last, &err), &err);
 
     float *input = need(malloc(batch * 3 * width * height * sizeof *input));
-    float *features = need(malloc(batch * tokens * channels * sizeof *features));
+    float *features = need(malloc(batch * shape.n_tokens * shape.n_channels * sizeof *features));
     for (size_t i = 0; i < batch; i++) {
         ec_image image;
         check(ec_image_load(&image, argv[6 + i % n_files], &err), &err);
@@ -84,9 +83,9 @@ int main(int argc, char **argv) {
     }
     check(ec_encoder_forward(features, encoder, input, batch, width, height, last, &err), &err);
     const double first = now(CLOCK_MONOTONIC) - started;
-    save(argv[5], features, batch, tokens, channels);
+    save(argv[5], features, batch, shape.n_tokens, shape.n_channels);
 
-    const double flops = (double)batch * ec_encoder_flops(encoder, width, height, -1);
+    const double flops = (double)batch * ec_encoder_flops(encoder, width, height, last);
     double seconds[MAX_ROUNDS], share[MAX_ROUNDS], share_cpu[MAX_ROUNDS];
     for (size_t r = 0; r < rounds; r++) {
         const double before = peak(NULL, threads);

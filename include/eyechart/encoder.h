@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "eyechart/image.h"
 #include "eyechart/status.h"
@@ -79,7 +80,11 @@ typedef struct ec_encoder_info {
 } ec_encoder_info;
 
 ec_encoder_info ec_encoder_describe(const ec_encoder *encoder);
-const ec_weights *ec_encoder_weights(const ec_encoder *encoder); /* borrowed */
+/* The files of its weights, as ec_weights_source, each after the part of the model that it holds
+ * where there are several. Borrowed. */
+const char *ec_encoder_source(const ec_encoder *encoder);
+/* As ec_weights_check_finite, of all its files. */
+ec_status ec_encoder_check_finite(const ec_encoder *encoder, ec_error *err);
 /* Whether there is a vision tower in a file or a folder of weights; false, too, where it cannot be
  * opened. Reads no values. */
 bool ec_encoder_has_tower(const char *path);
@@ -96,22 +101,37 @@ ec_status ec_encoder_hash(char out[33], const ec_encoder *encoder, const ec_watc
                           ec_error *err);
 /* The processor of the folder (ec_preparation_load_folder); EC_ERR_NOT_FOUND when it has none. */
 ec_status ec_encoder_preparation(ec_preparation *out, const ec_encoder *encoder, ec_error *err);
-/* Floating-point operations (2 per multiply-add) of one image up to `layer`. */
-double ec_encoder_flops(const ec_encoder *encoder, size_t width, size_t height, int layer);
 
-/* Which hidden state, and which of its tokens. Zero-initialised is layer 0: use EC_TAP_DEFAULT. */
+/* Which features of an encoder: which hidden state, and which of its tokens. Zero-initialised is
+ * layer 0: use EC_TAP_DEFAULT. A vision transformer has layers alone: a block, a timestep or a seed
+ * that is not the default is refused. */
 typedef struct ec_tap {
     int layer;             /* transformers' numbering; -2 as LLaVA trains on */
     bool keep_class_token; /* class and register tokens are dropped by default */
+    int block;             /* of families that have no layers, each by its own numbering from 1 */
+    int timestep;          /* of diffusion: how much noise the image has, from 1 */
+    uint64_t seed;         /* of that noise; 0 is the default */
 } ec_tap;
 #define EC_TAP_DEFAULT ((ec_tap){.layer = -2})
+enum { EC_BLOCK_DEFAULT = 0, EC_TIMESTEP_DEFAULT = 0 }; /* what the family takes by itself */
 
-/* Tokens, channels and grid of the features for an input size. What is left on the right and below
- * after the last whole patch is not seen, as the convolution cuts it: SigLIP so400m/14 at its own
- * 384 pixels has 27 x 27 patches, of the first 378. EC_ERR_ARG if there is not one patch, or no
- * such layer. */
-ec_status ec_encoder_feature_shape(size_t *n_tokens, size_t *n_channels, size_t *grid_width,
-                                   size_t *grid_height, const ec_encoder *encoder, size_t width,
+/* Floating-point operations (2 per multiply-add) of one image up to the tap; 0: it has no such. */
+double ec_encoder_flops(const ec_encoder *encoder, size_t width, size_t height, ec_tap tap);
+
+/* Features of an image: [n_tokens, n_channels], of which the last grid_width x grid_height tokens are
+ * those of places, row by row. */
+typedef struct ec_feature_shape {
+    size_t n_tokens, n_channels;
+    size_t grid_width, grid_height;
+    size_t cell; /* pixels of the input along a side of a place: place i covers [i cell, (i + 1) cell),
+                    and what is behind the last is not seen */
+} ec_feature_shape;
+
+/* The shape for an input size; all zero on failure. What is left on the right and below after the
+ * last whole patch is not seen, as the convolution cuts it: SigLIP so400m/14 at its own 384 pixels
+ * has 27 x 27 patches, of the first 378. EC_ERR_ARG: there is not one patch, the input is larger than
+ * 2^20 pixels a side, or the encoder has no such tap. */
+ec_status ec_encoder_feature_shape(ec_feature_shape *out, const ec_encoder *encoder, size_t width,
                                    size_t height, ec_tap tap, ec_error *err);
 
 /* Patch features of n prepared images.

@@ -62,8 +62,7 @@ typedef struct ec_extractor_info {
     size_t n_tokens, n_channels;      /* of the features of an image */
     size_t grid_width, grid_height;   /* patches */
     size_t input_width, input_height; /* pixels */
-    size_t patch_size;                /* pixels of the input: patch i covers [i p, (i + 1) p), and what
-                                         is behind the last one is not seen */
+    size_t cell;                      /* pixels along a side of a patch, as in ec_feature_shape */
     double flops;                     /* an image; 2 a multiply-add */
 } ec_extractor_info;
 

@@ -49,7 +49,8 @@ static const exit_meaning EXITS[] = {
 /* What there is to say. */
 typedef struct {
     ec_encoder_info info;
-    size_t size, n_tokens, n_channels, grid_width, grid_height;
+    size_t size;
+    ec_feature_shape shape;
     int layer;
     double flops;
     char hash[33];
@@ -103,16 +104,15 @@ static int gather(facts *f, const ec_encoder *encoder, const arguments *args) {
     const option_value *v = args->values;
     ec_error err;
     f->info = ec_encoder_describe(encoder);
-    f->source = ec_weights_source(ec_encoder_weights(encoder));
+    f->source = ec_encoder_source(encoder);
     f->size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : f->info.image_size;
     f->layer = (int)v[O_LAYER].number;
-    if (ec_encoder_feature_shape(&f->n_tokens, &f->n_channels, &f->grid_width, &f->grid_height,
-                                 encoder, f->size, f->size, (ec_tap){.layer = f->layer},
-                                 &err) != EC_OK ||
+    const ec_tap tap = {.layer = f->layer};
+    if (ec_encoder_feature_shape(&f->shape, encoder, f->size, f->size, tap, &err) != EC_OK ||
         ec_encoder_hash(f->hash, encoder, NULL, &err) != EC_OK ||
-        (v[O_FINITE].given && ec_weights_check_finite(ec_encoder_weights(encoder), &err) != EC_OK))
+        (v[O_FINITE].given && ec_encoder_check_finite(encoder, &err) != EC_OK))
         return report_error(&err);
-    f->flops = ec_encoder_flops(encoder, f->size, f->size, f->layer);
+    f->flops = ec_encoder_flops(encoder, f->size, f->size, tap);
     f->has_preparation = ec_encoder_preparation(&f->preparation, encoder, &err) == EC_OK;
     if (!f->has_preparation)
         snprintf(f->no_preparation, sizeof f->no_preparation, "%s", err.message);
@@ -153,11 +153,11 @@ static void print_text(const facts *f) {
     printf("parameters   %.1f million, %s, %.0f MB of tensors in the files\n",
            (double)i->n_parameters / 1e6, ec_dtype_name(i->dtype), (double)i->weight_bytes / 1e6);
     printf("weights      xxh3 %s, of %s\n", f->hash, f->source);
-    const size_t covered = f->grid_width * i->patch_size;
-    printf("at %-9zu %zu x %zu patches", f->size, f->grid_width, f->grid_height);
+    const size_t covered = f->shape.grid_width * f->shape.cell;
+    printf("at %-9zu %zu x %zu patches", f->size, f->shape.grid_width, f->shape.grid_height);
     if (covered < f->size) printf(" (of the first %zu pixels)", covered);
     printf(", %.1f GFLOP an image up to layer %d\n", f->flops / 1e9, f->layer);
-    printf("features     [%zu tokens, %zu channels]%s\n", f->n_tokens, f->n_channels,
+    printf("features     [%zu tokens, %zu channels]%s\n", f->shape.n_tokens, f->shape.n_channels,
            i->has_class_token ? ", class token dropped" : "");
     print_preparation(f);
     print_connector(f);
@@ -165,20 +165,21 @@ static void print_text(const facts *f) {
 
 static void print_json(const facts *f) {
     const ec_encoder_info *i = &f->info;
-    json_print(json_pack(
-        "{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:I, s:s, s:I, "
-        "s:s, s:s, s:I, s:i, s:[I,I], s:I, s:I, s:o, s:b, s:o}",
-        "family", i->family, "image_size", (json_int_t)i->image_size, "patch_size",
-        (json_int_t)i->patch_size, "width", (json_int_t)i->width, "mlp_width",
-        (json_int_t)i->mlp_width, "blocks", (json_int_t)i->n_blocks, "heads",
-        (json_int_t)i->n_heads, "registers", (json_int_t)i->n_registers, "class_token",
-        i->has_class_token, "activation", i->activation, "layer_norm_eps",
-        json_number(i->layer_norm_eps), "parameters", (json_int_t)i->n_parameters, "dtype",
-        ec_dtype_name(i->dtype), "weight_bytes", (json_int_t)i->weight_bytes, "weights", f->hash,
-        "source", f->source, "size", (json_int_t)f->size, "layer", f->layer, "grid",
-        (json_int_t)f->grid_height, (json_int_t)f->grid_width, "tokens", (json_int_t)f->n_tokens,
-        "channels", (json_int_t)f->n_channels, "flops", json_number(f->flops), "native_preparation",
-        f->has_preparation, "connector", connector_json(f)));
+    json_print(json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:b, s:s, s:o, s:I, s:s, s:I, "
+                         "s:s, s:s, s:I, s:i, s:[I,I], s:I, s:I, s:o, s:b, s:o}",
+                         "family", i->family, "image_size", (json_int_t)i->image_size, "patch_size",
+                         (json_int_t)i->patch_size, "width", (json_int_t)i->width, "mlp_width",
+                         (json_int_t)i->mlp_width, "blocks", (json_int_t)i->n_blocks, "heads",
+                         (json_int_t)i->n_heads, "registers", (json_int_t)i->n_registers,
+                         "class_token", i->has_class_token, "activation", i->activation,
+                         "layer_norm_eps", json_number(i->layer_norm_eps), "parameters",
+                         (json_int_t)i->n_parameters, "dtype", ec_dtype_name(i->dtype),
+                         "weight_bytes", (json_int_t)i->weight_bytes, "weights", f->hash, "source",
+                         f->source, "size", (json_int_t)f->size, "layer", f->layer, "grid",
+                         (json_int_t)f->shape.grid_height, (json_int_t)f->shape.grid_width,
+                         "tokens", (json_int_t)f->shape.n_tokens, "channels",
+                         (json_int_t)f->shape.n_channels, "flops", json_number(f->flops),
+                         "native_preparation", f->has_preparation, "connector", connector_json(f)));
 }
 
 static int run(const arguments *args) {

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "encoders/family.h"
 
 struct ec_extractor {
     ec_encoder *encoder;
@@ -86,14 +87,18 @@ static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
     if (status != EC_OK) return status;
     status = ec_preparation_size(&info->input_width, &info->input_height, &e->preparation, err);
     if (status != EC_OK) return ec_error_prefix(err, status, "%s", source->folder);
-    status = ec_encoder_feature_shape(&info->n_tokens, &info->n_channels, &info->grid_width,
-                                      &info->grid_height, e->encoder, info->input_width,
-                                      info->input_height, e->tap, err);
+    ec_feature_shape shape;
+    status = ec_encoder_feature_shape(&shape, e->encoder, info->input_width, info->input_height,
+                                      e->tap, err);
     if (status != EC_OK) return status;
+    info->n_tokens = shape.n_tokens;
+    info->n_channels = shape.n_channels;
+    info->grid_width = shape.grid_width;
+    info->grid_height = shape.grid_height;
+    info->cell = shape.cell;
     info->tap = e->tap;
     info->n_blocks = ec_encoder_describe(e->encoder).n_blocks;
-    info->patch_size = ec_encoder_describe(e->encoder).patch_size;
-    info->flops = ec_encoder_flops(e->encoder, info->input_width, info->input_height, e->tap.layer);
+    info->flops = ec_encoder_flops(e->encoder, info->input_width, info->input_height, e->tap);
     return EC_OK;
 }
 
@@ -169,26 +174,28 @@ ec_status ec_extractor_json(json_t **out, ec_extractor *extractor, ec_error *err
     ec_extractor *e = extractor;
     *out = NULL;
     if (e->weights_hash[0] == '\0') {
-        const ec_status status =
-            ec_encoder_hash(e->weights_hash, e->encoder, &e->watch, err);
+        const ec_status status = ec_encoder_hash(e->weights_hash, e->encoder, &e->watch, err);
         if (status != EC_OK) return status;
     }
     const ec_encoder_info info = ec_encoder_describe(e->encoder);
-    *out = json_pack("{s:s, s:s, s:s, s:I, s:I, s:I, s:s, s:f, s:[I,I], s:I, s:b, s:o}", "family",
-                     info.family, "weights", e->weights_hash, "dtype", ec_dtype_name(info.dtype),
-                     "patch", (json_int_t)info.patch_size, "blocks", (json_int_t)info.n_blocks,
-                     "heads", (json_int_t)info.n_heads, "activation", info.activation,
-                     "layer_norm_eps", info.layer_norm_eps, "input",
-                     (json_int_t)e->info.input_height, (json_int_t)e->info.input_width, "channels",
-                     (json_int_t)e->info.n_channels, "positions_by_size", e->interpolate_plain,
-                     "preparation", preparation_json(&e->preparation));
+    json_t *json = json_pack("{s:s, s:s, s:s}", "family", info.family, "weights", e->weights_hash,
+                             "dtype", ec_dtype_name(info.dtype));
+    json_t *rest =
+        json_pack("{s:[I,I], s:I, s:b, s:o}", "input", (json_int_t)e->info.input_height,
+                  (json_int_t)e->info.input_width, "channels", (json_int_t)e->info.n_channels,
+                  "positions_by_size", e->interpolate_plain, "preparation",
+                  preparation_json(&e->preparation));
     /* Absent where it is f32: what was computed before there was a choice keeps its identity. */
-    if (strcmp(info.math, "f32") != 0 &&
-        json_object_set_new(*out, "math", json_string(info.math)) != 0) {
-        json_decref(*out);
-        *out = NULL;
-    }
-    return *out != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    const bool done = json != NULL && rest != NULL && ec_encoder_identify(json, e->encoder) &&
+                      json_object_update(json, rest) == 0 &&
+                      (strcmp(info.math, "f32") == 0 ||
+                       json_object_set_new(json, "math", json_string(info.math)) == 0);
+    json_decref(rest);
+    if (done)
+        *out = json;
+    else
+        json_decref(json);
+    return done ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "out of memory");
 }
 
 ec_status ec_extractor_identity(char out[33], ec_extractor *extractor, ec_error *err) {
@@ -196,9 +203,9 @@ ec_status ec_extractor_identity(char out[33], ec_extractor *extractor, ec_error 
     const ec_status status = ec_extractor_json(&json, extractor, err);
     if (status != EC_OK) return status;
     json_object_set_new(json, "eyechart", json_string(ec_version()));
-    json_object_set_new(json, "layer", json_integer(extractor->tap.layer));
-    json_object_set_new(json, "class_token", json_boolean(extractor->tap.keep_class_token));
-    char *text = json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT);
+    char *text = ec_tap_identify(json, &extractor->tap)
+                     ? json_dumps(json, JSON_SORT_KEYS | JSON_COMPACT)
+                     : NULL;
     json_decref(json);
     if (text == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     ec_hash_bytes(out, text, strlen(text));

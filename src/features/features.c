@@ -59,7 +59,6 @@ typedef struct {
 /* ---- encoders ---- */
 
 static ec_status refuse_grid(const job *j, size_t i, const ec_extractor_info *info, ec_error *err) {
-    const size_t patch = info->patch_size;
     return ec_fail(err, EC_ERR_ARG,
                    "%s gives %zu x %zu patches and %s %zu x %zu; features can only be joined on "
                    "equal grids. Give %s an "
@@ -67,8 +66,8 @@ static ec_status refuse_grid(const job *j, size_t i, const ec_extractor_info *in
                    "another size for the "
                    "others",
                    j->sources[0].folder, j->grid_width, j->grid_height, j->sources[i].folder,
-                   info->grid_width, info->grid_height, j->sources[i].folder, patch * j->grid_width,
-                   j->sources[i].folder, patch * j->grid_width);
+                   info->grid_width, info->grid_height, j->sources[i].folder, info->cell * j->grid_width,
+                   j->sources[i].folder, info->cell * j->grid_width);
 }
 
 static ec_status open_towers(job *j, ec_error *err) {

@@ -19,7 +19,7 @@ typedef struct comparison {
 } comparison;
 
 static ec_feature_map map_of(const ec_extractor_info *info, const ec_frame *frame) {
-    const double patches = 1.0 / (double)info->patch_size; /* a pixel of the input */
+    const double patches = 1.0 / (double)info->cell; /* a pixel of the input */
     return (ec_feature_map){.grid_width = info->grid_width,
                             .grid_height = info->grid_height,
                             .n_channels = info->n_channels,

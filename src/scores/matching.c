@@ -89,7 +89,7 @@ static ec_status check_preparation(const ec_extractor *extractor, ec_c_protocol 
 }
 
 double ec_matching_covers(const ec_extractor_info *info) {
-    return (double)(info->grid_width * info->patch_size) / (double)info->input_width;
+    return (double)(info->grid_width * info->cell) / (double)info->input_width;
 }
 
 ec_status ec_matching_frames(ec_c_frame *frames, const ec_extractor *extractor,

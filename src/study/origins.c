@@ -127,7 +127,7 @@ static void read_features(ec_candidate_origin *to, const ec_origin *from) {
         ec_feature_source *source = &to->sources[k];
         source->has_layer = from->has_layer;
         source->has_tokens = from->has_tokens;
-        source->tap = (ec_tap){from->layer, from->all_tokens};
+        source->tap = (ec_tap){.layer = from->layer, .keep_class_token = from->all_tokens};
     }
 }
 

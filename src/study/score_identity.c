@@ -44,7 +44,7 @@ static bool read_facts(ec_job_encoder *e, const char *facts) {
     ec_extractor_info *i = &e->info;
     return sscanf(facts, "%32s %zu %zu %zu %zu %zu %zu %lf %zu %zu", e->identity, &i->n_tokens,
                   &i->n_channels, &i->grid_width, &i->grid_height, &i->input_width,
-                  &i->input_height, &i->flops, &i->patch_size, &i->n_blocks) == 10 &&
+                  &i->input_height, &i->flops, &i->cell, &i->n_blocks) == 10 &&
            strlen(e->identity) == EC_HASH_SIZE - 1;
 }
 
@@ -65,7 +65,7 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
     char facts[256];
     snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g %zu %zu", e->identity,
              i->n_tokens, i->n_channels, i->grid_width, i->grid_height, i->input_width,
-             i->input_height, i->flops, i->patch_size, i->n_blocks);
+             i->input_height, i->flops, i->cell, i->n_blocks);
     return ec_store_remember(&job->store, signature, facts, err);
 }
 

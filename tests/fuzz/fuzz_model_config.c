@@ -11,13 +11,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 static void try_encoder(const uint8_t *data, size_t size) {
     json_t *root = json_loadb((const char *)data, size, JSON_REJECT_DUPLICATES, NULL);
     vit_spec spec;
-    vit_origin origin;
+    vit_origin origin = {0};
     ec_error err = {0};
     if (!json_is_object(root)) {
         json_decref(root);
         return;
     }
-    const ec_status status = vit_spec_of(&spec, &origin, "/nowhere", root, "input", &err);
+    const ec_description description = {.families = ec_encoder_families,
+                                        .folder = (char[]){"/nowhere"},
+                                        .path = (char[]){"input"},
+                                        .root = root};
+    const ec_encoder_family *family;
+    ec_status status = ec_description_family(&family, &description, &err);
+    if (status == EC_OK) status = vit_spec_of(&spec, &origin, &description, &err);
     if (status != EC_OK)
         demand_message(&err, status);
     else if (!spec.from_tensors)

@@ -442,9 +442,9 @@ static void a_layer_that_contradicts_the_connector_is_refused(void **state) {
     assert_non_null(
         strstr(err.message, "layer 22 is asked for, but \"mm_vision_select_layer\" is -3"));
     assert_non_null(strstr(err.message, "x/config.json"));
-    source.tap = (ec_tap){-2, false};
+    source.tap = (ec_tap){.layer = -2};
     assert_int_equal(ec_connector_features_settle(&source, &says, 0, &err), EC_ERR_ARG);
-    source.tap = (ec_tap){-3, true};
+    source.tap = (ec_tap){.layer = -3, .keep_class_token = true};
     assert_int_equal(ec_connector_features_settle(&source, &says, 0, &err), EC_ERR_ARG);
     assert_non_null(strstr(err.message, "all tokens are asked for"));
 }

@@ -86,11 +86,10 @@ static float *run(const char *name, const char *isa, bool plain, size_t *n_float
     ec_encoder_watch(encoder, compare, &c);
 
     const ec_tap last = {.layer = -1, .keep_class_token = true};
-    size_t tokens, channels, grid_width, grid_height;
-    if (ec_encoder_feature_shape(&tokens, &channels, &grid_width, &grid_height, encoder, width,
-                                 height, last, &err) != EC_OK)
+    ec_feature_shape shape;
+    if (ec_encoder_feature_shape(&shape, encoder, width, height, last, &err) != EC_OK)
         fail_msg("%s", err.message);
-    *n_floats = n * tokens * channels;
+    *n_floats = n * shape.n_tokens * shape.n_channels;
     float *features = malloc(*n_floats * sizeof *features);
     if (ec_encoder_forward(features, encoder, images, n, width, height, last, &err) != EC_OK)
         fail_msg("%s", err.message);
@@ -203,16 +202,16 @@ static void layers_are_numbered_as_in_transformers(void **state) {
     ec_error err;
     char path[512];
     ec_encoder *encoder;
-    size_t tokens, channels, grid_width, grid_height;
+    ec_feature_shape shape;
     snprintf(path, sizeof path, "%s/tests/parity/clip-f32", EC_SOURCE_DIR);
     assert_int_equal(ec_encoder_open(&encoder, path, NULL, &err), EC_OK);
     for (int layer = -6; layer <= 5; layer++) {
         const ec_status status =
-            ec_encoder_feature_shape(&tokens, &channels, &grid_width, &grid_height, encoder, 35, 35,
-                                     (ec_tap){.layer = layer}, &err);
+            ec_encoder_feature_shape(&shape, encoder, 35, 35, (ec_tap){.layer = layer}, &err);
         assert_int_equal(status, layer >= -4 && layer <= 3 ? EC_OK : EC_ERR_ARG);
+        assert_int_equal(shape.n_tokens, status == EC_OK ? 25 : 0);
+        assert_int_equal(shape.cell, status == EC_OK ? 7 : 0);
     }
-    assert_int_equal(tokens, 25);
     ec_encoder_close(encoder);
 }
 

@@ -11,15 +11,8 @@
 #ifndef EC_ENCODERS_VIT_VIT_H
 #define EC_ENCODERS_VIT_VIT_H
 
-#include <jansson.h>
-#include <stdbool.h>
-#include <stddef.h>
-
 #include "encoders/bind.h"
-#include "eyechart/encoder.h"
-#include "eyechart/status.h"
-#include "eyechart/tensor.h"
-#include "ops/ops.h"
+#include "encoders/family.h"
 
 typedef enum vit_family { VIT_CLIP, VIT_SIGLIP, VIT_DINOV2, VIT_PLAIN } vit_family;
 
@@ -59,13 +52,16 @@ typedef struct vit_origin {
 } vit_origin;
 void vit_origin_release(vit_origin *origin);
 
-/* Reads what describes the model of `folder`. Errors name the file and the key. */
-ec_status vit_spec_load(vit_spec *out, vit_origin *origin, const char *folder, ec_error *err);
-/* The same of a file that is there; of `folder` a tower's original is looked for. */
-ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const char *folder, const json_t *root,
-                      const char *path, ec_error *err);
+/* Whether a description is one of those that vit_spec_of reads. */
+bool vit_recognises(const ec_description *description);
+/* Reads one that is recognised. Errors name the file and the key. */
+ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const ec_description *description,
+                      ec_error *err);
 /* The same of a config.json of transformers, or of a multimodal model of theirs. */
+bool vit_spec_recognises(const json_t *root);
 ec_status vit_spec_read(vit_spec *out, const json_t *root, const char *path, ec_error *err);
+/* As ec_encoder_family.type. */
+const char *vit_spec_type(size_t i, bool inside);
 /* Fills in what spec.from_tensors leaves open. */
 ec_status vit_measure(vit_spec *spec, ec_weights *files, ec_error *err);
 /* The native preparation. */
@@ -108,8 +104,9 @@ typedef struct vit_found {
 /* Errors say what names there are, and what they look like. */
 ec_status vit_naming_find(vit_found *out, vit_family family, bool swiglu, const ec_weights *files,
                           ec_error *err);
-/* Of any family; false: there is no tower that is complete enough to tell. */
-bool vit_naming_any(vit_found *out, bool swiglu, const ec_weights *files);
+/* Of any family, with SwiGLU or without; false: there is no tower that is complete enough to tell.
+ */
+bool vit_naming_any(vit_found *out, const ec_weights *files);
 /* "'a', 'b', 'c'": names of the file, for a message. */
 void vit_list_names(char *out, size_t size, const ec_weights *files);
 /* Whether a tensor is of a tower or a head beside the vision tower. */
@@ -154,17 +151,10 @@ void vit_compare(char *where, size_t size, const vit_spec *spec, const vit_weigh
 ec_status vit_positions(float *out, const vit_spec *spec, const vit_weights *weights, size_t height,
                         size_t width, ec_error *err);
 
-/* Is called after the embeddings (block 0) and after block 1, 2, … with the hidden state [n, t, d].
- */
-typedef struct vit_watcher {
-    void (*see)(void *context, size_t block, const ec_tensor *hidden);
-    void *context;
-} vit_watcher;
-
 /* Hidden state after `n_blocks` blocks, [n, t, d], scratch of ctx.
  *   images [n][3][height][width]; position [height/p, width/p, d] from vit_positions */
 ec_tensor vit_forward(ec_ctx *ctx, const vit_spec *spec, const vit_weights *weights,
                       const float *position, const float *images, size_t n, size_t height,
-                      size_t width, size_t n_blocks, vit_watcher watcher);
+                      size_t width, size_t n_blocks, ec_encoder_watcher watcher);
 
 #endif

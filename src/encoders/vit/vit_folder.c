@@ -21,12 +21,10 @@
 #include <string.h>
 #include <sys/stat.h>
 
-#include "base/content.h"
-#include "base/file.h"
 #include "base/text.h"
 #include "encoders/vit/vit.h"
 
-enum { MAX_CONFIG_BYTES = 16 << 20, MAX_SIDE = 1 << 16 };
+enum { MAX_SIDE = 1 << 16 };
 
 static const double clip_mean[3] = {0.48145466, 0.4578275, 0.40821073},
                     clip_std[3] = {0.26862954, 0.26130258, 0.27577711},
@@ -106,11 +104,6 @@ static void read_triple(double out[3], const json_t *object, const char *key) {
     for (size_t i = 0; i < 3; i++) out[i] = json_number_value(json_array_get(list, i));
 }
 
-static const char *string_of(const json_t *object, const char *key) {
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 /* Mean and standard deviation of the channels, where they are said. */
 static ec_status read_channels(ec_preparation *out, const json_t *cfg, const char *path,
                                ec_error *err) {
@@ -185,7 +178,7 @@ static ec_status prepare_timm(ec_preparation *out, const json_t *cfg, size_t siz
     ec_preparation p = preparation_of(VIT_PLAIN, size);
     const json_t *pct = json_object_get(cfg, "crop_pct");
     const double crop = json_is_number(pct) ? json_number_value(pct) : 0.875;
-    const char *mode = string_of(cfg, "crop_mode");
+    const char *mode = ec_description_string(cfg, "crop_mode");
     if (!(crop > 0.0 && crop <= 1.0 && (double)size / crop <= MAX_SIDE))
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: \"crop_pct\" is %g; expected a part of the image, from 0 to 1", path,
@@ -195,9 +188,9 @@ static ec_status prepare_timm(ec_preparation *out, const json_t *cfg, size_t siz
     memcpy(p.std, imagenet_std, sizeof p.std);
     const ec_status status = read_channels(&p, cfg, path, err);
     if (status != EC_OK) return status;
-    if (!read_filter(&p.filter, string_of(cfg, "interpolation")))
+    if (!read_filter(&p.filter, ec_description_string(cfg, "interpolation")))
         return ec_fail(err, EC_ERR_FORMAT, "%s: \"interpolation\" '%.40s' is not supported", path,
-                       string_of(cfg, "interpolation"));
+                       ec_description_string(cfg, "interpolation"));
     if (strcmp(mode, "squash") == 0) {
         p.resize = EC_RESIZE_SQUASH;
         p.resize_width = p.resize_height = edge;
@@ -217,9 +210,9 @@ static ec_status load_timm(vit_spec *out, vit_origin *origin, const json_t *root
                  *args = json_object_get(root, "model_args");
     if (cfg == NULL) cfg = root; /* of old files */
     kind k = {0};
-    ec_status status = kind_of_timm(&k, string_of(root, "architecture"), path, err);
+    ec_status status = kind_of_timm(&k, ec_description_string(root, "architecture"), path, err);
     if (status != EC_OK) return status;
-    const char *act = string_of(args, "act_layer");
+    const char *act = ec_description_string(args, "act_layer");
     if (strcmp(act, "gelu_tanh") == 0) k.activation = EC_ACT_GELU_TANH;
     if (strcmp(act, "quick_gelu") == 0) k.activation = EC_ACT_QUICK_GELU;
     if (act[0] != '\0' && strcmp(act, "gelu_tanh") != 0 && strcmp(act, "quick_gelu") != 0 &&
@@ -242,13 +235,13 @@ static ec_status load_timm(vit_spec *out, vit_origin *origin, const json_t *root
 
 static ec_status prepare_open_clip(vit_origin *origin, const json_t *cfg, size_t size,
                                    const char *path, ec_error *err) {
-    const char *mode = string_of(cfg, "resize_mode");
+    const char *mode = ec_description_string(cfg, "resize_mode");
     ec_preparation p = preparation_of(VIT_CLIP, size);
     const ec_status status = read_channels(&p, cfg, path, err);
     if (status != EC_OK) return status;
-    if (!read_filter(&p.filter, string_of(cfg, "interpolation")))
+    if (!read_filter(&p.filter, ec_description_string(cfg, "interpolation")))
         return ec_fail(err, EC_ERR_FORMAT, "%s: \"interpolation\" '%.40s' is not supported", path,
-                       string_of(cfg, "interpolation"));
+                       ec_description_string(cfg, "interpolation"));
     if (strcmp(mode, "squash") == 0) {
         p.resize = EC_RESIZE_SQUASH;
         p.resize_width = p.resize_height = size;
@@ -273,7 +266,7 @@ static ec_status load_open_clip(vit_spec *out, vit_origin *origin, const json_t 
                        "%s: no \"vision_cfg\" with an \"image_size\"; expected open_clip's "
                        "description of a model",
                        path);
-    const char *timm = string_of(vision, "timm_model_name");
+    const char *timm = ec_description_string(vision, "timm_model_name");
     kind k = {VIT_CLIP,
               json_is_true(json_object_get(model, "quick_gelu")) ? EC_ACT_QUICK_GELU : EC_ACT_GELU,
               1e-5, VIT_INTERPOLATE_ANTIALIASED};
@@ -291,37 +284,6 @@ static ec_status load_open_clip(vit_spec *out, vit_origin *origin, const json_t 
                              err);
 }
 
-/* ---- files ---- */
-
-static ec_status read_json(json_t **out, const char *path, ec_error *err) {
-    ec_text text = {0};
-    json_error_t where;
-    *out = NULL;
-    ec_status status = ec_file_read(&text, path, MAX_CONFIG_BYTES, err);
-    if (status != EC_OK) return status;
-    char what[EC_CONTENT_SIZE];
-    json_t *root = json_loadb(text.data, text.size_bytes, JSON_REJECT_DUPLICATES, &where);
-    const bool foreign =
-        root == NULL && text.data[0] != '{' &&
-        ec_content_describe(what, (const unsigned char *)text.data, text.size_bytes);
-    ec_text_release(&text);
-    if (json_is_object(root)) {
-        *out = root;
-        return EC_OK;
-    }
-    json_decref(root);
-    return foreign ? ec_fail(err, EC_ERR_FORMAT, "%s: is %s", path, what)
-                   : ec_fail(err, EC_ERR_FORMAT, "%s:%d: %s", path, where.line,
-                             root == NULL ? where.text : "not a JSON object");
-}
-
-static bool has_file(ec_text *path, const char *folder, const char *name) {
-    struct stat info;
-    path->size_bytes = 0;
-    ec_text_format(path, "%s%s%s", folder, folder[0] != '\0' ? "/" : "", name);
-    return !path->failed && lstat(path->data, &info) == 0; /* a link to nothing is told as such */
-}
-
 /* ---- LLaVA ---- */
 
 /* The folder of the original tower: as it is written, from the model's folder, or beside it. *out
@@ -329,13 +291,16 @@ static bool has_file(ec_text *path, const char *folder, const char *name) {
 static void find_tower(char **out, const char *folder, const char *tower) {
     const char *slash = strrchr(tower, '/'), *base = slash != NULL ? slash + 1 : tower;
     ec_text at = {0}, config = {0};
+    struct stat info;
     for (int i = 0; i < 5 && *out == NULL && base[0] != '\0'; i++) {
         at.size_bytes = 0;
         if (tower[0] == '/' || i == 4)
             ec_text_add(&at, tower);
         else
             ec_text_format(&at, "%s%s/%s", folder, i < 2 ? "" : "/..", i % 2 == 0 ? tower : base);
-        if (!at.failed && has_file(&config, at.data, "config.json")) *out = strdup(at.data);
+        config.size_bytes = 0;
+        ec_text_format(&config, "%s/config.json", at.failed ? "" : at.data);
+        if (!at.failed && !config.failed && lstat(config.data, &info) == 0) *out = strdup(at.data);
     }
     ec_text_release(&at);
     ec_text_release(&config);
@@ -348,34 +313,37 @@ static bool names_tower(const json_t *root) {
 }
 
 /* A tower that names a tower could name itself. */
-static ec_status load_tower(vit_spec *out, const char *folder, ec_error *err) {
-    ec_text path = {0};
-    json_t *root = NULL;
+static ec_status load_tower(vit_spec *out, const char *folder, const ec_description *of,
+                            ec_error *err) {
+    ec_description d;
+    const ec_encoder_family *family;
     vit_origin unused = {0};
-    ec_text_format(&path, "%s/config.json", folder);
-    ec_status status = path.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder)
-                                   : read_json(&root, path.data, err);
-    if (status == EC_OK && names_tower(root))
+    ec_status status = ec_description_load(&d, folder, of->families, err);
+    if (status == EC_OK && names_tower(d.root))
         status = ec_fail(err, EC_ERR_FORMAT,
                          "%s: is of a model with \"mm_vision_tower\", and named as such a tower "
                          "itself; expected the config.json of a vision encoder",
-                         path.data);
-    else if (status == EC_OK)
-        status = vit_spec_of(out, &unused, folder, root, path.data, err);
+                         d.path);
+    if (status == EC_OK) status = ec_description_family(&family, &d, err);
+    if (status == EC_OK && family != &ec_family_vit)
+        status = ec_fail(err, EC_ERR_FORMAT,
+                         "%s: is of the family %s, and named as the tower of a LLaVA; expected a "
+                         "vision transformer",
+                         d.path, family->name);
+    if (status == EC_OK) status = vit_spec_of(out, &unused, &d, err);
     vit_origin_release(&unused);
-    json_decref(root);
-    ec_text_release(&path);
+    ec_description_release(&d);
     return status;
 }
 
-static ec_status load_llava(vit_spec *out, vit_origin *origin, const char *folder,
-                            const json_t *root, const char *path, ec_error *err) {
-    const char *tower = string_of(root, "mm_vision_tower");
+static ec_status load_llava(vit_spec *out, vit_origin *origin, const ec_description *d,
+                            ec_error *err) {
+    const char *tower = ec_description_string(d->root, "mm_vision_tower");
     kind k;
-    find_tower(&origin->folder, folder, tower);
+    find_tower(&origin->folder, d->folder, tower);
     ec_status status = EC_OK;
     if (origin->folder != NULL) {
-        status = load_tower(out, origin->folder, err);
+        status = load_tower(out, origin->folder, d, err);
     } else if (kind_of_tower(&k, tower)) {
         *out = spec_of(k, 0);
     } else {
@@ -384,73 +352,74 @@ static ec_status load_llava(vit_spec *out, vit_origin *origin, const char *folde
                     "%s: \"mm_vision_tower\" '%.100s' is no folder with a config.json here, and "
                     "no model whose heads and activation are known; put its config.json into "
                     "this file as \"vision_config\"",
-                    path, tower);
+                    d->path, tower);
     }
     out->inside = true;
     return status;
 }
 
-/* ---- which ---- */
+/* ---- nothing but tensors ---- */
 
-ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const char *folder, const json_t *root,
-                      const char *path, ec_error *err) {
-    *out = (vit_spec){0};
-    *origin = (vit_origin){0};
-    if (json_object_get(root, "model_cfg") != NULL || json_object_get(root, "vision_cfg") != NULL)
-        return load_open_clip(out, origin, root, path, err);
-    if (names_tower(root)) return load_llava(out, origin, folder, root, path, err);
-    if (json_object_get(root, "model_type") == NULL &&
-        json_object_get(root, "architecture") != NULL)
-        return load_timm(out, origin, root, path, err);
-    return vit_spec_read(out, root, path, err);
-}
-
-/* Files without any description, of two who never wrote one. What they are, the tensors say. */
-static ec_status load_nothing(vit_spec *out, const char *folder, const char *path, ec_error *err) {
-    ec_weights *files;
+/* Of the two who never wrote a description: what their files are, the tensors say. */
+static bool kind_of_tensors(kind *out, const ec_weights *files) {
     vit_found found;
-    const ec_status none = ec_fail(err, EC_ERR_NOT_FOUND, "%s: No such file or directory", path);
-    if (ec_weights_open(&files, folder, NULL) != EC_OK) return none;
-    bool known = vit_naming_any(&found, false, files) || vit_naming_any(&found, true, files);
+    if (files == NULL || !vit_naming_any(&found, files)) return false;
     char name[2 * EC_MAX_TENSOR_NAME];
     snprintf(name, sizeof name, "%smask_token", found.prefix);
-    if (known && strcmp(found.naming->position, "pos_embed") == 0 &&
-        ec_weights_find(files, name) != NULL) {
+    if (strcmp(found.naming->position, "pos_embed") == 0 && ec_weights_find(files, name) != NULL) {
         snprintf(name, sizeof name, "%sregister_tokens", found.prefix);
-        *out = spec_of((kind){VIT_DINOV2, EC_ACT_GELU, 1e-6,
-                              ec_weights_find(files, name) != NULL ? VIT_INTERPOLATE_ANTIALIASED
-                                                                   : VIT_INTERPOLATE_OFFSET},
-                       0);
-    } else if (known && strcmp(found.naming->position, "positional_embedding") == 0 &&
-               ec_weights_find(files, "input_resolution") != NULL) {
-        *out = spec_of((kind){VIT_CLIP, EC_ACT_QUICK_GELU, 1e-5, VIT_INTERPOLATE_SIZE}, 0);
-    } else {
-        known = false;
+        *out = (kind){VIT_DINOV2, EC_ACT_GELU, 1e-6,
+                      ec_weights_find(files, name) != NULL ? VIT_INTERPOLATE_ANTIALIASED
+                                                           : VIT_INTERPOLATE_OFFSET};
+        return true;
     }
-    ec_weights_close(files);
-    if (known) return EC_OK;
-    return ec_fail(err, EC_ERR_NOT_FOUND,
-                   "%s: No such file or directory; without it, timm's config.json or "
-                   "open_clip_config.json, only the files of facebookresearch/dinov2 and of "
-                   "OpenAI's CLIP tell what they are",
-                   path);
+    *out = (kind){VIT_CLIP, EC_ACT_QUICK_GELU, 1e-5, VIT_INTERPOLATE_SIZE};
+    return strcmp(found.naming->position, "positional_embedding") == 0 &&
+           ec_weights_find(files, "input_resolution") != NULL;
 }
 
-ec_status vit_spec_load(vit_spec *out, vit_origin *origin, const char *folder, ec_error *err) {
-    ec_text path = {0};
-    json_t *root = NULL;
+/* ---- which ---- */
+
+/* How a description is written. */
+typedef enum { BY_NOBODY, BY_TENSORS, BY_OPEN_CLIP, BY_LLAVA, BY_TIMM, BY_TRANSFORMERS } author;
+
+static author author_of(const ec_description *d) {
+    const json_t *root = d->root;
+    kind unused;
+    if (root == NULL) return kind_of_tensors(&unused, d->files) ? BY_TENSORS : BY_NOBODY;
+    if (json_object_get(root, "model_cfg") != NULL || json_object_get(root, "vision_cfg") != NULL)
+        return BY_OPEN_CLIP;
+    if (names_tower(root)) return BY_LLAVA;
+    if (json_object_get(root, "model_type") == NULL &&
+        json_object_get(root, "architecture") != NULL)
+        return BY_TIMM;
+    return vit_spec_recognises(root) ? BY_TRANSFORMERS : BY_NOBODY;
+}
+
+bool vit_recognises(const ec_description *description) {
+    return author_of(description) != BY_NOBODY;
+}
+
+ec_status vit_spec_of(vit_spec *out, vit_origin *origin, const ec_description *d, ec_error *err) {
+    kind k;
+    *out = (vit_spec){0};
     *origin = (vit_origin){0};
-    const bool clip =
-        !has_file(&path, folder, "config.json") && has_file(&path, folder, "open_clip_config.json");
-    const bool any = clip || has_file(&path, folder, "config.json");
-    if (path.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
-    ec_status status = any ? read_json(&root, path.data, err) : EC_OK;
-    if (status == EC_OK)
-        status = any ? vit_spec_of(out, origin, folder, root, path.data, err)
-                     : load_nothing(out, folder, path.data, err);
-    json_decref(root);
-    ec_text_release(&path);
-    return status;
+    switch (author_of(d)) {
+    case BY_OPEN_CLIP:
+        return load_open_clip(out, origin, d->root, d->path, err);
+    case BY_LLAVA:
+        return load_llava(out, origin, d, err);
+    case BY_TIMM:
+        return load_timm(out, origin, d->root, d->path, err);
+    case BY_TRANSFORMERS:
+        return vit_spec_read(out, d->root, d->path, err);
+    case BY_TENSORS:
+        if (kind_of_tensors(&k, d->files)) *out = spec_of(k, 0);
+        return EC_OK;
+    case BY_NOBODY:
+        break;
+    }
+    return ec_fail(err, EC_ERR_ARG, "%s: describes no vision transformer", d->path);
 }
 
 ec_status vit_preparation(ec_preparation *out, const vit_spec *spec, const vit_origin *origin,

@@ -85,7 +85,7 @@ static void block_forward(ec_ctx *ctx, const vit_spec *spec, const vit_block *b,
 
 ec_tensor vit_forward(ec_ctx *ctx, const vit_spec *spec, const vit_weights *weights,
                       const float *position, const float *images, size_t n, size_t height,
-                      size_t width, size_t n_blocks, vit_watcher watcher) {
+                      size_t width, size_t n_blocks, ec_encoder_watcher watcher) {
     ec_tensor x = embed(ctx, spec, weights, position, images, n, height, width);
     if (spec->pre_norm) ec_layer_norm_in_place(ctx, x, weights->pre_norm, spec->eps);
     if (watcher.see != NULL && x.data != NULL) watcher.see(watcher.context, 0, &x);

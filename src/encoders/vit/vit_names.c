@@ -390,8 +390,9 @@ ec_status vit_naming_find(vit_found *out, vit_family family, bool swiglu, const 
     return EC_OK;
 }
 
-bool vit_naming_any(vit_found *out, bool swiglu, const ec_weights *files) {
+bool vit_naming_any(vit_found *out, const ec_weights *files) {
     int hits;
-    find_best(out, &hits, ~0u, swiglu, files);
+    find_best(out, &hits, ~0u, false, files);
+    if (hits < N_TELLING) find_best(out, &hits, ~0u, true, files);
     return hits == N_TELLING;
 }

@@ -186,81 +186,57 @@ static ec_status read_config(vit_spec *spec, const variant *v, const json_t *obj
     return EC_OK;
 }
 
-static ec_status find_variant(const variant **out, const json_t *root, const char *path,
-                              ec_error *err) {
-    const char *model_type = json_string_value(json_object_get(root, "model_type"));
-    if (model_type == NULL)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: no \"model_type\"; is this the config.json of a Hugging Face model?",
-                       path);
-    for (size_t i = 0; i < sizeof variants / sizeof *variants; i++)
-        if (strcmp(model_type, variants[i].model_type) == 0) {
-            *out = &variants[i];
-            return EC_OK;
-        }
-    if (strncmp(model_type, "siglip2", 7) == 0)
+static const variant *find_variant(const char *model_type) {
+    for (size_t i = 0; model_type != NULL && i < sizeof variants / sizeof *variants; i++)
+        if (strcmp(model_type, variants[i].model_type) == 0) return &variants[i];
+    return NULL;
+}
+
+/* The vision tower of a larger model: its "vision_config", a CLIP tower where that does not say. */
+static const variant *variant_inside(const json_t *root) {
+    const json_t *vision = ec_description_nested(root, "vision_config");
+    const json_t *type = json_object_get(vision, "model_type");
+    if (!json_is_object(vision)) return NULL;
+    const variant *v = find_variant(type == NULL ? "clip_vision_model" : json_string_value(type));
+    return v != NULL && v->nested == NULL ? v : NULL;
+}
+
+/* SigLIP 2 of any resolution is no vision transformer of these, and is refused as what it is. */
+static bool is_naflex(const json_t *root) {
+    const json_t *vision = ec_description_nested(root, "vision_config");
+    return json_string_value(json_object_get(vision, "model_type")) == NULL &&
+           strncmp(ec_description_string(root, "model_type"), "siglip2", 7) == 0;
+}
+
+const char *vit_spec_type(size_t i, bool inside) {
+    for (size_t k = 0; k < sizeof variants / sizeof *variants; k++)
+        if ((!inside || variants[k].nested == NULL) && i-- == 0) return variants[k].model_type;
+    return NULL;
+}
+
+bool vit_spec_recognises(const json_t *root) {
+    return find_variant(ec_description_string(root, "model_type")) != NULL ||
+           variant_inside(root) != NULL || is_naflex(root);
+}
+
+ec_status vit_spec_read(vit_spec *out, const json_t *root, const char *path, ec_error *err) {
+    const char *type = ec_description_string(root, "model_type");
+    const variant *v = find_variant(type);
+    if (v == NULL && is_naflex(root) && variant_inside(root) == NULL)
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: model_type '%s' is the variable-resolution (NaFlex) SigLIP 2, which "
                        "eyechart does not run; "
                        "take a fixed-resolution checkpoint (model_type siglip), such as "
                        "siglip2-base-patch16-224",
-                       path, model_type);
-    return ec_fail(err, EC_ERR_FORMAT,
-                   "%s: model_type '%s' is not a vision encoder eyechart runs: clip, "
-                   "clip_vision_model, siglip, "
-                   "siglip_vision_model, dinov2, dinov2_with_registers, vit",
-                   path, model_type);
-}
-
-/* CLIP's of 2021 have the vision part as "vision_config_dict" too, which is the whole truth where
- * it is: transformers lets it, filled up with defaults, replace the other. */
-static const json_t *nested_config(const json_t *root, const char *key) {
-    char older[64];
-    snprintf(older, sizeof older, "%s_dict", key);
-    const json_t *object = json_object_get(root, older);
-    return json_is_object(object) ? object : json_object_get(root, key);
-}
-
-/* The vision tower of a larger model: its "vision_config", a CLIP tower where that does not say. */
-static const variant *variant_inside(const json_t *root) {
-    const json_t *vision = nested_config(root, "vision_config");
-    const json_t *type = json_object_get(vision, "model_type");
-    const char *name = json_string_value(type);
-    if (!json_is_object(vision)) return NULL;
-    if (type == NULL) name = "clip_vision_model";
-    for (size_t i = 0; name != NULL && i < sizeof variants / sizeof *variants; i++)
-        if (strcmp(name, variants[i].model_type) == 0 && variants[i].nested == NULL)
-            return &variants[i];
-    return NULL;
-}
-
-static bool is_variant(const json_t *root) {
-    const char *type = json_string_value(json_object_get(root, "model_type"));
-    for (size_t i = 0; type != NULL && i < sizeof variants / sizeof *variants; i++)
-        if (strcmp(type, variants[i].model_type) == 0) return true;
-    return false;
-}
-
-ec_status vit_spec_read(vit_spec *out, const json_t *root, const char *path, ec_error *err) {
-    const variant *v = is_variant(root) ? NULL : variant_inside(root);
-    const json_t *vision = nested_config(root, "vision_config");
-    if (v != NULL) {
-        const ec_status status = read_config(out, v, vision, path, err);
-        out->inside = true;
-        return status;
-    }
-    const char *inner = json_string_value(json_object_get(vision, "model_type"));
-    if (!is_variant(root) && inner != NULL)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: the vision tower of this model is a '%.60s' (\"vision_config\"), which "
-                       "eyechart does not run; it runs clip_vision_model, siglip_vision_model, "
-                       "dinov2, dinov2_with_registers, vit",
-                       path, inner);
-    ec_status status = find_variant(&v, root, path, err);
-    if (status != EC_OK) return status;
-    const json_t *object = v->nested != NULL ? nested_config(root, v->nested) : root;
+                       path, type);
+    const bool inside = v == NULL;
+    if (inside) v = variant_inside(root);
+    const char *key = inside ? "vision_config" : v->nested;
+    const json_t *object = key != NULL ? ec_description_nested(root, key) : root;
     if (!json_is_object(object))
         return ec_fail(err, EC_ERR_FORMAT, "%s: model_type '%s' needs an object \"%s\"", path,
                        v->model_type, v->nested);
-    return read_config(out, v, object, path, err);
+    const ec_status status = read_config(out, v, object, path, err);
+    out->inside = inside;
+    return status;
 }
