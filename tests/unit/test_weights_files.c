@@ -278,6 +278,37 @@ static void a_value_beyond_f32_is_refused(void **state) {
 
 #define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, folder_set_up, folder_tear_down)
 
+/* Of several models in a folder, or of several forms of one, the names that are asked for say which. */
+static void base_names_are_looked_for_before_the_usual_ones(void **state) {
+    static const char *const names[] = {"unet", "unet.fp16", NULL};
+    static const struct {
+        const char *added, *tensors, *found;
+    } cases[] = {
+        {"model.safetensors", "usual", "usual"},
+        {"unet.fp16-00001-of-00002.safetensors", "half1", "half1"},
+        {"unet.fp16-00002-of-00002.safetensors", "half2", "half2"},
+        {"unet.fp16.bin", "half", "half"},
+        {"unet.safetensors", "whole", "whole"},
+        {"unet.other.safetensors", "other", "whole"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ec_weights *w;
+        ec_error err = {.message = ""};
+        put_weights(folder_join(*state, cases[i].added), cases[i].tensors);
+        if (ec_weights_open_named(&w, *state, names, &err) != EC_OK) fail_msg("%s", err.message);
+        if (ec_weights_find(w, cases[i].found) == NULL) fail_msg("%s", ec_weights_source(w));
+        ec_weights_close(w);
+    }
+    /* One that was not downloaded gives way to the next. */
+    ec_weights *w;
+    ec_error err = {.message = ""};
+    folder_write(folder_join(*state, "unet.safetensors"), POINTER);
+    if (ec_weights_open_named(&w, *state, names, &err) != EC_OK) fail_msg("%s", err.message);
+    assert_non_null(ec_weights_find(w, "half"));
+    ec_weights_close(w);
+    has(*state, 1, "usual", "model.safetensors");
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         IN_FOLDER(what_stands_in_place_of_weights_is_named),
@@ -288,6 +319,7 @@ int main(void) {
         IN_FOLDER(a_name_of_shards_may_have_their_sign_in_it),
         IN_FOLDER(a_tensor_in_two_shards_is_refused_when_asked_for),
         IN_FOLDER(the_only_file_of_weights_is_the_model),
+        IN_FOLDER(base_names_are_looked_for_before_the_usual_ones),
         IN_FOLDER(weights_for_other_frameworks_are_named),
         IN_FOLDER(a_folder_of_the_hub_cache_is_its_snapshot),
         IN_FOLDER(scaled_tensors_are_refused),
