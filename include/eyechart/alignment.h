@@ -72,9 +72,8 @@ typedef ec_status (*ec_align_looker)(void *context, const ec_feature_source *sou
                                      const ec_extractor_info *info, const float *features,
                                      size_t n_images, ec_error *err);
 
-/* Zero-initialised means the default, except tap (EC_TAP_DEFAULT). */
+/* Zero-initialised means the default. */
 typedef struct ec_align_options {
-    ec_tap tap;
     bool bf16_compat;
     ec_encoder_options encoder; /* n_threads and isa hold for everything */
     ec_align_looker look;       /* NULL: nobody looks */

@@ -31,16 +31,20 @@ const char *ec_prepare_mode_name(size_t mode);
 typedef struct ec_feature_source {
     const char *folder;
     ec_prepare_mode prepare;
-    size_t size;           /* input side in pixels; 0: the encoder's own */
-    const char *weights;   /* whose vision tower is taken in place of the folder's; NULL: the folder's */
-    bool has_layer, has_tokens; /* tap.layer, tap.keep_class_token hold, whatever else is asked for */
-    ec_tap tap;
-    bool horizontal_first; /* resize as Pillow up to 12.1 does; see ec_preparation */
-    bool exif_transpose;   /* turn images as their EXIF asks */
+    size_t size; /* input side in pixels; 0: the encoder's own */
+    const char
+        *weights; /* whose vision tower is taken in place of the folder's; NULL: the folder's */
+    ec_tap tap;   /* which of its features; see ec_feature_source_tap */
+    bool has_layer, has_tokens; /* tap.layer, tap.keep_class_token were chosen */
+    bool horizontal_first;      /* resize as Pillow up to 12.1 does; see ec_preparation */
+    bool exif_transpose;        /* turn images as their EXIF asks */
 } ec_feature_source;
 
-/* What a source has no layer or tokens for, `otherwise` says. */
-ec_tap ec_feature_source_tap(const ec_feature_source *source, ec_tap otherwise);
+/* The tap of a source. A layer or tokens that nobody chose are those of EC_TAP_DEFAULT. */
+ec_tap ec_feature_source_tap(const ec_feature_source *source);
+bool ec_tap_same(ec_tap x, ec_tap y);
+/* Whether two sources differ in their folder at most: of one model, they give the same features. */
+bool ec_feature_source_same_use(const ec_feature_source *x, const ec_feature_source *y);
 
 /* ---- in memory: what scoring and training call ---- */
 
@@ -48,11 +52,10 @@ ec_tap ec_feature_source_tap(const ec_feature_source *source, ec_tap otherwise);
  * threads work inside. */
 typedef struct ec_extractor ec_extractor;
 
-/* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call; what
- * it has no layer or tokens for, `tap` says.
+/* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call.
  * Errors: those of ec_encoder_open; EC_ERR_NOT_FOUND the preparation needs preprocessor_config.json
  * and there is none; EC_ERR_ARG a size or layer the encoder cannot take. */
-ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source, ec_tap tap,
+ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source,
                             const ec_encoder_options *options, ec_error *err);
 void ec_extractor_close(ec_extractor *extractor);
 
@@ -81,9 +84,8 @@ ec_status ec_extractor_run(float *out, ec_extractor *extractor, const ec_image *
 
 /* ---- to files ---- */
 
-/* Zero-initialised means the default, except tap (EC_TAP_DEFAULT). */
+/* Zero-initialised means the default. */
 typedef struct ec_features_options {
-    ec_tap tap;
     ec_array_format format; /* EC_ARRAY_NPY or EC_ARRAY_SAFETENSORS */
     ec_dtype dtype;         /* EC_F32 or EC_F16 */
     bool file_per_image;    /* one [tokens, channels] file an image, in the folder `out` */
@@ -95,8 +97,8 @@ typedef struct ec_features_options {
 
 typedef struct ec_features_progress {
     size_t n_done, n_total, n_resumed, n_bad;
-    size_t n_turned;    /* images of this run whose EXIF asks to turn them */
-    const char *turned; /* the first of them; NULL: none */
+    size_t n_turned;                   /* images of this run whose EXIF asks to turn them */
+    const char *turned;                /* the first of them; NULL: none */
     double images_per_s, seconds_left; /* NaN until known */
 } ec_features_progress;
 
@@ -106,14 +108,15 @@ typedef bool (*ec_features_watcher)(void *context, const ec_features_progress *p
                                     const char *bad);
 
 /* Computes features of `images` under the concatenation of `sources` (one or more, on the channel
- * axis in order, each with its own preparation) and writes
+ * axis in order, each with its own preparation, all of one layer) and writes
  *
  *     out               [images, tokens, channels] .npy or .safetensors (tensor "features"), or a
  * folder out.json          manifest; in the folder, manifest.json. Format: docs/formats.md
  *     out.journal       while unfinished: what is done
  *     out.lock          while a run writes: another one is refused (in the folder, lock)
  *
- * Errors: EC_ERR_ARG token grids that do not match (the message names sizes that do); anything
+ * Errors: EC_ERR_ARG token grids that do not match (the message names sizes that do), or taps that
+ * differ; anything
  * wrong with an encoder or, without skip_bad, an image; EC_ERR_EXISTS `out` belongs to another run
  * (restart forgets it, and removes its files from a folder), or a run that is writing it now, or an
  * image changed since it was done; EC_ERR_INTERRUPTED the watcher said

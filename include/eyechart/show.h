@@ -128,10 +128,9 @@ void ec_show_figure_release(ec_show_figure *figure); /* frees all of it */
 
 /* An encoder, or several as one. */
 typedef struct ec_show_encoder {
-    const char *name; /* title of the figure */
-    const ec_feature_source *sources;
+    const char *name;                 /* title of the figure */
+    const ec_feature_source *sources; /* class tokens are dropped, whatever they say */
     size_t n_sources;
-    ec_tap tap; /* class tokens are dropped whatever it says */
     ec_encoder_options options;
 } ec_show_encoder;
 

@@ -357,7 +357,6 @@ static ec_status score_benchmark(benchmark *b, ec_aligner *aligner, const member
 static int score_all(benchmark *b, size_t n, const members *m, const arguments *args) {
     const option_value *v = args->values;
     const ec_align_options options = {
-        .tap = {.layer = (int)v[O_LAYER].number},
         .bf16_compat = v[O_BF16].given,
         .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
                     .interpolate_plain = v[O_POSITIONS].given},

@@ -170,10 +170,6 @@ static ec_pair_result *results_of(const job *j, ec_c_protocol protocol, size_t r
     return j->results + ((size_t)protocol * j->all.n_rows + row) * j->set.n_pairs;
 }
 
-static ec_tap tap_of(const arguments *args) {
-    return (ec_tap){.layer = (int)args->values[O_LAYER].number};
-}
-
 static size_t n_threads_of(const arguments *args) {
     return args->values[O_THREADS].given ? (size_t)args->values[O_THREADS].count : 0;
 }
@@ -185,7 +181,7 @@ static ec_status open_member(ec_extractor **out, const job *j, const member *m,
     source.exif_transpose = false; /* keypoints are in the picture as it lies */
     const ec_encoder_options options = {.n_threads = n_threads_of(j->args),
                                         .interpolate_plain = j->args->values[O_POSITIONS].given};
-    return ec_extractor_open(out, &source, tap_of(j->args), &options, err);
+    return ec_extractor_open(out, &source, &options, err);
 }
 
 /* ---- before the work ---- */
@@ -673,7 +669,9 @@ static int run(const arguments *args) {
     job j = {.args = args,
              .first = v[O_PROTOCOL].choice == 2 ? EC_C_CONSISTENT : EC_C_AUTHORS,
              .last = v[O_PROTOCOL].choice == 1 ? EC_C_AUTHORS : EC_C_CONSISTENT};
-    const ec_feature_source otherwise = {.size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : 0};
+    const ec_feature_source otherwise = {.size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : 0,
+                                         .tap = {.layer = (int)v[O_LAYER].number},
+                                         .has_layer = true};
     int status = combinations_parse(&j.all, args, otherwise, v[O_COMBINE].text);
     if (status == EXIT_DONE) status = load_keypoints(&j);
     if (status == EXIT_DONE) status = look_at_members(&j);

@@ -302,7 +302,7 @@ static bool see(void *context, const ec_features_progress *p, const char *bad) {
 
 /* How far bf16 moves the features of an image under an encoder, as relative RMS. */
 static ec_status bf16_effect(double *out, const ec_feature_source *source, const ec_image *image,
-                             ec_tap tap, ec_encoder_options options, ec_error *err) {
+                             ec_encoder_options options, ec_error *err) {
     float *features[2] = {NULL, NULL}; /* in f32, in the options' math */
     size_t n = 0;
     ec_status status = EC_OK;
@@ -310,7 +310,7 @@ static ec_status bf16_effect(double *out, const ec_feature_source *source, const
     for (size_t i = 0; i < 2 && status == EC_OK; i++) {
         ec_extractor *extractor;
         options.isa = isa[i];
-        status = ec_extractor_open(&extractor, source, tap, &options, err);
+        status = ec_extractor_open(&extractor, source, &options, err);
         if (status != EC_OK) break;
         const ec_extractor_info info = ec_extractor_describe(extractor);
         n = info.n_tokens * info.n_channels;
@@ -341,7 +341,7 @@ static ec_status tell_effect(const ec_feature_source *sources, size_t n_sources,
     ec_status status = EC_OK;
     for (size_t i = 0; i < n_sources && status == EC_OK; i++) {
         double effect;
-        status = bf16_effect(&effect, &sources[i], &image, options->tap, options->encoder, err);
+        status = bf16_effect(&effect, &sources[i], &image, options->encoder, err);
         if (status == EC_OK)
             note("%s: bf16 products move the features of %s by %.1e (relative RMS)",
                  sources[i].folder, images->path[first], effect);
@@ -367,7 +367,6 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
                    ec_array_format format, const arguments *args) {
     const option_value *v = args->values;
     const ec_features_options options = {
-        .tap = {.layer = (int)v[O_LAYER].number, .keep_class_token = v[O_CLASS_TOKEN].given},
         .format = format,
         .dtype = v[O_DTYPE].choice == 0 ? EC_F32 : EC_F16,
         .file_per_image = v[O_FILE_PER_IMAGE].given,
@@ -407,10 +406,14 @@ static int run(const arguments *args) {
     path_list images = {0};
     char *encoders = copy_text(args->operands[0], strlen(args->operands[0]));
     const option_value *v = args->values;
-    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
-                                         .size = (size_t)v[O_SIZE].count,
-                                         .horizontal_first = v[O_HORIZONTAL_FIRST].given,
-                                         .exif_transpose = v[O_EXIF].given};
+    const ec_feature_source otherwise = {
+        .prepare = (ec_prepare_mode)v[O_PREPARE].choice,
+        .size = (size_t)v[O_SIZE].count,
+        .tap = {.layer = (int)v[O_LAYER].number, .keep_class_token = v[O_CLASS_TOKEN].given},
+        .has_layer = true,
+        .has_tokens = true,
+        .horizontal_first = v[O_HORIZONTAL_FIRST].given,
+        .exif_transpose = v[O_EXIF].given};
     ec_array_format format;
     int status = choose_format(&format, args);
     if (status == EXIT_DONE)

@@ -11,8 +11,8 @@
 #include "cli/output.h"
 #include "cli/sources.h"
 #include "cli/study.h"
-#include "eyechart/score.h"
 #include "eyechart/connector.h"
+#include "eyechart/score.h"
 #include "eyechart/show.h"
 
 static const char *protocol_at(size_t i) {
@@ -120,9 +120,10 @@ static const option OPTIONS[] = {
                    .type = VALUE_CHOICE,
                    .choice = prepare_at,
                    .fallback = "letterbox",
-                   .help = "letterbox: the whole image on a black square, so that every pixel of it "
-                           "can be shown; others as features has them. A pair is "
-                           "prepared as its protocol says"},
+                   .help =
+                       "letterbox: the whole image on a black square, so that every pixel of it "
+                       "can be shown; others as features has them. A pair is "
+                       "prepared as its protocol says"},
     [O_SIZE] = OPTION_SIZE,
     [O_LAYER] = OPTION_LAYER(HELP_LAYER),
     [O_HEAT] = {.name = "heat",
@@ -219,7 +220,9 @@ static const char *file_name(const char *path) {
 static int add_folder_row(row *r, const char *typed, const arguments *args) {
     const option_value *v = args->values;
     const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
-                                         .size = (size_t)v[O_SIZE].count};
+                                         .size = (size_t)v[O_SIZE].count,
+                                         .has_layer = true,
+                                         .tap = {.layer = (int)v[O_LAYER].number}};
     r->text = printed("%s", typed);
     r->sources = allocate(MAX_SOURCES, sizeof *r->sources);
     r->encoder = (ec_show_encoder){.name = typed, .sources = r->sources};
@@ -249,7 +252,10 @@ static int add_candidate_row(row *r, const ec_study *study, size_t candidate,
         r->sources[i] = declared[i];
         if (ec_connector_features_settle(&r->sources[i], &says, 0, &err) != EC_OK)
             return report_error(&err);
-        if (v[O_LAYER].given) r->sources[i].has_layer = false;
+        if (v[O_LAYER].given) {
+            r->sources[i].has_layer = true;
+            r->sources[i].tap.layer = (int)v[O_LAYER].number;
+        }
         r->sources[i].exif_transpose = false; /* figures show pictures as they lie */
         if (declared[i].prepare == EC_PREPARE_NATIVE)
             r->sources[i].prepare = (ec_prepare_mode)v[O_PREPARE].choice;
@@ -291,7 +297,6 @@ static int add_rows(request *q) {
             status = add_folder_row(&q->rows[q->n_rows++], args->operands[i], args);
     }
     for (size_t i = 0; i < q->n_rows; i++) {
-        q->rows[i].encoder.tap = (ec_tap){.layer = (int)v[O_LAYER].number};
         q->rows[i].encoder.options = (ec_encoder_options){
             .n_threads = (size_t)v[O_THREADS].count, .interpolate_plain = v[O_POSITIONS].given};
     }

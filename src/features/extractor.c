@@ -19,15 +19,6 @@ struct ec_extractor {
 
 /* ---- preparation ---- */
 
-const char *ec_prepare_mode_name(size_t mode) {
-    static const char *const names[] = {[EC_PREPARE_NATIVE] = "native",
-                                        [EC_PREPARE_SQUARE] = "square",
-                                        [EC_PREPARE_SQUASH] = "squash",
-                                        [EC_PREPARE_PAD] = "pad",
-                                        [EC_PREPARE_LETTERBOX] = "letterbox"};
-    return mode < sizeof names / sizeof *names ? names[mode] : NULL;
-}
-
 /* The encoder's own processor for another input size: crop and resize keep their proportion. */
 static void resize_preparation(ec_preparation *p, size_t size) {
     const size_t was = p->crop_width > 0 ? p->crop_width : p->resize_width;
@@ -69,12 +60,6 @@ static ec_status choose_preparation(ec_extractor *e, const ec_feature_source *so
     return EC_OK;
 }
 
-ec_tap ec_feature_source_tap(const ec_feature_source *source, ec_tap otherwise) {
-    if (source->has_layer) otherwise.layer = source->tap.layer;
-    if (source->has_tokens) otherwise.keep_class_token = source->tap.keep_class_token;
-    return otherwise;
-}
-
 /* ---- open and close ---- */
 
 static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
@@ -102,12 +87,12 @@ static ec_status open_encoder(ec_extractor *e, const ec_feature_source *source,
     return EC_OK;
 }
 
-ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source, ec_tap tap,
+ec_status ec_extractor_open(ec_extractor **out, const ec_feature_source *source,
                             const ec_encoder_options *options, ec_error *err) {
     *out = NULL;
     ec_extractor *e = calloc(1, sizeof *e);
     if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    e->tap = ec_feature_source_tap(source, tap);
+    e->tap = ec_feature_source_tap(source);
     e->interpolate_plain = options->interpolate_plain;
     e->watch = options->watch;
     const ec_status status = open_encoder(e, source, options, err);

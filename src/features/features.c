@@ -52,6 +52,7 @@ typedef struct {
     ec_features_watcher see; /* NULL: nobody watches */
     void *context;           /* of see */
     ec_features_progress progress;
+    ec_tap tap; /* of all of them */
     size_t n_resumed;
     double started; /* seconds of the clock */
 } job;
@@ -66,14 +67,21 @@ static ec_status refuse_grid(const job *j, size_t i, const ec_extractor_info *in
                    "another size for the "
                    "others",
                    j->sources[0].folder, j->grid_width, j->grid_height, j->sources[i].folder,
-                   info->grid_width, info->grid_height, j->sources[i].folder, info->cell * j->grid_width,
-                   j->sources[i].folder, info->cell * j->grid_width);
+                   info->grid_width, info->grid_height, j->sources[i].folder,
+                   info->cell * j->grid_width, j->sources[i].folder, info->cell * j->grid_width);
 }
 
 static ec_status open_towers(job *j, ec_error *err) {
     for (size_t i = 0; i < j->n_towers; i++) {
-        const ec_status status = ec_extractor_open(&j->tower[i], &j->sources[i], j->options->tap,
-                                                   &j->options->encoder, err);
+        const ec_tap tap = ec_feature_source_tap(&j->sources[i]);
+        if (i == 0) j->tap = tap;
+        if (!ec_tap_same(tap, j->tap))
+            return ec_fail(err, EC_ERR_ARG,
+                           "%s is tapped at layer %d and %s at layer %d, or of other tokens; "
+                           "features that are joined have one layer and the same tokens",
+                           j->sources[0].folder, j->tap.layer, j->sources[i].folder, tap.layer);
+        const ec_status status =
+            ec_extractor_open(&j->tower[i], &j->sources[i], &j->options->encoder, err);
         if (status != EC_OK) return status;
         const ec_extractor_info info = ec_extractor_describe(j->tower[i]);
         if (i == 0) {
@@ -118,8 +126,8 @@ static ec_status describe_inputs(job *j, ec_error *err) {
         if (json_array_append_new(images, json_string(j->images[i])) != 0) complete = false;
     j->inputs =
         json_pack("{s:s, s:o, s:i, s:b, s:[I,I], s:I, s:I, s:s, s:s, s:b, s:I, s:o}", "eyechart",
-                  ec_version(), "encoders", encoders, "layer", j->options->tap.layer, "class_token",
-                  j->options->tap.keep_class_token, "grid", (json_int_t)j->grid_height,
+                  ec_version(), "encoders", encoders, "layer", j->tap.layer, "class_token",
+                  j->tap.keep_class_token, "grid", (json_int_t)j->grid_height,
                   (json_int_t)j->grid_width, "tokens", (json_int_t)j->n_tokens, "channels",
                   (json_int_t)j->n_channels, "dtype", ec_dtype_name(j->options->dtype), "format",
                   j->options->format == EC_ARRAY_NPY ? "npy" : "safetensors", "file_per_image",

@@ -48,10 +48,9 @@ static ec_status extract(ec_feature_map *out, ec_extractor *extractor, const ec_
 /* All images through source k. */
 static ec_status run_source(comparison *c, size_t k, ec_error *err) {
     ec_feature_source patches = c->encoder->sources[k], *source = &patches;
-    const ec_tap tap = {.layer = c->encoder->tap.layer};
     patches.has_tokens = false;
     ec_extractor *extractor;
-    ec_status status = ec_extractor_open(&extractor, source, tap, &c->encoder->options, err);
+    ec_status status = ec_extractor_open(&extractor, source, &c->encoder->options, err);
     if (status != EC_OK) return status;
     const ec_extractor_info info = ec_extractor_describe(extractor);
     if (k > 0) ec_text_add(&c->views, "; ");

@@ -61,9 +61,8 @@ static ec_status run_source(judgement *j, size_t k, ec_error *err) {
     source.prepare = ec_matching_prepare(j->protocol.protocol);
     source.has_tokens = false;
     source.exif_transpose = false; /* keypoints are in the picture as it lies */
-    const ec_tap tap = {.layer = j->encoder->tap.layer};
     ec_extractor *extractor;
-    ec_status status = ec_extractor_open(&extractor, &source, tap, &j->encoder->options, err);
+    ec_status status = ec_extractor_open(&extractor, &source, &j->encoder->options, err);
     if (status != EC_OK) return status;
     const ec_extractor_info info = ec_extractor_describe(extractor);
     if (k > 0) ec_text_add(&j->views, "; ");

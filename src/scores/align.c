@@ -55,17 +55,6 @@ struct ec_aligner {
 
 /* ---- open ---- */
 
-static bool same_tap(const ec_aligner *a, const ec_feature_source *x, const ec_feature_source *y) {
-    const ec_tap p = ec_feature_source_tap(x, a->options.tap),
-                 q = ec_feature_source_tap(y, a->options.tap);
-    return p.layer == q.layer && p.keep_class_token == q.keep_class_token;
-}
-
-static bool same_weights(const ec_feature_source *x, const ec_feature_source *y) {
-    return x->weights == NULL || y->weights == NULL ? x->weights == y->weights
-                                                    : strcmp(x->weights, y->weights) == 0;
-}
-
 static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_source *source,
                               ec_error *err) {
     char *folder = realpath(source->folder, NULL);
@@ -73,11 +62,7 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
     if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < a->n_encoders; i++) {
         const encoder *e = &a->encoders[i];
-        if (strcmp(e->folder, folder) == 0 && e->source.prepare == source->prepare &&
-            e->source.size == source->size && same_tap(a, &e->source, source) &&
-            same_weights(&e->source, source) &&
-            e->source.horizontal_first == source->horizontal_first &&
-            e->source.exif_transpose == source->exif_transpose) {
+        if (strcmp(e->folder, folder) == 0 && ec_feature_source_same_use(&e->source, source)) {
             free(folder);
             *out = i;
             return EC_OK;
@@ -97,8 +82,7 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
         e->source.weights = e->weights = strdup(source->weights);
         if (e->weights == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     }
-    const ec_status status =
-        ec_extractor_open(&e->extractor, source, a->options.tap, &a->options.encoder, err);
+    const ec_status status = ec_extractor_open(&e->extractor, source, &a->options.encoder, err);
     if (status == EC_OK) e->info = ec_extractor_describe(e->extractor);
     return status;
 }

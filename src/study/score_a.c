@@ -40,8 +40,7 @@ static bool lacks_any(const ec_job *job, const ec_job_part *part) {
 static ec_status open_aligner(ec_run *run, ec_error *err) {
     ec_job *job = run->job;
     const size_t n_references = job->settings.n_references;
-    const ec_align_options options = {.tap = EC_TAP_DEFAULT,
-                                      .bf16_compat = job->settings.bf16_compat,
+    const ec_align_options options = {.bf16_compat = job->settings.bf16_compat,
                                       .encoder = ec_job_encoder_options(job),
                                       .look = ec_job_any_measures(job) ? ec_run_look : NULL,
                                       .look_context = run};
@@ -158,8 +157,7 @@ static ec_status align_chunk(double *scores, ec_run *run, const bool *wanted, si
         pointers[i] = &images[i];
         if (status == EC_OK)
             status = ec_run_decode_image(&images[i], run->job->images[from + i].path, err);
-        if (images[i].orientation > 1 && !run->job->settings.exif_transpose &&
-            run->n_turned++ == 0)
+        if (images[i].orientation > 1 && !run->job->settings.exif_transpose && run->n_turned++ == 0)
             run->turned = run->job->images[from + i].path;
     }
     ec_job_cost cost = {0};

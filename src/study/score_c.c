@@ -94,8 +94,7 @@ static ec_status compute_rows(ec_similarity *rows, ec_run *run, size_t encoder,
     const ec_matching_options matching = {.see = see_images, .context = &watch};
     ec_extractor *extractor = NULL;
     ec_status status = decode_images(run, category, err);
-    if (status == EC_OK)
-        status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
+    if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
     if (status == EC_OK)
         status = ec_matching_rows(rows, run->matcher, extractor, e->source.folder, protocol,
                                   &job->set, category, run->images, &matching, err);

@@ -27,7 +27,7 @@ static const char *const mode_names[] = {[EC_PREPARE_NATIVE] = "native",
 
 /* What a signature of an encoder's folder is for. */
 static void describe_use(char use[96], const ec_job *job, const ec_feature_source *source) {
-    const ec_tap tap = ec_feature_source_tap(source, EC_TAP_DEFAULT);
+    const ec_tap tap = ec_feature_source_tap(source);
     snprintf(use, 96, "encoder %s %zu layer %d%s%s%s", mode_names[source->prepare], source->size,
              tap.layer, tap.keep_class_token ? " all tokens" : "",
              job->settings.positions_by_size ? " positions by size" : "",
@@ -51,7 +51,7 @@ static bool read_facts(ec_job_encoder *e, const char *facts) {
 static ec_status open_and_identify(ec_job_encoder *e, ec_job *job, ec_error *err) {
     const ec_encoder_options options = ec_job_encoder_options(job);
     ec_extractor *extractor;
-    ec_status status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
+    ec_status status = ec_extractor_open(&extractor, &e->source, &options, err);
     if (status != EC_OK) return status;
     status = ec_extractor_identity(e->identity, extractor, err);
     e->info = ec_extractor_describe(extractor);
@@ -116,7 +116,7 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
     if (status != EC_OK) return status;
     const bool known = facts != NULL && read_facts(e, facts);
     free(facts);
-    e->info.tap = ec_feature_source_tap(&place->source, EC_TAP_DEFAULT);
+    e->info.tap = ec_feature_source_tap(&place->source);
     if (known) return EC_OK;
     status = open_and_identify(e, job, err);
     if (status == EC_OK && settled) status = remember_encoder(e, place->signature, job, err);
@@ -124,19 +124,8 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
     return status == EC_OK ? ec_store_flush(&job->store, err) : status;
 }
 
-bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y) {
-    const ec_tap p = ec_feature_source_tap(x, EC_TAP_DEFAULT),
-                 q = ec_feature_source_tap(y, EC_TAP_DEFAULT);
-    const bool same_weights = x->weights == NULL || y->weights == NULL
-                                  ? x->weights == y->weights
-                                  : strcmp(x->weights, y->weights) == 0;
-    return x->prepare == y->prepare && x->size == y->size &&
-           x->exif_transpose == y->exif_transpose && p.layer == q.layer &&
-           p.keep_class_token == q.keep_class_token && same_weights;
-}
-
 static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
-    return ec_job_same_use(x, y) && strcmp(x->folder, y->folder) == 0;
+    return ec_feature_source_same_use(x, y) && strcmp(x->folder, y->folder) == 0;
 }
 
 static bool has_place(const ec_job_encoder *e, const ec_feature_source *source) {

@@ -32,17 +32,14 @@ static ec_status hash_text(char hash[EC_HASH_SIZE], const ec_job *job, ec_text *
 }
 
 bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part) {
-    const ec_tap usual = EC_TAP_DEFAULT;
     out[0] = '\0';
     if (part->n_members == 0) return false;
-    const ec_tap tap = ec_feature_source_tap(&part->sources[0], usual);
+    const ec_tap tap = ec_feature_source_tap(&part->sources[0]);
     for (size_t k = 1; k < part->n_members; k++) {
-        const ec_tap other = ec_feature_source_tap(&part->sources[k], usual);
-        if (other.layer != tap.layer || other.keep_class_token != tap.keep_class_token)
-            return false;
+        if (!ec_tap_same(ec_feature_source_tap(&part->sources[k]), tap)) return false;
     }
     snprintf(out, size, "layer %d%s", tap.layer, tap.keep_class_token ? ", all tokens" : "");
-    return tap.layer != usual.layer || tap.keep_class_token;
+    return !ec_tap_same(tap, EC_TAP_DEFAULT);
 }
 
 bool ec_job_selects(const ec_job *job, size_t candidate) {
@@ -166,7 +163,7 @@ static ec_status find_members(bool *left_out, ec_job_part *part, ec_job *job,
     for (size_t k = 0; k < part->n_members; k++) {
         ec_feature_source source = sources[k];
         source.prepare = ec_matching_prepare(protocol);
-        source.has_tokens = false; /* the class token is never compared */
+        source.has_tokens = false;     /* the class token is never compared */
         source.exif_transpose = false; /* keypoints are in the picture as it lies */
         const ec_status status = ec_job_find_encoder(&members[k], job, &source, err);
         if (status != EC_OK) return status;
@@ -205,8 +202,8 @@ static ec_status check_features(const ec_job *job, const ec_job_part *part, size
     ec_connector_features says;
     ec_status status = ec_connector_features_read(&says, part->connector.path, err);
     if (status == EC_OK)
-        status = ec_connector_features_settle(
-            &source, &says, job->encoders[part->a_members[k]].info.n_blocks, err);
+        status = ec_connector_features_settle(&source, &says,
+                                              job->encoders[part->a_members[k]].info.n_blocks, err);
     return status;
 }
 

@@ -139,8 +139,8 @@ bool ec_job_has_wants(const ec_study *study);
 bool ec_job_wants(const ec_study *study, bool a);
 
 /* The encoders of a candidate with the layer and the tokens that study.yaml says, or else the
- * config.json of its connector; and with the vision tower of the connector's model where that differs
- * from the folder's. *out is owned, [*n]. Errors: EC_ERR_ARG they contradict; those of
+ * config.json of its connector; and with the vision tower of the connector's model where that
+ * differs from the folder's. *out is owned, [*n]. Errors: EC_ERR_ARG they contradict; those of
  * ec_connector_features_read; EC_ERR_NOMEM. */
 ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t candidate,
                          ec_error *err);
@@ -148,8 +148,6 @@ ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t
 bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part);
 /* Whether a path lies in a folder, links followed. */
 bool ec_job_is_within(const char *path, const char *folder);
-/* Whether two sources differ in their folder at most. */
-bool ec_job_same_use(const ec_feature_source *x, const ec_feature_source *y);
 
 /* The place of an encoder in job->encoders; what has one identity has one place. */
 ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,

@@ -83,7 +83,7 @@ void ec_run_mark_pools(ec_run *run) {
 static bool is_place(const ec_job_encoder *e, const ec_feature_source *source) {
     for (size_t k = 0; k < e->n_places; k++) {
         const ec_feature_source *s = &e->places[k].source;
-        if (!ec_job_same_use(s, source)) continue;
+        if (!ec_feature_source_same_use(s, source)) continue;
         char *real = realpath(s->folder, NULL);
         const bool same = real != NULL && strcmp(real, source->folder) == 0;
         free(real);
@@ -178,8 +178,7 @@ static ec_status work_on_encoder(ec_run *run, size_t encoder, const missing *m, 
     float *features = malloc(BATCH * e->info.n_tokens * e->info.n_channels * sizeof *features + 1);
     ec_status status = features != NULL ? EC_OK : no_memory(run, err);
     snprintf(run->progress.doing, sizeof run->progress.doing, "measures, %.80s", e->source.folder);
-    if (status == EC_OK)
-        status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
+    if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
     for (size_t from = 0; status == EC_OK && from < m->n; from += BATCH) {
         const size_t n = m->n - from < BATCH ? m->n - from : BATCH;
         status = pool_batch(run, extractor, encoder, m->indices + from, n, features, err);

@@ -243,8 +243,7 @@ static ec_status time_encoder(double *seconds, const ec_job *job, size_t encoder
     ec_status status = image.rgb != NULL && features != NULL
                            ? EC_OK
                            : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-    if (status == EC_OK)
-        status = ec_extractor_open(&extractor, &e->source, EC_TAP_DEFAULT, &options, err);
+    if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
     const ec_image *images[] = {&image};
     *seconds = INFINITY;
     for (int pass = 0; status == EC_OK && pass < 2; pass++) {
@@ -299,7 +298,7 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
                          .has_a = part->wants_a,
                          .has_measures = part->wants_measures,
                          .resampled = part->resampled};
-    const ec_tap tap = ec_feature_source_tap(&part->sources[0], EC_TAP_DEFAULT);
+    const ec_tap tap = ec_feature_source_tap(&part->sources[0]);
     char features[64];
     out.layer = tap.layer;
     out.all_tokens = tap.keep_class_token;

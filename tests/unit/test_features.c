@@ -75,8 +75,7 @@ static int remove_images(void **state) {
 }
 
 static ec_features_options options_of_test(void) {
-    return (ec_features_options){
-        .tap = EC_TAP_DEFAULT, .batch = BATCH, .encoder = {.n_threads = 2}};
+    return (ec_features_options){.batch = BATCH, .encoder = {.n_threads = 2}};
 }
 
 static ec_status write_features(const char *out, const ec_features_options *options,
@@ -165,8 +164,7 @@ static void an_extractor_gives_what_the_files_hold(void **state) {
         ec_features_write(out, &source, 1, images, 2, &options, NULL, NULL, NULL, &err), EC_OK);
 
     ec_extractor *extractor, *other;
-    assert_int_equal(ec_extractor_open(&extractor, &source, EC_TAP_DEFAULT, &options.encoder, &err),
-                     EC_OK);
+    assert_int_equal(ec_extractor_open(&extractor, &source, &options.encoder, &err), EC_OK);
     const ec_extractor_info info = ec_extractor_describe(extractor);
     const size_t n = info.n_tokens * info.n_channels;
     float *features = malloc(2 * n * sizeof *features);
@@ -204,16 +202,16 @@ static void an_extractor_gives_what_the_files_hold(void **state) {
                      EC_OK);
     const struct {
         ec_feature_source source;
-        ec_tap tap;
         bool same;
-    } cases[] = {{{.folder = other_clip, .prepare = EC_PREPARE_SQUARE}, EC_TAP_DEFAULT, true},
-                 {{.folder = other_clip, .prepare = EC_PREPARE_LETTERBOX}, EC_TAP_DEFAULT, false},
-                 {source, {.layer = -1}, false},
-                 {{.folder = dino, .prepare = EC_PREPARE_SQUARE}, EC_TAP_DEFAULT, false}};
+    } cases[] = {
+        {{.folder = other_clip, .prepare = EC_PREPARE_SQUARE}, true},
+        {{.folder = other_clip, .prepare = EC_PREPARE_LETTERBOX}, false},
+        {{.folder = clip, .prepare = EC_PREPARE_SQUARE, .has_layer = true, .tap = {.layer = -1}},
+         false},
+        {{.folder = dino, .prepare = EC_PREPARE_SQUARE}, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        assert_int_equal(
-            ec_extractor_open(&other, &cases[i].source, cases[i].tap, &options.encoder, &err),
-            EC_OK);
+        assert_int_equal(ec_extractor_open(&other, &cases[i].source, &options.encoder, &err),
+                         EC_OK);
         assert_int_equal(ec_extractor_identity(second, other, &err), EC_OK);
         assert_int_equal(strcmp(first, second) == 0, cases[i].same);
         ec_extractor_close(other);
@@ -294,12 +292,24 @@ static void another_run_is_not_overwritten(void **state) {
     ec_features_options options = options_of_test();
     ec_error err;
     assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
-    options.tap.layer = -1;
-    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_ERR_EXISTS);
+    ec_feature_source other[] = {
+        {.folder = clip, .prepare = EC_PREPARE_SQUARE, .has_layer = true, .tap = {.layer = -1}},
+        {.folder = dino, .prepare = EC_PREPARE_SQUARE, .size = 35}};
+    assert_int_equal(
+        ec_features_write(out, other, 2, images, N_IMAGES, &options, NULL, NULL, NULL, &err),
+        EC_ERR_ARG); /* beside one of layer -2 */
+    assert_non_null(strstr(err.message, "one layer"));
+    other[1].has_layer = true;
+    other[1].tap.layer = -1;
+    assert_int_equal(
+        ec_features_write(out, other, 2, images, N_IMAGES, &options, NULL, NULL, NULL, &err),
+        EC_ERR_EXISTS);
     assert_non_null(strstr(err.message, "--restart"));
     assert_undisturbed(out);
     options.restart = true;
-    assert_int_equal(write_features(out, &options, NULL, NULL, NULL, &err), EC_OK);
+    assert_int_equal(
+        ec_features_write(out, other, 2, images, N_IMAGES, &options, NULL, NULL, NULL, &err),
+        EC_OK);
     /* A file that is not ours at all. */
     options.restart = false;
     assert_int_equal(ec_file_write(in_folder("theirs.npy"), "x", 1, &err), EC_OK);

@@ -51,7 +51,7 @@ static ec_extractor *open_at_size(size_t encoder, ec_c_protocol protocol, size_t
     const ec_encoder_options options = {.n_threads = 2, .interpolate_plain = true};
     ec_extractor *extractor;
     ec_error err;
-    if (ec_extractor_open(&extractor, &source, EC_TAP_DEFAULT, &options, &err) != EC_OK)
+    if (ec_extractor_open(&extractor, &source, &options, &err) != EC_OK)
         fail_msg("%s", err.message);
     return extractor;
 }

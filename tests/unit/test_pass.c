@@ -27,7 +27,7 @@ static ec_extractor *open_toy(void) {
     const ec_encoder_options options = {.n_threads = 2};
     ec_extractor *extractor;
     ec_error err;
-    if (ec_extractor_open(&extractor, &source, EC_TAP_DEFAULT, &options, &err) != EC_OK)
+    if (ec_extractor_open(&extractor, &source, &options, &err) != EC_OK)
         fail_msg("%s", err.message);
     return extractor;
 }
