@@ -5,7 +5,7 @@ the images.
     build/dev/make_toys toys && build/dev/eyechart score toys
     python tools/measures_reference.py toys >tests/golden/measures.csv
 
-The draw of the images is that of A ('eyechart align --keep-lists' and the table 'chosen' have it; scores/image_set.c).
+The draw of the images is that of A ('eyechart align --keep-lists' and the table 'chosen' have it; sets/image_set.c).
 It is read from study.db; so the toys are scored before.
 """
 import json

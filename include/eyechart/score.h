@@ -31,50 +31,12 @@
 #ifndef EYECHART_SCORE_H
 #define EYECHART_SCORE_H
 
-#include "eyechart/features.h"
 #include "eyechart/representation.h"
 #include "eyechart/study.h"
 
 #ifdef __cplusplus
 extern "C" {
 #endif
-
-/* ---- what study.yaml says about scores --------------------------------------------------- */
-
-/* Borrowed from the study until ec_study_close. Paths are ready for use: relative ones in
- * study.yaml begin at the study's folder. NULL where nothing is declared. */
-typedef struct ec_score_settings {
-    const char *keypoints;    /* SPair folder, or keypoint JSON */
-    const char *split;        /* "test" unless declared */
-    bool consistent;          /* which protocol's C the ranking uses: authors' unless declared */
-    size_t n_images;          /* of each benchmark, for A; 100 unless declared */
-    bool longest;             /* choose images with the longest prompts, instead of a seeded draw */
-    uint64_t seed;            /* 42 unless declared */
-    const size_t *references; /* [n_references] candidates that A compares with */
-    size_t n_references;
-    const size_t *compare_with; /* [n_compare_with] candidates whose encoders the measures compare
-                                   with: the references unless declared */
-    size_t n_compare_with;
-    bool resample_grids; /* joined encoders of different grids have a C: on the finest */
-    bool bf16_compat;
-    bool positions_by_size; /* interpolate_plain of every encoder: encoder.h */
-    bool exif_transpose;    /* images of A and the measures are turned as their EXIF asks */
-} ec_score_settings;
-
-ec_score_settings ec_study_score_settings(const ec_study *study);
-/* The encoders of a candidate, in the order of concatenation; *n is 0 where none is declared. They
- * have a layer and tokens where study.yaml says so. */
-const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, size_t candidate);
-/* Is the candidate one that 'combine:' made, rather than a declared one? */
-bool ec_study_is_combined(const ec_study *study, size_t candidate);
-const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
-const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
-const char *ec_study_image_root(const ec_study *study, size_t benchmark); /* folder; NULL: none */
-
-/* How many candidates lack an A or a C that ec_study_score() would compute. What 'combine:' made
- * does not count unless grids are resampled: whether its encoders fit takes opening them to know.
- */
-size_t ec_study_n_unscored(const ec_study *study, const ec_table *table);
 
 /* ---- plan -------------------------------------------------------------------------------- */
 

@@ -21,7 +21,9 @@
 #include <stdint.h>
 
 #include "eyechart/decision.h"
+#include "eyechart/features.h"
 #include "eyechart/policy.h"
+#include "eyechart/sheet.h"
 #include "eyechart/status.h"
 #include "eyechart/table.h"
 
@@ -29,22 +31,9 @@
 extern "C" {
 #endif
 
-#define EC_STUDY_MAX_CANDIDATES 100000
-#define EC_STUDY_MAX_BENCHMARKS 1000
-#define EC_STUDY_MAX_CELLS 10000000 /* candidates x benchmarks, candidates x columns */
-#define EC_STUDY_MAX_COLUMNS 1000
-
 typedef struct ec_study ec_study;
 
 /* Borrowed from the study until ec_study_close. Missing numbers are NaN. */
-typedef struct ec_benchmark {
-    const char *name;
-    const char *group; /* "vision", "ocr", or any other word; never NULL */
-    int direction;     /* +1 higher is better, -1 lower is better */
-    double low, high;  /* values that can occur; -INFINITY, INFINITY when not declared */
-    double weight;     /* in a ranking over several benchmarks; 1 by default */
-} ec_benchmark;
-
 typedef struct ec_candidate {
     const char *name;
     double cost; /* GPU-hours of one finetuning, declared or imported; NaN when unknown */
@@ -85,16 +74,6 @@ uint64_t ec_study_seed(const ec_study *study);    /* declared; 0 by default */
 ec_status ec_study_find_candidate(size_t *out, const ec_study *study, const char *name, ec_error *err);
 ec_status ec_study_find_benchmark(size_t *out, const ec_study *study, const char *name, ec_error *err);
 
-/* Numbers beside A and C, by candidate: parts of the scores, label-free measures
- * (representation.h), whatever was imported. Several columns of one name differ in the benchmark
- * that they are about. */
-#define EC_ALL_BENCHMARKS ((size_t)-1)
-typedef struct ec_study_column {
-    const char *name;
-    size_t benchmark;   /* EC_ALL_BENCHMARKS: one value for all */
-    double *value, *se; /* [n_candidates]; NaN: unknown */
-} ec_study_column;
-
 /* A column to rank by: "A", "C", or the name of one beside them. */
 typedef struct ec_rank_column {
     const char *name;
@@ -111,6 +90,45 @@ ec_status ec_rank_column_read(ec_rank_column *out, char *text, ec_error *err);
 
 /* "A and C", "A, C and probe": those that count. */
 void ec_rank_columns_text(char *buffer, size_t size, const ec_rank_column *columns, size_t n);
+
+/* ---- what study.yaml says about scores --------------------------------------------------- */
+
+/* Borrowed from the study until ec_study_close. Paths are ready for use: relative ones in
+ * study.yaml begin at the study's folder. NULL where nothing is declared. */
+typedef struct ec_score_settings {
+    const char *keypoints;    /* SPair folder, or keypoint JSON */
+    const char *split;        /* "test" unless declared */
+    bool consistent;          /* which protocol's C the ranking uses: authors' unless declared */
+    size_t n_images;          /* of each benchmark, for A; 100 unless declared */
+    bool longest;             /* choose images with the longest prompts, instead of a seeded draw */
+    uint64_t seed;            /* 42 unless declared */
+    const size_t *references; /* [n_references] candidates that A compares with */
+    size_t n_references;
+    const size_t *compare_with; /* [n_compare_with] candidates whose encoders the measures compare
+                                   with: the references unless declared */
+    size_t n_compare_with;
+    bool resample_grids; /* joined encoders of different grids have a C: on the finest */
+    bool bf16_compat;
+    bool positions_by_size; /* interpolate_plain of every encoder: encoder.h */
+    bool exif_transpose;    /* images of A and the measures are turned as their EXIF asks */
+} ec_score_settings;
+
+ec_score_settings ec_study_score_settings(const ec_study *study);
+/* The encoders of a candidate, in the order of concatenation; *n is 0 where none is declared. They
+ * have a layer and tokens where study.yaml says so. */
+const ec_feature_source *ec_study_encoders(size_t *n, const ec_study *study, size_t candidate);
+/* Is the candidate one that 'combine:' made, rather than a declared one? */
+bool ec_study_is_combined(const ec_study *study, size_t candidate);
+const char *ec_study_connector(const ec_study *study, size_t candidate); /* path; NULL: none */
+const char *ec_study_images(const ec_study *study, size_t benchmark);    /* path; NULL: none */
+const char *ec_study_image_root(const ec_study *study, size_t benchmark); /* folder; NULL: none */
+
+/* How many candidates lack an A or a C that ec_study_score() would compute. What 'combine:' made
+ * does not count unless grids are resampled: whether its encoders fit takes opening them to know.
+ */
+size_t ec_study_n_unscored(const ec_study *study, const ec_table *table);
+
+/* ---- what is known ----------------------------------------------------------------------- */
 
 /* Everything known now, read in one transaction. Owned; ec_study_snapshot_free(). */
 typedef struct ec_study_snapshot {
@@ -335,48 +353,6 @@ ec_status ec_study_renew(ec_study *study, const size_t *candidates, size_t n,
                          const ec_lease_options *options, ec_error *err);
 
 /* ---- import, export -------------------------------------------------------------------- */
-
-/* What a table of people needs to be said about it; zero is nothing. */
-typedef enum ec_decimal { EC_DECIMAL_AUTO = 0, EC_DECIMAL_POINT, EC_DECIMAL_COMMA } ec_decimal;
-typedef struct ec_import_options {
-    const char *const *ignore; /* [n_ignore] columns to leave out, as their headings say */
-    size_t n_ignore;
-    const char *const *missing; /* [n_missing] what stands in a cell for a number that is not known, beside
-                                   the usual words (docs/formats.md) */
-    size_t n_missing;
-    ec_decimal decimal; /* sign of a CSV; EC_DECIMAL_AUTO: as its numbers tell */
-    const char *as_column; /* of an import: the results, such as those with another language model, become
-                              the column of this name for each benchmark, and nothing else of the file
-                              counts; where less is better the column has the negative, so that more of
-                              it is better. NULL: results are results */
-} ec_import_options;
-
-/* What became of a column of a file. */
-typedef enum ec_column_use {
-    EC_USE_CANDIDATE, /* names */
-    EC_USE_SCORE,     /* A or C, a standard error of one */
-    EC_USE_COST,      /* cost or hours */
-    EC_USE_BENCHMARK, /* results */
-    EC_USE_COLUMN,    /* a number beside A and C */
-    EC_USE_LEFT_OUT   /* nothing: asked for, or `why` */
-} ec_column_use;
-typedef struct ec_import_column {
-    char *heading; /* as the file has it */
-    char *name;    /* in the study: "A", "MMBench", "params_M"; NULL: left out */
-    ec_column_use use;
-    size_t n_values; /* cells that are known */
-    char *why;       /* left out, or taken for something: why; NULL: as the heading says */
-} ec_import_column;
-
-/* Owned; ec_import_report_release(). */
-typedef struct ec_import_report {
-    ec_import_column *columns; /* [n_columns] in the order of the file; of JSON in that of the study */
-    size_t n_columns;
-    char **notes; /* [n_notes] how the file was read where that is not plain: encoding, decimal commas, words
-                     for missing numbers, names that look the same */
-    size_t n_notes;
-} ec_import_report;
-void ec_import_report_release(ec_import_report *report);
 
 /* ec_study_create() with more to say and more to hear.
  *   options   NULL: none

@@ -9,9 +9,9 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "eyechart/picture.h"
-#include "report/base64.h"
 #include "report/build.h"
 
 /* A page is opened whole, and sent to colleagues. */

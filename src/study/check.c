@@ -4,12 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eyechart/score.h"
+#include "benchmarks/known.h"
+#include "eyechart/study.h"
 #include "law/stats.h"
+#include "sheet/names.h"
+#include "study/commands.h"
 #include "study/findings.h"
-#include "study/loop_command.h"
-#include "study/names.h"
-#include "study/results.h"
 #include "study/study_internal.h"
 
 /* Lists the candidates whose entry in `values` is missing. */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
-#include "study/builtin.h"
+#include "sheet/builtin.h"
 #include "study/exchange.h"
 
 static const char *const files[] = {"study.db", "study.yaml"}; /* in the order of moving them */

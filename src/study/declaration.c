@@ -14,9 +14,9 @@
 
 #include "base/number.h"
 #include "base/process.h"
+#include "benchmarks/known.h"
 #include "eyechart/spelling.h"
-#include "study/names.h"
-#include "study/results.h"
+#include "sheet/names.h"
 #include "study/yaml_check.h"
 
 /* ---- schema ------------------------------------------------------------------------------- */

@@ -2,7 +2,8 @@
 #ifndef EC_STUDY_DECLARATION_H
 #define EC_STUDY_DECLARATION_H
 
-#include "study/sheet.h"
+#include "eyechart/study.h"
+#include "sheet/sheet.h"
 
 #define EC_DECLARATION_MAX_BYTES (64u << 20)
 #define EC_LEASE_HOURS 72.0 /* of a question, unless declared */

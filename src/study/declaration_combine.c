@@ -13,8 +13,8 @@
 
 #include "eyechart/correspondence.h"
 #include "eyechart/spelling.h"
+#include "sheet/names.h"
 #include "study/declaration.h"
-#include "study/names.h"
 
 enum {
     MOST_FOR_ALL = 12 /* as 'eyechart correspond' has it: 4,095 candidates */

@@ -9,8 +9,9 @@
 
 #include "base/file.h"
 #include "base/number.h"
+#include "sheet/import_report.h"
+#include "study/column_store.h"
 #include "study/failure.h"
-#include "study/import_report.h"
 #include "study/lease.h"
 
 /* ---- files -------------------------------------------------------------------------------- */

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "sheet/names.h"
 #include "study/lease.h"
-#include "study/names.h"
 
 /* ---- reading -------------------------------------------------------------------------------- */
 

@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "sheet/names.h"
+#include "study/attempts.h"
 #include "study/failure.h"
-#include "study/loop_files.h"
-#include "study/names.h"
 
 ec_status ec_lease_expire(ec_study *study, double now, ec_error *err) {
     return ec_database_run(

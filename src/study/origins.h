@@ -3,7 +3,7 @@
 #ifndef EC_STUDY_ORIGINS_H
 #define EC_STUDY_ORIGINS_H
 
-#include "eyechart/score.h"
+#include "eyechart/study.h"
 #include "study/declaration.h"
 
 #define EC_MAX_ENCODERS 64 /* of one candidate */

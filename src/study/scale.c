@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "study/results.h"
+#include "benchmarks/known.h"
 
 static const double repeats_to = 0.005; /* of the full scale */
 

@@ -4,7 +4,9 @@
 #include <string.h>
 #include <time.h>
 
+#include "study/column_store.h"
 #include "study/failure.h"
+#include "study/rank_columns.h"
 #include "study/scale.h"
 #include "study/study_internal.h"
 

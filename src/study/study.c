@@ -7,8 +7,8 @@
 
 #include "base/file.h"
 #include "eyechart/spelling.h"
-#include "study/builtin.h"
-#include "study/names.h"
+#include "sheet/builtin.h"
+#include "sheet/names.h"
 #include "study/study_internal.h"
 
 /* ---- open, close -------------------------------------------------------------------------- */
@@ -115,6 +115,10 @@ static ec_status open_study(ec_study *study, const char *path, ec_error *err) {
     study->built_in = true;
     if (status == EC_OK) status = ec_origins_resolve(&study->origins, path, &study->declared, err);
     return status == EC_OK ? list_candidates(study, err) : status;
+}
+
+const char *ec_study_builtin(size_t i) {
+    return ec_builtin_name(i);
 }
 
 ec_status ec_study_open(ec_study **out, const char *path, ec_error *err) {

@@ -43,6 +43,10 @@ bool ec_numbers_observed(const ec_numbers *numbers, size_t n, size_t m, size_t i
 ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *command,
                                 const char *worker, const char *source, ec_error *err);
 
+/* One more row of provenance within the change: of results from another source. */
+ec_status ec_study_write_event(int64_t *event, ec_study *study, const char *command,
+                               const char *worker, const char *source, ec_error *err);
+
 /* Wall clock, seconds since 1970. */
 double ec_study_now(void);
 

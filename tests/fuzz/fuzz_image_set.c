@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "image/source.h"
-#include "scores/image_set_reader.h"
+#include "sets/image_set_reader.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

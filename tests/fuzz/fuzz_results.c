@@ -2,8 +2,8 @@
 #include <math.h>
 #include <stdint.h>
 
+#include "results/results.h"
 #include "round_trip.h"
-#include "study/results.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scores/keypoints.h"
+#include "sets/keypoints.h"
 
 static inline void demand(bool condition) {
     if (!condition) abort();

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/sheet.h"
+#include "sheet/sheet.h"
 
 #define DEMAND(condition)                                                                          \
     do {                                                                                           \

@@ -1,4 +1,4 @@
-/* The promise of study/loop_command.h: a placeholder is one word of the shell, whatever the value;
+/* The promise of study/commands.h: a placeholder is one word of the shell, whatever the value;
  * where that cannot be known it is refused. The judge is /bin/sh. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/loop_command.h"
+#include "study/commands.h"
 
 static const char *const NASTY = "it's \"a\" $(name) `of` \\ two  words; # {out} *";
 

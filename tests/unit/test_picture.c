@@ -8,10 +8,10 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "eyechart/picture.h"
 #include "eyechart/rng.h"
-#include "report/base64.h"
 
 static const ec_colour BLACK = {0, 0, 0}, WHITE = {255, 255, 255}, RED = {255, 0, 0};
 

@@ -12,10 +12,10 @@
 
 #include <cmocka.h>
 
+#include "base/base64.h"
 #include "base/file.h"
 #include "eyechart/picture.h"
 #include "eyechart/simulate.h"
-#include "report/base64.h"
 #include "report/data.h"
 
 /* A study and the report's data of it. */

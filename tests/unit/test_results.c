@@ -1,4 +1,4 @@
-/* The promises of study/results.h and of loop_command.h: what an evaluation may say, and what a
+/* The promises of results/results.h and of study/commands.h: what an evaluation may say, and what a
  * command becomes. */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,9 +11,9 @@
 #include <stdlib.h>
 
 #include "folder.h"
-#include "study/loop_command.h"
-#include "study/loop_files.h"
-#include "study/results.h"
+#include "results/results.h"
+#include "study/attempts.h"
+#include "study/commands.h"
 
 static const char study_yaml[] =
     "benchmarks:\n"

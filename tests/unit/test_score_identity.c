@@ -7,7 +7,7 @@
 #include <cmocka.h>
 
 #include "folder.h"
-#include "study/score_job.h"
+#include "scoring/score_job.h"
 
 #define PARITY EC_SOURCE_DIR "/tests/parity/"
 

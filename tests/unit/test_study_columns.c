@@ -11,7 +11,8 @@
 
 #include "eyechart/study.h"
 #include "folder.h"
-#include "study/sheet.h"
+#include "sheet/sheet.h"
+#include "study/column_store.h"
 #include "study/study_internal.h"
 
 static const char YAML[] = "name: test\n"

@@ -9,8 +9,8 @@
 #include <math.h>
 #include <string.h>
 
+#include "asking/planning.h"
 #include "folder.h"
-#include "study/planning.h"
 
 /* Benchmark p counts three times as much as q, of which less is better; r does not count. */
 static const char YAML[] =

@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "study/headings.h"
-#include "study/table_text.h"
+#include "sheet/headings.h"
+#include "sheet/table_text.h"
 
 static void assert_decodes(const char *bytes, size_t size, const char *expected, char separator,
                            const char *converted) {

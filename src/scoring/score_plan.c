@@ -1,0 +1,377 @@
+/* score_plan.c - what a run of `score` would do, and what it costs */
+#include "scoring/score_plan.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <time.h>
+
+enum { CALIBRATION_S = 3 };
+
+/* Bytes of a row in study.db beside its content, with its share of the index. */
+static const double ROW_BYTES = 120.0;
+
+/* ---- counting ----------------------------------------------------------------------------- */
+
+void ec_job_count(size_t *n_results, size_t *n_done, const ec_job *job) {
+    *n_results = *n_done = 0;
+    for (size_t i = 0; i < job->n_parts; i++) {
+        const ec_job_part *part = &job->parts[i];
+        for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
+            for (size_t k = 0; k < job->set.n_categories; k++) {
+                ++*n_results;
+                *n_done += part->c_done[p][k];
+            }
+        for (size_t image = 0; part->wants_a && image < job->n_images; image++) {
+            *n_results += part->a_wanted[image];
+            *n_done += part->a_wanted[image] && part->a_done[image];
+        }
+        for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++) {
+            ++*n_results;
+            *n_done += part->measure_done[k];
+        }
+    }
+}
+
+bool ec_job_needs_pass(const ec_job *job, size_t encoder, ec_c_protocol protocol, size_t category) {
+    if (ec_job_needs_alone(job, encoder, protocol, category)) return true;
+    if (!ec_job_needs_rows(job, encoder, protocol, category)) return false;
+    char key[EC_HASH_SIZE];
+    ec_job_rows_key(key, job, encoder, protocol, category);
+    return !ec_work_has_rows(&job->work, key);
+}
+
+static void add_category(ec_job_cost *cost, const ec_job *job, ec_c_protocol protocol,
+                         size_t category) {
+    const ec_keypoint_category *c = &job->set.categories[category];
+    for (size_t e = 0; e < job->n_encoders; e++) {
+        if (!ec_job_needs_pass(job, e, protocol, category)) continue;
+        const ec_extractor_info *info = &job->encoders[e].info;
+        const double n = (double)c->n_images, tokens = (double)info->n_tokens;
+        cost->passes += n;
+        cost->flops +=
+            n * info->flops + 2.0 * (double)c->n_points * tokens * (double)info->n_channels;
+    }
+}
+
+bool ec_job_wants_image(const ec_job_part *part, size_t image) {
+    return part->wants_a && part->a_wanted[image] && !part->a_done[image];
+}
+
+/* Marks the encoders of a part, each to be run once for an image. */
+static void mark_part(bool *used, const ec_job_part *part) {
+    for (size_t k = 0; k < part->n_members; k++) used[part->a_members[k]] = true;
+}
+
+bool ec_job_mark_passes_of_a(bool *used, const ec_job *job, size_t image) {
+    bool any = false;
+    memset(used, 0, job->n_encoders * sizeof *used);
+    for (size_t i = 0; image != EC_NO_INDEX && i < job->n_parts; i++) {
+        if (!ec_job_wants_image(&job->parts[i], image)) continue;
+        any = true;
+        mark_part(used, &job->parts[i]);
+    }
+    for (size_t r = 0; any && r < job->settings.n_references; r++)
+        mark_part(used, &job->parts[job->reference_parts[r]]);
+    return any;
+}
+
+static double connector_flops(const ec_job *job, const ec_job_part *part) {
+    return part->connector.flops * (double)job->encoders[part->a_members[0]].info.n_tokens;
+}
+
+static void add_image(ec_job_cost *cost, bool *used, const ec_job *job, size_t image) {
+    const bool any = ec_job_mark_passes_of_a(used, job, image);
+    for (size_t i = 0; i < job->n_parts; i++) {
+        const ec_job_part *part = &job->parts[i];
+        if (!ec_job_wants_image(part, image)) continue;
+        cost->flops += connector_flops(job, part);
+        for (size_t r = 0; r < job->settings.n_references; r++) {
+            const ec_job_part *to = &job->parts[job->reference_parts[r]];
+            cost->flops += 2.0 * (double)job->encoders[part->a_members[0]].info.n_tokens *
+                           (double)job->encoders[to->a_members[0]].info.n_tokens *
+                           (double)part->connector.n_outputs;
+        }
+    }
+    for (size_t r = 0; any && r < job->settings.n_references; r++)
+        cost->flops += connector_flops(job, &job->parts[job->reference_parts[r]]);
+    for (size_t e = 0; e < job->n_encoders; e++) {
+        if (!used[e]) continue;
+        cost->passes += 1.0;
+        cost->flops += job->encoders[e].info.flops;
+    }
+}
+
+/* Mean tokens that units of A do not leave. */
+static ec_status add_measures(ec_job_cost *cost, const ec_job *job, ec_error *err) {
+    bool *used = calloc(2 * job->n_encoders + 1, sizeof *used), *needed = used + job->n_encoders;
+    if (used == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    for (size_t e = 0; e < job->n_encoders; e++) needed[e] = ec_job_needs_pooled(job, e);
+    for (size_t i = 0; i < job->n_sample; i++) {
+        ec_job_mark_passes_of_a(used, job, job->sample[i].image);
+        for (size_t e = 0; e < job->n_encoders; e++) {
+            if (!needed[e] || used[e] || job->pooled[e * job->n_sample + i]) continue;
+            cost->passes += 1.0;
+            cost->flops += job->encoders[e].info.flops;
+        }
+    }
+    free(used);
+    return EC_OK;
+}
+
+ec_status ec_job_measure_images(ec_job_cost *cost, const ec_job *job, size_t from, size_t n,
+                                ec_error *err) {
+    *cost = (ec_job_cost){0};
+    bool *used = calloc(job->n_encoders + 1, sizeof *used);
+    if (used == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    for (size_t image = from; image < from + n; image++) add_image(cost, used, job, image);
+    free(used);
+    return EC_OK;
+}
+
+ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err) {
+    ec_status status = ec_job_measure_images(cost, job, 0, job->n_images, err);
+    if (status == EC_OK) status = add_measures(cost, job, err);
+    for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
+        for (size_t k = 0; k < job->set.n_categories; k++)
+            add_category(cost, job, (ec_c_protocol)p, k);
+    return status;
+}
+
+/* ---- disk and memory ---------------------------------------------------------------------- */
+
+static double rows_bytes(const ec_job *job, size_t encoder, size_t category) {
+    return 4.0 * (double)job->set.categories[category].n_points *
+           (double)job->encoders[encoder].info.n_tokens;
+}
+
+/* Rows of one category and protocol wait on the disk at a time. */
+static double work_bytes(const ec_job *job) {
+    double most = 0.0;
+    for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
+        for (size_t k = 0; k < job->set.n_categories; k++) {
+            double bytes = 0.0;
+            for (size_t e = 0; e < job->n_encoders; e++)
+                if (ec_job_needs_rows(job, e, (ec_c_protocol)p, k)) bytes += rows_bytes(job, e, k);
+            most = fmax(most, bytes);
+        }
+    return most;
+}
+
+static double database_bytes(const ec_job *job) {
+    double bytes = 0.0;
+    for (size_t i = 0; i < job->n_parts; i++) {
+        const ec_job_part *part = &job->parts[i];
+        for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
+            for (size_t k = 0; k < job->set.n_categories; k++)
+                if (!part->c_done[p][k])
+                    bytes += ROW_BYTES + (double)sizeof(ec_pair_result) *
+                                             (double)job->set.categories[k].n_pairs;
+        for (size_t image = 0; image < job->n_images; image++)
+            if (ec_job_wants_image(part, image))
+                bytes += ROW_BYTES * (double)job->settings.n_references;
+        for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++)
+            if (!part->measure_done[k]) bytes += 4.0 * ROW_BYTES;
+    }
+    for (size_t e = 0; e < job->n_encoders; e++) {
+        if (!ec_job_needs_pooled(job, e)) continue;
+        for (size_t i = 0; i < job->n_sample; i++)
+            if (!job->pooled[e * job->n_sample + i])
+                bytes += ROW_BYTES + 4.0 * (double)job->encoders[e].info.n_channels;
+    }
+    return bytes;
+}
+
+/* K of a few encoders, or of many (score_m.c); those of a candidate and of what it is compared
+ * with, and these once more centred. */
+static double measures_bytes(const ec_job *job) {
+    const double matrix = 8.0 * (double)job->n_sample * (double)job->n_sample;
+    size_t n = 0;
+    for (size_t e = 0; e < job->n_encoders; e++) n += ec_job_needs_pooled(job, e);
+    return n > 0 ? fmin((double)n * matrix, 512.0 * 1024.0 * 1024.0) + 4.0 * matrix : 0.0;
+}
+
+static double memory_bytes(const ec_job *job) {
+    double most = measures_bytes(job);
+    for (size_t k = 0; k < job->set.n_categories; k++) {
+        const ec_keypoint_category *c = &job->set.categories[k];
+        double pixels = 0.0;
+        for (size_t i = 0; i < c->n_images; i++) {
+            const ec_keypoint_image *image = &job->set.images[c->images[i]];
+            pixels += (double)image->width * (double)image->height;
+        }
+        for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
+            for (size_t e = 0; e < job->n_encoders; e++) {
+                const ec_extractor_info *info = &job->encoders[e].info;
+                if (ec_job_needs_pass(job, e, (ec_c_protocol)p, k))
+                    most = fmax(most, 3.0 * pixels + rows_bytes(job, e, k) +
+                                          4.0 * (double)c->n_images * (double)info->n_tokens *
+                                              (double)info->n_channels);
+            }
+    }
+    return most;
+}
+
+double ec_job_disk_free(const ec_job *job) {
+    struct statvfs info;
+    if (statvfs(job->study->path, &info) != 0) return NAN;
+    return (double)info.f_bavail * (double)info.f_frsize;
+}
+
+double ec_job_disk_needed(const ec_job *job) {
+    return work_bytes(job) + database_bytes(job);
+}
+
+/* ---- calibration -------------------------------------------------------------------------- */
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
+}
+
+/* The faster of two passes of a grey image; the first also brings the weights into memory. */
+static ec_status time_encoder(double *seconds, const ec_job *job, size_t encoder, ec_error *err) {
+    const ec_job_encoder *e = &job->encoders[encoder];
+    const ec_encoder_options options = ec_job_encoder_options(job);
+    ec_extractor *extractor = NULL;
+    ec_image image = {.width = e->info.input_width, .height = e->info.input_height};
+    image.rgb = calloc(image.width * image.height, 3);
+    float *features = malloc(e->info.n_tokens * e->info.n_channels * sizeof *features + 1);
+    ec_status status = image.rgb != NULL && features != NULL
+                           ? EC_OK
+                           : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
+    const ec_image *images[] = {&image};
+    *seconds = INFINITY;
+    for (int pass = 0; status == EC_OK && pass < 2; pass++) {
+        const double start = seconds_now();
+        status = ec_extractor_run(features, extractor, images, 1, err);
+        *seconds = fmin(*seconds, seconds_now() - start);
+    }
+    ec_extractor_close(extractor);
+    free(features);
+    ec_image_release(&image);
+    return status;
+}
+
+static bool needs_encoder(const ec_job *job, size_t encoder) {
+    for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
+        for (size_t k = 0; k < job->set.n_categories; k++)
+            if (ec_job_needs_pass(job, encoder, (ec_c_protocol)p, k)) return true;
+    for (size_t i = 0; i < job->n_parts; i++) {
+        const ec_job_part *part = &job->parts[i];
+        bool wants = false;
+        for (size_t image = 0; image < job->n_images; image++)
+            wants = wants || ec_job_wants_image(part, image);
+        for (size_t k = 0; wants && k < part->n_members; k++)
+            if (part->a_members[k] == encoder) return true;
+    }
+    return ec_job_needs_pooled(job, encoder) && !ec_job_is_pooled(job, &encoder, 1);
+}
+
+/* Floating-point operations a second, over as many of the encoders as the time allows. */
+static ec_status calibrate(double *rate, const ec_job *job, ec_error *err) {
+    const double start = seconds_now();
+    double flops = 0.0, seconds = 0.0;
+    for (size_t e = 0; e < job->n_encoders; e++) {
+        double pass;
+        if (!needs_encoder(job, e)) continue;
+        const ec_status status = time_encoder(&pass, job, e, err);
+        if (status != EC_OK) return status;
+        flops += job->encoders[e].info.flops;
+        seconds += pass;
+        if (seconds_now() - start > CALIBRATION_S) break;
+    }
+    *rate = seconds > 0.0 ? flops / seconds : NAN;
+    return EC_OK;
+}
+
+/* ---- the plan ----------------------------------------------------------------------------- */
+
+static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
+    ec_score_part out = {.candidate = part->candidate,
+                         .n_encoders = part->n_members,
+                         .has_c = part->wants_c,
+                         .has_a = part->wants_a,
+                         .has_measures = part->wants_measures,
+                         .resampled = part->resampled};
+    const ec_tap tap = ec_feature_source_tap(&part->sources[0]);
+    char features[64];
+    out.layer = tap.layer;
+    out.all_tokens = tap.keep_class_token;
+    memcpy(out.note, part->note, sizeof out.note);
+    if (part->sources[0].weights != NULL) {
+        const size_t n = strlen(out.note);
+        snprintf(out.note + n, sizeof out.note - n, "%sencoder: the trained tower of its model",
+                 n > 0 ? "; " : "");
+    }
+    if (ec_job_describe_features(features, sizeof features, part)) {
+        const size_t n = strlen(out.note);
+        snprintf(out.note + n, sizeof out.note - n, "%s%s", n > 0 ? "; " : "", features);
+    }
+    for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
+        for (size_t k = 0; k < job->set.n_categories; k++) {
+            out.c_categories++;
+            out.c_cached += part->c_done[p][k];
+        }
+    for (size_t image = 0; part->wants_a && image < job->n_images; image++) {
+        out.a_images += part->a_wanted[image];
+        out.a_cached += part->a_wanted[image] && part->a_done[image];
+    }
+    for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++) {
+        out.measures++;
+        out.measures_cached += part->measure_done[k];
+    }
+    return out;
+}
+
+static ec_status fill_plan(ec_score_plan *plan, const ec_job *job, ec_error *err) {
+    plan->parts = calloc(job->n_parts + 1, sizeof *plan->parts);
+    if (plan->parts == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    for (size_t i = 0; i < job->n_parts; i++)
+        if (job->parts[i].selected)
+            plan->parts[plan->n_parts++] = describe_part(job, &job->parts[i]);
+    for (size_t e = 0; e < job->n_encoders; e++) plan->n_encoders += needs_encoder(job, e);
+    plan->n_images = job->set.n_images + job->n_images;
+    plan->n_pairs = job->set.n_pairs;
+    plan->n_left_out = job->n_left_out;
+    ec_job_count(&plan->n_results, &plan->n_results_cached, job);
+    ec_job_cost cost;
+    ec_status status = ec_job_measure(&cost, job, err);
+    if (status != EC_OK) return status;
+    plan->passes = cost.passes;
+    plan->flops = cost.flops;
+    plan->disk_bytes = ec_job_disk_needed(job);
+    plan->disk_free_bytes = ec_job_disk_free(job);
+    plan->memory_bytes = memory_bytes(job);
+    double rate = NAN;
+    if (job->options.calibrate) status = calibrate(&rate, job, err);
+    plan->seconds = cost.flops > 0.0 ? cost.flops / rate : 0.0;
+    return status;
+}
+
+ec_status ec_study_plan(ec_score_plan **out, ec_study *study, const ec_score_options *options,
+                        ec_error *err) {
+    ec_job job;
+    *out = NULL;
+    ec_score_plan *plan = calloc(1, sizeof *plan);
+    if (plan == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    ec_status status = ec_job_build(&job, study, options, err);
+    if (status == EC_OK) status = fill_plan(plan, &job, err);
+    ec_job_release(&job);
+    if (status == EC_OK)
+        *out = plan;
+    else
+        ec_score_plan_free(plan);
+    return status;
+}
+
+void ec_score_plan_free(ec_score_plan *plan) {
+    if (plan == NULL) return;
+    free(plan->parts);
+    free(plan);
+}
