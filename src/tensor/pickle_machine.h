@@ -113,9 +113,30 @@ static inline const pickle_global *ec_pickle_global(const pickle_machine *m,
     return (const pickle_global *)m->globals.data + v->as.global;
 }
 
+/* The members of a tuple. */
+static inline size_t ec_pickle_child(const pickle_machine *m, const pickle_value *tuple, size_t i) {
+    return ((const size_t *)m->children.data)[tuple->as.tuple.first + i];
+}
+static inline const pickle_value *ec_pickle_child_value(const pickle_machine *m,
+                                                        const pickle_value *tuple, size_t i) {
+    return ec_pickle_value(m, ec_pickle_child(m, tuple, i));
+}
+
 /* Runs the program; m->status says how it went, m->stack has what it left. */
 void ec_pickle_run(pickle_machine *m);
 void ec_pickle_release(pickle_machine *m);
 ec_status ec_pickle_refuse(pickle_machine *m, const char *what);
+
+/* ---- pickle_torch.c ---- */
+
+bool ec_pickle_is(const pickle_value *string, const char *text);
+/* Fills callable, dtype and element_bytes in where the function or class is known. */
+void ec_pickle_know_global(pickle_global *g, const pickle_value *module, const pickle_value *name);
+/* What no file of weights has a use for, and a harmful one does. */
+bool ec_pickle_is_harmful(const pickle_value *module, const pickle_value *name);
+/* A storage; of kind PICKLE_OTHER where the persistent id is not one. */
+pickle_value ec_pickle_storage(const pickle_machine *m, const pickle_value *id);
+/* The tensor that _rebuild_tensor_v2 or _v3 makes of a tuple of arguments. */
+pickle_tensor ec_pickle_rebuild(const pickle_machine *m, const pickle_value *arguments, bool v3);
 
 #endif
