@@ -63,30 +63,23 @@ typedef struct ec_align_member {
     const char *connector; /* for ec_connector_open */
 } ec_align_member;
 
-/* Is shown the features of each encoder as they are computed, once a chunk: what else there is to
- * know of them costs no pass of its own. Whatever it returns but EC_OK ends the run.
- *
- *   source     its folder is absolute, without links
- *   features   [n_images][info->n_tokens][info->n_channels], borrowed for the call */
-typedef ec_status (*ec_align_looker)(void *context, const ec_feature_source *source,
-                                     const ec_extractor_info *info, const float *features,
-                                     size_t n_images, ec_error *err);
-
 /* Zero-initialised means the default. */
 typedef struct ec_align_options {
     bool bf16_compat;
     ec_encoder_options encoder; /* n_threads and isa hold for everything */
-    ec_align_looker look;       /* NULL: nobody looks */
-    void *look_context;
+    /* Results do not depend on these two. */
+    size_t batch;      /* images through an encoder at a time; 0: 8 */
+    size_t kept_bytes; /* memory for embeddings and features that wait for an encoder; 0: 512 MiB */
 } ec_align_options;
 
-/* Holds encoders and connectors open. An encoder that several members share, at the same size and
- * preparation, is there once, and its features are computed once an image. */
+/* Knows its members; encoders and connectors are opened when it is their turn, so that memory holds
+ * the weights of one encoder at a time, the largest at most, however many candidates there are. An
+ * encoder that several members share, at the same size and preparation, is run once an image. */
 typedef struct ec_aligner ec_aligner;
 
-/* Opens and checks everything: that each connector takes the channels of its encoders, that grids
- * of encoders side by side are equal, that all connectors lead to the same width. Errors name the
- * member. Everything is copied or read during the call. */
+/* Opens everything, one after the other, and checks it: that each connector takes the channels of
+ * its encoders, that grids of encoders side by side are equal, that all connectors lead to the same
+ * width. Errors name the member. Everything is copied or read during the call. */
 ec_status ec_aligner_open(ec_aligner **out, const ec_align_member *references, size_t n_references,
                           const ec_align_member *candidates, size_t n_candidates,
                           const ec_align_options *options, ec_error *err);
@@ -110,19 +103,30 @@ typedef struct ec_align_info {
 ec_align_info ec_aligner_reference(const ec_aligner *aligner, size_t reference);
 ec_align_info ec_aligner_candidate(const ec_aligner *aligner, size_t candidate);
 
-/* Is called after each reference and candidate of a chunk; false stops: EC_ERR_INTERRUPTED. */
-typedef bool (*ec_aligner_watcher)(void *context, size_t n_done, size_t n_total);
+typedef struct ec_align_progress {
+    size_t n_done, n_total; /* images through encoders */
+    size_t n_turned;        /* images whose EXIF asks to turn them */
+    const char *turned;     /* the first of them; NULL: none */
+} ec_align_progress;
 
-/* Scores a chunk of images, the references' embeddings first, then every candidate on those.
+/* Is called after every batch of an encoder, and whenever a member was compared; false stops:
+ * EC_ERR_INTERRUPTED. */
+typedef bool (*ec_aligner_watcher)(void *context, const ec_align_progress *progress);
+
+/* Scores images: one encoder after the other, those of the references first, each over all images.
+ * They are decoded and prepared while earlier ones are computed, once for each encoder.
  *
  *   scores  [n_images][n_candidates][n_references]; NaN for what is not wanted
- *   images  [n_images], decoded. Embeddings of all of them are in memory at once: 8 is good
+ *   images  [n_images] paths. The references' embeddings of as many of them as options.kept_bytes
+ *           holds are kept in memory; a longer list is taken in parts, and for each of them the
+ *           encoders are opened again
  *   wanted  [n_candidates], or NULL: all
  *   see     may be NULL
  *
- * An image's scores do not depend on what else is in its chunk. Errors name the member:
- * EC_ERR_FORMAT (embeddings that are not finite), EC_ERR_INTERRUPTED, EC_ERR_NOMEM. */
-ec_status ec_aligner_run(double *scores, ec_aligner *aligner, const ec_image *const *images,
+ * An image's scores do not depend on what else is in the list. Errors name the image, or the
+ * member: those of ec_image_load; EC_ERR_FORMAT (embeddings that are not finite),
+ * EC_ERR_INTERRUPTED, EC_ERR_NOMEM. */
+ec_status ec_aligner_run(double *scores, ec_aligner *aligner, const char *const *images,
                          size_t n_images, const bool *wanted, ec_aligner_watcher see, void *context,
                          ec_error *err);
 

@@ -9,10 +9,13 @@
  *         `work` until the combinations over their category are done: the similarity of
  *         concatenated features is the mean of the encoders' similarities, so a combination costs
  *         no pass of its own.
- *     A   one unit of work: 8 images
- *         features -> connector -> maximum cosine to each reference, for every image; kept
+ *     A   one unit of work: (encoder, up to 32 images), of which every 8 are written
+ *         features -> connector -> maximum cosine to each reference, for every image; kept.
+ *         The references' encoders come first. Their embeddings of a block of images, and features
+ *         of encoders that combinations join, wait in `work` until the others are done: so one
+ *         encoder is open at a time, and each runs once
  *     measures, without labels   one unit of work: an encoder, then a candidate
- *         features, of A where they are computed for it -> mean token of every image, kept
+ *         features, of A where they are computed for it -> mean token of every image; kept
  *         -> cka, mutual_knn, rank, norms (representation.h); a combination costs no pass
  *        v
  *     the scores of the candidates, with standard errors, as rank, fit and ask read them

@@ -104,7 +104,7 @@ static const option OPTIONS[] = {
                  .low = 1,
                  .high = 4096,
                  .fallback = "8",
-                 .help = "images in memory at a time; results do not depend on it"},
+                 .help = "images through an encoder at a time; results do not depend on it"},
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
     [O_CSV] = {.name = "csv", .help = "print CSV that 'study import' reads"},
@@ -306,15 +306,18 @@ static int load_benchmarks(benchmark *b, size_t n, const arguments *args) {
 
 typedef struct {
     progress line;
-    size_t n_done, n_total, n_chunk; /* images: before this chunk, in all, in this chunk */
-    const char *name;                /* of the benchmark */
-    size_t n_turned;                 /* images whose EXIF asks to turn them */
-    const char *turned;              /* the first of them */
+    size_t n_done, n_total, n_set; /* images: of the sets before this one, in all, of this one */
+    const char *name;              /* of the benchmark */
+    size_t n_turned;               /* images whose EXIF asks to turn them */
+    const char *turned;            /* the first of them */
+    ec_align_progress of_set;
 } display;
 
-static bool see(void *context, size_t n_done, size_t n_total) {
+static bool see(void *context, const ec_align_progress *of_set) {
     display *d = context;
-    const double done = (double)d->n_done + (double)d->n_chunk * (double)n_done / (double)n_total;
+    d->of_set = *of_set;
+    const double share = (double)of_set->n_done / (double)of_set->n_total,
+                 done = (double)d->n_done + (double)d->n_set * share;
     const double seconds = progress_seconds(&d->line);
     char left[32];
     progress_line(&d->line, done >= (double)d->n_total, "%s: %.0f of %zu images, %s left", d->name,
@@ -323,34 +326,20 @@ static bool see(void *context, size_t n_done, size_t n_total) {
     return !progress_interrupted();
 }
 
-static ec_status score_chunk(double *scores, ec_aligner *aligner, const ec_image_item *items,
-                             size_t n, display *d, ec_error *err) {
-    ec_image *image = allocate(n, sizeof *image);
-    const ec_image **view = allocate(n, sizeof *view);
-    ec_status status = EC_OK;
-    for (size_t i = 0; i < n && status == EC_OK; i++) {
-        status = ec_image_load(&image[i], items[i].path, err);
-        if (image[i].orientation > 1 && d->n_turned++ == 0) d->turned = items[i].path;
-        view[i] = &image[i];
-    }
-    if (status == EC_OK) status = ec_aligner_run(scores, aligner, view, n, NULL, see, d, err);
-    for (size_t i = 0; i < n; i++) ec_image_release(&image[i]);
-    free(image);
-    free(view);
-    return status;
-}
-
-static ec_status score_benchmark(benchmark *b, ec_aligner *aligner, const members *m, size_t batch,
-                                 display *d, ec_error *err) {
-    const size_t row = (m->n - m->n_references) * m->n_references;
-    b->scores = allocate(b->set.n_items * row, sizeof *b->scores);
+static ec_status score_benchmark(benchmark *b, ec_aligner *aligner, const members *m, display *d,
+                                 ec_error *err) {
+    const size_t n = b->set.n_items, row = (m->n - m->n_references) * m->n_references;
+    const char **paths = allocate(n, sizeof *paths);
+    b->scores = allocate(n * row, sizeof *b->scores);
+    for (size_t i = 0; i < n; i++) paths[i] = b->set.items[i].path;
     d->name = b->name;
-    ec_status status = EC_OK;
-    for (size_t at = 0; at < b->set.n_items && status == EC_OK; at += batch) {
-        d->n_chunk = b->set.n_items - at < batch ? b->set.n_items - at : batch;
-        status = score_chunk(b->scores + at * row, aligner, b->set.items + at, d->n_chunk, d, err);
-        d->n_done += d->n_chunk;
-    }
+    d->n_set = n;
+    d->of_set = (ec_align_progress){0};
+    const ec_status status = ec_aligner_run(b->scores, aligner, paths, n, NULL, see, d, err);
+    d->n_done += n;
+    if (d->n_turned == 0) d->turned = d->of_set.turned;
+    d->n_turned += d->of_set.n_turned;
+    free(paths);
     return status;
 }
 
@@ -360,6 +349,7 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
         .bf16_compat = v[O_BF16].given,
         .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
                     .interpolate_plain = v[O_POSITIONS].given},
+        .batch = (size_t)v[O_BATCH].count,
     };
     ec_error err;
     ec_aligner *aligner;
@@ -380,7 +370,7 @@ static int score_all(benchmark *b, size_t n, const members *m, const arguments *
     progress_start(&d.line);
     ec_status status = EC_OK;
     for (size_t i = 0; i < n && status == EC_OK; i++)
-        status = score_benchmark(&b[i], aligner, m, (size_t)v[O_BATCH].count, &d, &err);
+        status = score_benchmark(&b[i], aligner, m, &d, &err);
     progress_end(&d.line);
     if (!v[O_EXIF].given) note_turned(d.n_turned, d.turned);
     ec_aligner_close(aligner);

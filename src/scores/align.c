@@ -1,10 +1,7 @@
-/* align.c - the A score of many candidates, a chunk of images at a time
+/* align.c - the A score of many candidates over a list of images; see eyechart/alignment.h
  *
- *     images -> features of each encoder, once -> side by side -> connector -> rows of length 1
- *
- * for the references, which stay, and then for one candidate after the other, each compared with
- * all references. An encoder's features are freed after the last member that takes them, so that
- * memory holds the references' embeddings, one candidate's, and the features still to be used.
+ * Candidates and references are opened one after the other and checked; what is computed when is
+ * align_work.h's, and what it keeps of a block of images lies in memory here.
  */
 #include <assert.h>
 #include <math.h>
@@ -13,47 +10,76 @@
 #include <string.h>
 
 #include "base/hash.h"
-#include "base/parallel.h"
 #include "base/text.h"
 #include "connectors/mlp.h"
 #include "eyechart/alignment.h"
+#include "scores/align_work.h"
 #include "scores/matcher.h"
 
 /* Changes when the definition or its computation does, so that kept results are not taken for new
  * ones. */
 static const char DEFINITION[] = "alignment 2024, 1";
 
+/* What an encoder was called. */
 typedef struct {
     char *folder;  /* resolved, so that two spellings are one encoder */
+    char *given;   /* of source.folder */
     char *weights; /* of source.weights; NULL */
-    ec_feature_source source;
-    ec_extractor *extractor;
-    ec_extractor_info info;
-    size_t n_users;  /* members still to come in this chunk */
-    float *features; /* [n_images][n_tokens][n_channels], NULL: not computed */
-} encoder;
+} encoder_names;
 
 typedef struct {
-    char *name;
-    size_t *encoders; /* [n_encoders], into ec_aligner.encoders */
+    char *name, *path; /* path: of the connector */
+    size_t *encoders;  /* [n_encoders], into ec_aligner.encoders */
     size_t n_encoders;
-    ec_connector *connector;
-    ec_connector_info info;
+    ec_connector_info info; /* `file` is not kept */
+    double connector_flops; /* of a token */
     size_t n_tokens, n_channels;
     char tower[600];                   /* as in ec_align_info */
     char connector_hash[EC_HASH_SIZE]; /* "" until it is asked for */
+    size_t part; /* into ec_aligner.parts: members that are the same but for their name share one */
 } member;
 
 struct ec_aligner {
     ec_align_options options;
     ec_matcher *matcher; /* its context also runs the connectors */
-    encoder *encoders;
+    ec_align_encoder *encoders;
+    encoder_names *names; /* of the encoders */
     size_t n_encoders;
     member *members; /* references, then candidates */
     size_t n_references, n_candidates;
+
+    ec_align_part *parts; /* what is computed of the members */
+    size_t *references;   /* [n_references] into parts */
+    ec_align_work work;
 };
 
 /* ---- open ---- */
+
+/* `folder` is the aligner's from now on. */
+static ec_status add_encoder(size_t *out, ec_aligner *a, const ec_feature_source *source,
+                             char *folder, ec_error *err) {
+    const size_t i = *out = a->n_encoders;
+    encoder_names *names = realloc(a->names, (i + 1) * sizeof *names);
+    if (names != NULL) a->names = names;
+    ec_align_encoder *encoders = realloc(a->encoders, (i + 1) * sizeof *encoders);
+    if (encoders != NULL) a->work.encoders = a->encoders = encoders;
+    if (names == NULL || encoders == NULL) {
+        free(folder);
+        return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    }
+    a->work.n_encoders = ++a->n_encoders;
+    names[i] = (encoder_names){folder, strdup(source->folder),
+                               source->weights != NULL ? strdup(source->weights) : NULL};
+    encoders[i] = (ec_align_encoder){.source = *source};
+    encoders[i].source.folder = names[i].given;
+    encoders[i].source.weights = names[i].weights;
+    if (names[i].given == NULL || (names[i].weights == NULL && source->weights != NULL))
+        return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    ec_extractor *extractor;
+    const ec_status status = ec_align_open_encoder(&extractor, &a->work, i, err);
+    if (status == EC_OK) encoders[i].info = ec_extractor_describe(extractor);
+    return status;
+}
 
 static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_source *source,
                               ec_error *err) {
@@ -61,30 +87,14 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
     if (folder == NULL) folder = strdup(source->folder); /* opening says what is wrong with it */
     if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     for (size_t i = 0; i < a->n_encoders; i++) {
-        const encoder *e = &a->encoders[i];
-        if (strcmp(e->folder, folder) == 0 && ec_feature_source_same_use(&e->source, source)) {
+        if (strcmp(a->names[i].folder, folder) == 0 &&
+            ec_feature_source_same_use(&a->encoders[i].source, source)) {
             free(folder);
             *out = i;
             return EC_OK;
         }
     }
-    encoder *grown = realloc(a->encoders, (a->n_encoders + 1) * sizeof *grown);
-    if (grown == NULL) {
-        free(folder);
-        return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    }
-    a->encoders = grown;
-    encoder *e = &a->encoders[a->n_encoders];
-    *e = (encoder){.folder = folder, .source = *source};
-    e->source.folder = folder;
-    *out = a->n_encoders++;
-    if (source->weights != NULL) {
-        e->source.weights = e->weights = strdup(source->weights);
-        if (e->weights == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    }
-    const ec_status status = ec_extractor_open(&e->extractor, source, &a->options.encoder, err);
-    if (status == EC_OK) e->info = ec_extractor_describe(e->extractor);
-    return status;
+    return add_encoder(out, a, source, folder, err);
 }
 
 static ec_status check_grids(const ec_aligner *a, const member *m, ec_error *err) {
@@ -96,16 +106,15 @@ static ec_status check_grids(const ec_aligner *a, const member *m, ec_error *err
             return ec_fail(err, EC_ERR_ARG,
                            "%s gives %zu tokens and %s %zu, with class and register tokens; "
                            "encoders side by side need equal numbers: take the patch tokens alone",
-                           a->encoders[m->encoders[0]].folder, first->n_tokens,
-                           a->encoders[m->encoders[i]].folder, other->n_tokens);
+                           a->names[m->encoders[0]].folder, first->n_tokens,
+                           a->names[m->encoders[i]].folder, other->n_tokens);
         if (other->n_tokens != first->n_tokens || other->grid_width != first->grid_width ||
             other->grid_height != first->grid_height)
             return ec_fail(err, EC_ERR_ARG,
                            "%s has %zu x %zu patches and %s %zu x %zu; encoders side by side need "
                            "equal grids: give one a size with @PIXELS",
-                           a->encoders[m->encoders[0]].folder, first->grid_width,
-                           first->grid_height, a->encoders[m->encoders[i]].folder,
-                           other->grid_width, other->grid_height);
+                           a->names[m->encoders[0]].folder, first->grid_width, first->grid_height,
+                           a->names[m->encoders[i]].folder, other->grid_width, other->grid_height);
     }
     return EC_OK;
 }
@@ -138,16 +147,20 @@ static bool is_within(const char *path, const char *folder) {
 /* A connector out of a whole model may have been trained together with its encoder: then the tower
  * in that model is the encoder, and not the original that was named. */
 static ec_status take_trained_tower(size_t *at, ec_aligner *a, member *m,
-                                    const ec_feature_source *source, ec_error *err) {
+                                    const ec_connector *connector, const ec_feature_source *source,
+                                    ec_error *err) {
     char difference[128];
-    const encoder *e = &a->encoders[*at];
-    const char *path = ec_connector_describe(m->connector).file;
-    const ec_encoder *original = ec_extractor_encoder(e->extractor);
+    const encoder_names *e = &a->names[*at];
+    const char *path = ec_connector_describe(connector).file;
+    ec_extractor *extractor;
+    const ec_status opened = ec_align_open_encoder(&extractor, &a->work, *at, err);
+    if (opened != EC_OK) return opened;
+    const ec_encoder *original = ec_extractor_encoder(extractor);
     if (source->weights != NULL || is_within(path, e->folder) ||
         ec_encoder_describe(original).is_inside)
         return EC_OK;
     if (!ec_encoder_has_tower(path)) {
-        const ec_connector_features *says = ec_connector_takes(m->connector);
+        const ec_connector_features *says = ec_connector_takes(connector);
         if (says->tower_trained)
             snprintf(m->tower, sizeof m->tower,
                      "the vision tower was trained with the connector, says %.200s, and is not in "
@@ -168,15 +181,30 @@ static ec_status take_trained_tower(size_t *at, ec_aligner *a, member *m,
 
 /* The encoder with the layer and the tokens that the connector was trained on. */
 static ec_status find_member_encoder(size_t *out, ec_aligner *a, member *m,
-                                     const ec_feature_source *from, bool alone, ec_error *err) {
-    const ec_connector_features *says = ec_connector_takes(m->connector);
+                                     const ec_connector *connector, const ec_feature_source *from,
+                                     bool alone, ec_error *err) {
+    const ec_connector_features *says = ec_connector_takes(connector);
     ec_feature_source source = *from;
     ec_status status = ec_connector_features_settle(&source, says, 0, err);
     if (status == EC_OK) status = find_encoder(out, a, &source, err);
     if (status != EC_OK) return status;
     ec_feature_source again = *from; /* now that the number of blocks is known */
     status = ec_connector_features_settle(&again, says, a->encoders[*out].info.n_blocks, err);
-    return status == EC_OK && alone ? take_trained_tower(out, a, m, &source, err) : status;
+    return status == EC_OK && alone ? take_trained_tower(out, a, m, connector, &source, err)
+                                    : status;
+}
+
+static ec_status find_member_encoders(ec_aligner *a, member *m, const ec_connector *connector,
+                                      const ec_align_member *from, ec_error *err) {
+    for (size_t i = 0; i < from->n_sources; i++) {
+        const ec_status status = find_member_encoder(&m->encoders[i], a, m, connector,
+                                                     &from->sources[i], from->n_sources == 1, err);
+        if (status != EC_OK) return status;
+        m->n_encoders++;
+        m->n_channels += a->encoders[m->encoders[i]].info.n_channels;
+    }
+    m->n_tokens = a->encoders[m->encoders[0]].info.n_tokens;
+    return check_grids(a, m, err);
 }
 
 static ec_status open_member(ec_aligner *a, member *m, const ec_align_member *from, ec_error *err) {
@@ -184,20 +212,75 @@ static ec_status open_member(ec_aligner *a, member *m, const ec_align_member *fr
     m->encoders = calloc(from->n_sources + 1, sizeof *m->encoders);
     if (m->name == NULL || m->encoders == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     if (from->n_sources == 0) return ec_fail(err, EC_ERR_ARG, "no encoder");
-    ec_status status = ec_connector_open_on(&m->connector, from->connector, a->matcher->ctx, err);
-    for (size_t i = 0; i < from->n_sources && status == EC_OK; i++) {
-        status = find_member_encoder(&m->encoders[i], a, m, &from->sources[i], from->n_sources == 1,
-                                     err);
-        if (status != EC_OK) return status;
-        m->n_encoders++;
-        m->n_channels += a->encoders[m->encoders[i]].info.n_channels;
+    ec_connector *connector;
+    ec_status status = ec_connector_open_on(&connector, from->connector, a->matcher->ctx, err);
+    if (status != EC_OK) return status;
+    status = find_member_encoders(a, m, connector, from, err);
+    m->info = ec_connector_describe(connector);
+    m->connector_flops = ec_connector_flops(connector);
+    ec_connector_close(connector);
+    if (status == EC_OK) status = check_connector(a, m, from->connector, err);
+    m->path = strdup(from->connector);
+    if (status == EC_OK && m->path == NULL) status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    return status;
+}
+
+static bool same_numbers(const member *x, const member *y) {
+    return x->n_encoders == y->n_encoders && strcmp(x->path, y->path) == 0 &&
+           memcmp(x->encoders, y->encoders, x->n_encoders * sizeof *x->encoders) == 0;
+}
+
+/* What is to be computed: a reference that is a candidate as well is there once. */
+static ec_status make_parts(ec_aligner *a, ec_error *err) {
+    const size_t n = a->n_references + a->n_candidates;
+    a->parts = calloc(n, sizeof *a->parts);
+    a->references = calloc(a->n_references, sizeof *a->references);
+    if (a->parts == NULL || a->references == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    ec_align_work *w = &a->work;
+    for (size_t i = 0; i < n; i++) {
+        member *m = &a->members[i];
+        size_t same = 0;
+        while (!same_numbers(&a->members[same], m)) same++;
+        m->part = same < i ? a->members[same].part : w->n_members++;
+        if (i < a->n_references) a->references[i] = m->part;
+        if (same < i) continue;
+        a->parts[m->part] = (ec_align_part){.name = m->name,
+                                            .connector = m->path,
+                                            .encoders = m->encoders,
+                                            .n_encoders = m->n_encoders,
+                                            .n_tokens = m->n_tokens,
+                                            .n_channels = m->n_channels,
+                                            .width = m->info.n_outputs,
+                                            .is_reference = i < a->n_references};
     }
-    if (status != EC_OK) return status;
-    m->n_tokens = a->encoders[m->encoders[0]].info.n_tokens;
-    if (status == EC_OK) status = check_grids(a, m, err);
-    if (status != EC_OK) return status;
-    m->info = ec_connector_describe(m->connector);
-    return check_connector(a, m, from->connector, err);
+    w->members = a->parts;
+    w->references = a->references;
+    w->n_references = a->n_references;
+    return EC_OK;
+}
+
+static ec_status open_all(ec_aligner *a, const ec_align_member *references,
+                          const ec_align_member *candidates, ec_error *err) {
+    const size_t n = a->n_references + a->n_candidates;
+    const ec_encoder_options *options = &a->options.encoder;
+    a->members = calloc(n, sizeof *a->members);
+    ec_status status = a->members != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    if (status == EC_OK)
+        status = ec_matcher_new(&a->matcher, options->isa, options->n_threads, err);
+    a->work = (ec_align_work){.bf16_compat = a->options.bf16_compat,
+                              .options = *options,
+                              .matcher = a->matcher,
+                              .batch = a->options.batch,
+                              .kept_bytes = a->options.kept_bytes};
+    for (size_t i = 0; i < n && status == EC_OK; i++) {
+        const ec_align_member *from =
+            i < a->n_references ? &references[i] : &candidates[i - a->n_references];
+        status = open_member(a, &a->members[i], from, err);
+        if (status != EC_OK) ec_error_prefix(err, status, "%s", from->name);
+    }
+    ec_align_close_encoder(&a->work);
+    return status == EC_OK ? make_parts(a, err) : status;
 }
 
 ec_status ec_aligner_open(ec_aligner **out, const ec_align_member *references, size_t n_references,
@@ -213,40 +296,33 @@ ec_status ec_aligner_open(ec_aligner **out, const ec_align_member *references, s
     a->options = *options;
     a->n_references = n_references;
     a->n_candidates = n_candidates;
-    a->members = calloc(n_references + n_candidates, sizeof *a->members);
-    ec_status status = a->members != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    const ec_status status = open_all(a, references, candidates, err);
     if (status == EC_OK)
-        status = ec_matcher_new(&a->matcher, options->encoder.isa, options->encoder.n_threads, err);
-    for (size_t i = 0; i < n_references + n_candidates && status == EC_OK; i++) {
-        const ec_align_member *from =
-            i < n_references ? &references[i] : &candidates[i - n_references];
-        status = open_member(a, &a->members[i], from, err);
-        if (status != EC_OK) ec_error_prefix(err, status, "%s", from->name);
-    }
-    if (status != EC_OK) {
+        *out = a;
+    else
         ec_aligner_close(a);
-        return status;
-    }
-    *out = a;
-    return EC_OK;
+    return status;
 }
 
 void ec_aligner_close(ec_aligner *a) {
     if (a == NULL) return;
     for (size_t i = 0; a->members != NULL && i < a->n_references + a->n_candidates; i++) {
-        ec_connector_close(a->members[i].connector);
         free(a->members[i].encoders);
         free(a->members[i].name);
+        free(a->members[i].path);
     }
     for (size_t i = 0; i < a->n_encoders; i++) {
-        ec_extractor_close(a->encoders[i].extractor);
-        free(a->encoders[i].features);
-        free(a->encoders[i].folder);
-        free(a->encoders[i].weights);
+        free(a->names[i].folder);
+        free(a->names[i].given);
+        free(a->names[i].weights);
     }
+    ec_align_close_encoder(&a->work);
     ec_matcher_free(a->matcher);
+    free(a->names);
     free(a->encoders);
     free(a->members);
+    free(a->parts);
+    free(a->references);
     free(a);
 }
 
@@ -255,7 +331,7 @@ static ec_align_info describe(const ec_aligner *a, const member *m) {
                           .n_channels = m->n_channels,
                           .width = m->info.n_outputs,
                           .tap = a->encoders[m->encoders[0]].info.tap,
-                          .flops = (double)m->n_tokens * ec_connector_flops(m->connector)};
+                          .flops = (double)m->n_tokens * m->connector_flops};
     snprintf(info.tower, sizeof info.tower, "%s", m->tower);
     snprintf(info.connector_type, sizeof info.connector_type, "%s", m->info.type);
     for (size_t i = 0; i < m->n_encoders; i++) info.flops += a->encoders[m->encoders[i]].info.flops;
@@ -274,20 +350,29 @@ ec_align_info ec_aligner_candidate(const ec_aligner *a, size_t candidate) {
 
 /* ---- identity ---- */
 
+static ec_status hash_connector(char hash[EC_HASH_SIZE], const ec_aligner *a, const member *m,
+                                ec_error *err) {
+    ec_connector *connector;
+    ec_status status = ec_connector_open_on(&connector, m->path, a->matcher->ctx, err);
+    if (status != EC_OK) return status;
+    status = ec_connector_hash(hash, connector, err);
+    ec_connector_close(connector);
+    return status;
+}
+
 static ec_status add_identity(ec_text *text, ec_aligner *a, member *m, ec_error *err) {
-    for (size_t i = 0; i < m->n_encoders; i++) {
+    ec_status status = EC_OK;
+    for (size_t i = 0; i < m->n_encoders && status == EC_OK; i++) {
         char hash[33];
-        const ec_status status =
-            ec_extractor_identity(hash, a->encoders[m->encoders[i]].extractor, err);
-        if (status != EC_OK) return status;
-        ec_text_format(text, "%s + ", hash);
+        ec_extractor *extractor;
+        status = ec_align_open_encoder(&extractor, &a->work, m->encoders[i], err);
+        if (status == EC_OK) status = ec_extractor_identity(hash, extractor, err);
+        if (status == EC_OK) ec_text_format(text, "%s + ", hash);
     }
-    if (m->connector_hash[0] == '\0') {
-        const ec_status status = ec_connector_hash(m->connector_hash, m->connector, err);
-        if (status != EC_OK) return status;
-    }
-    ec_text_format(text, "%s\n", m->connector_hash);
-    return EC_OK;
+    if (status == EC_OK && m->connector_hash[0] == '\0')
+        status = hash_connector(m->connector_hash, a, m, err);
+    if (status == EC_OK) ec_text_format(text, "%s\n", m->connector_hash);
+    return status;
 }
 
 ec_status ec_aligner_identity(char out[33], ec_aligner *a, size_t candidate, ec_error *err) {
@@ -300,192 +385,214 @@ ec_status ec_aligner_identity(char out[33], ec_aligner *a, size_t candidate, ec_
     if (status == EC_OK && text.failed) status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
     if (status == EC_OK) ec_hash_bytes(out, text.data, text.size_bytes);
     ec_text_release(&text);
+    ec_align_close_encoder(&a->work);
     return status;
 }
 
-/* ---- a chunk ---- */
+/* ---- what is kept of a block ---- */
 
+/* Images [first, first + n) of the list. */
 typedef struct {
-    ec_aligner *aligner;
-    const ec_image *const *images;
-    size_t n_images;
-    float **reference; /* [n_references] -> [n_images][n_tokens][width], rows of length 1 */
-    ec_error *err;
-} chunk;
+    float **rows;     /* [n_parts][n] */
+    float **features; /* [n_encoders][n] */
+    size_t first, n;
+} block;
 
-static float *new_floats(size_t n_images, size_t n_tokens, size_t width, ec_error *err) {
-    const size_t row = n_tokens * width; /* of one image: it was checked by its encoder */
-    float *out =
-        row <= SIZE_MAX / sizeof(float) / n_images ? malloc(n_images * row * sizeof(float)) : NULL;
-    if (out == NULL)
-        ec_fail(err, EC_ERR_NOMEM,
-                "no memory for %zu images of %zu tokens of %zu numbers: take "
-                "fewer images at a time",
-                n_images, n_tokens, width);
-    return out;
+static float **kept_place(const block *b, ec_kept_kind kind, size_t index, size_t image) {
+    return (kind == EC_KEPT_ROWS ? b->rows : b->features) + index * b->n + (image - b->first);
 }
 
-static ec_status compute_features(chunk *k, encoder *e) {
-    if (e->features != NULL) return EC_OK;
-    e->features = new_floats(k->n_images, e->info.n_tokens, e->info.n_channels, k->err);
-    if (e->features == NULL) return EC_ERR_NOMEM;
-    const ec_align_options *o = &k->aligner->options;
-    ec_status status = ec_extractor_run(e->features, e->extractor, k->images, k->n_images, k->err);
-    if (status == EC_OK && o->look != NULL)
-        status = o->look(o->look_context, &e->source, &e->info, e->features, k->n_images, k->err);
-    return status;
+static bool is_kept(void *self, ec_kept_kind kind, size_t index, size_t image) {
+    return *kept_place(self, kind, index, image) != NULL;
 }
 
-/* Columns [at, at + channels) of the rows of `out`. */
-static void put_beside(float *out, size_t n_rows, size_t width, size_t at, const float *in,
-                       size_t channels) {
-    for (size_t i = 0; i < n_rows; i++)
-        memcpy(out + i * width + at, in + i * channels, channels * sizeof *out);
-}
-
-static void features_used(ec_aligner *a, const member *m) {
-    for (size_t i = 0; i < m->n_encoders; i++) {
-        encoder *e = &a->encoders[m->encoders[i]];
-        if (--e->n_users > 0) continue;
-        free(e->features);
-        e->features = NULL;
-    }
-}
-
-typedef struct {
-    float *rows; /* [n_images][n_tokens][width] */
-    size_t n_tokens, width;
-    bool bf16_compat;
-    ec_error *err; /* [n_images] */
-} normalising;
-
-static void normalise_image(void *context, size_t i) {
-    const normalising *n = context;
-    n->err[i].status = EC_OK;
-    ec_alignment_normalise(n->rows + i * n->n_tokens * n->width, n->n_tokens, n->width,
-                           n->bf16_compat, &n->err[i]);
-}
-
-static ec_status normalise(chunk *k, const member *m, float *rows) {
-    normalising n = {rows, m->n_tokens, m->info.n_outputs, k->aligner->options.bf16_compat,
-                     malloc(k->n_images * sizeof *n.err)};
-    if (n.err == NULL) return ec_fail(k->err, EC_ERR_NOMEM, "out of memory");
-    ec_parallel_for(k->n_images, k->aligner->options.encoder.n_threads, normalise_image, &n);
-    ec_status status = EC_OK;
-    for (size_t i = 0; i < k->n_images && status == EC_OK; i++) {
-        if ((status = n.err[i].status) == EC_OK) continue;
-        *k->err = n.err[i];
-        ec_error_prefix(k->err, status, "image %zu of the chunk", i + 1);
-    }
-    free(n.err);
-    return status;
-}
-
-/* Features of a member, [n_images][n_tokens][n_channels]: an encoder's own, borrowed, or several
- * copied side by side, which *owned then holds. NULL after a failure. */
-static const float *gather_features(float **owned, chunk *k, const member *m) {
-    ec_aligner *a = k->aligner;
-    *owned = NULL;
-    for (size_t i = 0; i < m->n_encoders; i++)
-        if (compute_features(k, &a->encoders[m->encoders[i]]) != EC_OK) return NULL;
-    if (m->n_encoders == 1) return a->encoders[m->encoders[0]].features;
-    *owned = new_floats(k->n_images, m->n_tokens, m->n_channels, k->err);
-    for (size_t i = 0, at = 0; i < m->n_encoders && *owned != NULL; i++) {
-        const encoder *e = &a->encoders[m->encoders[i]];
-        put_beside(*owned, k->n_images * m->n_tokens, m->n_channels, at, e->features,
-                   e->info.n_channels);
-        at += e->info.n_channels;
-    }
-    return *owned;
-}
-
-/* Embeddings of the chunk's images under a member, rows of length 1. The caller frees *out, also
- * after a failure. */
-static ec_status embed(float **out, chunk *k, member *m) {
-    float *owned;
-    const float *features = gather_features(&owned, k, m);
-    *out =
-        features != NULL ? new_floats(k->n_images, m->n_tokens, m->info.n_outputs, k->err) : NULL;
-    ec_status status = *out != NULL ? EC_OK : k->err->status;
-    if (status == EC_OK)
-        status =
-            ec_connector_forward(*out, m->connector, features, k->n_images * m->n_tokens, k->err);
-    free(owned);
-    features_used(k->aligner, m);
-    if (status == EC_OK) status = normalise(k, m, *out);
-    return status;
-}
-
-/* scores [n_images][n_candidates][n_references], of candidate c */
-static ec_status compare(double *scores, chunk *k, const float *embedding, size_t c) {
-    ec_aligner *a = k->aligner;
-    const member *m = &a->members[a->n_references + c];
-    const size_t width = m->info.n_outputs;
-    ec_status status = EC_OK;
-    for (size_t i = 0; i < k->n_images; i++)
-        for (size_t r = 0; r < a->n_references && status == EC_OK; r++) {
-            const size_t n_reference = a->members[r].n_tokens;
-            status =
-                ec_alignment_max_cosine(&scores[(i * a->n_candidates + c) * a->n_references + r],
-                                        a->matcher, embedding + i * m->n_tokens * width,
-                                        m->n_tokens, k->reference[r] + i * n_reference * width,
-                                        n_reference, width, a->options.bf16_compat, k->err);
-        }
-    return status;
-}
-
-static void count_users(ec_aligner *a, const bool *wanted) {
-    for (size_t i = 0; i < a->n_encoders; i++) a->encoders[i].n_users = 0;
-    for (size_t i = 0; i < a->n_references + a->n_candidates; i++) {
-        const member *m = &a->members[i];
-        if (i >= a->n_references && wanted != NULL && !wanted[i - a->n_references]) continue;
-        for (size_t j = 0; j < m->n_encoders; j++) a->encoders[m->encoders[j]].n_users++;
-    }
-}
-
-static ec_status run_members(double *scores, chunk *k, const bool *wanted, ec_aligner_watcher see,
-                             void *context) {
-    ec_aligner *a = k->aligner;
-    const size_t n_members = a->n_references + a->n_candidates;
-    size_t n_done = 0, n_total = n_members;
-    for (size_t c = 0; wanted != NULL && c < a->n_candidates; c++) n_total -= !wanted[c];
-    for (size_t i = 0; i < n_members; i++) {
-        const bool is_reference = i < a->n_references;
-        if (!is_reference && wanted != NULL && !wanted[i - a->n_references]) continue;
-        float *embedding;
-        ec_status status = embed(&embedding, k, &a->members[i]);
-        if (status == EC_OK && !is_reference)
-            status = compare(scores, k, embedding, i - a->n_references);
-        if (status == EC_OK && is_reference)
-            k->reference[i] = embedding;
-        else
-            free(embedding);
-        if (status != EC_OK) return ec_error_prefix(k->err, status, "%s", a->members[i].name);
-        if (see != NULL && !see(context, ++n_done, n_total))
-            return ec_fail(k->err, EC_ERR_INTERRUPTED, "interrupted");
-    }
+static ec_status keep_values(void *self, ec_kept_kind kind, size_t index, size_t image,
+                             const float *values, size_t n, ec_error *err) {
+    float *copy = malloc(n * sizeof *copy);
+    if (copy == NULL)
+        return ec_fail(err, EC_ERR_NOMEM, "no memory to keep %zu numbers of an image", n);
+    *kept_place(self, kind, index, image) = memcpy(copy, values, n * sizeof *copy);
     return EC_OK;
 }
 
-ec_status ec_aligner_run(double *scores, ec_aligner *a, const ec_image *const *images,
-                         size_t n_images, const bool *wanted, ec_aligner_watcher see, void *context,
-                         ec_error *err) {
-    ec_error unheard;
-    if (n_images == 0) return EC_OK;
-    chunk k = {.aligner = a,
-               .images = images,
-               .n_images = n_images,
-               .reference = calloc(a->n_references, sizeof *k.reference),
-               .err = err != NULL ? err : &unheard};
-    if (k.reference == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    for (size_t i = 0; i < n_images * a->n_candidates * a->n_references; i++) scores[i] = NAN;
-    count_users(a, wanted);
-    const ec_status status = run_members(scores, &k, wanted, see, context);
-    for (size_t i = 0; i < a->n_encoders; i++) { /* left over after a failure */
-        free(a->encoders[i].features);
-        a->encoders[i].features = NULL;
+static ec_status get_values(const float **values, void *self, ec_kept_kind kind, size_t index,
+                            size_t image, size_t n, ec_error *err) {
+    (void)n;
+    (void)err;
+    *values = *kept_place(self, kind, index, image);
+    return EC_OK;
+}
+
+static void leave_values(void *self, const float *values) {
+    (void)self;
+    (void)values;
+}
+
+static ec_status start_block(block *b, const ec_align_work *w, size_t first, size_t n,
+                             ec_error *err) {
+    *b = (block){.rows = calloc(w->n_members * n, sizeof *b->rows),
+                 .features = calloc(w->n_encoders * n, sizeof *b->features),
+                 .first = first,
+                 .n = n};
+    if (b->rows != NULL && b->features != NULL) return EC_OK;
+    return ec_fail(err, EC_ERR_NOMEM, "out of memory");
+}
+
+static void release_block(block *b, const ec_align_work *w) {
+    for (size_t i = 0; b->rows != NULL && i < w->n_members * b->n; i++) free(b->rows[i]);
+    for (size_t i = 0; b->features != NULL && i < w->n_encoders * b->n; i++) free(b->features[i]);
+    free(b->rows);
+    free(b->features);
+}
+
+/* ---- a list of images ---- */
+
+typedef struct {
+    ec_aligner *aligner;
+    double *scores; /* [n_images][n_candidates][n_references] */
+    bool *wanted;   /* [n_parts][n_images] scores that are still to come */
+    bool *turned;   /* [n_images] whose EXIF asks to turn them */
+    size_t n_images;
+    const bool *wanted_candidates; /* [n_candidates], or NULL: all */
+    ec_aligner_watcher see;
+    void *context;
+    ec_align_progress progress;
+    size_t *images; /* [n_images] of the pass or the join at work, into the list */
+} run;
+
+static bool is_wanted(void *context, size_t part, size_t image) {
+    const run *r = context;
+    return r->wanted[part * r->n_images + image];
+}
+
+static ec_status take_scores(void *context, size_t part, size_t image, const double *scores,
+                             ec_error *err) {
+    (void)err;
+    run *r = context;
+    const ec_aligner *a = r->aligner;
+    for (size_t c = 0; c < a->n_candidates; c++)
+        if (a->members[a->n_references + c].part == part &&
+            (r->wanted_candidates == NULL || r->wanted_candidates[c]))
+            memcpy(r->scores + (image * a->n_candidates + c) * a->n_references, scores,
+                   a->n_references * sizeof *scores);
+    r->wanted[part * r->n_images + image] = false;
+    return EC_OK;
+}
+
+static ec_status tell(run *r, ec_error *err) {
+    if (r->see == NULL || r->see(r->context, &r->progress)) return EC_OK;
+    return ec_fail(err, EC_ERR_INTERRUPTED, "interrupted");
+}
+
+static ec_status see_batch(void *context, const ec_pass_batch *batch, ec_error *err) {
+    run *r = context;
+    for (size_t i = 0; i < batch->n; i++) {
+        const size_t image = r->images[batch->first + i];
+        if (!batch->image[i].is_turned || r->turned[image]) continue;
+        r->turned[image] = true;
+        if (r->progress.n_turned++ == 0) r->progress.turned = r->aligner->work.paths[image];
     }
-    for (size_t r = 0; r < a->n_references; r++) free(k.reference[r]);
-    free(k.reference);
+    r->progress.n_done += batch->n;
+    return tell(r, err);
+}
+
+static ec_status pass(run *r, size_t encoder, const block *b, ec_error *err) {
+    ec_align_work *w = &r->aligner->work;
+    const ec_pass_consumer watch = {see_batch, r};
+    size_t n = 0;
+    for (size_t i = b->first; i < b->first + b->n; i++)
+        if (ec_align_needs_pass(w, encoder, i)) r->images[n++] = i;
+    return n > 0 ? ec_align_pass(w, encoder, r->images, n, NULL, &watch, err) : EC_OK;
+}
+
+static ec_status join(run *r, size_t part, const block *b, ec_error *err) {
+    ec_align_work *w = &r->aligner->work;
+    size_t n = 0;
+    for (size_t i = b->first; i < b->first + b->n; i++)
+        if (ec_align_needs_join(w, part, i) && ec_align_join_is_ready(w, part, i))
+            r->images[n++] = i;
+    const ec_status status = n > 0 ? ec_align_join(w, part, r->images, n, err) : EC_OK;
+    return status == EC_OK && n > 0 ? tell(r, err) : status;
+}
+
+/* After every pass what can be joined is, so that nothing waits longer than it must. */
+static ec_status run_block(run *r, block *b, const size_t *order, ec_error *err) {
+    const ec_align_work *w = &r->aligner->work;
+    ec_status status = EC_OK;
+    for (size_t e = 0; e < w->n_encoders && status == EC_OK; e++) {
+        status = pass(r, order[e], b, err);
+        for (size_t m = 0; m < w->n_members && status == EC_OK; m++) status = join(r, m, b, err);
+    }
+    return status;
+}
+
+static ec_status run_blocks(run *r, const size_t *order, ec_error *err) {
+    ec_align_work *w = &r->aligner->work;
+    const size_t most = ec_align_block(w, w->batch > 0 ? w->batch : EC_PASS_BATCH);
+    ec_status status = EC_OK;
+    for (size_t first = 0; first < r->n_images && status == EC_OK; first += most) {
+        block b;
+        status =
+            start_block(&b, w, first, r->n_images - first < most ? r->n_images - first : most, err);
+        w->keep = (ec_align_keep){is_kept, keep_values, get_values, leave_values, &b};
+        if (status == EC_OK) status = run_block(r, &b, order, err);
+        release_block(&b, w);
+    }
+    ec_align_close_encoder(w);
+    return status;
+}
+
+/* Marks what is wanted, and counts the passes of images. */
+static void count_passes(run *r) {
+    const ec_aligner *a = r->aligner;
+    const ec_align_work *w = &a->work;
+    bool any = false;
+    for (size_t c = 0; c < a->n_candidates; c++) {
+        if (r->wanted_candidates != NULL && !r->wanted_candidates[c]) continue;
+        bool *wanted = r->wanted + a->members[a->n_references + c].part * r->n_images;
+        for (size_t i = 0; i < r->n_images; i++) wanted[i] = true;
+        any = true;
+    }
+    for (size_t e = 0; e < w->n_encoders && any; e++) {
+        bool used = false;
+        for (size_t m = 0; m < w->n_members; m++)
+            for (size_t i = 0; i < w->members[m].n_encoders; i++)
+                used = used || (w->members[m].encoders[i] == e &&
+                                (w->members[m].is_reference || r->wanted[m * r->n_images]));
+        r->progress.n_total += used ? r->n_images : 0;
+    }
+}
+
+ec_status ec_aligner_run(double *scores, ec_aligner *a, const char *const *images, size_t n_images,
+                         const bool *wanted, ec_aligner_watcher see, void *context, ec_error *err) {
+    if (n_images == 0) return EC_OK;
+    ec_align_work *w = &a->work;
+    run r = {.aligner = a,
+             .scores = scores,
+             .wanted = calloc(w->n_members * n_images, sizeof *r.wanted),
+             .turned = calloc(n_images, sizeof *r.turned),
+             .n_images = n_images,
+             .wanted_candidates = wanted,
+             .see = see,
+             .context = context,
+             .images = calloc(n_images, sizeof *r.images)};
+    size_t *order = calloc(w->n_encoders + 1, sizeof *order);
+    ec_status status = EC_OK;
+    if (r.wanted == NULL || r.turned == NULL || r.images == NULL || order == NULL) {
+        status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
+    } else {
+        for (size_t i = 0; i < n_images * a->n_candidates * a->n_references; i++) scores[i] = NAN;
+        w->paths = images;
+        w->wants = is_wanted;
+        w->scored = take_scores;
+        w->context = w->scored_context = &r;
+        count_passes(&r);
+        ec_align_order(order, w);
+        status = run_blocks(&r, order, err);
+    }
+    free(r.wanted);
+    free(r.turned);
+    free(r.images);
+    free(order);
     return status;
 }

@@ -51,12 +51,9 @@ ec_status ec_run_advance(ec_run *run, double passes, ec_error *err) {
 }
 
 ec_status ec_run_recount(ec_run *run, ec_error *err) {
-    ec_job_cost cost;
     ec_score_progress *p = &run->progress;
     ec_job_count(&p->n_results, &p->n_done, run->job);
-    const ec_status status = ec_job_measure(&cost, run->job, err);
-    if (status != EC_OK) return status;
-    p->passes_left = cost.passes;
+    p->passes_left = ec_job_measure(run->job).passes;
     return ec_run_tell(run, err);
 }
 
@@ -74,8 +71,8 @@ static ec_status work_round(ec_outcome *outcome, ec_run *run, ec_error *err) {
             waits = waits || *outcome == EC_WAIT;
         }
     ec_run_close_category(run);
-    for (size_t from = 0; status == EC_OK && from < job->n_images; from += EC_CHUNK) {
-        status = ec_run_chunk(outcome, run, from, err);
+    if (status == EC_OK) {
+        status = ec_run_alignment(outcome, run, err);
         worked = worked || *outcome == EC_WORKED;
         waits = waits || *outcome == EC_WAIT;
     }
@@ -116,7 +113,7 @@ static ec_status work(ec_run *run, ec_error *err) {
         if (status == EC_OK && outcome == EC_WAIT) status = wait_for_others(run, err);
     }
     ec_run_close_category(run);
-    ec_run_close_aligner(run);
+    ec_run_close_alignment(run);
     ec_run_close_measures(run);
     ec_correspondence_free(run->matcher);
     run->matcher = NULL;

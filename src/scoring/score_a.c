@@ -1,219 +1,328 @@
-/* score_a.c - units of A: a few images under every candidate that lacks them
+/* score_a.c - units of A
  *
- * References are computed once for the unit, whatever the number of candidates.
+ *     pass   (encoder, images)     what align_work.h makes of the encoder's features, and the mean
+ *                                  tokens of the measures
+ *     join   (candidate, images)   what it makes of kept features and embeddings
+ *
+ * for at most EC_A_UNIT images, of which every batch is written when it is done. Images are taken
+ * in blocks, so that what is kept of them does not grow with their number: first the passes of the
+ * references' encoders, then the others'. An encoder stays open from one unit to the next.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "image/source.h"
 #include "scoring/score_run.h"
 
 static ec_status no_memory(const ec_run *run, ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
 }
 
-/* ---- encoders and connectors -------------------------------------------------------------- */
+/* ---- values ------------------------------------------------------------------------------- */
 
-void ec_run_close_aligner(ec_run *run) {
-    ec_aligner_close(run->aligner);
-    free(run->aligner_parts);
-    run->aligner = NULL;
-    run->aligner_parts = NULL;
-    run->n_aligner_parts = 0;
+/* A of a part on an image, not yet written. */
+struct ec_a_value {
+    size_t part, image;
+    double *scores; /* [n_references] */
+};
+
+static void forget_values(ec_run *run) {
+    for (size_t k = 0; k < run->n_values; k++) free(run->values[k].scores);
+    free(run->values);
+    run->values = NULL;
+    run->n_values = 0;
 }
 
-static ec_align_member member_of(const ec_job *job, const ec_job_part *part) {
-    ec_align_member member = {.name = ec_job_name(job, part),
-                              .connector = ec_study_connector(job->study, part->candidate)};
-    member.sources = part->sources;
-    member.n_sources = part->n_members;
-    return member;
+/* The part has its score from here on; what fails to be written ends the run. */
+static ec_status take_scores(void *context, size_t part, size_t image, const double *scores,
+                             ec_error *err) {
+    ec_run *run = context;
+    const size_t n_references = run->job->settings.n_references;
+    ec_a_value *grown = realloc(run->values, (run->n_values + 1) * sizeof *grown);
+    if (grown == NULL) return no_memory(run, err);
+    run->values = grown;
+    ec_a_value *value = &grown[run->n_values];
+    *value = (ec_a_value){part, image, malloc(n_references * sizeof *scores)};
+    if (value->scores == NULL) return no_memory(run, err);
+    run->n_values++;
+    memcpy(value->scores, scores, n_references * sizeof *scores);
+    run->job->parts[part].a_done[image] = true;
+    return EC_OK;
 }
 
-static bool lacks_any(const ec_job *job, const ec_job_part *part) {
-    for (size_t image = 0; image < job->n_images; image++)
-        if (ec_job_wants_image(part, image)) return true;
+/* EC_ERR_IO if what the values were computed from changed since its identity was taken. */
+static ec_status check_values(ec_run *run, ec_error *err) {
+    ec_job *job = run->job;
+    ec_status status = EC_OK;
+    for (size_t k = 0; status == EC_OK && k < run->n_values; k++) {
+        const ec_a_value *value = &run->values[k];
+        const bool new_part = k == 0 || value->part != run->values[k - 1].part;
+        if (new_part) status = ec_job_check_part(job, &job->parts[value->part], err);
+        if (status == EC_OK) status = ec_job_check_image(job, value->image, err);
+    }
+    return status;
+}
+
+static ec_status put_value(const ec_run *run, const ec_a_value *value, ec_error *err) {
+    ec_job *job = run->job;
+    const ec_job_part *part = &job->parts[value->part];
+    ec_status status = EC_OK;
+    for (size_t r = 0; status == EC_OK && r < job->settings.n_references; r++) {
+        char description[512];
+        snprintf(description, sizeof description, "%.200s to %.200s", ec_job_name(job, part),
+                 ec_job_name(job, &job->parts[job->reference_parts[r]]));
+        status = ec_store_put_value(&job->store, part->a_key[r], description,
+                                    job->images[value->image].hash, value->scores[r], err);
+    }
+    return status;
+}
+
+static ec_status write_values(ec_run *run, ec_error *err) {
+    ec_database *db = &run->job->study->db;
+    if (run->n_values == 0) return EC_OK;
+    ec_status status = check_values(run, err);
+    if (status == EC_OK) status = ec_database_begin_write(db, err);
+    if (status != EC_OK) return status;
+    for (size_t k = 0; status == EC_OK && k < run->n_values; k++)
+        status = put_value(run, &run->values[k], err);
+    status = ec_database_end(db, status, err);
+    forget_values(run);
+    return status;
+}
+
+/* ---- a pass ------------------------------------------------------------------------------- */
+
+/* The images of a unit at work. */
+typedef struct {
+    ec_run *run;
+    size_t images[EC_A_UNIT]; /* [n] into job->images */
+    size_t n;
+} unit;
+
+static void note_turned(ec_run *run, size_t image) {
+    if (run->job->settings.exif_transpose || run->turned_images[image]) return;
+    run->turned_images[image] = true;
+    if (run->n_turned++ == 0) run->turned = run->job->images[image].path;
+}
+
+static ec_status take_batch(void *context, const ec_pass_batch *batch, ec_error *err) {
+    const unit *u = context;
+    for (size_t i = 0; i < batch->n; i++)
+        if (batch->image[i].is_turned) note_turned(u->run, u->images[batch->first + i]);
+    const ec_status status = write_values(u->run, err);
+    return status == EC_OK ? ec_run_advance(u->run, (double)batch->n, err) : status;
+}
+
+ec_status ec_run_explain_gone(ec_status status, const char *const *paths, size_t n, ec_error *err) {
+    if (status != EC_ERR_NOT_FOUND) return status;
+    for (size_t i = 0; i < n; i++)
+        if (!ec_image_is_readable(paths[i]))
+            return ec_error_prefix(err, status,
+                                   "an image that is needed is gone; put it back and run "
+                                   "'eyechart score' again, it goes on where it was");
+    return status;
+}
+
+static size_t find_in_sample(const ec_job *job, size_t image) {
+    for (size_t index = 0; index < job->n_sample; index++)
+        if (job->sample[index].image == image) return index;
+    return EC_NO_INDEX;
+}
+
+/* Mean tokens are written before anything is kept: so whoever finds that an image needs no pass
+ * finds its mean token as well. */
+static ec_status pass(unit *u, size_t encoder, ec_error *err) {
+    ec_job *job = u->run->job;
+    size_t indices[EC_A_UNIT];
+    const char *paths[EC_A_UNIT];
+    for (size_t i = 0; i < u->n; i++) {
+        indices[i] = find_in_sample(job, u->images[i]);
+        paths[i] = job->images[u->images[i]].path;
+    }
+    ec_pooling pooling = {u->run, encoder, indices};
+    const ec_pass_consumer before = {ec_run_pool_batch, &pooling}, after = {take_batch, u};
+    const bool pools = ec_job_needs_pooled(job, encoder);
+    const ec_status status =
+        ec_align_pass(&job->align, encoder, u->images, u->n, pools ? &before : NULL, &after, err);
+    return ec_run_explain_gone(status, paths, u->n, err);
+}
+
+/* Images [from, to) that need the pass. *waits: some are not ready for it. */
+static void find_images(unit *u, bool *waits, size_t encoder, size_t from, size_t to) {
+    const ec_align_work *work = &u->run->job->align;
+    u->n = 0;
+    *waits = false;
+    for (size_t image = from; image < to; image++) {
+        if (!ec_align_needs_pass(work, encoder, image)) continue;
+        if (ec_align_pass_is_ready(work, encoder, image))
+            u->images[u->n++] = image;
+        else
+            *waits = true;
+    }
+}
+
+static void name_unit(char key[EC_HASH_SIZE], const ec_job *job, const char *what,
+                      const char *identity, size_t from, size_t to) {
+    char text[(EC_A_UNIT + 1) * EC_HASH_SIZE + 16];
+    size_t n = (size_t)snprintf(text, sizeof text, "%s %s ", what, identity);
+    for (size_t image = from; image < to; image++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s", job->images[image].hash);
+    ec_hash_bytes(key, text, n);
+}
+
+static ec_status try_pass(ec_outcome *outcome, ec_run *run, size_t encoder, size_t from, size_t to,
+                          ec_error *err) {
+    ec_job *job = run->job;
+    unit u = {.run = run};
+    bool waits;
+    char key[EC_HASH_SIZE];
+    int lock;
+    find_images(&u, &waits, encoder, from, to);
+    *outcome = waits ? EC_WAIT : EC_COMPLETE;
+    if (u.n == 0) return EC_OK;
+    name_unit(key, job, "pass", job->encoders[encoder].identity, from, to);
+    ec_status status = ec_work_try(&lock, &job->work, key, err);
+    *outcome = EC_WAIT;
+    if (status != EC_OK || lock < 0) return status;
+    /* Somebody may have done it between looking and locking. */
+    status = ec_job_refresh_images(job, from, to - from, err);
+    if (status == EC_OK) find_images(&u, &waits, encoder, from, to);
+    *outcome = u.n > 0 ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
+    if (status == EC_OK && u.n > 0) {
+        snprintf(run->progress.doing, sizeof run->progress.doing,
+                 "A, %.80s, images %zu to %zu of %zu", job->encoders[encoder].source.folder,
+                 from + 1, to, job->n_images);
+        status = pass(&u, encoder, err);
+        forget_values(run);
+        if (status == EC_OK) status = ec_run_recount(run, err);
+    }
+    ec_work_unlock(lock);
+    return status;
+}
+
+/* ---- a join ------------------------------------------------------------------------------- */
+
+static void find_joined(unit *u, bool *waits, size_t part, size_t from, size_t to) {
+    const ec_align_work *work = &u->run->job->align;
+    u->n = 0;
+    *waits = false;
+    for (size_t image = from; image < to; image++) {
+        if (!ec_align_needs_join(work, part, image)) continue;
+        if (ec_align_join_is_ready(work, part, image))
+            u->images[u->n++] = image;
+        else
+            *waits = true;
+    }
+}
+
+static ec_status join(unit *u, size_t part, ec_error *err) {
+    ec_status status = ec_align_join(&u->run->job->align, part, u->images, u->n, err);
+    if (status == EC_OK) status = write_values(u->run, err);
+    forget_values(u->run);
+    return status == EC_OK ? ec_run_recount(u->run, err) : status;
+}
+
+static ec_status try_join(ec_outcome *outcome, ec_run *run, size_t part, size_t from, size_t to,
+                          ec_error *err) {
+    ec_job *job = run->job;
+    unit u = {.run = run};
+    bool waits;
+    char key[EC_HASH_SIZE];
+    int lock;
+    find_joined(&u, &waits, part, from, to);
+    *outcome = waits ? EC_WAIT : EC_COMPLETE;
+    if (u.n == 0) return EC_OK;
+    name_unit(key, job, "join", job->parts[part].rows_key, from, to);
+    ec_status status = ec_work_try(&lock, &job->work, key, err);
+    *outcome = EC_WAIT;
+    if (status != EC_OK || lock < 0) return status;
+    status = ec_job_refresh_images(job, from, to - from, err);
+    if (status == EC_OK) find_joined(&u, &waits, part, from, to);
+    *outcome = u.n > 0 ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
+    if (status == EC_OK && u.n > 0) {
+        snprintf(run->progress.doing, sizeof run->progress.doing,
+                 "A, %.80s, images %zu to %zu of %zu", ec_job_name(job, &job->parts[part]),
+                 from + 1, to, job->n_images);
+        status = join(&u, part, err);
+    }
+    ec_work_unlock(lock);
+    return status;
+}
+
+/* ---- all of them -------------------------------------------------------------------------- */
+
+static ec_status start(ec_run *run, ec_error *err) {
+    ec_job *job = run->job;
+    if (run->a_order != NULL) return EC_OK;
+    run->a_order = calloc(job->n_encoders + 1, sizeof *run->a_order);
+    run->turned_images = calloc(job->n_images + 1, sizeof *run->turned_images);
+    if (run->a_order == NULL || run->turned_images == NULL) return no_memory(run, err);
+    job->align.scored = take_scores;
+    job->align.scored_context = run;
+    ec_align_order(run->a_order, &job->align);
+    return ec_matcher_new(&job->align.matcher, NULL, job->options.n_threads, err);
+}
+
+void ec_run_close_alignment(ec_run *run) {
+    ec_align_close_encoder(&run->job->align);
+    ec_matcher_free(run->job->align.matcher);
+    run->job->align.matcher = NULL;
+    forget_values(run);
+    free(run->a_order);
+    free(run->turned_images);
+    run->a_order = NULL;
+    run->turned_images = NULL;
+}
+
+typedef ec_status (*trying)(ec_outcome *outcome, ec_run *run, size_t index, size_t from, size_t to,
+                            ec_error *err);
+
+/* The units of one encoder, or of one part, among images [from, to). */
+static ec_status try_all(trying try_unit, bool *worked, bool *waits, ec_run *run, size_t index,
+                         size_t from, size_t to, ec_error *err) {
+    ec_status status = EC_OK;
+    for (size_t at = from; status == EC_OK && at < to; at += EC_A_UNIT) {
+        ec_outcome outcome;
+        status = try_unit(&outcome, run, index, at, to - at < EC_A_UNIT ? to : at + EC_A_UNIT, err);
+        *worked = *worked || outcome == EC_WORKED;
+        *waits = *waits || outcome == EC_WAIT;
+    }
+    return status;
+}
+
+static ec_status work_on_block(bool *worked, bool *waits, ec_run *run, size_t from, size_t to,
+                               ec_error *err) {
+    ec_job *job = run->job;
+    ec_status status = EC_OK;
+    for (size_t e = 0; status == EC_OK && e < job->n_encoders; e++) {
+        status = try_all(try_pass, worked, waits, run, run->a_order[e], from, to, err);
+        for (size_t i = 0; status == EC_OK && i < job->n_parts; i++)
+            status = try_all(try_join, worked, waits, run, i, from, to, err);
+    }
+    for (size_t image = from; status == EC_OK && image < to; image++)
+        ec_job_forget_image(job, image);
+    return status;
+}
+
+static bool any_is_wanted(const ec_job *job) {
+    for (size_t i = 0; i < job->n_parts; i++)
+        for (size_t image = 0; image < job->n_images; image++)
+            if (ec_job_wants_image(&job->parts[i], image)) return true;
     return false;
 }
 
-/* All candidates that still lack an image, once for the run. */
-static ec_status open_aligner(ec_run *run, ec_error *err) {
+ec_status ec_run_alignment(ec_outcome *outcome, ec_run *run, ec_error *err) {
     ec_job *job = run->job;
-    const size_t n_references = job->settings.n_references;
-    const ec_align_options options = {.bf16_compat = job->settings.bf16_compat,
-                                      .encoder = ec_job_encoder_options(job),
-                                      .look = ec_job_any_measures(job) ? ec_run_look : NULL,
-                                      .look_context = run};
-    ec_align_member *members = calloc(job->n_parts + 1, sizeof *members),
-                    *references = calloc(n_references + 1, sizeof *references);
-    run->aligner_parts = calloc(job->n_parts + 1, sizeof *run->aligner_parts);
-    ec_status status = members != NULL && references != NULL && run->aligner_parts != NULL
-                           ? EC_OK
-                           : no_memory(run, err);
-    for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
-        if (!lacks_any(job, &job->parts[i])) continue;
-        run->aligner_parts[run->n_aligner_parts] = i;
-        members[run->n_aligner_parts++] = member_of(job, &job->parts[i]);
-    }
-    for (size_t r = 0; status == EC_OK && r < n_references; r++)
-        references[r] = member_of(job, &job->parts[job->reference_parts[r]]);
-    if (status == EC_OK)
-        status = ec_aligner_open(&run->aligner, references, n_references, members,
-                                 run->n_aligner_parts, &options, err);
-    free(members);
-    free(references);
-    return status;
-}
-
-/* ---- one unit ----------------------------------------------------------------------------- */
-
-static size_t size_of_chunk(const ec_job *job, size_t from) {
-    return job->n_images - from < EC_CHUNK ? job->n_images - from : EC_CHUNK;
-}
-
-static bool chunk_is_done(const ec_job *job, size_t from) {
-    for (size_t i = 0; i < job->n_parts; i++)
-        for (size_t image = from; image < from + size_of_chunk(job, from); image++)
-            if (ec_job_wants_image(&job->parts[i], image)) return false;
-    return true;
-}
-
-typedef struct {
-    ec_run *run;
-    ec_error *err;
-    double passes; /* of the whole unit */
-    size_t n_seen;
-} watching;
-
-/* The passes of the unit in equal parts: which of them a candidate shares is not told. */
-static bool see_candidates(void *context, size_t n_done, size_t n_total) {
-    watching *w = context;
-    const double passes = w->passes * (double)(n_done - w->n_seen) / (double)n_total;
-    w->n_seen = n_done;
-    return ec_run_advance(w->run, passes, w->err) == EC_OK;
-}
-
-static ec_status check_inputs(ec_run *run, const bool *wanted, size_t from, ec_error *err) {
-    ec_job *job = run->job;
-    ec_status status = EC_OK;
-    for (size_t image = from; status == EC_OK && image < from + size_of_chunk(job, from); image++)
-        status = ec_job_check_image(job, image, err);
-    for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
-        const ec_job_part *part = &job->parts[i];
-        bool used = false;
-        for (size_t r = 0; r < job->settings.n_references; r++)
-            used = used || job->reference_parts[r] == i;
-        for (size_t k = 0; k < run->n_aligner_parts; k++)
-            used = used || (run->aligner_parts[k] == i && wanted[k]);
-        for (size_t m = 0; status == EC_OK && used && m < part->n_members; m++)
-            status = ec_job_check_encoder(job, part->a_members[m], err);
-        if (status == EC_OK && used) status = ec_job_check_connector(&part->connector, err);
-    }
-    return status;
-}
-
-/* scores [n_images][n_aligner_parts][n_references] */
-static ec_status put_scores(ec_run *run, const double *scores, size_t from, ec_error *err) {
-    ec_job *job = run->job;
-    const size_t n = size_of_chunk(job, from), n_references = job->settings.n_references;
-    ec_status status = ec_database_begin_write(&job->study->db, err);
-    if (status != EC_OK) return status;
-    for (size_t image = from; image < from + n; image++)
-        for (size_t k = 0; k < run->n_aligner_parts; k++) {
-            const ec_job_part *part = &job->parts[run->aligner_parts[k]];
-            const double *row = scores + ((image - from) * run->n_aligner_parts + k) * n_references;
-            if (!ec_job_wants_image(part, image)) continue;
-            for (size_t r = 0; status == EC_OK && r < n_references; r++) {
-                char description[512];
-                snprintf(description, sizeof description, "%.200s to %.200s",
-                         ec_job_name(job, part),
-                         ec_job_name(job, &job->parts[job->reference_parts[r]]));
-                status = ec_store_put_value(&job->store, part->a_key[r], description,
-                                            job->images[image].hash, row[r], err);
-            }
-        }
-    if (status == EC_OK) status = ec_run_put_pools(run, err);
-    status = ec_database_end(&job->study->db, status, err);
-    if (status == EC_OK) ec_run_mark_pools(run);
-    return status == EC_OK ? ec_job_refresh_images(job, from, n, err) : status;
-}
-
-ec_status ec_run_decode_image(ec_image *out, const char *path, ec_error *err) {
-    const ec_status status = ec_image_load(out, path, err);
-    if (status != EC_ERR_NOT_FOUND) return status;
-    return ec_error_prefix(err, status,
-                           "an image that is needed is gone; put it back and run "
-                           "'eyechart score' again, it goes on where it was");
-}
-
-/* All images of the unit, decoded, under all candidates that lack one of them. */
-static ec_status align_chunk(double *scores, ec_run *run, const bool *wanted, size_t from,
-                             ec_error *err) {
-    const size_t n = size_of_chunk(run->job, from);
-    ec_image images[EC_CHUNK] = {0};
-    const ec_image *pointers[EC_CHUNK];
-    ec_status status = EC_OK;
-    for (size_t i = 0; i < n; i++) {
-        pointers[i] = &images[i];
-        if (status == EC_OK)
-            status = ec_run_decode_image(&images[i], run->job->images[from + i].path, err);
-        if (images[i].orientation > 1 && !run->job->settings.exif_transpose && run->n_turned++ == 0)
-            run->turned = run->job->images[from + i].path;
-    }
-    ec_job_cost cost = {0};
-    if (status == EC_OK) status = ec_job_measure_images(&cost, run->job, from, n, err);
-    watching watch = {.run = run, .err = err, .passes = cost.passes};
-    if (status == EC_OK)
-        status =
-            ec_aligner_run(scores, run->aligner, pointers, n, wanted, see_candidates, &watch, err);
-    for (size_t i = 0; i < n; i++) ec_image_release(&images[i]);
-    return status;
-}
-
-static ec_status work_on_chunk(ec_run *run, size_t from, ec_error *err) {
-    ec_job *job = run->job;
-    const size_t n = size_of_chunk(job, from);
-    snprintf(run->progress.doing, sizeof run->progress.doing, "A, images %zu to %zu of %zu",
-             from + 1, from + n, job->n_images);
-    ec_status status = run->aligner != NULL ? EC_OK : open_aligner(run, err);
-    if (status != EC_OK) return status;
-
-    run->chunk_from = from;
-    bool *wanted = calloc(run->n_aligner_parts + 1, sizeof *wanted);
-    double *scores =
-        calloc(n * run->n_aligner_parts * job->settings.n_references + 1, sizeof *scores);
-    if (wanted == NULL || scores == NULL) status = no_memory(run, err);
-    for (size_t k = 0; status == EC_OK && k < run->n_aligner_parts; k++)
-        for (size_t i = 0; i < n; i++)
-            wanted[k] =
-                wanted[k] || ec_job_wants_image(&job->parts[run->aligner_parts[k]], from + i);
-    if (status == EC_OK) status = align_chunk(scores, run, wanted, from, err);
-    if (status == EC_OK) status = check_inputs(run, wanted, from, err);
-    if (status == EC_OK) status = put_scores(run, scores, from, err);
-    free(wanted);
-    free(scores);
-    ec_run_forget_pools(run);
-    return status == EC_OK ? ec_run_recount(run, err) : status;
-}
-
-ec_status ec_run_chunk(ec_outcome *outcome, ec_run *run, size_t from, ec_error *err) {
-    ec_job *job = run->job;
-    const size_t n = size_of_chunk(job, from);
+    bool worked = false, waits = false;
     *outcome = EC_COMPLETE;
-    if (chunk_is_done(job, from)) return EC_OK;
-    char text[EC_CHUNK * EC_HASH_SIZE + 8] = "images", key[EC_HASH_SIZE];
-    for (size_t i = 0; i < n; i++) strcat(text, job->images[from + i].hash);
-    ec_hash_bytes(key, text, strlen(text));
-    int lock;
-    *outcome = EC_WAIT;
-    ec_status status = ec_work_try(&lock, &job->work, key, err);
-    if (status != EC_OK || lock < 0) return status;
-    *outcome = EC_COMPLETE;
-    status = ec_job_refresh_images(job, from, n, err);
-    if (status == EC_OK && !chunk_is_done(job, from)) {
-        status = work_on_chunk(run, from, err);
-        *outcome = EC_WORKED;
-    }
-    ec_work_unlock(lock);
+    if (!any_is_wanted(job)) return EC_OK;
+    ec_status status = start(run, err);
+    const size_t block = ec_align_block(&job->align, EC_A_UNIT);
+    for (size_t from = 0; status == EC_OK && from < job->n_images; from += block)
+        status = work_on_block(&worked, &waits, run, from,
+                               job->n_images - from < block ? job->n_images : from + block, err);
+    ec_align_close_encoder(&job->align);
+    *outcome = worked ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
     return status;
 }

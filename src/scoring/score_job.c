@@ -297,7 +297,7 @@ static bool is_reference(const ec_job *job, size_t candidate) {
     return false;
 }
 
-/* … that this run needs. */
+/* Does this run compare candidates with this one? Without A it does not. */
 static bool is_reference_of_a(const ec_job *job, size_t candidate) {
     return is_reference(job, candidate) && !job->options.only_c && !job->options.only_measures;
 }
@@ -353,7 +353,8 @@ ec_status ec_job_load_keypoints(ec_job *job, ec_error *err) {
     return job->category_key != NULL ? EC_OK : no_memory(job, err);
 }
 
-/* Says what needs the image that the message is about. */
+/* Adds to an error about an image that cannot be read which list names the image: a file of
+ * keypoints, or the images of a benchmark. */
 static ec_status blame_image(ec_error *err, ec_status status, const char *who) {
     char message[EC_ERROR_MESSAGE_SIZE] = "";
     if (err == NULL || (status != EC_ERR_NOT_FOUND && status != EC_ERR_IO)) return status;
@@ -516,6 +517,13 @@ static void add_side(ec_text *text, const ec_job *job, const ec_job_part *part) 
     ec_text_format(text, "connector %s\n", part->connector.identity);
 }
 
+static ec_status make_rows_key(ec_job_part *part, const ec_job *job, ec_error *err) {
+    ec_text text = {0};
+    ec_text_format(&text, "embeddings %d bf16 %d\n", ALIGNMENT_VERSION, job->settings.bf16_compat);
+    add_side(&text, job, part);
+    return hash_text(part->rows_key, job, &text, err);
+}
+
 static ec_status make_a_keys(ec_job_part *part, const ec_job *job, ec_error *err) {
     const size_t n = job->settings.n_references;
     free(part->a_key);
@@ -579,8 +587,10 @@ ec_status ec_job_find_done(ec_job *job, ec_error *err) {
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
         ec_job_part *part = &job->parts[i];
         if (part->wants_c) status = make_c_keys(part, job, err);
+        if (status == EC_OK && part->a_members != NULL) status = make_rows_key(part, job, err);
         if (status == EC_OK && part->wants_a) status = make_a_keys(part, job, err);
     }
+    if (status == EC_OK) status = ec_job_prepare_alignment(job, err);
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++)
             status = ec_job_refresh_category(job, (ec_c_protocol)p, k, err);
@@ -655,6 +665,7 @@ void ec_job_release(ec_job *job) {
     free(job->images);
     free(job->parts);
     ec_job_release_measures(job);
+    ec_job_release_alignment(job);
     for (size_t e = 0; e < job->n_encoders; e++) free(job->encoders[e].places);
     free(job->encoders);
     for (size_t k = 0; k < job->n_towers; k++) free(job->towers[k]);

@@ -12,6 +12,7 @@
 #include "eyechart/image_set.h"
 #include "eyechart/matching.h"
 #include "eyechart/score.h"
+#include "scores/align_work.h"
 #include "scoring/score_store.h"
 #include "scoring/score_work.h"
 
@@ -54,7 +55,9 @@ typedef struct ec_job_part {
     bool *c_done[EC_C_PROTOCOLS]; /* [n_categories] */
 
     bool wants_a;
-    size_t *a_members; /* [n_members] encoders in the order of concatenation */
+    size_t *a_members; /* [n_members] encoders in the order of concatenation; NULL: neither wants A
+                          nor is a reference */
+    char rows_key[EC_HASH_SIZE]; /* of its embeddings, which decide A with those of the reference */
     ec_job_connector connector;
     char (*a_key)[EC_HASH_SIZE]; /* [n_references] */
     bool *a_wanted;              /* [n_images] */
@@ -123,6 +126,8 @@ typedef struct ec_job {
 
     size_t n_sample;
     bool *pooled; /* [n_encoders][n_sample]: study.db has the mean token */
+
+    ec_align_work align; /* members are the parts */
 } ec_job;
 
 /* Release also after a failure of any step. */
@@ -184,6 +189,18 @@ ec_status ec_job_build(ec_job *job, ec_study *study, const ec_score_options *opt
 ec_status ec_job_refresh_category(ec_job *job, ec_c_protocol protocol, size_t category,
                                   ec_error *err);
 ec_status ec_job_refresh_images(ec_job *job, size_t from, size_t n, ec_error *err);
+
+/* ---- units of A (score_align.c) ---- */
+
+/* Sets job->align, once the keys are known; part of ec_job_find_done. */
+ec_status ec_job_prepare_alignment(ec_job *job, ec_error *err);
+void ec_job_release_alignment(ec_job *job);
+/* Deletes what units of A keep of an image, unless a score of it is still to come. */
+void ec_job_forget_image(ec_job *job, size_t image);
+/* EC_ERR_IO if files of the part's connector or encoders changed since they were identified. */
+ec_status ec_job_check_part(const ec_job *job, const ec_job_part *part, ec_error *err);
+/* Is A of the part for the image still to be computed? */
+bool ec_job_wants_image(const ec_job_part *part, size_t image);
 
 /* ---- measures (score_sample.c) ---- */
 

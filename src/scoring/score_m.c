@@ -16,7 +16,6 @@
 #include "scoring/score_run.h"
 
 enum {
-    BATCH = 8,                 /* images at a time */
     MATRICES_BYTES = 512 << 20 /* kept at once */
 };
 
@@ -26,90 +25,57 @@ static ec_status no_memory(const ec_run *run, ec_error *err) {
 
 /* ---- mean tokens -------------------------------------------------------------------------- */
 
-/* Mean tokens that are still to be written. */
-struct ec_pool {
-    size_t encoder, index; /* into job->encoders, job->sample */
-    float *mean;
-    ec_token_norms norms;
-};
-
-void ec_run_forget_pools(ec_run *run) {
-    for (size_t k = 0; k < run->n_pools; k++) free(run->pools[k].mean);
-    free(run->pools);
-    run->pools = NULL;
-    run->n_pools = 0;
-}
-
-static ec_status pool_image(ec_run *run, size_t encoder, size_t index, const float *features,
-                            ec_error *err) {
-    const ec_job_encoder *e = &run->job->encoders[encoder];
-    ec_pool *grown = realloc(run->pools, (run->n_pools + 1) * sizeof *grown);
-    if (grown == NULL) return no_memory(run, err);
-    run->pools = grown;
-    ec_pool *pool = &grown[run->n_pools];
-    *pool = (ec_pool){.encoder = encoder,
-                      .index = index,
-                      .mean = malloc(e->info.n_channels * sizeof *pool->mean)};
-    if (pool->mean == NULL) return no_memory(run, err);
-    run->n_pools++;
-    const ec_status status = ec_pool_tokens(pool->mean, &pool->norms, features, e->info.n_tokens,
-                                            e->info.n_channels, err);
-    if (status == EC_OK) return EC_OK;
-    return ec_error_prefix(err, status, "%s: %s", e->source.folder, run->job->sample[index].path);
-}
-
-ec_status ec_run_put_pools(ec_run *run, ec_error *err) {
+static ec_status put_pool(ec_run *run, size_t encoder, size_t index, const float *features,
+                          ec_error *err) {
     ec_job *job = run->job;
-    ec_status status = EC_OK;
-    for (size_t k = 0; status == EC_OK && k < run->n_pools; k++) {
-        const ec_pool *pool = &run->pools[k];
-        char key[EC_HASH_SIZE];
-        ec_job_pooled_key(key, job, pool->encoder);
-        status =
-            ec_store_put_pooled(&job->store, key, job->sample[pool->index].hash, pool->mean,
-                                job->encoders[pool->encoder].info.n_channels, &pool->norms, err);
-    }
+    const ec_job_encoder *e = &job->encoders[encoder];
+    const ec_extractor_info *info = &e->info;
+    ec_token_norms norms;
+    char key[EC_HASH_SIZE];
+    float *mean = malloc(info->n_channels * sizeof *mean);
+    if (mean == NULL) return no_memory(run, err);
+    ec_status status =
+        ec_pool_tokens(mean, &norms, features, info->n_tokens, info->n_channels, err);
+    if (status != EC_OK)
+        ec_error_prefix(err, status, "%s: %s", e->source.folder, job->sample[index].path);
+    ec_job_pooled_key(key, job, encoder);
+    if (status == EC_OK)
+        status = ec_store_put_pooled(&job->store, key, job->sample[index].hash, mean,
+                                     info->n_channels, &norms, err);
+    free(mean);
     return status;
 }
 
-void ec_run_mark_pools(ec_run *run) {
-    for (size_t k = 0; k < run->n_pools; k++)
-        run->job->pooled[run->pools[k].encoder * run->job->n_sample + run->pools[k].index] = true;
-    ec_run_forget_pools(run);
+/* Is the mean token of image i of the pass still to be written? */
+static bool is_missing(const ec_pooling *p, size_t i) {
+    const ec_job *job = p->run->job;
+    const size_t index = p->indices[i];
+    return index != EC_NO_INDEX && !job->pooled[p->encoder * job->n_sample + index];
 }
 
-/* ---- what A's units compute anyway -------------------------------------------------------- */
-
-static bool is_place(const ec_job_encoder *e, const ec_feature_source *source) {
-    for (size_t k = 0; k < e->n_places; k++) {
-        const ec_feature_source *s = &e->places[k].source;
-        if (!ec_feature_source_same_use(s, source)) continue;
-        char *real = realpath(s->folder, NULL);
-        const bool same = real != NULL && strcmp(real, source->folder) == 0;
-        free(real);
-        if (same) return true;
-    }
-    return false;
+static ec_status check_batch(const ec_pooling *p, const ec_pass_batch *batch, ec_error *err) {
+    ec_job *job = p->run->job;
+    ec_status status = ec_job_check_encoder(job, p->encoder, err);
+    for (size_t i = batch->first; status == EC_OK && i < batch->first + batch->n; i++)
+        if (is_missing(p, i)) status = ec_job_check_sample(job, p->indices[i], err);
+    return status;
 }
 
-/* The images of the unit of A are run->chunk_from, … */
-ec_status ec_run_look(void *context, const ec_feature_source *source, const ec_extractor_info *info,
-                      const float *features, size_t n_images, ec_error *err) {
-    ec_run *run = context;
-    const ec_job *job = run->job;
-    size_t encoder = 0;
-    while (encoder < job->n_encoders && !is_place(&job->encoders[encoder], source)) encoder++;
-    if (encoder == job->n_encoders || !ec_job_needs_pooled(job, encoder)) return EC_OK;
-    ec_status status = EC_OK;
-    for (size_t index = 0; status == EC_OK && index < job->n_sample; index++) {
-        const size_t image = job->sample[index].image;
-        if (image < run->chunk_from || image >= run->chunk_from + n_images ||
-            job->pooled[encoder * job->n_sample + index])
-            continue;
-        status = pool_image(
-            run, encoder, index,
-            features + (image - run->chunk_from) * info->n_tokens * info->n_channels, err);
-    }
+ec_status ec_run_pool_batch(void *pooling, const ec_pass_batch *batch, ec_error *err) {
+    const ec_pooling *p = pooling;
+    ec_job *job = p->run->job;
+    const ec_extractor_info *info = &job->encoders[p->encoder].info;
+    ec_status status = check_batch(p, batch, err);
+    if (status == EC_OK) status = ec_database_begin_write(&job->study->db, err);
+    if (status != EC_OK) return status;
+    for (size_t i = 0; status == EC_OK && i < batch->n; i++)
+        if (is_missing(p, batch->first + i))
+            status = put_pool(p->run, p->encoder, p->indices[batch->first + i],
+                              batch->features[0] + i * info->n_tokens * info->n_channels, err);
+    status = ec_database_end(&job->study->db, status, err);
+    for (size_t i = batch->first; status == EC_OK && i < batch->first + batch->n; i++)
+        if (p->indices[i] != EC_NO_INDEX)
+            job->pooled[p->encoder * job->n_sample + p->indices[i]] = true;
     return status;
 }
 
@@ -121,73 +87,52 @@ typedef struct {
     bool left_to_a; /* there are others, which a unit of A will leave */
 } missing;
 
+/* What units of A will do is looked at before what study.db has: a unit that is done between the
+ * two is seen at least once. */
 static ec_status find_missing(missing *m, const ec_run *run, size_t encoder, ec_error *err) {
-    const ec_job *job = run->job;
-    bool *used = calloc(job->n_encoders + 1, sizeof *used);
+    ec_job *job = run->job;
+    bool *of_a = calloc(job->n_sample + 1, sizeof *of_a);
     *m = (missing){.indices = calloc(job->n_sample + 1, sizeof *m->indices)};
-    ec_status status = used != NULL && m->indices != NULL ? EC_OK : no_memory(run, err);
+    ec_status status = of_a != NULL && m->indices != NULL ? EC_OK : no_memory(run, err);
+    if (status == EC_OK) status = ec_job_refresh_images(job, 0, job->n_images, err);
+    for (size_t i = 0; status == EC_OK && i < job->n_sample; i++)
+        of_a[i] = ec_job_passes_for_a(job, encoder, i);
+    if (status == EC_OK) status = ec_job_refresh_pooled(job, encoder, err);
     for (size_t i = 0; status == EC_OK && i < job->n_sample; i++) {
         if (job->pooled[encoder * job->n_sample + i]) continue;
-        ec_job_mark_passes_of_a(used, job, job->sample[i].image);
-        if (used[encoder])
+        if (of_a[i])
             m->left_to_a = true;
         else
             m->indices[m->n++] = i;
     }
-    free(used);
+    free(of_a);
     return status;
 }
 
-/* Features of a batch [n][n_tokens][n_channels] -> run->pools. */
-static ec_status pool_batch(ec_run *run, ec_extractor *extractor, size_t encoder,
-                            const size_t *indices, size_t n, float *features, ec_error *err) {
-    const ec_extractor_info info = run->job->encoders[encoder].info;
-    ec_image images[BATCH] = {0};
-    const ec_image *pointers[BATCH];
-    ec_status status = EC_OK;
-    for (size_t k = 0; k < n; k++) {
-        pointers[k] = &images[k];
-        if (status == EC_OK)
-            status = ec_run_decode_image(&images[k], run->job->sample[indices[k]].path, err);
-    }
-    if (status == EC_OK) status = ec_extractor_run(features, extractor, pointers, n, err);
-    for (size_t k = 0; status == EC_OK && k < n; k++)
-        status = pool_image(run, encoder, indices[k],
-                            features + k * info.n_tokens * info.n_channels, err);
-    for (size_t k = 0; k < n; k++) ec_image_release(&images[k]);
-    return status;
-}
-
-static ec_status keep_batch(ec_run *run, size_t encoder, const size_t *indices, size_t n,
-                            ec_error *err) {
-    ec_job *job = run->job;
-    ec_status status = ec_job_check_encoder(job, encoder, err);
-    for (size_t k = 0; status == EC_OK && k < n; k++)
-        status = ec_job_check_sample(job, indices[k], err);
-    if (status == EC_OK) status = ec_database_begin_write(&job->study->db, err);
-    if (status != EC_OK) return status;
-    status = ec_database_end(&job->study->db, ec_run_put_pools(run, err), err);
-    if (status == EC_OK) ec_run_mark_pools(run);
-    return status;
+static ec_status count_batch(void *context, const ec_pass_batch *batch, ec_error *err) {
+    return ec_run_advance(context, (double)batch->n, err);
 }
 
 static ec_status work_on_encoder(ec_run *run, size_t encoder, const missing *m, ec_error *err) {
-    const ec_job_encoder *e = &run->job->encoders[encoder];
-    const ec_encoder_options options = ec_job_encoder_options(run->job);
+    const ec_job *job = run->job;
+    const ec_job_encoder *e = &job->encoders[encoder];
+    const ec_encoder_options options = ec_job_encoder_options(job);
     ec_extractor *extractor = NULL;
-    float *features = malloc(BATCH * e->info.n_tokens * e->info.n_channels * sizeof *features + 1);
-    ec_status status = features != NULL ? EC_OK : no_memory(run, err);
+    const char **paths = calloc(m->n + 1, sizeof *paths);
+    ec_status status = paths != NULL ? EC_OK : no_memory(run, err);
     snprintf(run->progress.doing, sizeof run->progress.doing, "measures, %.80s", e->source.folder);
     if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
-    for (size_t from = 0; status == EC_OK && from < m->n; from += BATCH) {
-        const size_t n = m->n - from < BATCH ? m->n - from : BATCH;
-        status = pool_batch(run, extractor, encoder, m->indices + from, n, features, err);
-        if (status == EC_OK) status = keep_batch(run, encoder, m->indices + from, n, err);
-        if (status == EC_OK) status = ec_run_advance(run, (double)n, err);
+    if (status == EC_OK) {
+        for (size_t i = 0; i < m->n; i++) paths[i] = job->sample[m->indices[i]].path;
+        const ec_image_list images = {.paths = paths, .n = m->n};
+        ec_pooling pooling = {run, encoder, m->indices};
+        const ec_pass_consumer consumers[] = {{ec_run_pool_batch, &pooling}, {count_batch, run}};
+        const ec_pass_options how = {.name = e->source.folder};
+        status = ec_pass_run(&extractor, 1, &images, &how, consumers, 2, err);
+        status = ec_run_explain_gone(status, paths, m->n, err);
     }
-    ec_run_forget_pools(run);
     ec_extractor_close(extractor);
-    free(features);
+    free(paths);
     return status == EC_OK ? ec_run_recount(run, err) : status;
 }
 
@@ -202,9 +147,7 @@ static ec_status try_encoder(ec_outcome *outcome, ec_run *run, size_t encoder, e
     *outcome = EC_WAIT;
     ec_status status = ec_work_try(&lock, &job->work, key, err);
     if (status != EC_OK || lock < 0) return status;
-    /* Somebody may have done it between looking and locking. */
-    status = ec_job_refresh_pooled(job, encoder, err);
-    if (status == EC_OK) status = find_missing(&m, run, encoder, err);
+    status = find_missing(&m, run, encoder, err);
     if (status == EC_OK && m.n > 0) {
         status = work_on_encoder(run, encoder, &m, err);
         *outcome = EC_WORKED;
@@ -236,7 +179,6 @@ void ec_run_close_measures(ec_run *run) {
     free(run->grams);
     run->grams = NULL;
     run->n_grams = 0;
-    ec_run_forget_pools(run);
 }
 
 static ec_status compute_gram(ec_kernel *gram, ec_run *run, size_t encoder, ec_error *err) {

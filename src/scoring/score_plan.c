@@ -56,37 +56,17 @@ static void add_category(ec_job_cost *cost, const ec_job *job, ec_c_protocol pro
     }
 }
 
-bool ec_job_wants_image(const ec_job_part *part, size_t image) {
-    return part->wants_a && part->a_wanted[image] && !part->a_done[image];
-}
-
-/* Marks the encoders of a part, each to be run once for an image. */
-static void mark_part(bool *used, const ec_job_part *part) {
-    for (size_t k = 0; k < part->n_members; k++) used[part->a_members[k]] = true;
-}
-
-bool ec_job_mark_passes_of_a(bool *used, const ec_job *job, size_t image) {
-    bool any = false;
-    memset(used, 0, job->n_encoders * sizeof *used);
-    for (size_t i = 0; image != EC_NO_INDEX && i < job->n_parts; i++) {
-        if (!ec_job_wants_image(&job->parts[i], image)) continue;
-        any = true;
-        mark_part(used, &job->parts[i]);
-    }
-    for (size_t r = 0; any && r < job->settings.n_references; r++)
-        mark_part(used, &job->parts[job->reference_parts[r]]);
-    return any;
-}
-
 static double connector_flops(const ec_job *job, const ec_job_part *part) {
     return part->connector.flops * (double)job->encoders[part->a_members[0]].info.n_tokens;
 }
 
-static void add_image(ec_job_cost *cost, bool *used, const ec_job *job, size_t image) {
-    const bool any = ec_job_mark_passes_of_a(used, job, image);
+/* A of the parts that want the image, which have the passes of their encoders counted. */
+static void add_comparisons(ec_job_cost *cost, const ec_job *job, size_t image) {
+    bool any = false;
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
         if (!ec_job_wants_image(part, image)) continue;
+        any = true;
         cost->flops += connector_flops(job, part);
         for (size_t r = 0; r < job->settings.n_references; r++) {
             const ec_job_part *to = &job->parts[job->reference_parts[r]];
@@ -97,47 +77,42 @@ static void add_image(ec_job_cost *cost, bool *used, const ec_job *job, size_t i
     }
     for (size_t r = 0; any && r < job->settings.n_references; r++)
         cost->flops += connector_flops(job, &job->parts[job->reference_parts[r]]);
+}
+
+static void add_image(ec_job_cost *cost, const ec_job *job, size_t image) {
+    add_comparisons(cost, job, image);
     for (size_t e = 0; e < job->n_encoders; e++) {
-        if (!used[e]) continue;
+        if (!ec_align_needs_pass(&job->align, e, image)) continue;
         cost->passes += 1.0;
         cost->flops += job->encoders[e].info.flops;
     }
 }
 
+bool ec_job_passes_for_a(const ec_job *job, size_t encoder, size_t index) {
+    const size_t image = job->sample[index].image;
+    return image != EC_NO_INDEX && ec_align_needs_pass(&job->align, encoder, image);
+}
+
 /* Mean tokens that units of A do not leave. */
-static ec_status add_measures(ec_job_cost *cost, const ec_job *job, ec_error *err) {
-    bool *used = calloc(2 * job->n_encoders + 1, sizeof *used), *needed = used + job->n_encoders;
-    if (used == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-    for (size_t e = 0; e < job->n_encoders; e++) needed[e] = ec_job_needs_pooled(job, e);
-    for (size_t i = 0; i < job->n_sample; i++) {
-        ec_job_mark_passes_of_a(used, job, job->sample[i].image);
-        for (size_t e = 0; e < job->n_encoders; e++) {
-            if (!needed[e] || used[e] || job->pooled[e * job->n_sample + i]) continue;
+static void add_measures(ec_job_cost *cost, const ec_job *job) {
+    for (size_t e = 0; e < job->n_encoders; e++) {
+        if (!ec_job_needs_pooled(job, e)) continue;
+        for (size_t i = 0; i < job->n_sample; i++) {
+            if (job->pooled[e * job->n_sample + i] || ec_job_passes_for_a(job, e, i)) continue;
             cost->passes += 1.0;
             cost->flops += job->encoders[e].info.flops;
         }
     }
-    free(used);
-    return EC_OK;
 }
 
-ec_status ec_job_measure_images(ec_job_cost *cost, const ec_job *job, size_t from, size_t n,
-                                ec_error *err) {
-    *cost = (ec_job_cost){0};
-    bool *used = calloc(job->n_encoders + 1, sizeof *used);
-    if (used == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-    for (size_t image = from; image < from + n; image++) add_image(cost, used, job, image);
-    free(used);
-    return EC_OK;
-}
-
-ec_status ec_job_measure(ec_job_cost *cost, const ec_job *job, ec_error *err) {
-    ec_status status = ec_job_measure_images(cost, job, 0, job->n_images, err);
-    if (status == EC_OK) status = add_measures(cost, job, err);
+ec_job_cost ec_job_measure(const ec_job *job) {
+    ec_job_cost cost = {0};
+    for (size_t image = 0; image < job->n_images; image++) add_image(&cost, job, image);
+    add_measures(&cost, job);
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
         for (size_t k = 0; k < job->set.n_categories; k++)
-            add_category(cost, job, (ec_c_protocol)p, k);
-    return status;
+            add_category(&cost, job, (ec_c_protocol)p, k);
+    return cost;
 }
 
 /* ---- disk and memory ---------------------------------------------------------------------- */
@@ -220,8 +195,21 @@ double ec_job_disk_free(const ec_job *job) {
     return (double)info.f_bavail * (double)info.f_frsize;
 }
 
+/* What units of A keep, of a block of images at a time. */
+static double kept_bytes(const ec_job *job) {
+    const size_t block = ec_align_block(&job->align, EC_A_UNIT);
+    size_t n = 0;
+    for (size_t image = 0; image < job->n_images && n < block; image++)
+        for (size_t i = 0; i < job->n_parts; i++)
+            if (ec_job_wants_image(&job->parts[i], image)) {
+                n++;
+                break;
+            }
+    return (double)n * ec_align_kept_bytes(&job->align);
+}
+
 double ec_job_disk_needed(const ec_job *job) {
-    return work_bytes(job) + database_bytes(job);
+    return work_bytes(job) + kept_bytes(job) + database_bytes(job);
 }
 
 /* ---- calibration -------------------------------------------------------------------------- */
@@ -340,16 +328,14 @@ static ec_status fill_plan(ec_score_plan *plan, const ec_job *job, ec_error *err
     plan->n_pairs = job->set.n_pairs;
     plan->n_left_out = job->n_left_out;
     ec_job_count(&plan->n_results, &plan->n_results_cached, job);
-    ec_job_cost cost;
-    ec_status status = ec_job_measure(&cost, job, err);
-    if (status != EC_OK) return status;
+    const ec_job_cost cost = ec_job_measure(job);
     plan->passes = cost.passes;
     plan->flops = cost.flops;
     plan->disk_bytes = ec_job_disk_needed(job);
     plan->disk_free_bytes = ec_job_disk_free(job);
     plan->memory_bytes = memory_bytes(job);
     double rate = NAN;
-    if (job->options.calibrate) status = calibrate(&rate, job, err);
+    const ec_status status = job->options.calibrate ? calibrate(&rate, job, err) : EC_OK;
     plan->seconds = cost.flops > 0.0 ? cost.flops / rate : 0.0;
     return status;
 }

@@ -6,8 +6,8 @@
 #include "eyechart/representation.h"
 #include "scoring/score_plan.h"
 
-typedef struct ec_pool ec_pool; /* of score_m.c */
-typedef struct ec_kernel ec_kernel;
+typedef struct ec_kernel ec_kernel;   /* of score_m.c */
+typedef struct ec_a_value ec_a_value; /* of score_a.c */
 
 typedef struct ec_run {
     ec_job *job;
@@ -20,15 +20,13 @@ typedef struct ec_run {
     ec_image *images; /* of `images_category`, decoded; NULL: none */
     size_t images_category;
 
-    ec_aligner *aligner; /* opened when the first unit of A is begun */
-    size_t *aligner_parts;
-    size_t n_aligner_parts;
-    size_t chunk_from;  /* the first image of the unit of A at work */
-    size_t n_turned;    /* images of A whose EXIF asks in vain to turn them */
-    const char *turned; /* the first of them */
+    size_t *a_order;    /* [n_encoders] of the passes of A; NULL: A was not begun */
+    ec_a_value *values; /* [n_values] of A, to be written */
+    size_t n_values;
+    bool *turned_images; /* [n_images] of A whose EXIF asks in vain to turn them */
+    size_t n_turned;     /* their number */
+    const char *turned;  /* the first of them */
 
-    ec_pool *pools; /* [n_pools] mean tokens to be written */
-    size_t n_pools;
     ec_kernel *grams; /* [n_encoders] those that were needed; NULL: none */
     size_t n_grams;
 } ec_run;
@@ -41,29 +39,28 @@ typedef enum ec_outcome { EC_COMPLETE, EC_WORKED, EC_WAIT } ec_outcome;
 ec_status ec_run_category(ec_outcome *outcome, ec_run *run, ec_c_protocol protocol, size_t category,
                           ec_error *err);
 
-enum { EC_CHUNK = 8 }; /* images of a unit of A */
-/* Images from, from + 1, … of job->images: one unit. */
-ec_status ec_run_chunk(ec_outcome *outcome, ec_run *run, size_t from, ec_error *err);
+/* A of all candidates, as far as this process can. */
+ec_status ec_run_alignment(ec_outcome *outcome, ec_run *run, ec_error *err);
 
 /* The measures of all encoders and candidates, as far as this process can. */
 ec_status ec_run_measures(ec_outcome *outcome, ec_run *run, ec_error *err);
 
 /* Releases what the three have opened. */
 void ec_run_close_category(ec_run *run);
-void ec_run_close_aligner(ec_run *run);
+void ec_run_close_alignment(ec_run *run);
 void ec_run_close_measures(ec_run *run);
 
-/* An image, decoded; says what to do where it is gone. */
-ec_status ec_run_decode_image(ec_image *out, const char *path, ec_error *err);
+/* Where a pass failed because one of its images is gone, says what to do. */
+ec_status ec_run_explain_gone(ec_status status, const char *const *paths, size_t n, ec_error *err);
 
-/* What a unit of A gives to the measures: takes mean tokens of the features that it is shown
- * (ec_align_looker), writes them within the unit's transaction, and marks them as known once that
- * is committed, or forgets them. */
-ec_status ec_run_look(void *context, const ec_feature_source *source, const ec_extractor_info *info,
-                      const float *features, size_t n_images, ec_error *err);
-ec_status ec_run_put_pools(ec_run *run, ec_error *err);
-void ec_run_mark_pools(ec_run *run);
-void ec_run_forget_pools(ec_run *run);
+/* A consumer of a pass (features/pass.h) that writes mean tokens: those of images of the sample
+ * that study.db has not, a batch in one transaction. */
+typedef struct ec_pooling {
+    ec_run *run;
+    size_t encoder;
+    const size_t *indices; /* [images of the pass] into job->sample, or EC_NO_INDEX */
+} ec_pooling;
+ec_status ec_run_pool_batch(void *pooling, const ec_pass_batch *batch, ec_error *err);
 
 /* The measures of a part, from study.db: out has the means over what it is compared with,
  * beside[n_compare_with] each. */

@@ -9,11 +9,12 @@
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include "base/text.h"
 
-static const char RUNNING[] = "running", LOCK[] = ".lock", ROWS[] = ".rows";
+static const char RUNNING[] = "running", LOCK[] = ".lock", ROWS[] = ".rows", KEPT[] = ".kept";
 
 static ec_status fail_io(const char *path, const char *what, ec_error *err) {
     const int error = errno;
@@ -50,16 +51,21 @@ static bool ends_with(const char *name, const char *suffix) {
     return n >= k && strcmp(name + n - k, suffix) == 0;
 }
 
+/* Is it a file that a process wrote beside the whole one, which it was killed before it had? */
+static bool is_part(const char *name) {
+    return strstr(name, ".rows.") != NULL || strstr(name, ".kept.") != NULL;
+}
+
 /* Only what this module writes is ever deleted. */
-static void empty_folder(const ec_work *work, bool keep_rows) {
+static void empty_folder(const ec_work *work, bool keep) {
     DIR *folder = opendir(work->folder);
     if (folder == NULL) return;
     const struct dirent *entry;
     while ((entry = readdir(folder)) != NULL) {
-        const bool rows = ends_with(entry->d_name, ROWS),
-                   part = strstr(entry->d_name, ".rows.") != NULL;
-        if (ends_with(entry->d_name, LOCK) || part || (rows && !keep_rows))
-            unlinkat(dirfd(folder), entry->d_name, 0);
+        const char *name = entry->d_name;
+        const bool waits = ends_with(name, ROWS) || ends_with(name, KEPT);
+        if (ends_with(name, LOCK) || is_part(name) || (waits && !keep))
+            unlinkat(dirfd(folder), name, 0);
     }
     closedir(folder);
 }
@@ -88,9 +94,9 @@ ec_status ec_work_enter(ec_work *work, ec_error *err) {
     return status;
 }
 
-void ec_work_leave(ec_work *work, bool keep_rows) {
+void ec_work_leave(ec_work *work, bool keep) {
     if (work->running >= 0) {
-        if (lock_file(work->running, LOCK_EX | LOCK_NB) == 0) empty_folder(work, keep_rows);
+        if (lock_file(work->running, LOCK_EX | LOCK_NB) == 0) empty_folder(work, keep);
         close(work->running);
     }
     work->running = -1;
@@ -117,29 +123,7 @@ void ec_work_unlock(int lock) {
     if (lock >= 0) close(lock);
 }
 
-/* ---- rows --------------------------------------------------------------------------------- */
-
-/* A file of rows: this, the frames, the rows. Read by the machine that wrote it, so as it is in
- * memory. */
-typedef struct {
-    char magic[8];
-    uint64_t n_points, n_images, grid;
-    char frames_hash[EC_HASH_SIZE], rows_hash[EC_HASH_SIZE];
-} rows_head;
-
-static const char MAGIC[8] = "eyerows1";
-
-static size_t rows_bytes(size_t n_points, size_t grid) {
-    return n_points * grid * grid * sizeof(float);
-}
-
-static rows_head describe(const ec_similarity *rows, size_t n_points, size_t n_images) {
-    rows_head head = {.n_points = n_points, .n_images = n_images, .grid = rows->grid};
-    memcpy(head.magic, MAGIC, sizeof MAGIC);
-    ec_hash_bytes(head.frames_hash, rows->frames, n_images * sizeof *rows->frames);
-    ec_hash_bytes(head.rows_hash, rows->rows, rows_bytes(n_points, rows->grid));
-    return head;
-}
+/* ---- files -------------------------------------------------------------------------------- */
 
 static bool write_all(int file, const void *bytes, size_t size_bytes) {
     const char *at = bytes;
@@ -165,37 +149,81 @@ static bool read_all(int file, void *bytes, size_t size_bytes) {
     return true;
 }
 
-ec_status ec_work_save_rows(const ec_work *work, const char *key, const ec_similarity *rows,
-                            size_t n_points, size_t n_images, ec_error *err) {
+/* Writes the parts one after the other into KEY with `suffix`: whole, or not there. */
+static ec_status write_file(const ec_work *work, const char *key, const char *suffix,
+                            const struct iovec *parts, size_t n_parts, ec_error *err) {
     char part_suffix[40];
-    ec_text path = {0}, part = {0};
-    snprintf(part_suffix, sizeof part_suffix, "%s.%ld", ROWS, (long)getpid());
-    ec_status status = path_of(&path, work, key, ROWS, err);
-    if (status == EC_OK) status = path_of(&part, work, key, part_suffix, err);
+    ec_text path = {0}, beside = {0};
+    snprintf(part_suffix, sizeof part_suffix, "%s.%ld", suffix, (long)getpid());
+    ec_status status = path_of(&path, work, key, suffix, err);
+    if (status == EC_OK) status = path_of(&beside, work, key, part_suffix, err);
     if (status == EC_OK) {
-        const rows_head head = describe(rows, n_points, n_images);
-        const int file = open(part.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
-        const bool written = file >= 0 && write_all(file, &head, sizeof head) &&
-                             write_all(file, rows->frames, n_images * sizeof *rows->frames) &&
-                             write_all(file, rows->rows, rows_bytes(n_points, rows->grid));
-        if (!written) status = fail_io(part.data, "write", err);
+        const int file = open(beside.data, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
+        bool written = file >= 0;
+        for (size_t i = 0; i < n_parts && written; i++)
+            written = write_all(file, parts[i].iov_base, parts[i].iov_len);
+        if (!written) status = fail_io(beside.data, "write", err);
         if (file >= 0 && close(file) != 0 && status == EC_OK)
-            status = fail_io(part.data, "write", err);
-        if (status == EC_OK && rename(part.data, path.data) != 0)
+            status = fail_io(beside.data, "write", err);
+        if (status == EC_OK && rename(beside.data, path.data) != 0)
             status = fail_io(path.data, "write", err);
-        if (status != EC_OK) unlink(part.data);
+        if (status != EC_OK) unlink(beside.data);
     }
     ec_text_release(&path);
-    ec_text_release(&part);
+    ec_text_release(&beside);
     return status;
 }
 
-bool ec_work_has_rows(const ec_work *work, const char *key) {
+static bool is_file(const ec_work *work, const char *key, const char *suffix) {
     ec_text path;
-    if (path_of(&path, work, key, ROWS, NULL) != EC_OK) return false;
+    if (path_of(&path, work, key, suffix, NULL) != EC_OK) return false;
     const bool found = access(path.data, R_OK) == 0;
     ec_text_release(&path);
     return found;
+}
+
+static void delete_file(const ec_work *work, const char *key, const char *suffix) {
+    ec_text path;
+    if (path_of(&path, work, key, suffix, NULL) != EC_OK) return;
+    unlink(path.data);
+    ec_text_release(&path);
+}
+
+/* ---- rows --------------------------------------------------------------------------------- */
+
+/* A file of rows: this, the frames, the rows. Read by the machine that wrote it, so as it is in
+ * memory. */
+typedef struct {
+    char magic[8];
+    uint64_t n_points, n_images, grid;
+    char frames_hash[EC_HASH_SIZE], rows_hash[EC_HASH_SIZE];
+} rows_head;
+
+static const char MAGIC[8] = "eyerows1";
+
+static size_t rows_bytes(size_t n_points, size_t grid) {
+    return n_points * grid * grid * sizeof(float);
+}
+
+static rows_head describe(const ec_similarity *rows, size_t n_points, size_t n_images) {
+    rows_head head = {.n_points = n_points, .n_images = n_images, .grid = rows->grid};
+    memcpy(head.magic, MAGIC, sizeof MAGIC);
+    ec_hash_bytes(head.frames_hash, rows->frames, n_images * sizeof *rows->frames);
+    ec_hash_bytes(head.rows_hash, rows->rows, rows_bytes(n_points, rows->grid));
+    return head;
+}
+
+ec_status ec_work_save_rows(const ec_work *work, const char *key, const ec_similarity *rows,
+                            size_t n_points, size_t n_images, ec_error *err) {
+    rows_head head = describe(rows, n_points, n_images);
+    const struct iovec parts[] = {{&head, sizeof head},
+                                  {(void *)rows->frames, n_images * sizeof *rows->frames},
+                                  {rows->rows, rows_bytes(n_points, rows->grid)}};
+    return write_file(work, key, ROWS, parts, 3, err);
+}
+
+bool ec_work_has_rows(const ec_work *work, const char *key) {
+    return is_file(work, key, ROWS);
 }
 
 void ec_work_release_rows(ec_similarity *rows) {
@@ -205,10 +233,7 @@ void ec_work_release_rows(ec_similarity *rows) {
 }
 
 void ec_work_delete_rows(const ec_work *work, const char *key) {
-    ec_text path;
-    if (path_of(&path, work, key, ROWS, NULL) != EC_OK) return;
-    unlink(path.data);
-    ec_text_release(&path);
+    delete_file(work, key, ROWS);
 }
 
 /* Reads what the head promises; false: it is not there, or not what was written. */
@@ -250,6 +275,73 @@ ec_status ec_work_load_rows(ec_similarity *rows, bool *found, const ec_work *wor
     if (!*found) ec_work_release_rows(rows);
     if (!*found && file >= 0 && status == EC_OK) unlink(path.data);
     if (file >= 0) close(file);
+    ec_text_release(&path);
+    return status;
+}
+
+/* ---- numbers of an image ------------------------------------------------------------------ */
+
+/* A file of numbers: this, the numbers. */
+typedef struct {
+    char magic[8];
+    uint64_t n;
+    char hash[EC_HASH_SIZE];
+} kept_head;
+
+static const char KEPT_MAGIC[8] = "eyekept1";
+
+static kept_head describe_kept(const float *values, size_t n) {
+    kept_head head = {.n = n};
+    memcpy(head.magic, KEPT_MAGIC, sizeof KEPT_MAGIC);
+    ec_hash_bytes(head.hash, values, n * sizeof *values);
+    return head;
+}
+
+ec_status ec_work_keep(const ec_work *work, const char *key, const float *values, size_t n,
+                       ec_error *err) {
+    kept_head head = describe_kept(values, n);
+    const struct iovec parts[] = {{&head, sizeof head}, {(void *)values, n * sizeof *values}};
+    return write_file(work, key, KEPT, parts, 2, err);
+}
+
+bool ec_work_is_kept(const ec_work *work, const char *key) {
+    return is_file(work, key, KEPT);
+}
+
+void ec_work_delete_kept(const ec_work *work, const char *key) {
+    delete_file(work, key, KEPT);
+}
+
+/* False: what is in the file is not what was written. */
+static bool read_kept(float *values, size_t n, int file) {
+    kept_head head;
+    if (!read_all(file, &head, sizeof head) || head.n != n ||
+        !read_all(file, values, n * sizeof *values))
+        return false;
+    const kept_head now = describe_kept(values, n);
+    return memcmp(now.magic, head.magic, sizeof now.magic) == 0 &&
+           memcmp(now.hash, head.hash, EC_HASH_SIZE) == 0;
+}
+
+ec_status ec_work_get_kept(float **values, const ec_work *work, const char *key, size_t n,
+                           ec_error *err) {
+    ec_text path;
+    *values = NULL;
+    ec_status status = path_of(&path, work, key, KEPT, err);
+    if (status != EC_OK) return status;
+    const int file = open(path.data, O_RDONLY | O_CLOEXEC);
+    if (file < 0 && errno != ENOENT) status = fail_io(path.data, "open", err);
+    if (file >= 0) {
+        *values = malloc(n * sizeof **values + 1);
+        if (*values == NULL) {
+            status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path.data);
+        } else if (!read_kept(*values, n, file)) {
+            free(*values);
+            *values = NULL;
+            unlink(path.data);
+        }
+        close(file);
+    }
     ec_text_release(&path);
     return status;
 }

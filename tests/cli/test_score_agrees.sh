@@ -1,5 +1,6 @@
 #!/bin/bash
-# score and correspond: of the same keypoints and encoder they say the same C and the same standard error
+# score and correspond: of the same keypoints and encoder they say the same C and the same standard error;
+# score and align: of the same images, encoders and connectors the same A, for combinations, too.
 . "${0%/*}/common.sh" "$@"
 need jq
 . "$SOURCE_DIR/tests/cli/score_study.sh"
@@ -40,4 +41,33 @@ n_checks=$((n_checks + 1))
 sed -i '/positions_by_size/d' s/study.yaml
 agree
 known 6
+
+# Members of a combination are candidates by themselves, and it is a reference: score keeps in files what align
+# keeps in memory.
+parity=$SOURCE_DIR/tests/parity
+toys=$SOURCE_DIR/tests/align
+mkdir together
+cp -r "$parity"/{clip-f32,siglip-bf16-sharded,vit-no-qkv-bias} together
+cp -r s/photos together
+clip=$PWD/together/clip-f32:square siglip=$PWD/together/siglip-bf16-sharded:square vit=$PWD/together/vit-no-qkv-bias:square
+both=$siglip+$vit
+cat >together/study.yaml <<END
+scores: {images: 100, references: [both, clip]}
+benchmarks: [{name: photos, images: photos}]
+candidates:
+  - {name: clip, encoder: "$clip", connector: "$toys/clip.bin"}
+  - {name: both, encoder: "$both", connector: "$toys/whole"}
+  - {name: siglip, encoder: "$siglip", connector: "$toys/siglip.safetensors"}
+  - {name: vit, encoder: "$vit", connector: "$toys/vit.bin"}
+END
+find together -type f -exec touch -d '1 hour ago' {} +
+run 0 score together --a --json
+json '.results == 40 and (.passes - 30 | fabs < 1e-9)' # three encoders, ten images: both costs no pass of its own
+check "nothing is left in work/" test -z "$(find together/work -type f ! -name running)"
+jq -S '[.candidates[].alignment[] | {a, a_error, of: [.references[].a]}]' out >one
+run 0 align -r "both=$both,$toys/whole" -r "clip=$clip,$toys/clip.bin" -c clip -c both \
+    -c "siglip=$siglip,$toys/siglip.safetensors" -c "vit=$vit,$toys/vit.bin" -i photos=together/photos --json
+jq -S '[.candidates[].scores[] | {a, a_error, of: [.references[].a]}]' out >other
+check "A is align's, bit for bit" cmp one other
+json '[.candidates[].scores[0].a | . > 0 and . < 1] | all'
 finish

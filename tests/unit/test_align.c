@@ -49,25 +49,9 @@ static ec_aligner *open_aligner(const ec_align_member *c, size_t n, bool bf16) {
     return a;
 }
 
-static ec_image image[N_IMAGES];
-static const ec_image *images[N_IMAGES] = {&image[0], &image[1], &image[2]};
-
-static int load_images(void **state) {
-    (void)state;
-    static const char *const names[] = {"png-rgb-8.png", "pnm-p3.ppm", "bmp-24.bmp"};
-    for (size_t i = 0; i < N_IMAGES; i++) {
-        char path[512];
-        snprintf(path, sizeof path, EC_SOURCE_DIR "/tests/images/%s", names[i]);
-        if (ec_image_load(&image[i], path, NULL) != EC_OK) return -1;
-    }
-    return 0;
-}
-
-static int release_images(void **state) {
-    (void)state;
-    for (size_t i = 0; i < N_IMAGES; i++) ec_image_release(&image[i]);
-    return 0;
-}
+#define IMAGES EC_SOURCE_DIR "/tests/images/"
+static const char *const images[N_IMAGES] = {IMAGES "png-rgb-8.png", IMAGES "pnm-p3.ppm",
+                                             IMAGES "bmp-24.bmp"};
 
 typedef double scores[N_IMAGES][N_CANDIDATES][N_REFERENCES];
 
@@ -77,7 +61,7 @@ static void run(scores out, ec_aligner *a, const bool *wanted) {
         fail_msg("%s", err.message);
 }
 
-static void an_image_scores_the_same_in_any_chunk(void **state) {
+static void an_image_scores_the_same_in_any_list(void **state) {
     (void)state;
     ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
     scores all;
@@ -110,33 +94,123 @@ static void only_what_is_wanted_is_computed(void **state) {
     ec_aligner_close(a);
 }
 
-typedef struct {
-    size_t n_calls, stop_at, n_total;
-} stopping;
-
-static bool stop_at(void *context, size_t n_done, size_t n_total) {
-    stopping *s = context;
-    assert_int_equal(n_done, ++s->n_calls);
-    s->n_total = n_total;
-    return n_done != s->stop_at;
+/* Whatever is kept in memory, and however many images go through an encoder at a time. */
+static void scores_depend_on_neither_blocks_nor_batches(void **state) {
+    (void)state;
+    scores all, some;
+    ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
+    run(all, a, NULL);
+    ec_aligner_close(a);
+    for (size_t batch = 1; batch <= N_IMAGES; batch++) {
+        const ec_align_options options = {.encoder = {2}, .batch = batch, .kept_bytes = 1};
+        ec_error err;
+        assert_int_equal(
+            ec_aligner_open(&a, references, N_REFERENCES, candidates, N_CANDIDATES, &options, &err),
+            EC_OK);
+        run(some, a, NULL);
+        assert_memory_equal(all, some, sizeof all);
+        ec_aligner_close(a);
+    }
 }
 
+/* A reference of several encoders, one of which is a candidate by itself with its connector. */
+static void a_combination_may_be_a_reference(void **state) {
+    (void)state;
+    const ec_align_member joined[] = {candidates[0], references[0]};
+    const ec_align_options options = {.encoder = {2}};
+    scores all;
+    double out[N_IMAGES][N_CANDIDATES][2];
+    ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
+    ec_error err;
+    run(all, a, NULL);
+    ec_aligner_close(a);
+    assert_int_equal(ec_aligner_open(&a, joined, 2, candidates, N_CANDIDATES, &options, &err),
+                     EC_OK);
+    assert_int_equal(ec_aligner_run(&out[0][0][0], a, images, N_IMAGES, NULL, NULL, NULL, &err),
+                     EC_OK);
+    for (size_t i = 0; i < N_IMAGES; i++) {
+        assert_true(fabs(out[i][0][0] - 1.0) < 1e-6);
+        for (size_t c = 0; c < N_CANDIDATES; c++) assert_true(out[i][c][1] == all[i][c][0]);
+    }
+    ec_aligner_close(a);
+}
+
+/* How many files of weights this process has mapped. */
+static size_t count_mapped(const char *ending) {
+    FILE *maps = fopen("/proc/self/maps", "re");
+    char line[2048], last[2048] = "";
+    size_t n = 0;
+    if (maps == NULL) skip();
+    while (fgets(line, sizeof line, maps) != NULL) {
+        const char *path = strchr(line, '/');
+        if (path == NULL || strstr(path, "/parity/") == NULL || strstr(path, ending) == NULL)
+            continue;
+        n += strcmp(path, last) != 0; /* a file may stand in several lines, one after the other */
+        snprintf(last, sizeof last, "%s", path);
+    }
+    fclose(maps);
+    return n;
+}
+
+typedef struct {
+    size_t n_calls, stop_at, n_done, n_total, n_mapped;
+} stopping;
+
+static bool stop_at(void *context, const ec_align_progress *progress) {
+    stopping *s = context;
+    assert_true(progress->n_done >= s->n_done && progress->n_done <= progress->n_total);
+    assert_null(progress->turned);
+    const size_t n_mapped = count_mapped("model.safetensors");
+    if (n_mapped > s->n_mapped) s->n_mapped = n_mapped;
+    s->n_done = progress->n_done;
+    s->n_total = progress->n_total;
+    return ++s->n_calls != s->stop_at;
+}
+
+/* Four encoders; that of a reference and that of a combination are candidates as well. */
 static void a_run_can_be_stopped_anywhere_and_repeated(void **state) {
     (void)state;
     ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
     scores all, again;
     ec_error err;
-    run(all, a, NULL);
-    for (size_t step = 1; step <= N_REFERENCES + N_CANDIDATES; step++) {
-        stopping s = {.stop_at = step};
+    stopping s = {.stop_at = 0};
+    assert_int_equal(ec_aligner_run(&all[0][0][0], a, images, N_IMAGES, NULL, stop_at, &s, &err),
+                     EC_OK);
+    assert_int_equal(s.n_total, 4 * N_IMAGES);
+    assert_int_equal(s.n_done, s.n_total);
+    const size_t n_calls = s.n_calls;
+    assert_true(n_calls >= N_REFERENCES + N_CANDIDATES);
+    for (size_t step = 1; step <= n_calls; step++) {
+        s = (stopping){.stop_at = step};
         assert_int_equal(
             ec_aligner_run(&again[0][0][0], a, images, N_IMAGES, NULL, stop_at, &s, &err),
             EC_ERR_INTERRUPTED);
         assert_int_equal(s.n_calls, step);
-        assert_int_equal(s.n_total, N_REFERENCES + N_CANDIDATES);
+        assert_int_equal(s.n_total, 4 * N_IMAGES);
     }
     run(again, a, NULL);
     assert_memory_equal(all, again, sizeof all);
+    ec_aligner_close(a);
+}
+
+/* However many candidates there are: memory holds the weights of the one that is at work. */
+static void one_encoder_is_open_at_a_time(void **state) {
+    (void)state;
+    const ec_align_member plain[] = {
+        candidates[2], candidates[3], {"second", &dino, 1, ALIGN "dinov2.safetensors"}};
+    ec_aligner *a;
+    scores out;
+    ec_error err;
+    stopping s = {.stop_at = 0};
+    assert_int_equal(count_mapped("model.safetensors"), 0);
+    const ec_align_options options = {.encoder = {2}};
+    assert_int_equal(ec_aligner_open(&a, references, N_REFERENCES, plain, 3, &options, &err),
+                     EC_OK);
+    assert_int_equal(count_mapped("model.safetensors"), 0);
+    assert_int_equal(ec_aligner_run(&out[0][0][0], a, images, N_IMAGES, NULL, stop_at, &s, &err),
+                     EC_OK);
+    assert_int_equal(s.n_mapped, 1);
+    assert_int_equal(count_mapped("model.safetensors"), 0);
     ec_aligner_close(a);
 }
 
@@ -276,7 +350,7 @@ static void connectors_that_cannot_be_compared_are_named(void **state) {
     ec_error err;
     assert_int_equal(ec_aligner_run(&out[0][0], a, images, N_IMAGES, NULL, NULL, NULL, &err),
                      EC_ERR_FORMAT);
-    assert_non_null(strstr(err.message, "bad: image 1"));
+    assert_non_null(strstr(err.message, "bad: " IMAGES "png-rgb-8.png: token 0"));
     assert_non_null(strstr(err.message, "not finite"));
     ec_aligner_close(a);
     folder_remove(folder);
@@ -284,13 +358,16 @@ static void connectors_that_cannot_be_compared_are_named(void **state) {
 
 int main(void) {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(an_image_scores_the_same_in_any_chunk),
+        cmocka_unit_test(an_image_scores_the_same_in_any_list),
         cmocka_unit_test(only_what_is_wanted_is_computed),
+        cmocka_unit_test(scores_depend_on_neither_blocks_nor_batches),
+        cmocka_unit_test(a_combination_may_be_a_reference),
         cmocka_unit_test(a_run_can_be_stopped_anywhere_and_repeated),
+        cmocka_unit_test(one_encoder_is_open_at_a_time),
         cmocka_unit_test(an_identity_is_that_of_the_numbers),
         cmocka_unit_test(members_are_described),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(connectors_that_cannot_be_compared_are_named),
     };
-    return cmocka_run_group_tests(tests, load_images, release_images);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
