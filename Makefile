@@ -5,6 +5,8 @@
 #   make perf [T=fit]  speed beside the peers          make fmt             clang-format
 #   make install       [PREFIX=/usr/local] [DESTDIR=]  make clean
 #   make demo, check   the two scripts
+#
+# With T, only what the tests matching it need is built.
 PREFIX ?= /usr/local
 SECONDS ?= 60
 JOBS := $(shell nproc)
@@ -15,16 +17,26 @@ build-%:
 	test -f build/$*/build.ninja || cmake --preset $*
 	cmake --build --preset $*
 
-test: build-dev
-	ctest --preset dev -j $(JOBS) $(if $(T),-R $(T))
-asan tsan: %: build-%
-	tools/fixed_addresses ctest --preset $* -j $(JOBS) $(if $(T),-R $(T))
+# Of build/<preset>/tests/needs, which has a line for each test with its name and its targets: the targets of those matching
+# a pattern.
+needed = $$(awk -v t='$(2)' '$$1 ~ t { $$1 = ""; print }' build/$(1)/tests/needs | tr ' ' '\n' | sort -u)
 
-# New inputs are kept in build/fuzz, those that break something as well.
-fuzz: build-fuzz
-	set -e; cd build/fuzz/tests/fuzz; for name in found/*$(T)*; do name=$${name#found/}; \
-	  ./fuzz_$$name -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 -artifact_prefix=$$name- \
-	    found/$$name $(CURDIR)/tests/fuzz/corpus/$$name; done
+test: preset = dev
+asan tsan: preset = $@
+test asan tsan:
+	test -f build/$(preset)/build.ninja || cmake --preset $(preset)
+	cmake --build --preset $(preset) --target $(if $(T),build.ninja,all)
+	$(if $(T),cmake --build --preset $(preset) --target $(call needed,$(preset),$(T)))
+	tools/fixed_addresses ctest --preset $(preset) -j $(JOBS) --no-tests=error $(if $(T),-R '$(T)')
+
+# New inputs are kept in build/asan, those that break something as well.
+fuzz:
+	test -f build/asan/build.ninja || cmake --preset asan
+	cmake --build --preset asan --target build.ninja
+	cmake --build --preset asan --target $(call needed,asan,^fuzz[.].*$(T))
+	set -e; cd build/asan/tests/fuzz; for name in found/*$(T)*; do name=$${name#found/}; \
+	  ../../../../tools/fixed_addresses ./fuzz_$$name -max_total_time=$(SECONDS) -timeout=10 -rss_limit_mb=2048 \
+	    -artifact_prefix=$$name- found/$$name $(CURDIR)/tests/fuzz/corpus/$$name; done
 
 # Each program perf/<topic> prints JSON lines; perf/<topic>_* belong to it.
 benches: build-release

@@ -82,4 +82,4 @@ add_custom_command(
   DEPENDS ${page_inputs}
   COMMENT "Putting the report page together"
   VERBATIM)
-ec_embed(eyechart_lib ${EC_REPORT_PAGE} ec_report_page)
+ec_embed(ec_report ${EC_REPORT_PAGE} ec_report_page)
