@@ -3,7 +3,7 @@ definitions (include/eyechart/representation.h) and from the features themselves
 
     python3 tools/make_representation_golden.py >tests/golden/representation.csv
 
-The features are those of features() here and in tests/unit/test_representation.c: exact in both languages.
+The features are those of features() here and in tests/unit/scores/test_representation.c: exact in both languages.
 """
 import numpy as np
 

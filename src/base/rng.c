@@ -1,6 +1,6 @@
 /* rng.c - xoshiro256**, see eyechart/rng.h
  *
- * Checked against the reference's first outputs for the state {1, 2, 3, 4} (tests/unit/test_base.c).
+ * Checked against the reference's first outputs for the state {1, 2, 3, 4} (tests/unit/base/test_rng.c).
  */
 #include "eyechart/rng.h"
 

@@ -3,7 +3,7 @@
  *     mlp2x_gelu   nn.Sequential(nn.Linear(c, d), nn.GELU(), nn.Linear(d, d))
  *
  * nn.GELU() is the exact one: x Phi(x) with erf. Checked against PyTorch: tools/align_reference.py,
- * tools/make_connector_fixtures.py, tests/unit/test_connector.c.
+ * tools/make_connector_fixtures.py, tests/unit/connectors/test_connector.c.
  *
  * A backward pass, for training a connector before a frozen language model, will stand beside this
  * one and share the spec and the weights; the loss is the language model's (mllm).

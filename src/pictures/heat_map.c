@@ -6,7 +6,7 @@
  *
  * Each patch keeps its product with s and those with itself and its neighbours to the right, below
  * and on both diagonals: all that any pixel needs. Sums are in double. Checked against a plain loop
- * that upsamples features, and so against torch (tests/unit/test_show.c).
+ * that upsamples features, and so against torch (tests/unit/pictures/test_show.c).
  */
 #include <math.h>
 #include <stdbool.h>

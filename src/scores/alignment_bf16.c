@@ -8,7 +8,7 @@
  *     s = sum_j x_j y_j                   every product rounded, the sum in f32, then rounded
  *     mean over tokens of max s           the sum rounded, then the quotient: so until PyTorch 2.3
  *
- * Checked against PyTorch's bfloat16: tools/align_reference.py, tests/unit/test_alignment.c.
+ * Checked against PyTorch's bfloat16: tools/align_reference.py, tests/unit/scores/test_alignment.c.
  */
 #include <math.h>
 #include <stdint.h>
