@@ -388,19 +388,29 @@ static ec_status compute_rows(ec_similarity *rows, job *j, ec_c_protocol protoco
     return status;
 }
 
+static void keep_row(job *j, size_t row, ec_c_protocol protocol, const ec_keypoint_category *k,
+                     const ec_pair_result *results, const ec_point_prediction *predicted) {
+    ec_pair_result *to = results_of(j, protocol, row);
+    for (size_t i = 0; i < k->n_pairs; i++) {
+        const ec_keypoint_pair *pair = &j->set.pairs[k->pairs[i]];
+        to[k->pairs[i]] = results[i];
+        if (j->pairs != NULL) write_pair(j, row, protocol, pair, &results[i]);
+        if (j->points != NULL) write_points(j, row, protocol, pair, predicted);
+        if (predicted != NULL) predicted += pair->n_points;
+    }
+}
+
+/* In the tables, combinations of one finest grid stand together. */
 static void keep_results(job *j, ec_c_protocol protocol, const ec_keypoint_category *k,
                          const ec_pair_result *results, const ec_point_prediction *predicted) {
-    for (size_t r = 0; r < j->all.n_rows; r++) {
-        ec_pair_result *to = results_of(j, protocol, r);
-        size_t point = r * k->n_points;
-        for (size_t i = 0; i < k->n_pairs; i++) {
-            const ec_keypoint_pair *pair = &j->set.pairs[k->pairs[i]];
-            const ec_pair_result *result = &results[r * k->n_pairs + i];
-            to[k->pairs[i]] = *result;
-            if (j->pairs != NULL) write_pair(j, r, protocol, pair, result);
-            if (j->points != NULL) write_points(j, r, protocol, pair, &predicted[point]);
-            point += pair->n_points;
-        }
+    const combination *rows = j->all.rows;
+    for (size_t first = 0; first < j->all.n_rows; first++) {
+        size_t earlier = 0;
+        while (rows[earlier].grid != rows[first].grid) earlier++;
+        for (size_t r = first; earlier == first && r < j->all.n_rows; r++)
+            if (rows[r].grid == rows[first].grid)
+                keep_row(j, r, protocol, k, results + r * k->n_pairs,
+                         predicted != NULL ? predicted + r * k->n_points : NULL);
     }
 }
 
