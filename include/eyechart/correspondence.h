@@ -55,6 +55,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eyechart/features.h"
 #include "eyechart/keypoints.h"
 #include "eyechart/status.h"
 
@@ -66,7 +67,7 @@ typedef enum ec_c_protocol { EC_C_AUTHORS = 0, EC_C_CONSISTENT = 1 } ec_c_protoc
 enum { EC_C_PROTOCOLS = 2 };
 enum { EC_C_SOFT = 0, EC_C_ARGMAX = 1, EC_C_READOUTS = 2 };
 enum { EC_C_ALPHAS = 3 };
-enum { EC_C_MAX_MEMBERS = 20 };
+enum { EC_C_MAX_MEMBERS = EC_MAX_COMBINED };
 
 /* Changes when the same features would give other results: part of the key of stored results. */
 #define EC_CORRESPONDENCE_VERSION 2

@@ -40,6 +40,33 @@ typedef struct ec_feature_source {
     bool exif_transpose;        /* turn images as their EXIF asks */
 } ec_feature_source;
 
+enum {
+    EC_MAX_SOURCES = 64, /* side by side, as one candidate */
+    EC_MAX_COMBINED = 20 /* of which all combinations are told apart, and their C computed */
+};
+
+/* Encoders side by side, as command lines and study.yaml name them:
+ *
+ *     FOLDER[@PIXELS][:PREPARATION], several joined by +
+ *
+ * A folder whose own name has such an ending, or a +, is taken as it is: where there is a choice,
+ * the longest text that names a folder with config.json counts. Layer and tokens do not stand here
+ * but in --layer and 'layer:', since encoders side by side have the same.
+ *
+ *   out        receives *n sources, at most EC_MAX_SOURCES; they and their folders are one
+ *              allocation: free(). NULL on failure, and *n 0
+ *   base       where relative folders lie, which they are given with; NULL: they stay as they are
+ *   otherwise  what the sources have that does not stand in the text; NULL: the default
+ *
+ * Errors: EC_ERR_FORMAT, which names the encoder and what is wrong with it; EC_ERR_NOMEM. */
+ec_status ec_feature_sources_read(ec_feature_source **out, size_t *n, const char *text,
+                                  const char *base, const ec_feature_source *otherwise,
+                                  ec_error *err);
+/* The length of the first of them in a text. */
+size_t ec_feature_source_length(const char *text, const char *base);
+/* How sources are written, so that reading gives the same; owned, free(). NULL: out of memory. */
+char *ec_feature_sources_write(const ec_feature_source *sources, size_t n);
+
 /* The tap of a source. A layer or tokens that nobody chose are those of EC_TAP_DEFAULT. */
 ec_tap ec_feature_source_tap(const ec_feature_source *source);
 bool ec_tap_same(ec_tap x, ec_tap y);

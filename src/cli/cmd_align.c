@@ -189,9 +189,10 @@ static int add_member(members *m, const char *value, const arguments *args) {
                            rest == NULL ? ", or the name of a --reference" : "");
     *comma = '\0';
     member->connector = comma + 1;
-    ec_feature_source *sources = allocate(MAX_SOURCES, sizeof *sources);
-    member->sources = m->sources[m->n - 1] = sources;
-    return parse_sources(sources, &member->n_sources, rest, otherwise, args->command);
+    ec_feature_source **sources = &m->sources[m->n - 1];
+    const int status = parse_sources(sources, &member->n_sources, rest, otherwise, args->command);
+    member->sources = *sources;
+    return status;
 }
 
 static int check_names(const ec_align_member *member, size_t n, const char *what,

@@ -401,10 +401,9 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
 
 static int run(const arguments *args) {
     if (!args->values[O_OUT].given) return usage_error(args->command, "where to? give -o OUT");
-    ec_feature_source sources[MAX_SOURCES];
+    ec_feature_source *sources = NULL;
     size_t n_sources;
     path_list images = {0};
-    char *encoders = copy_text(args->operands[0], strlen(args->operands[0]));
     const option_value *v = args->values;
     const ec_feature_source otherwise = {
         .prepare = (ec_prepare_mode)v[O_PREPARE].choice,
@@ -417,12 +416,12 @@ static int run(const arguments *args) {
     ec_array_format format;
     int status = choose_format(&format, args);
     if (status == EXIT_DONE)
-        status = parse_sources(sources, &n_sources, encoders, otherwise, args->command);
+        status = parse_sources(&sources, &n_sources, args->operands[0], otherwise, args->command);
     if (status == EXIT_DONE) status = gather_images(&images, args);
     if (status == EXIT_DONE) status = compute(sources, n_sources, &images, format, args);
     for (size_t i = 0; i < images.n; i++) free(images.path[i]);
     free(images.path);
-    free(encoders);
+    free(sources);
     return status;
 }
 

@@ -181,7 +181,6 @@ static const example EXAMPLES[] = {
 typedef struct row {
     ec_show_encoder encoder;
     ec_feature_source *sources; /* owned */
-    char *text;                 /* owned: what the sources' folders point into */
 } row;
 
 typedef struct request {
@@ -223,10 +222,10 @@ static int add_folder_row(row *r, const char *typed, const arguments *args) {
                                          .size = (size_t)v[O_SIZE].count,
                                          .has_layer = true,
                                          .tap = {.layer = (int)v[O_LAYER].number}};
-    r->text = printed("%s", typed);
-    r->sources = allocate(MAX_SOURCES, sizeof *r->sources);
-    r->encoder = (ec_show_encoder){.name = typed, .sources = r->sources};
-    return parse_sources(r->sources, &r->encoder.n_sources, r->text, otherwise, args->command);
+    size_t n;
+    const int status = parse_sources(&r->sources, &n, typed, otherwise, args->command);
+    r->encoder = (ec_show_encoder){.name = typed, .sources = r->sources, .n_sources = n};
+    return status;
 }
 
 /* A candidate's encoders as study.yaml declares them; where it says nothing of the preparation,
@@ -593,7 +592,6 @@ static int run(const arguments *args) {
     if (status == EXIT_DONE) status = v[O_PAIR].given ? show_pair(&q) : show_point(&q);
     for (size_t i = 0; i < q.n_rows; i++) {
         free(q.rows[i].sources);
-        free(q.rows[i].text);
     }
     free(q.rows);
     free(q.out);

@@ -42,10 +42,14 @@ static const char *last_part(const char *folder, size_t *length) {
 static char *member_name(const member *m, bool whole) {
     size_t length = strlen(m->source.folder);
     const char *part = whole ? m->source.folder : last_part(m->source.folder, &length);
-    char *name = allocate(length + 32, 1);
-    const int n = snprintf(name, length + 1, "%.*s", (int)length, part);
-    if (m->source.size > 0) snprintf(name + n, 32, "@%zu", m->source.size);
-    return name;
+    char *folder = allocate(length + 1, 1);
+    memcpy(folder, part, length);
+    const ec_feature_source named = {.folder = folder, .size = m->source.size};
+    char *name = ec_feature_sources_write(&named, 1);
+    free(folder);
+    if (name != NULL) return name;
+    note("out of memory");
+    exit(EXIT_DATA);
 }
 
 static void name_members(combinations *all) {
@@ -135,11 +139,11 @@ static int add_list(combinations *all, char *list, const arguments *args) {
 
 static int add_operand(combinations *all, const char *text, ec_feature_source otherwise,
                        const arguments *args) {
-    ec_feature_source sources[MAX_SOURCES];
+    ec_feature_source *sources;
     size_t n;
     uint32_t subset = 0;
-    char *cut = all->texts[all->n_texts++] = copy_text(text);
-    const int status = parse_sources(sources, &n, cut, otherwise, args->command);
+    const int status = parse_sources(&sources, &n, text, otherwise, args->command);
+    all->owned[all->n_owned++] = sources;
     if (status != EXIT_DONE) return status;
     for (size_t i = 0; i < n; i++) {
         if (sources[i].prepare != otherwise.prepare)
@@ -158,7 +162,7 @@ static int add_operand(combinations *all, const char *text, ec_feature_source ot
 
 int combinations_parse(combinations *out, const arguments *args, ec_feature_source otherwise,
                        const char *combine) {
-    *out = (combinations){.texts = allocate(args->n_operands + 1, sizeof *out->texts)};
+    *out = (combinations){.owned = allocate(args->n_operands + 1, sizeof *out->owned)};
     int status = EXIT_DONE;
     for (size_t i = 0; i < args->n_operands && status == EXIT_DONE; i++)
         status = add_operand(out, args->operands[i], otherwise, args);
@@ -167,7 +171,7 @@ int combinations_parse(combinations *out, const arguments *args, ec_feature_sour
     if (combine != NULL && strcmp(combine, "all") == 0) {
         status = add_all(out, args);
     } else if (combine != NULL) {
-        char *list = out->texts[out->n_texts++] = copy_text(combine);
+        char *list = out->owned[out->n_owned++] = copy_text(combine);
         status = add_list(out, list, args);
     }
     for (size_t i = 0; i < out->n_rows; i++) name_row(&out->rows[i], out);
@@ -177,9 +181,9 @@ int combinations_parse(combinations *out, const arguments *args, ec_feature_sour
 void combinations_release(combinations *all) {
     for (size_t i = 0; i < all->n_members; i++) free(all->members[i].name);
     for (size_t i = 0; i < all->n_rows; i++) free(all->rows[i].name);
-    for (size_t i = 0; i < all->n_texts; i++) free(all->texts[i]);
+    for (size_t i = 0; i < all->n_owned; i++) free(all->owned[i]);
     free(all->rows);
-    free(all->texts);
+    free(all->owned);
 }
 
 /* ---- grids ---- */

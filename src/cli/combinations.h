@@ -32,8 +32,8 @@ typedef struct combinations {
     size_t n_members;
     combination *rows;
     size_t n_rows, capacity;
-    char **texts; /* operands cut apart; sources borrow them */
-    size_t n_texts;
+    void **owned; /* what members and names are parts of */
+    size_t n_owned;
 } combinations;
 
 /* Operands ENCODER, each an encoder or several joined by +, then --combine (NULL: none). Returns

@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "cli/options.h"
 #include "cli/output.h"
@@ -23,85 +22,12 @@ void note_turned(size_t n, const char *path) {
          path, others);
 }
 
-static bool is_model_folder(const char *path) {
-    char config[4096];
-    const int n = snprintf(config, sizeof config, "%s/config.json", path);
-    return n > 0 && (size_t)n < sizeof config && access(config, F_OK) == 0;
-}
-
-/* The mode called `name`; past the last one, where prepare_at() is NULL, when there is none. */
-static size_t mode_called(const char *name) {
-    size_t mode = 0;
-    while (prepare_at(mode) != NULL && strcmp(prepare_at(mode), name) != 0) mode++;
-    return mode;
-}
-
-/* Whether text[0..length) is a model folder, perhaps with @PIXELS and :PREPARATION. */
-static bool names_model(const char *text, size_t length) {
-    char path[4096];
-    if (length >= sizeof path) return false;
-    memcpy(path, text, length);
-    path[length] = '\0';
-    if (is_model_folder(path)) return true;
-    char *colon = strrchr(path, ':');
-    if (colon != NULL && prepare_at(mode_called(colon + 1)) != NULL) *colon = '\0';
-    if (is_model_folder(path)) return true;
-    char *at = strrchr(path, '@');
-    if (at == NULL || at[1 + strspn(at + 1, "0123456789")] != '\0') return false;
-    *at = '\0';
-    return is_model_folder(path);
-}
-
-/* The + that ends the first encoder of `text`, NULL: none. The longest beginning that names a model
- * counts, since a folder's own name may have a +; without any, the first + is taken for the end. */
-static char *end_of_source(char *text) {
-    if (names_model(text, strlen(text))) return NULL;
-    for (size_t i = strlen(text); i-- > 0;)
-        if (text[i] == '+' && names_model(text, i)) return text + i;
-    return strchr(text, '+');
-}
-
-/* "folder@336:squash" into a source; cuts `text`. */
-static int parse_source(ec_feature_source *out, char *text, ec_feature_source otherwise,
-                        const command *which) {
-    *out = otherwise;
-    out->folder = text;
-    if (is_model_folder(text)) return EXIT_DONE;
-    char *colon = strrchr(text, ':');
-    if (colon != NULL) {
-        const size_t mode = mode_called(colon + 1);
-        if (prepare_at(mode) == NULL)
-            return usage_error(which,
-                               "'%s': ':%s' is none of :native, :square, :squash, :pad, :letterbox",
-                               text, colon + 1);
-        out->prepare = (ec_prepare_mode)mode;
-        *colon = '\0';
-    }
-    char *at = strrchr(text, '@');
-    if (at != NULL && !is_model_folder(text)) {
-        char *end;
-        const long size = strtol(at + 1, &end, 10);
-        if (*end != '\0' || size < 1 || size > 100000)
-            return usage_error(which, "'%s': '@%s' is not a size in pixels", text, at + 1);
-        out->size = (size_t)size;
-        *at = '\0';
-    }
-    return EXIT_DONE;
-}
-
-/* Splits "A+B+C" at the + that stand between folders. */
-int parse_sources(ec_feature_source *out, size_t *n, char *text, ec_feature_source otherwise,
+int parse_sources(ec_feature_source **out, size_t *n, const char *text, ec_feature_source otherwise,
                   const command *which) {
-    *n = 0;
-    for (char *part = text; part != NULL;) {
-        char *plus = end_of_source(part);
-        if (plus != NULL) *plus = '\0';
-        if (*n == MAX_SOURCES) return usage_error(which, "more than %d encoders", MAX_SOURCES);
-        const int status = parse_source(&out[(*n)++], part, otherwise, which);
-        if (status != EXIT_DONE) return status;
-        part = plus != NULL ? plus + 1 : NULL;
-    }
-    return EXIT_DONE;
+    ec_error err;
+    const ec_status status = ec_feature_sources_read(out, n, text, NULL, &otherwise, &err);
+    if (status == EC_ERR_FORMAT) return usage_error(which, "%s", err.message);
+    return status == EC_OK ? EXIT_DONE : report_error(&err);
 }
 
 void note_connector(const char *name, const char *path, const ec_feature_source *sources,

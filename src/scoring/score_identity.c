@@ -10,6 +10,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "features/source.h"
 #include "scoring/score_job.h"
 
 static ec_status no_memory(const ec_job *job, ec_error *err) {
@@ -18,18 +19,11 @@ static ec_status no_memory(const ec_job *job, ec_error *err) {
 
 /* ---- encoders ----------------------------------------------------------------------------- */
 
-/* As they were called when the first studies remembered them: "pad" was the letterbox. */
-static const char *const mode_names[] = {[EC_PREPARE_NATIVE] = "native",
-                                         [EC_PREPARE_SQUARE] = "square",
-                                         [EC_PREPARE_SQUASH] = "squash",
-                                         [EC_PREPARE_LETTERBOX] = "pad",
-                                         [EC_PREPARE_PAD] = "LLaVA's pad"};
-
 /* What a signature of an encoder's folder is for. */
 static void describe_use(char use[96], const ec_job *job, const ec_feature_source *source) {
     const ec_tap tap = ec_feature_source_tap(source);
-    snprintf(use, 96, "encoder %s %zu layer %d%s%s%s", mode_names[source->prepare], source->size,
-             tap.layer, tap.keep_class_token ? " all tokens" : "",
+    snprintf(use, 96, "encoder %s %zu layer %d%s%s%s", ec_prepare_mode_kept(source->prepare),
+             source->size, tap.layer, tap.keep_class_token ? " all tokens" : "",
              job->settings.positions_by_size ? " positions by size" : "",
              source->exif_transpose ? " by EXIF" : "");
 }

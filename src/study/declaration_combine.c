@@ -11,7 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "eyechart/correspondence.h"
+#include "eyechart/features.h"
 #include "eyechart/spelling.h"
 #include "sheet/names.h"
 #include "study/declaration.h"
@@ -24,7 +24,9 @@ typedef struct {
     ec_declaration *declared;
     const char *path;
     ec_error *err;
-    size_t members[EC_C_MAX_MEMBERS]; /* candidates, ascending */
+    bool *single; /* [n_declared] has one encoder */
+    size_t n_declared;
+    size_t members[EC_MAX_COMBINED]; /* candidates, ascending */
     size_t n_members;
     uint32_t *subsets; /* [n] bit k: members[k]; two or more */
     size_t n;
@@ -36,9 +38,24 @@ static ec_status no_memory(const combining *c) {
 
 /* ---- members ------------------------------------------------------------------------------ */
 
+static ec_status find_singles(combining *c) {
+    const ec_declaration *d = c->declared;
+    const char *slash = strrchr(c->path, '/');
+    char *folder = slash != NULL ? strndup(c->path, (size_t)(slash + 1 - c->path)) : strdup(".");
+    c->n_declared = d->n_origins;
+    c->single = calloc(c->n_declared + 1, sizeof *c->single);
+    const bool complete = folder != NULL && c->single != NULL;
+    for (size_t i = 0; complete && i < c->n_declared; i++) {
+        const char *encoder = d->origins[i].encoder;
+        c->single[i] =
+            encoder != NULL && encoder[ec_feature_source_length(encoder, folder)] == '\0';
+    }
+    free(folder);
+    return complete ? EC_OK : no_memory(c);
+}
+
 static bool is_single(const combining *c, size_t candidate) {
-    const char *encoder = c->declared->origins[candidate].encoder;
-    return encoder != NULL && strchr(encoder, '+') == NULL;
+    return candidate < c->n_declared && c->single[candidate];
 }
 
 /* Is the layer of two candidates the same, as far as study.yaml says? */
@@ -145,9 +162,9 @@ static ec_status read_combination(combining *c, const char **text) {
             return ec_sheet_fail(c->err, c->path, 0,
                                  "combine: the encoder of candidate '%.80s' is there twice",
                                  c->declared->sheet.candidates[candidate]);
-        if (c->n_members == EC_C_MAX_MEMBERS)
+        if (c->n_members == EC_MAX_COMBINED)
             return ec_sheet_fail(c->err, c->path, 0, "combine: more than %d encoders joined",
-                                 EC_C_MAX_MEMBERS);
+                                 EC_MAX_COMBINED);
         size_t k = c->n_members++;
         for (; k > 0 && c->members[k - 1] > candidate; k--) c->members[k] = c->members[k - 1];
         c->members[k] = candidate;
@@ -159,24 +176,34 @@ static ec_status read_combination(combining *c, const char **text) {
 
 /* ---- candidates --------------------------------------------------------------------------- */
 
+/* The member whose encoder a text of a candidate begins with, the longest as a folder may have a +;
+ * n_members: none. */
+static size_t find_member(const combining *c, size_t candidate, const char *text) {
+    size_t found = c->n_members, longest = 0;
+    for (size_t k = 0; k < c->n_members; k++) {
+        const char *own = c->declared->origins[c->members[k]].encoder;
+        const size_t n = strlen(own);
+        if (n <= longest || strncmp(text, own, n) != 0 || (text[n] != '\0' && text[n] != '+') ||
+            !same_layer(c, candidate, c->members[k]))
+            continue;
+        found = k;
+        longest = n;
+    }
+    return found;
+}
+
 /* Are the encoders of this candidate those of the subset, in any order? */
 static bool is_subset(const combining *c, size_t candidate, uint32_t subset) {
     const char *encoder = c->declared->origins[candidate].encoder;
     uint32_t found = 0;
     if (encoder == NULL) return false;
     while (true) {
-        const size_t n = strcspn(encoder, "+");
-        size_t k = 0;
-        for (; k < c->n_members; k++) {
-            const char *own = c->declared->origins[c->members[k]].encoder;
-            if (strlen(own) == n && strncmp(own, encoder, n) == 0 &&
-                same_layer(c, candidate, c->members[k]))
-                break;
-        }
+        const size_t k = find_member(c, candidate, encoder);
         if (k == c->n_members) return false;
         found |= (uint32_t)1 << k;
-        if (encoder[n] == '\0') return found == subset;
-        encoder += n + 1;
+        encoder += strlen(c->declared->origins[c->members[k]].encoder);
+        if (*encoder == '\0') return found == subset;
+        encoder++;
     }
 }
 
@@ -283,7 +310,10 @@ ec_status ec_declaration_combine(ec_declaration *declared, const char *path, ec_
     const char *what = declared->scores.combine;
     combining c = {.declared = declared, .path = path, .err = err};
     if (what == NULL) return EC_OK;
-    const ec_status status = strcmp(what, "all") == 0 ? combine_all(&c) : combine_list(&c, what);
+    ec_status status = find_singles(&c);
+    if (status == EC_OK)
+        status = strcmp(what, "all") == 0 ? combine_all(&c) : combine_list(&c, what);
     free(c.subsets);
+    free(c.single);
     return status;
 }

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "study/study_internal.h"
 
@@ -23,93 +22,14 @@ static char *from_folder(const char *folder, const char *path, size_t length) {
     return size >= 0 ? out : NULL;
 }
 
-static bool is_model_folder(const char *folder, const char *path, size_t length) {
-    char *model = from_folder(folder, path, length), *config = NULL;
-    const bool found = model != NULL && asprintf(&config, "%s/config.json", model) >= 0 &&
-                       access(config, F_OK) == 0;
-    free(model);
-    free(config);
-    return found;
-}
-
-/* ---- encoders ----------------------------------------------------------------------------- */
-
-static bool read_mode(ec_prepare_mode *out, const char *word, size_t length) {
-    const char *name;
-    for (size_t i = 0; (name = ec_prepare_mode_name(i)) != NULL; i++)
-        if (strlen(name) == length && strncmp(word, name, length) == 0) {
-            *out = (ec_prepare_mode)i;
-            return true;
-        }
-    return false;
-}
-
-static bool read_size(size_t *out, const char *digits, size_t length) {
-    size_t size = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (digits[i] < '0' || digits[i] > '9' || size > 100000) return false;
-        size = 10 * size + (size_t)(digits[i] - '0');
-    }
-    *out = size;
-    return size > 0 && size <= 100000;
-}
-
-/* The last `mark` within the first `length` bytes; NULL: none. */
-static const char *last_of(const char *text, size_t length, char mark) {
-    return memrchr(text, mark, length);
-}
-
-/* "folder@336:squash"; a folder whose own name has such an ending is taken as it is. */
-static ec_status read_source(ec_feature_source *out, const char *folder, const char *text,
-                             size_t length, const char *candidate, ec_error *err) {
-    *out = (ec_feature_source){.prepare = EC_PREPARE_NATIVE};
-    const char *colon = last_of(text, length, ':');
-    if (!is_model_folder(folder, text, length) && colon != NULL) {
-        const size_t n = length - (size_t)(colon + 1 - text);
-        if (!read_mode(&out->prepare, colon + 1, n))
-            return ec_fail(err, EC_ERR_FORMAT,
-                           "%s/study.yaml: candidate '%.80s': encoder '%.*s': ':%.*s' is none of "
-                           ":native, :square, :squash, :pad, :letterbox",
-                           folder, candidate, (int)length, text, (int)n, colon + 1);
-        length = (size_t)(colon - text);
-    }
-    const char *at = last_of(text, length, '@');
-    if (!is_model_folder(folder, text, length) && at != NULL) {
-        const size_t n = length - (size_t)(at + 1 - text);
-        if (!read_size(&out->size, at + 1, n))
-            return ec_fail(err, EC_ERR_FORMAT,
-                           "%s/study.yaml: candidate '%.80s': encoder '%.*s': '@%.*s' is not a "
-                           "size in pixels",
-                           folder, candidate, (int)length, text, (int)n, at + 1);
-        length = (size_t)(at - text);
-    }
-    if (length == 0)
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s/study.yaml: candidate '%.80s': an encoder without a folder; expected "
-                       "FOLDER, FOLDER@336:squash, or several joined by +",
-                       folder, candidate);
-    out->folder = from_folder(folder, text, length);
-    return out->folder != NULL ? EC_OK : no_memory(folder, err);
-}
-
-/* "A+B", split at the + that stand between folders. */
+/* The encoders of "A@336:squash+B". */
 static ec_status read_sources(ec_candidate_origin *out, const char *folder, const char *text,
                               const char *candidate, ec_error *err) {
-    out->sources = calloc(EC_MAX_ENCODERS, sizeof *out->sources);
-    if (out->sources == NULL) return no_memory(folder, err);
-    for (const char *part = text; part != NULL;) {
-        const char *plus = is_model_folder(folder, part, strlen(part)) ? NULL : strchr(part, '+');
-        const size_t length = plus != NULL ? (size_t)(plus - part) : strlen(part);
-        if (out->n_sources == EC_MAX_ENCODERS)
-            return ec_fail(err, EC_ERR_FORMAT,
-                           "%s/study.yaml: candidate '%.80s': more than %d encoders", folder,
-                           candidate, EC_MAX_ENCODERS);
-        const ec_status status =
-            read_source(&out->sources[out->n_sources++], folder, part, length, candidate, err);
-        if (status != EC_OK) return status;
-        part = plus != NULL ? plus + 1 : NULL;
-    }
-    return EC_OK;
+    const ec_status status =
+        ec_feature_sources_read(&out->sources, &out->n_sources, text, folder, NULL, err);
+    return status == EC_OK ? EC_OK
+                           : ec_error_prefix(err, status, "%s/study.yaml: candidate '%.80s'",
+                                             folder, candidate);
 }
 
 /* ---- the whole ---------------------------------------------------------------------------- */
@@ -138,10 +58,8 @@ static ec_status copy_members(ec_origins *out, size_t candidate, const char *fol
     to->sources = calloc(from->n_members + 1, sizeof *to->sources);
     if (to->sources == NULL) return no_memory(folder, err);
     for (size_t k = 0; k < from->n_members; k++) {
-        to->sources[k] = out->candidates[from->members[k]].sources[0];
-        to->sources[k].folder = strdup(to->sources[k].folder);
+        to->sources[k] = out->candidates[from->members[k]].sources[0]; /* its folder is borrowed */
         to->n_sources++;
-        if (to->sources[k].folder == NULL) return no_memory(folder, err);
     }
     return EC_OK;
 }
@@ -227,7 +145,6 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
 void ec_origins_release(ec_origins *origins) {
     for (size_t i = 0; origins->candidates != NULL && i < origins->n_candidates; i++) {
         ec_candidate_origin *c = &origins->candidates[i];
-        for (size_t k = 0; k < c->n_sources; k++) free((char *)c->sources[k].folder);
         free(c->sources);
         free(c->connector);
     }

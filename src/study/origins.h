@@ -6,10 +6,8 @@
 #include "eyechart/study.h"
 #include "study/declaration.h"
 
-#define EC_MAX_ENCODERS 64 /* of one candidate */
-
 typedef struct ec_candidate_origin {
-    ec_feature_source *sources; /* [n_sources], folders owned */
+    ec_feature_source *sources; /* [n_sources], or NULL */
     size_t n_sources;
     char *connector; /* NULL: none */
 } ec_candidate_origin;
