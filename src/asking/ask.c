@@ -17,7 +17,6 @@
 #include "eyechart/study.h"
 #include "study/column_store.h"
 #include "study/failure.h"
-#include "study/lease.h"
 #include "study/rank_columns.h"
 #include "study/scale.h"
 #include "study/study_internal.h"
@@ -52,17 +51,17 @@ typedef struct {
 
 /* ---- what is pending ---------------------------------------------------------------------- */
 
-static void repeat_question(asking *q, size_t candidate, sqlite3_stmt *row) {
+static void repeat_question(asking *q, size_t candidate, const ec_question_record *row) {
     const double cost = q->numbers.cost[candidate];
     q->committed += cost; /* unknown makes it unknown: then nothing more fits a budget */
     if (q->n_out == q->n) return;
     ec_question *question = &q->out[q->n_out++];
-    *question = (ec_question){.id = sqlite3_column_int64(row, 0),
+    *question = (ec_question){.id = row->id,
                               .candidate = candidate,
                               .repeated = true,
-                              .expires_in_s = sqlite3_column_double(row, 3) - q->now,
+                              .expires_in_s = row->expires - q->now,
                               .cost = cost};
-    snprintf(question->reason, sizeof question->reason, "%s", ec_column_text(row, 4));
+    snprintf(question->reason, sizeof question->reason, "%s", row->reason);
 }
 
 /* What failed is asked of nobody. */
@@ -80,29 +79,24 @@ static ec_status read_failed(asking *q) {
     return EC_OK;
 }
 
+static ec_status see_pending(void *context, const ec_question_record *row) {
+    asking *q = context;
+    const size_t i = ec_sheet_find_candidate(&q->study->declared.sheet, row->candidate);
+    if (i == ec_study_n_candidates(q->study)) return EC_OK; /* no longer declared */
+    q->pending[i] = q->asked[i] = true;
+    const bool excluded = q->exclude != NULL && q->exclude[i];
+    if (!excluded && strcmp(row->worker, q->worker) == 0) repeat_question(q, i, row);
+    return EC_OK;
+}
+
 static ec_status read_pending(asking *q) {
-    ec_study *study = q->study;
-    const ec_sheet *sheet = &study->declared.sheet;
-    sqlite3_stmt *row;
-    ec_status status = ec_lease_expire(study, q->now, q->err);
-    if (status == EC_OK)
-        status = ec_database_prepare(&row, &study->db, q->err,
-                                     "SELECT id, candidate, worker, expires, reason FROM question "
-                                     "WHERE state = 'pending' ORDER BY id",
-                                     "");
+    ec_database *db = &q->study->db;
+    ec_status status = ec_database_expire_questions(db, q->now, q->err);
+    if (status == EC_OK) status = ec_database_read_questions(db, q->now, see_pending, q, q->err);
     if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, q->err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 1));
-        if (i == sheet->n_candidates) continue; /* no longer declared */
-        q->pending[i] = q->asked[i] = true;
-        const bool excluded = q->exclude != NULL && q->exclude[i];
-        if (!excluded && strcmp(ec_column_text(row, 2), q->worker) == 0) repeat_question(q, i, row);
-    }
-    sqlite3_finalize(row);
-    for (size_t i = 0; q->exclude != NULL && i < sheet->n_candidates; i++)
+    for (size_t i = 0; q->exclude != NULL && i < ec_study_n_candidates(q->study); i++)
         q->pending[i] = q->pending[i] || q->exclude[i];
-    return status;
+    return EC_OK;
 }
 
 /* ---- choosing ----------------------------------------------------------------------------- */
@@ -154,9 +148,7 @@ static ec_status choose(size_t *choice, const asking *q, ec_planning *plan) {
         status = ec_policy_next(p, q->policy, &space, &trained, q->err);
     }
     int64_t n_asked;
-    if (status == EC_OK)
-        status =
-            ec_database_integer(&n_asked, &q->study->db, q->err, "SELECT count(*) FROM question");
+    if (status == EC_OK) status = ec_database_count_questions(&n_asked, &q->study->db, q->err);
     if (status == EC_OK) {
         ec_rng rng;
         ec_rng_init(&rng, q->seed, (uint64_t)n_asked);
@@ -292,13 +284,10 @@ static ec_status write_question(asking *q, const ec_planning *plan, size_t choic
         ec_policy_reason(question.reason, sizeof question.reason, q->policy, &space, &trained,
                          choice, plan->names);
     }
-    const ec_status status = ec_database_run(
-        &q->study->db, q->err,
-        "INSERT INTO question (event, candidate, worker, expires, state, reason) VALUES (?, ?, ?, "
-        "?, 'pending', ?)",
-        "ittdt", q->event, plan->names[choice], q->worker, q->now + q->lease_s, question.reason);
+    const ec_status status =
+        ec_database_put_question(&question.id, &q->study->db, q->event, plan->names[choice],
+                                 q->worker, q->now + q->lease_s, question.reason, q->err);
     if (status != EC_OK) return status;
-    question.id = sqlite3_last_insert_rowid(q->study->db.sqlite);
     q->pending[candidate] = q->asked[candidate] = true;
     q->committed += question.cost;
     q->out[q->n_out++] = question;

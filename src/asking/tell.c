@@ -141,10 +141,7 @@ static ec_status write_hours(telling *t) {
     if (t->options->repeat && !isnan(t->hours)) hours += t->hours;
     if (hours == t->hours) return EC_OK;
     t->any_changed = true;
-    return ec_database_run(
-        &t->study->db, t->err,
-        "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, 'recorded', ?)", "itd",
-        t->event, t->name, hours);
+    return ec_database_put_cost(&t->study->db, t->event, t->name, EC_COST_RECORDED, hours, t->err);
 }
 
 static const char *worker_of(const ec_tell_options *options) {
@@ -160,7 +157,8 @@ static ec_status event_of(int64_t *event, telling *t, size_t k, const char **sou
     if (own == NULL) return EC_OK;
     ec_status status = EC_OK;
     if (*source == NULL || strcmp(*source, own) != 0)
-        status = ec_study_write_event(last, t->study, "tell", worker_of(t->options), own, t->err);
+        status =
+            ec_database_put_event(last, &t->study->db, "tell", worker_of(t->options), own, t->err);
     *source = own;
     *event = *last;
     return status;
@@ -177,19 +175,19 @@ static ec_status write_results(telling *t) {
         t->any_changed = true;
         status = event_of(&event, t, k, &source, &last);
         if (status == EC_OK)
-            status = ec_database_run(
-                db, t->err,
-                "INSERT INTO observation (event, candidate, benchmark, value, se, "
-                "kind) VALUES (?, ?, ?, ?, ?, ?)",
-                "ittddt", event, t->name, ec_study_benchmark(t->study, r->benchmark)->name,
-                r->value, r->se > 0.0 ? r->se : NAN, t->options->repeat ? "repeat" : "value");
+            status = ec_database_put_observation(
+                db, event, t->name, ec_study_benchmark(t->study, r->benchmark)->name, r->value,
+                r->se > 0.0 ? r->se : NAN,
+                t->options->repeat ? EC_OBSERVED_REPEAT : EC_OBSERVED_VALUE, t->err);
     }
     if (status == EC_OK) status = write_hours(t);
     if (status == EC_OK)
         status = ec_failure_take_back(&t->was_failed, t->study, t->event, t->name,
                                       "results were told", true, t->err);
-    if (status == EC_OK) status = ec_lease_answer(t->study, event, t->name, t->err);
-    t->any_changed = t->any_changed || t->was_failed || sqlite3_changes(db->sqlite) > 0;
+    bool any_open = false;
+    if (status == EC_OK)
+        status = ec_database_answer_question(&any_open, db, event, t->name, t->err);
+    t->any_changed = t->any_changed || t->was_failed || any_open;
     return status;
 }
 
@@ -234,13 +232,15 @@ ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *resu
 typedef struct {
     ec_observation *rows;
     size_t n, capacity;
+    const ec_sheet *sheet;
+    ec_error *err;
 } history;
 
-static ec_status add_row(history *h, const ec_observation *row, ec_error *err) {
+static ec_status add_row(history *h, const ec_observation *row) {
     if (h->n == h->capacity) {
         const size_t capacity = h->capacity > 0 ? 2 * h->capacity : 64;
         ec_observation *rows = realloc(h->rows, capacity * sizeof *rows);
-        if (rows == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory for the history");
+        if (rows == NULL) return ec_fail(h->err, EC_ERR_NOMEM, "out of memory for the history");
         h->rows = rows;
         h->capacity = capacity;
     }
@@ -248,36 +248,28 @@ static ec_status add_row(history *h, const ec_observation *row, ec_error *err) {
     return EC_OK;
 }
 
-static ec_status read_history(history *h, ec_study *study, ec_error *err) {
-    const ec_sheet *sheet = &study->declared.sheet;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, err,
-        "SELECT o.candidate, o.benchmark, o.value, e.time, e.worker, "
-        "e.source, o.se, o.kind FROM observation o JOIN event e ON e.id = o.event ORDER BY o.id",
-        "");
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
-        ec_observation o = {.candidate = ec_sheet_find_candidate(sheet, ec_column_text(row, 0)),
-                            .benchmark = ec_sheet_find_benchmark(sheet, ec_column_text(row, 1)),
-                            .value = sqlite3_column_double(row, 2),
-                            .se = ec_column_number(row, 6),
-                            .repeat = strcmp(ec_column_text(row, 7), "repeat") == 0,
-                            .withdrawn = strcmp(ec_column_text(row, 7), "withdrawn") == 0};
-        if (o.candidate == sheet->n_candidates || o.benchmark == sheet->n_benchmarks) continue;
-        ec_name_cut(o.time, sizeof o.time, ec_column_text(row, 3));
-        ec_name_cut(o.worker, sizeof o.worker, ec_column_text(row, 4));
-        ec_name_cut(o.source, sizeof o.source, ec_column_text(row, 5));
-        status = add_row(h, &o, err);
-        if (status != EC_OK) break;
-    }
-    sqlite3_finalize(row);
-    return status;
+static ec_status see_observation(void *context, const ec_observation_record *row) {
+    history *h = context;
+    ec_observation o = {.candidate = ec_sheet_find_candidate(h->sheet, row->candidate),
+                        .benchmark = ec_sheet_find_benchmark(h->sheet, row->benchmark),
+                        .value = row->value,
+                        .se = row->se,
+                        .repeat = row->kind == EC_OBSERVED_REPEAT,
+                        .withdrawn = row->kind == EC_OBSERVED_WITHDRAWN};
+    if (o.candidate == h->sheet->n_candidates || o.benchmark == h->sheet->n_benchmarks)
+        return EC_OK;
+    ec_name_cut(o.time, sizeof o.time, row->time);
+    ec_name_cut(o.worker, sizeof o.worker, row->worker);
+    ec_name_cut(o.source, sizeof o.source, row->source);
+    return add_row(h, &o);
 }
 
-static ec_status list_built_in(history *h, const ec_study *study, ec_error *err) {
-    const ec_sheet *sheet = &study->declared.sheet;
+static ec_status read_history(history *h, ec_study *study) {
+    return ec_database_read_observations(&study->db, true, see_observation, h, h->err);
+}
+
+static ec_status list_built_in(history *h) {
+    const ec_sheet *sheet = h->sheet;
     ec_status status = EC_OK;
     for (size_t i = 0; i < sheet->n_candidates; i++)
         for (size_t b = 0; status == EC_OK && b < sheet->n_benchmarks; b++) {
@@ -286,16 +278,17 @@ static ec_status list_built_in(history *h, const ec_study *study, ec_error *err)
                                       .value = sheet->numbers.z[b * sheet->n_candidates + i],
                                       .se = NAN,
                                       .source = "arXiv:2408.16357"};
-            if (!isnan(o.value)) status = add_row(h, &o, err);
+            if (!isnan(o.value)) status = add_row(h, &o);
         }
     return status;
 }
 
 /* The last row about a cell is the current one, and where that is a repeat those before it as well,
  * up to the one that is none. */
-static ec_status mark_current(history *h, const ec_sheet *sheet, ec_error *err) {
+static ec_status mark_current(history *h) {
+    const ec_sheet *sheet = h->sheet;
     bool *seen = calloc(sheet->n_candidates * sheet->n_benchmarks + 1, sizeof *seen);
-    if (seen == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory for the history");
+    if (seen == NULL) return ec_fail(h->err, EC_ERR_NOMEM, "out of memory for the history");
     for (size_t k = h->n; k-- > 0;) {
         const size_t cell = h->rows[k].benchmark * sheet->n_candidates + h->rows[k].candidate;
         h->rows[k].current = !seen[cell] && !h->rows[k].withdrawn;
@@ -306,12 +299,11 @@ static ec_status mark_current(history *h, const ec_sheet *sheet, ec_error *err) 
 }
 
 ec_status ec_study_history(ec_observation **out, size_t *n_out, ec_study *study, ec_error *err) {
-    history h = {0};
+    history h = {.sheet = &study->declared.sheet, .err = err};
     *out = NULL;
     *n_out = 0;
-    ec_status status =
-        study->built_in ? list_built_in(&h, study, err) : read_history(&h, study, err);
-    if (status == EC_OK) status = mark_current(&h, &study->declared.sheet, err);
+    ec_status status = study->built_in ? list_built_in(&h) : read_history(&h, study);
+    if (status == EC_OK) status = mark_current(&h);
     if (status != EC_OK) {
         free(h.rows);
         return status;

@@ -30,11 +30,9 @@ static double *result_of(const withdrawing *w, size_t b) {
 static ec_status withdraw_one(withdrawing *w, size_t b) {
     double *z = result_of(w, b);
     if (isnan(*z)) return EC_OK; /* named twice */
-    const ec_status status =
-        ec_database_run(&w->study->db, w->err,
-                        "INSERT INTO observation (event, candidate, benchmark, value, kind) VALUES "
-                        "(?, ?, ?, ?, 'withdrawn')",
-                        "ittd", w->event, w->name, ec_study_benchmark(w->study, b)->name, *z);
+    const ec_status status = ec_database_put_observation(&w->study->db, w->event, w->name,
+                                                         ec_study_benchmark(w->study, b)->name, *z,
+                                                         NAN, EC_OBSERVED_WITHDRAWN, w->err);
     *z = NAN;
     w->out->n_results++;
     return status;
@@ -61,10 +59,7 @@ static ec_status withdraw_hours(withdrawing *w) {
     w->out->hours = hours;
     w->out->hours_withdrawn = w->options->hours;
     if (!w->options->hours) return EC_OK;
-    return ec_database_run(
-        &w->study->db, w->err,
-        "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, 'recorded', 0)", "it",
-        w->event, w->name);
+    return ec_database_put_cost(&w->study->db, w->event, w->name, EC_COST_RECORDED, 0.0, w->err);
 }
 
 static ec_status withdraw(withdrawing *w, const size_t *benchmarks, size_t n) {

@@ -14,7 +14,6 @@
 
 #include "loop/loop_internal.h"
 #include "study/failure.h"
-#include "study/lease.h"
 
 static ec_status no_memory(const ec_loop *l) {
     return ec_fail(l->err, EC_ERR_NOMEM, "%s: out of memory", l->study->path);
@@ -40,52 +39,38 @@ static void release_answers(answers *a) {
     free(a->withdrawn);
 }
 
-static ec_status read_holders(answers *a, ec_loop *l) {
-    ec_study *study = l->study;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, l->err,
-        "SELECT candidate, worker FROM question WHERE state = 'pending' AND expires > ?", "d",
-        ec_study_now());
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, l->err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(&study->declared.sheet, ec_column_text(row, 0));
-        if (i < ec_study_n_candidates(study))
-            a->holder[i] =
-                strcmp(ec_column_text(row, 1), l->worker) == 0 ? THIS_WORKER : OTHER_WORKER;
-    }
-    sqlite3_finalize(row);
-    return status;
+typedef struct {
+    answers *answers;
+    const ec_loop *loop;
+} target;
+
+static ec_status see_holder(void *context, const ec_question_record *row) {
+    const target *t = context;
+    const ec_sheet *sheet = &t->loop->study->declared.sheet;
+    const size_t i = ec_sheet_find_candidate(sheet, row->candidate);
+    if (i < sheet->n_candidates)
+        t->answers->holder[i] =
+            strcmp(row->worker, t->loop->worker) == 0 ? THIS_WORKER : OTHER_WORKER;
+    return EC_OK;
 }
 
-static ec_status read_withdrawn(answers *a, ec_loop *l) {
-    ec_study *study = l->study;
-    for (size_t i = 0; i < ec_study_n_candidates(study); i++) a->withdrawn[i] = NAN;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, l->err,
-        "SELECT o.candidate, CAST(strftime('%s', e.time) AS INTEGER) FROM observation o JOIN event "
-        "e ON e.id = o.event WHERE o.id IN (SELECT max(id) FROM observation GROUP BY candidate) "
-        "AND "
-        "o.kind = 'withdrawn'",
-        "");
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, l->err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(&study->declared.sheet, ec_column_text(row, 0));
-        if (i < ec_study_n_candidates(study)) a->withdrawn[i] = sqlite3_column_double(row, 1);
-    }
-    sqlite3_finalize(row);
-    return status;
+static ec_status see_withdrawn(void *context, const char *candidate, double when) {
+    const target *t = context;
+    const ec_sheet *sheet = &t->loop->study->declared.sheet;
+    const size_t i = ec_sheet_find_candidate(sheet, candidate);
+    if (i < sheet->n_candidates) t->answers->withdrawn[i] = when;
+    return EC_OK;
 }
 
 static ec_status read_answers(answers *a, ec_loop *l) {
     const size_t n = ec_study_n_candidates(l->study);
     *a = (answers){.holder = calloc(n + 1, 1), .withdrawn = malloc((n + 1) * sizeof(double))};
     if (a->holder == NULL || a->withdrawn == NULL) return no_memory(l);
-    ec_status status = read_holders(a, l);
-    if (status == EC_OK) status = read_withdrawn(a, l);
+    for (size_t i = 0; i < n; i++) a->withdrawn[i] = NAN;
+    target t = {a, l};
+    ec_database *db = &l->study->db;
+    ec_status status = ec_database_read_questions(db, ec_study_now(), see_holder, &t, l->err);
+    if (status == EC_OK) status = ec_database_read_withdrawn(db, see_withdrawn, &t, l->err);
     if (status == EC_OK) status = ec_study_read_all(&a->numbers, l->study, l->err);
     if (status == EC_OK) status = ec_failures_read(&a->failures, l->study, l->err);
     return status;
@@ -97,56 +82,51 @@ static bool is_told(const answers *a, const ec_study *study, size_t i) {
                                                          ec_study_n_benchmarks(study), i);
 }
 
+/* Whether the question is this worker's. */
+typedef struct {
+    const char *worker;
+    bool ours;
+} claiming;
+
+static ec_status see_claim(void *context, const ec_question_record *row) {
+    claiming *c = context;
+    c->ours = strcmp(row->worker, c->worker) == 0;
+    return EC_OK;
+}
+
 /* Leases candidate i to this worker, whose question it may be already; *ours is false when another
  * worker has it. */
 static ec_status claim(bool *ours, ec_loop *l, size_t i) {
     ec_study *study = l->study;
+    ec_database *db = &study->db;
     const char *name = study->candidates[i].name;
     const double now = ec_study_now(), until = now + 3600.0 * study->declared.lease_hours;
+    claiming c = {.worker = l->worker, .ours = true};
     int64_t event;
-    sqlite3_stmt *row;
+    bool found = false;
     ec_status status = ec_study_begin_change(&event, study, "run", l->worker, NULL, l->err);
     if (status != EC_OK) return status;
-    status = ec_lease_expire(study, now, l->err);
-    if (status == EC_OK)
-        status = ec_database_prepare(
-            &row, &study->db, l->err,
-            "SELECT worker FROM question WHERE state = 'pending' AND candidate = ?", "t", name);
-    bool found = false;
-    if (status == EC_OK) {
-        status = ec_database_step(&found, &study->db, row, l->err);
-        *ours = status == EC_OK && (!found || strcmp(ec_column_text(row, 0), l->worker) == 0);
-        sqlite3_finalize(row);
-    }
-    if (status == EC_OK && *ours && found)
-        status = ec_database_run(&study->db, l->err,
-                                 "UPDATE question SET expires = ? WHERE state = 'pending' AND "
-                                 "candidate = ?",
-                                 "dt", until, name);
-    else if (status == EC_OK && *ours)
-        status = ec_database_run(
-            &study->db, l->err,
-            "INSERT INTO question (event, candidate, worker, expires, state, reason) VALUES (?, ?, "
-            "?, ?, 'pending', 'begun before')",
-            "ittd", event, name, l->worker, until);
-    return ec_database_end(&study->db, status, l->err);
+    status = ec_database_expire_questions(db, now, l->err);
+    if (status == EC_OK) status = ec_database_find_pending(&found, db, name, see_claim, &c, l->err);
+    *ours = status == EC_OK && c.ours;
+    if (*ours && found)
+        status = ec_database_extend_question(db, name, l->worker, until, l->err);
+    else if (*ours)
+        status = ec_database_put_question(NULL, db, event, name, l->worker, until, "begun before",
+                                          l->err);
+    return ec_database_end(db, status, l->err);
 }
 
 void ec_loop_renew(ec_loop *l, size_t candidate) {
     ec_study *study = l->study;
-    ec_database_run(&study->db, NULL,
-                    "UPDATE question SET expires = ? WHERE state = 'pending' AND candidate = ? AND "
-                    "worker = ?",
-                    "dtt", ec_study_now() + 3600.0 * study->declared.lease_hours,
-                    study->candidates[candidate].name, l->worker);
+    ec_database_extend_question(&study->db, study->candidates[candidate].name, l->worker,
+                                ec_study_now() + 3600.0 * study->declared.lease_hours, NULL);
 }
 
 ec_status ec_loop_drop(ec_loop *l, size_t candidate) {
     ec_study *study = l->study;
-    return ec_database_run(&study->db, l->err,
-                           "UPDATE question SET state = 'expired' WHERE state = 'pending' AND "
-                           "candidate = ? AND worker = ?",
-                           "tt", study->candidates[candidate].name, l->worker);
+    return ec_database_drop_question(&study->db, study->candidates[candidate].name, l->worker,
+                                     l->err);
 }
 
 ec_status ec_loop_record_failure(ec_loop *l, size_t candidate, const char *why) {
@@ -274,10 +254,8 @@ static ec_status write_hours(ec_loop *l, const ec_survey *s, int64_t event) {
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++)
         if (s->unrecorded[i] > 0.0)
-            status = ec_database_run(
-                &l->study->db, l->err,
-                "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, 'recorded', ?)",
-                "itd", event, l->study->candidates[i].name, s->unrecorded[i]);
+            status = ec_database_put_cost(&l->study->db, event, l->study->candidates[i].name,
+                                          EC_COST_RECORDED, s->unrecorded[i], l->err);
     return status;
 }
 

@@ -281,23 +281,18 @@ static void tell_lost(writing *w, const char *what, const char *candidate) {
 /* What `score` wrote and cannot tell any more; what was imported stays. */
 static ec_status lose_score(writing *w, const char *candidate, const char *kind,
                             const char *benchmark) {
-    ec_database *db = &w->run->job->study->db;
-    const ec_status status = ec_database_run(
-        db, w->err,
-        "INSERT INTO score (event, candidate, kind, benchmark, value, se, lost) "
-        "SELECT ?1, candidate, kind, benchmark, value, se, 1 FROM score WHERE id = (SELECT max(id) "
-        "FROM score WHERE candidate = ?2 AND kind = ?3 AND (benchmark = ?4 OR benchmark = '')) "
-        "AND NOT lost AND event IN (SELECT id FROM event WHERE command = 'score')",
-        "ittt", w->event, candidate, kind, benchmark);
-    if (status == EC_OK && sqlite3_changes(db->sqlite) > 0) tell_lost(w, kind, candidate);
+    bool lost;
+    const ec_status status = ec_database_lose_score(&lost, &w->run->job->study->db, w->event,
+                                                    candidate, kind, benchmark, w->err);
+    if (lost) tell_lost(w, kind, candidate);
     return status;
 }
 
 static ec_status lose_column(writing *w, const char *candidate, const char *name,
                              const char *benchmark) {
     bool lost;
-    const ec_status status =
-        ec_column_lose(&lost, w->run->job->study, w->event, candidate, name, benchmark, w->err);
+    const ec_status status = ec_database_lose_extra(&lost, &w->run->job->study->db, w->event,
+                                                    candidate, name, benchmark, w->err);
     if (lost) tell_lost(w, name, candidate);
     return status;
 }
@@ -305,26 +300,12 @@ static ec_status lose_column(writing *w, const char *candidate, const char *name
 /* Writes a score unless it is the one that study.db has; NaN: loses it. */
 static ec_status put_score(writing *w, const char *candidate, const char *kind,
                            const char *benchmark, double value, double se) {
-    ec_database *db = &w->run->job->study->db;
+    bool changed;
     if (isnan(value)) return lose_score(w, candidate, kind, benchmark);
-    sqlite3_stmt *row;
-    ec_status status =
-        ec_database_prepare(&row, db, w->err,
-                            "SELECT value IS ?4 AND se IS ?5 AND NOT lost FROM score WHERE "
-                            "candidate = ?1 AND kind = ?2 AND "
-                            "(benchmark = ?3 OR benchmark = '') ORDER BY id DESC LIMIT 1",
-                            "tttdd", candidate, kind, benchmark, value, se);
-    if (status != EC_OK) return status;
-    bool known;
-    status = ec_database_step(&known, db, row, w->err);
-    known = known && sqlite3_column_int64(row, 0) != 0;
-    sqlite3_finalize(row);
-    if (status != EC_OK || known) return status;
-    w->n_changed++;
-    return ec_database_run(db, w->err,
-                           "INSERT INTO score (event, candidate, kind, benchmark, value, se) "
-                           "VALUES (?, ?, ?, ?, ?, ?)",
-                           "itttdd", w->event, candidate, kind, benchmark, value, se);
+    const ec_status status = ec_database_change_score(
+        &changed, &w->run->job->study->db, w->event, candidate, kind, benchmark, value, se, w->err);
+    w->n_changed += changed;
+    return status;
 }
 
 static ec_status put_column(writing *w, const char *candidate, const char *name,
@@ -432,26 +413,21 @@ static bool is_of_the_past(const char *name, const ec_job *job, const ec_job_par
     return about && !current;
 }
 
+typedef struct {
+    writing *w;
+    const char *candidate;
+    const ec_job_part *part;
+} losing;
+
+static ec_status see_column(void *context, const char *name, const char *benchmark) {
+    const losing *l = context;
+    if (!is_of_the_past(name, l->w->run->job, l->part)) return EC_OK;
+    return lose_column(l->w, l->candidate, name, benchmark);
+}
+
 static ec_status lose_the_past(writing *w, const char *candidate, const ec_job_part *part) {
-    ec_study *study = w->run->job->study;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, w->err,
-        "SELECT name, benchmark FROM extra WHERE candidate = ? GROUP BY name, benchmark", "t",
-        candidate);
-    if (status != EC_OK) return status;
-    bool more;
-    /* A row that is added is of a group that has come. */
-    while ((status = ec_database_step(&more, &study->db, row, w->err)) == EC_OK && more) {
-        char name[EC_COLUMN_NAME_MAX_BYTES + 1], benchmark[EC_NAME_MAX_BYTES + 1];
-        snprintf(name, sizeof name, "%s", ec_column_text(row, 0));
-        snprintf(benchmark, sizeof benchmark, "%s", ec_column_text(row, 1));
-        if (!is_of_the_past(name, w->run->job, part)) continue;
-        status = lose_column(w, candidate, name, benchmark);
-        if (status != EC_OK) break;
-    }
-    sqlite3_finalize(row);
-    return status;
+    return ec_database_read_extras_of(&w->run->job->study->db, candidate, see_column,
+                                      &(losing){w, candidate, part}, w->err);
 }
 
 static ec_status put_row(writing *w, const ec_score_row *row, const ec_job_part *part) {
@@ -479,13 +455,10 @@ static ec_status put_choice(writing *w, size_t benchmark) {
     const ec_job_choice *choice = &job->choices[benchmark];
     const char *name = ec_study_benchmark(job->study, benchmark)->name;
     if (choice->n == 0) return EC_OK;
-    ec_status status =
-        ec_database_run(db, w->err, "DELETE FROM chosen WHERE benchmark = ?", "t", name);
+    ec_status status = ec_database_clear_chosen(db, name, w->err);
     for (size_t k = 0; status == EC_OK && k < choice->n; k++)
-        status = ec_database_run(
-            db, w->err, "INSERT INTO chosen (benchmark, place, path, image) VALUES (?, ?, ?, ?)",
-            "titt", name, (int64_t)k, from_study(choice->paths[k], job->study->path),
-            job->images[choice->images[k]].hash);
+        status = ec_database_put_chosen(db, name, k, from_study(choice->paths[k], job->study->path),
+                                        job->images[choice->images[k]].hash, w->err);
     return status;
 }
 
@@ -502,11 +475,10 @@ static ec_status write_scores(ec_score_summary *summary, ec_run *run, ec_error *
     summary->n_changed = w.n_changed;
     summary->n_lost = w.lost.n;
     summary->n_turned = run->n_turned;
-    snprintf(summary->turned, sizeof summary->turned, "%s",
-             run->turned != NULL ? run->turned : "");
+    snprintf(summary->turned, sizeof summary->turned, "%s", run->turned != NULL ? run->turned : "");
     snprintf(summary->lost, sizeof summary->lost, "%s", ec_name_list_end(&w.lost));
     if (status == EC_OK && w.n_changed == 0 && w.lost.n == 0)
-        return ec_database_run(&study->db, err, "ROLLBACK", "");
+        return ec_database_forget(&study->db, err);
     return ec_database_end(&study->db, status, err);
 }
 

@@ -17,7 +17,7 @@ enum {
 struct ec_store_note {
     char *name, *value;
     bool is_file;
-    int64_t size_bytes, mtime_ns, inode;
+    ec_file_state state;
 };
 
 static ec_status no_memory(const ec_store *store, ec_error *err) {
@@ -68,15 +68,8 @@ ec_status ec_store_flush(ec_store *store, ec_error *err) {
     if (status != EC_OK) return status;
     for (size_t i = 0; status == EC_OK && i < store->n_notes; i++) {
         const ec_store_note *n = &store->notes[i];
-        status =
-            n->is_file
-                ? ec_database_run(db, err,
-                                  "INSERT OR REPLACE INTO file (path, size_bytes, mtime_ns, "
-                                  "inode, hash) VALUES (?, ?, ?, ?, ?)",
-                                  "tiiit", n->name, n->size_bytes, n->mtime_ns, n->inode, n->value)
-                : ec_database_run(
-                      db, err, "INSERT OR REPLACE INTO identity (signature, facts) VALUES (?, ?)",
-                      "tt", n->name, n->value);
+        status = n->is_file ? ec_database_put_file(db, n->name, &n->state, n->value, err)
+                            : ec_database_put_identity(db, n->name, n->value, err);
     }
     status = ec_database_end(db, status, err);
     if (status == EC_OK) forget_notes(store);
@@ -99,22 +92,14 @@ static ec_status fail_file(const char *path, ec_error *err) {
                    "%s: %s", path, strerror(error));
 }
 
+static ec_file_state state_of(const struct stat *info) {
+    return (ec_file_state){info->st_size, mtime_ns(info), (int64_t)info->st_ino};
+}
+
 static ec_status recall_file(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
                              const struct stat *info, ec_error *err) {
-    ec_database *db = &store->study->db;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, db, err,
-        "SELECT hash FROM file WHERE path = ? AND size_bytes = ? AND mtime_ns = ? AND inode = ?",
-        "tiii", path, (int64_t)info->st_size, mtime_ns(info), (int64_t)info->st_ino);
-    if (status != EC_OK) return status;
-    bool found;
-    hash[0] = '\0';
-    status = ec_database_step(&found, db, row, err);
-    if (status == EC_OK && found && strlen(ec_column_text(row, 0)) == EC_HASH_SIZE - 1)
-        memcpy(hash, ec_column_text(row, 0), EC_HASH_SIZE);
-    sqlite3_finalize(row);
-    return status;
+    const ec_file_state state = state_of(info);
+    return ec_database_find_file(hash, &store->study->db, path, &state, err);
 }
 
 static ec_status read_hash(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
@@ -125,14 +110,11 @@ static ec_status read_hash(char hash[EC_HASH_SIZE], ec_store *store, const char 
     ec_hash_bytes(hash, bytes.data, bytes.size_bytes);
     ec_text_release(&bytes);
     if (!is_settled(info)) return EC_OK;
-    return add_note(store,
-                    (ec_store_note){.name = (char *)path,
-                                    .value = hash,
-                                    .is_file = true,
-                                    .size_bytes = info->st_size,
-                                    .mtime_ns = mtime_ns(info),
-                                    .inode = (int64_t)info->st_ino},
-                    err);
+    return add_note(
+        store,
+        (ec_store_note){
+            .name = (char *)path, .value = hash, .is_file = true, .state = state_of(info)},
+        err);
 }
 
 ec_status ec_store_hash_file(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
@@ -211,20 +193,7 @@ ec_status ec_store_signature(char signature[EC_HASH_SIZE], bool *settled, const 
 }
 
 ec_status ec_store_recall(char **facts, ec_store *store, const char *signature, ec_error *err) {
-    ec_database *db = &store->study->db;
-    sqlite3_stmt *row;
-    *facts = NULL;
-    ec_status status = ec_database_prepare(
-        &row, db, err, "SELECT facts FROM identity WHERE signature = ?", "t", signature);
-    if (status != EC_OK) return status;
-    bool found;
-    status = ec_database_step(&found, db, row, err);
-    if (status == EC_OK && found) {
-        *facts = strdup(ec_column_text(row, 0));
-        if (*facts == NULL) status = no_memory(store, err);
-    }
-    sqlite3_finalize(row);
-    return status;
+    return ec_database_find_identity(facts, &store->study->db, signature, err);
 }
 
 ec_status ec_store_remember(ec_store *store, const char *signature, const char *facts,
@@ -237,86 +206,30 @@ ec_status ec_store_remember(ec_store *store, const char *signature, const char *
 _Static_assert(sizeof(ec_pair_result) == 1 + EC_C_READOUTS * EC_C_ALPHAS,
                "a pair is stored as its bytes");
 
-#define PAIRS_OF                                                                                   \
-    " FROM correspondence r JOIN computation k ON k.id = r.computation WHERE k.key = ? AND "       \
-    "r.category = ?"
-
 ec_status ec_store_has_pairs(bool *found, ec_store *store, const char *key, const char *category,
                              ec_error *err) {
-    ec_database *db = &store->study->db;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(&row, db, err, "SELECT 1" PAIRS_OF, "tt", key, category);
-    if (status != EC_OK) return status;
-    status = ec_database_step(found, db, row, err);
-    sqlite3_finalize(row);
-    return status;
+    return ec_database_has_pairs(found, &store->study->db, key, category, err);
 }
 
 ec_status ec_store_get_pairs(ec_pair_result *results, bool *found, ec_store *store, const char *key,
                              const char *category, size_t n_pairs, ec_error *err) {
-    ec_database *db = &store->study->db;
-    sqlite3_stmt *row;
-    ec_status status =
-        ec_database_prepare(&row, db, err, "SELECT r.pairs" PAIRS_OF, "tt", key, category);
-    if (status != EC_OK) return status;
-    status = ec_database_step(found, db, row, err);
-    if (status == EC_OK && *found) {
-        const void *bytes = sqlite3_column_blob(row, 0);
-        const size_t size_bytes = (size_t)sqlite3_column_bytes(row, 0);
-        if (size_bytes == n_pairs * sizeof *results && (bytes != NULL || n_pairs == 0))
-            memcpy(results, bytes, size_bytes);
-        else
-            status = ec_fail(err, EC_ERR_FORMAT,
-                             "%s: damaged (the results of a category have %zu bytes, expected "
-                             "%zu); restore it from a copy",
-                             db->path, size_bytes, n_pairs * sizeof *results);
-    }
-    sqlite3_finalize(row);
-    return status;
+    return ec_database_find_pairs(results, n_pairs * sizeof *results, found, &store->study->db, key,
+                                  category, err);
 }
 
 ec_status ec_store_get_value(double *value, bool *found, ec_store *store, const char *key,
                              const char *image, ec_error *err) {
-    ec_database *db = &store->study->db;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, db, err,
-        "SELECT r.value FROM alignment r JOIN computation k ON k.id = r.computation WHERE k.key = "
-        "? AND r.image = ?",
-        "tt", key, image);
-    if (status != EC_OK) return status;
-    status = ec_database_step(found, db, row, err);
-    if (status == EC_OK && *found) *value = sqlite3_column_double(row, 0);
-    sqlite3_finalize(row);
-    return status;
-}
-
-static ec_status put_computation(ec_store *store, const char *key, const char *kind,
-                                 const char *description, ec_error *err) {
-    return ec_database_run(
-        &store->study->db, err,
-        "INSERT OR IGNORE INTO computation (key, kind, description) VALUES (?, ?, ?)", "ttt", key,
-        kind, description);
+    return ec_database_find_value(value, found, &store->study->db, key, image, err);
 }
 
 ec_status ec_store_put_pairs(ec_store *store, const char *key, const char *description,
                              const char *category, const ec_pair_result *results, size_t n_pairs,
                              ec_error *err) {
-    const ec_status status = put_computation(store, key, "C", description, err);
-    if (status != EC_OK) return status;
-    return ec_database_run(&store->study->db, err,
-                           "INSERT OR IGNORE INTO correspondence (computation, category, pairs) "
-                           "SELECT id, ?, ? FROM computation WHERE key = ?",
-                           "tbt", category, (const void *)results,
-                           (int64_t)(n_pairs * sizeof *results), key);
+    return ec_database_put_pairs(&store->study->db, key, description, category, results,
+                                 n_pairs * sizeof *results, err);
 }
 
 ec_status ec_store_put_value(ec_store *store, const char *key, const char *description,
                              const char *image, double value, ec_error *err) {
-    const ec_status status = put_computation(store, key, "A", description, err);
-    if (status != EC_OK) return status;
-    return ec_database_run(&store->study->db, err,
-                           "INSERT OR IGNORE INTO alignment (computation, image, value) "
-                           "SELECT id, ?, ? FROM computation WHERE key = ?",
-                           "tdt", image, value, key);
+    return ec_database_put_value(&store->study->db, key, description, image, value, err);
 }

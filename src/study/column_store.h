@@ -1,4 +1,4 @@
-/* column_store.h - the table `extra` of study.db: numbers beside A and C */
+/* column_store.h - the numbers beside A and C that study.db knows, as columns */
 #ifndef EC_STUDY_COLUMN_STORE_H
 #define EC_STUDY_COLUMN_STORE_H
 
@@ -16,10 +16,5 @@ ec_status ec_columns_read(ec_columns *out, ec_study *study, ec_error *err);
 ec_status ec_column_put(bool *written, ec_study *study, int64_t event, const char *candidate,
                         const char *name, const char *benchmark, double value, double se,
                         ec_error *err);
-
-/* Marks a value that `score` wrote as no longer told, within the change `event`. What was imported
- * stays. *lost: there was one. */
-ec_status ec_column_lose(bool *lost, ec_study *study, int64_t event, const char *candidate,
-                         const char *name, const char *benchmark, ec_error *err);
 
 #endif

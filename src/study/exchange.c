@@ -12,7 +12,6 @@
 #include "sheet/import_report.h"
 #include "study/column_store.h"
 #include "study/failure.h"
-#include "study/lease.h"
 
 /* ---- files -------------------------------------------------------------------------------- */
 
@@ -89,7 +88,6 @@ typedef struct {
     size_t *to_benchmark; /* [benchmarks of the sheet] index in the study */
     size_t *
         from_benchmark; /* [benchmarks of the study] index in the sheet; its number of them: none */
-    sqlite3_stmt *score, *cost, *observation;
     const char *file;
     int64_t event;
     ec_error *err;
@@ -108,8 +106,8 @@ static ec_status fail_declared(const merging *g, size_t row, const char *what, d
 static ec_status add_score(merging *g, const char *candidate, const char *kind,
                            const char *benchmark, double value, double se) {
     g->summary->n_scores++;
-    return ec_database_rerun(&g->study->db, g->err, g->score, "itttdd", g->event, candidate, kind,
-                             benchmark, value, se);
+    return ec_database_put_score(&g->study->db, g->event, candidate, kind, benchmark, value, se,
+                                 g->err);
 }
 
 static ec_status merge_c(merging *g, size_t row, size_t i) {
@@ -180,15 +178,15 @@ static ec_status merge_cost(merging *g, size_t row, size_t i) {
     ec_status status = EC_OK;
     if (!isnan(from->cost[row]) && !same(from->cost[row], g->known.cost[i])) {
         if (!isnan(declared)) return fail_declared(g, row, "cost", declared);
-        status = ec_database_rerun(&g->study->db, g->err, g->cost, "ittd", g->event, name,
-                                   "expected", from->cost[row]);
+        status = ec_database_put_cost(&g->study->db, g->event, name, EC_COST_EXPECTED,
+                                      from->cost[row], g->err);
     }
     /* Hours of failures that were told are part of the whole, and recorded with those. */
     const double hours = ec_failures_all_hours(&g->failures, &g->known, i),
                  failed = isnan(g->failures.hours[i]) ? 0.0 : g->failures.hours[i];
     if (status == EC_OK && !isnan(from->hours[row]) && !same(from->hours[row], hours))
-        status = ec_database_rerun(&g->study->db, g->err, g->cost, "ittd", g->event, name,
-                                   "recorded", fmax(0.0, from->hours[row] - failed));
+        status = ec_database_put_cost(&g->study->db, g->event, name, EC_COST_RECORDED,
+                                      fmax(0.0, from->hours[row] - failed), g->err);
     return status;
 }
 
@@ -245,8 +243,9 @@ static ec_status add_result(merging *g, size_t row, const ec_benchmark *benchmar
                              benchmark->name, fault);
     g->summary->n_observations++;
     g->summary->n_repeats += repeat;
-    return ec_database_rerun(&g->study->db, g->err, g->observation, "ittddt", g->event, name,
-                             benchmark->name, x->value, x->se, repeat ? "repeat" : "value");
+    return ec_database_put_observation(&g->study->db, g->event, name, benchmark->name, x->value,
+                                       x->se, repeat ? EC_OBSERVED_REPEAT : EC_OBSERVED_VALUE,
+                                       g->err);
 }
 
 /* Where the results known are the first of those in the file the others are added; else the file's
@@ -277,7 +276,8 @@ static ec_status merge_results(merging *g, size_t row, size_t i) {
     bool any = false;
     for (size_t k = 0; status == EC_OK && k < g->sheet->n_benchmarks; k++)
         status = merge_cell(&any, g, row, i, k);
-    if (status == EC_OK && any) status = ec_lease_answer(g->study, g->event, name, g->err);
+    if (status == EC_OK && any)
+        status = ec_database_answer_question(NULL, &g->study->db, g->event, name, g->err);
     if (status == EC_OK && any && g->failures.failed[i])
         status = ec_failure_take_back(NULL, g->study, g->event, name, "results were imported", true,
                                       g->err);
@@ -312,24 +312,6 @@ static ec_status merge_row(merging *g, size_t row) {
     return status;
 }
 
-static ec_status prepare_statements(merging *g) {
-    ec_database *db = &g->study->db;
-    ec_status status = ec_database_prepare(&g->score, db, g->err,
-                                           "INSERT INTO score (event, candidate, kind, benchmark, "
-                                           "value, se) VALUES (?, ?, ?, ?, ?, ?)",
-                                           "");
-    if (status == EC_OK)
-        status = ec_database_prepare(
-            &g->cost, db, g->err,
-            "INSERT INTO cost (event, candidate, kind, hours) VALUES (?, ?, ?, ?)", "");
-    if (status == EC_OK)
-        status = ec_database_prepare(&g->observation, db, g->err,
-                                     "INSERT INTO observation (event, candidate, benchmark, "
-                                     "value, se, kind) VALUES (?, ?, ?, ?, ?, ?)",
-                                     "");
-    return status;
-}
-
 static ec_status map_benchmarks(merging *g) {
     const ec_sheet *to = &g->study->declared.sheet, *from = g->sheet;
     g->to_benchmark = malloc((from->n_benchmarks + 1) * sizeof *g->to_benchmark);
@@ -355,14 +337,10 @@ ec_status ec_exchange_merge(ec_import_summary *summary, ec_study *study, const e
     if (status == EC_OK) status = ec_study_read_told(&g.known, &g.repeats, study, err);
     ec_repeats_sort(&g.repeats);
     if (status == EC_OK) status = ec_failures_read(&g.failures, study, err);
-    if (status == EC_OK) status = prepare_statements(&g);
     for (size_t row = 0; status == EC_OK && row < sheet->n_candidates; row++)
         status = merge_row(&g, row);
     summary->n_candidates += sheet->n_candidates;
 
-    sqlite3_finalize(g.score);
-    sqlite3_finalize(g.cost);
-    sqlite3_finalize(g.observation);
     ec_numbers_release(&g.known);
     ec_failures_release(&g.failures);
     ec_repeats_release(&g.repeats);

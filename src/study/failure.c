@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "sheet/names.h"
-#include "study/lease.h"
 
 /* ---- reading -------------------------------------------------------------------------------- */
 
@@ -28,30 +27,27 @@ static double without(double sum, double hours) {
 }
 
 /* A failure told again is a correction of it: its hours are in the place of those told before. */
-static void see_row(ec_failures *f, double *last, size_t i, sqlite3_stmt *row) {
-    const bool failed = strcmp(ec_column_text(row, 1), "failed") == 0;
-    const double hours = ec_column_number(row, 2);
-    const bool replaces = failed ? f->failed[i] : isnan(hours);
+static void see_row(ec_failures *f, double *last, size_t i, const ec_failure_record *row) {
+    const double hours = row->hours;
+    const bool replaces = row->failed ? f->failed[i] : isnan(hours);
     if (replaces && !isnan(last[i])) f->hours[i] = without(f->hours[i], last[i]);
-    if (failed && !isnan(hours)) f->hours[i] = or_zero(f->hours[i]) + hours;
-    last[i] = failed ? hours : NAN;
-    f->taken_back[i] = !failed;
-    f->failed[i] = failed;
+    if (row->failed && !isnan(hours)) f->hours[i] = or_zero(f->hours[i]) + hours;
+    last[i] = row->failed ? hours : NAN;
+    f->taken_back[i] = !row->failed;
+    f->failed[i] = row->failed;
 }
 
-static ec_status read_rows(ec_failures *f, double *last, ec_study *study, ec_error *err) {
-    const ec_sheet *sheet = &study->declared.sheet;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, err, "SELECT candidate, state, hours FROM failure ORDER BY id", "");
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
-        if (i < sheet->n_candidates) see_row(f, last, i, row);
-    }
-    sqlite3_finalize(row);
-    return status;
+typedef struct {
+    ec_failures *failures;
+    double *last; /* [n_candidates] hours of the newest row */
+    const ec_sheet *sheet;
+} target;
+
+static ec_status see_failure(void *context, const ec_failure_record *row) {
+    const target *t = context;
+    const size_t i = ec_sheet_find_candidate(t->sheet, row->candidate);
+    if (i < t->sheet->n_candidates) see_row(t->failures, t->last, i, row);
+    return EC_OK;
 }
 
 ec_status ec_failures_read(ec_failures *out, ec_study *study, ec_error *err) {
@@ -64,7 +60,9 @@ ec_status ec_failures_read(ec_failures *out, ec_study *study, ec_error *err) {
     if (!out->failed || !out->taken_back || !out->hours || !last)
         status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
     for (size_t i = 0; status == EC_OK && i < n; i++) out->hours[i] = last[i] = NAN;
-    if (status == EC_OK && !study->built_in) status = read_rows(out, last, study, err);
+    if (status == EC_OK && !study->built_in)
+        status = ec_database_read_failures(&study->db, see_failure,
+                                           &(target){out, last, &study->declared.sheet}, err);
     free(last);
     if (status != EC_OK) ec_failures_release(out);
     return status;
@@ -77,46 +75,27 @@ double ec_failures_all_hours(const ec_failures *f, const ec_numbers *numbers, si
 
 /* ---- writing -------------------------------------------------------------------------------- */
 
-static ec_status put(ec_study *study, int64_t event, const char *candidate, const char *state,
-                     double hours, const char *why, ec_error *err) {
-    return ec_database_run(
-        &study->db, err,
-        "INSERT INTO failure (event, candidate, state, hours, why) VALUES (?, ?, ?, ?, ?)", "ittdt",
-        event, candidate, state, hours, why != NULL ? why : "");
-}
-
-ec_status ec_failure_put(ec_study *study, int64_t event, const char *candidate, double hours,
-                         const char *why, ec_error *err) {
-    return put(study, event, candidate, "failed", hours, why, err);
-}
-
 /* The newest row about a candidate, where it says that it failed. */
 typedef struct {
     bool failed;
-    int64_t event;
     double hours;
     char why[sizeof((ec_failure *)0)->why];
 } last_failure;
 
+static ec_status see_last(void *context, const ec_failure_record *row) {
+    last_failure *last = context;
+    if (!row->failed) return EC_OK;
+    last->failed = true;
+    last->hours = row->hours;
+    ec_name_cut(last->why, sizeof last->why, row->why);
+    return EC_OK;
+}
+
 static ec_status find_last(last_failure *out, ec_study *study, const char *candidate,
                            ec_error *err) {
-    sqlite3_stmt *row;
     bool found;
     *out = (last_failure){.hours = NAN};
-    ec_status status = ec_database_prepare(&row, &study->db, err,
-                                           "SELECT state, event, hours, why FROM failure WHERE "
-                                           "candidate = ? ORDER BY id DESC LIMIT 1",
-                                           "t", candidate);
-    if (status != EC_OK) return status;
-    status = ec_database_step(&found, &study->db, row, err);
-    if (status == EC_OK && found && strcmp(ec_column_text(row, 0), "failed") == 0) {
-        out->failed = true;
-        out->event = sqlite3_column_int64(row, 1);
-        out->hours = ec_column_number(row, 2);
-        ec_name_cut(out->why, sizeof out->why, ec_column_text(row, 3));
-    }
-    sqlite3_finalize(row);
-    return status;
+    return ec_database_find_failure(&found, &study->db, candidate, see_last, out, err);
 }
 
 ec_status ec_failure_take_back(bool *any, ec_study *study, int64_t event, const char *candidate,
@@ -124,7 +103,8 @@ ec_status ec_failure_take_back(bool *any, ec_study *study, int64_t event, const 
     last_failure last;
     ec_status status = find_last(&last, study, candidate, err);
     if (status == EC_OK && last.failed)
-        status = put(study, event, candidate, "withdrawn", keep_hours ? last.hours : NAN, why, err);
+        status = ec_database_put_failure(&study->db, event, candidate, false,
+                                         keep_hours ? last.hours : NAN, why, err);
     if (any != NULL) *any = status == EC_OK && last.failed;
     return status;
 }
@@ -162,9 +142,12 @@ static ec_status tell_failed(bool *unchanged, ec_study *study, size_t candidate,
     *unchanged = is_known(&last, o, why);
     const double hours = o->hours > 0.0 ? o->hours : last.hours;
     if (!*unchanged)
-        status = ec_failure_put(study, event, name, hours, *why != '\0' ? why : last.why, err);
-    if (status == EC_OK) status = ec_lease_answer(study, event, name, err);
-    *unchanged = *unchanged && sqlite3_changes(study->db.sqlite) == 0; /* no question was open */
+        status = ec_database_put_failure(&study->db, event, name, true, hours,
+                                         *why != '\0' ? why : last.why, err);
+    bool any_open = false;
+    if (status == EC_OK)
+        status = ec_database_answer_question(&any_open, &study->db, event, name, err);
+    *unchanged = *unchanged && !any_open;
     return status;
 }
 
@@ -192,29 +175,23 @@ ec_status ec_study_tell_failed(bool *unchanged, ec_study *study, size_t candidat
 
 /* ---- listing -------------------------------------------------------------------------------- */
 
-static ec_status list(ec_failure *out, size_t *n_out, const ec_failures *f, ec_study *study,
-                      ec_error *err) {
-    const ec_sheet *sheet = &study->declared.sheet;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, err,
-        "SELECT f.candidate, f.why, e.time, e.worker FROM failure f JOIN event e ON e.id = f.event "
-        "WHERE f.id IN (SELECT max(id) FROM failure GROUP BY candidate) AND f.state = 'failed' "
-        "ORDER BY f.id",
-        "");
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
-        if (i == sheet->n_candidates || *n_out == sheet->n_candidates) continue;
-        ec_failure *to = &out[(*n_out)++];
-        *to = (ec_failure){.candidate = i, .hours = f->hours[i]};
-        ec_name_cut(to->why, sizeof to->why, ec_column_text(row, 1));
-        ec_name_cut(to->time, sizeof to->time, ec_column_text(row, 2));
-        ec_name_cut(to->worker, sizeof to->worker, ec_column_text(row, 3));
-    }
-    sqlite3_finalize(row);
-    return status;
+typedef struct {
+    ec_failure *out;
+    size_t *n_out;
+    const ec_failures *known;
+    const ec_sheet *sheet;
+} listing;
+
+static ec_status see_failed(void *context, const ec_failure_record *row) {
+    const listing *l = context;
+    const size_t i = ec_sheet_find_candidate(l->sheet, row->candidate);
+    if (i == l->sheet->n_candidates || *l->n_out == l->sheet->n_candidates) return EC_OK;
+    ec_failure *to = &l->out[(*l->n_out)++];
+    *to = (ec_failure){.candidate = i, .hours = l->known->hours[i]};
+    ec_name_cut(to->why, sizeof to->why, row->why);
+    ec_name_cut(to->time, sizeof to->time, row->time);
+    ec_name_cut(to->worker, sizeof to->worker, row->worker);
+    return EC_OK;
 }
 
 ec_status ec_study_failures(ec_failure **out, size_t *n_out, ec_study *study, ec_error *err) {
@@ -226,7 +203,9 @@ ec_status ec_study_failures(ec_failure **out, size_t *n_out, ec_study *study, ec
     ec_status status = ec_database_begin_read(&study->db, err);
     if (status == EC_OK) {
         status = ec_failures_read(&f, study, err);
-        if (status == EC_OK) status = list(*out, n_out, &f, study, err);
+        if (status == EC_OK)
+            status = ec_database_read_failed(
+                &study->db, see_failed, &(listing){*out, n_out, &f, &study->declared.sheet}, err);
         status = ec_database_end(&study->db, status, err);
     }
     ec_failures_release(&f);

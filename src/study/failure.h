@@ -24,11 +24,8 @@ void ec_failures_release(ec_failures *failures);
 /* GPU-hours recorded for candidate i, with results and with failures; NaN: none. */
 double ec_failures_all_hours(const ec_failures *failures, const ec_numbers *numbers, size_t i);
 
-/* Within a change: the candidate failed. hours NaN: not told, or in the table `cost` already. */
-ec_status ec_failure_put(ec_study *study, int64_t event, const char *candidate, double hours,
-                         const char *why, ec_error *err);
-/* Within a change: takes that back, where it is so; *any says whether (may be NULL). The hours stay
- * spent where keep_hours. */
+/* Within a change: takes back that the candidate failed, where it did; *any says whether (may be
+ * NULL). The hours stay spent where keep_hours. */
 ec_status ec_failure_take_back(bool *any, ec_study *study, int64_t event, const char *candidate,
                                const char *why, bool keep_hours, ec_error *err);
 

@@ -11,19 +11,6 @@
 #include "study/attempts.h"
 #include "study/failure.h"
 
-ec_status ec_lease_expire(ec_study *study, double now, ec_error *err) {
-    return ec_database_run(
-        &study->db, err,
-        "UPDATE question SET state = 'expired' WHERE state = 'pending' AND expires <= ?", "d", now);
-}
-
-ec_status ec_lease_answer(ec_study *study, int64_t event, const char *candidate, ec_error *err) {
-    return ec_database_run(&study->db, err,
-                           "UPDATE question SET state = 'answered', answer = ? WHERE candidate = ? "
-                           "AND state = 'pending'",
-                           "it", event, candidate);
-}
-
 /* Has a run begun the candidate? */
 static bool is_begun(const ec_study *study, const char *candidate) {
     ec_text path = {0};
@@ -34,62 +21,63 @@ static bool is_begun(const ec_study *study, const char *candidate) {
     return begun;
 }
 
+/* A question, out of its row. */
+typedef struct {
+    int64_t id;
+    char worker[EC_WORKER_MAX_BYTES + 1], state[16];
+} question;
+
+static ec_status see_question(void *context, const ec_question_record *row) {
+    question *q = context;
+    q->id = row->id;
+    ec_name_cut(q->worker, sizeof q->worker, row->worker);
+    ec_name_cut(q->state, sizeof q->state, row->state);
+    return EC_OK;
+}
+
 ec_status ec_lease_reopen(char reopened[EC_WORKER_MAX_BYTES + 1], ec_study *study,
                           const char *candidate, ec_error *err) {
-    sqlite3_stmt *row;
-    bool found;
+    ec_database *db = &study->db;
+    question q;
+    bool found = false;
     reopened[0] = '\0';
     if (is_begun(study, candidate)) return EC_OK;
     const double now = ec_study_now();
-    ec_status status = ec_lease_expire(study, now, err);
+    ec_status status = ec_database_expire_questions(db, now, err);
     if (status == EC_OK)
-        status = ec_database_prepare(
-            &row, &study->db, err,
-            "SELECT id, worker FROM question WHERE candidate = ?1 AND state = 'answered' AND "
-            "expires > ?2 AND answer IN (SELECT event FROM observation WHERE candidate = ?1) AND "
-            "NOT EXISTS (SELECT 1 FROM question WHERE candidate = ?1 AND state = 'pending') ORDER "
-            "BY id DESC LIMIT 1",
-            "td", candidate, now);
-    if (status != EC_OK) return status;
-    status = ec_database_step(&found, &study->db, row, err);
-    const int64_t id = status == EC_OK && found ? sqlite3_column_int64(row, 0) : 0;
-    if (id != 0) ec_name_cut(reopened, EC_WORKER_MAX_BYTES + 1, ec_column_text(row, 1));
-    sqlite3_finalize(row);
-    if (id == 0) return status;
-    return ec_database_run(&study->db, err,
-                           "UPDATE question SET state = 'pending', answer = NULL WHERE id = ?", "i",
-                           id);
+        status = ec_database_find_answered(&found, db, candidate, now, see_question, &q, err);
+    if (status != EC_OK || !found) return status;
+    memcpy(reopened, q.worker, sizeof q.worker);
+    return ec_database_reopen_question(db, q.id, NAN, err);
 }
 
 /* ---- listing -------------------------------------------------------------------------------- */
 
+typedef struct {
+    ec_lease *out;
+    size_t *n_out;
+    const ec_sheet *sheet;
+    double now;
+} listing;
+
+static ec_status see_lease(void *context, const ec_question_record *row) {
+    const listing *l = context;
+    const size_t i = ec_sheet_find_candidate(l->sheet, row->candidate);
+    if (i == l->sheet->n_candidates || *l->n_out == l->sheet->n_candidates) return EC_OK;
+    ec_lease *to = &l->out[(*l->n_out)++];
+    *to = (ec_lease){.id = row->id,
+                     .candidate = i,
+                     .age_s = fmax(0.0, l->now - row->asked),
+                     .expires_in_s = row->expires - l->now};
+    ec_name_cut(to->worker, sizeof to->worker, row->worker);
+    ec_name_cut(to->reason, sizeof to->reason, row->reason);
+    ec_name_cut(to->time, sizeof to->time, row->time);
+    return EC_OK;
+}
+
 static ec_status list(ec_lease *out, size_t *n_out, ec_study *study, ec_error *err) {
-    const ec_sheet *sheet = &study->declared.sheet;
-    const double now = ec_study_now();
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, err,
-        "SELECT q.candidate, q.worker, q.expires, q.reason, e.time, CAST(strftime('%s', e.time) AS "
-        "INTEGER), q.id FROM "
-        "question q JOIN event e ON e.id = q.event WHERE q.state = 'pending' AND q.expires > ? "
-        "ORDER BY q.id",
-        "d", now);
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
-        if (i == sheet->n_candidates || *n_out == sheet->n_candidates) continue;
-        ec_lease *to = &out[(*n_out)++];
-        *to = (ec_lease){.id = sqlite3_column_int64(row, 6),
-                         .candidate = i,
-                         .age_s = fmax(0.0, now - sqlite3_column_double(row, 5)),
-                         .expires_in_s = sqlite3_column_double(row, 2) - now};
-        ec_name_cut(to->worker, sizeof to->worker, ec_column_text(row, 1));
-        ec_name_cut(to->reason, sizeof to->reason, ec_column_text(row, 3));
-        ec_name_cut(to->time, sizeof to->time, ec_column_text(row, 4));
-    }
-    sqlite3_finalize(row);
-    return status;
+    listing l = {out, n_out, &study->declared.sheet, ec_study_now()};
+    return ec_database_read_questions(&study->db, l.now, see_lease, &l, err);
 }
 
 ec_status ec_study_leases(ec_lease **out, size_t *n_out, ec_study *study, ec_error *err) {
@@ -116,32 +104,12 @@ typedef struct {
     ec_error *err;
 } changing;
 
-typedef struct {
-    int64_t id;
-    char worker[EC_WORKER_MAX_BYTES + 1], state[16];
-    double expires;
-} question;
-
 /* The pending question about a candidate, else the last one of this worker; id 0: none. */
 static ec_status find_question(question *out, const changing *c, const char *candidate) {
-    sqlite3_stmt *row;
     bool found;
     *out = (question){0};
-    ec_status status = ec_database_prepare(
-        &row, &c->study->db, c->err,
-        "SELECT id, worker, state, expires FROM question WHERE candidate = ? AND (state = "
-        "'pending' OR worker = ?) ORDER BY state = 'pending' DESC, id DESC LIMIT 1",
-        "tt", candidate, c->worker);
-    if (status != EC_OK) return status;
-    status = ec_database_step(&found, &c->study->db, row, c->err);
-    if (status == EC_OK && found) {
-        out->id = sqlite3_column_int64(row, 0);
-        ec_name_cut(out->worker, sizeof out->worker, ec_column_text(row, 1));
-        ec_name_cut(out->state, sizeof out->state, ec_column_text(row, 2));
-        out->expires = sqlite3_column_double(row, 3);
-    }
-    sqlite3_finalize(row);
-    return status;
+    return ec_database_find_question(&found, &c->study->db, candidate, c->worker, see_question, out,
+                                     c->err);
 }
 
 static ec_status fail_others(const changing *c, const char *candidate, const question *q,
@@ -167,9 +135,7 @@ static ec_status release(changing *c, size_t i) {
                            : "");
     if (strcmp(q.worker, c->worker) != 0) return fail_others(c, name, &q, "give it back");
     c->n++;
-    return ec_database_run(&c->study->db, c->err,
-                           "UPDATE question SET state = 'expired', expires = ? WHERE id = ?", "di",
-                           c->now, q.id);
+    return ec_database_end_question(&c->study->db, q.id, c->now, c->err);
 }
 
 /* A candidate whose lease ran out is kept again only while it is to be finetuned at all. */
@@ -210,11 +176,7 @@ static ec_status renew(changing *c, size_t i) {
     if (strcmp(q.state, "pending") != 0) status = check_free(c, i);
     if (status != EC_OK) return status;
     c->n++;
-    return ec_database_run(
-        &c->study->db, c->err,
-        "UPDATE question SET state = 'pending', answer = NULL, expires = ? WHERE "
-        "id = ?",
-        "di", c->now + c->lease_s, q.id);
+    return ec_database_reopen_question(&c->study->db, q.id, c->now + c->lease_s, c->err);
 }
 
 /* All that is kept for the worker. */
@@ -249,7 +211,7 @@ static ec_status change_leases(ec_study *study, const size_t *candidates, size_t
                                              c.worker, NULL, err);
     if (status != EC_OK) return status;
     c.now = ec_study_now(); /* after the wait for the lock */
-    status = ec_lease_expire(study, c.now, err);
+    status = ec_database_expire_questions(&study->db, c.now, err);
     if (status == EC_OK && n == 0) status = change_all(&c, change);
     for (size_t k = 0; status == EC_OK && k < n; k++) status = change(&c, candidates[k]);
     return ec_database_end(&study->db, status, err);

@@ -1,14 +1,8 @@
-/* lease.h - for whom candidates are kept: what asking, telling and taking back share */
+/* lease.h - for whom candidates are kept: what taking back needs of it */
 #ifndef EC_STUDY_LEASE_H
 #define EC_STUDY_LEASE_H
 
 #include "study/study_internal.h"
-
-/* Within a change: marks as expired what has run out. */
-ec_status ec_lease_expire(ec_study *study, double now, ec_error *err);
-
-/* Within a change: the pending question about a candidate is answered, whoever has it. */
-ec_status ec_lease_answer(ec_study *study, int64_t event, const char *candidate, ec_error *err);
 
 /* Within a change: the question that results answered, which are taken back, is open again, where
  * its lease has not run out and no run has begun the candidate. *reopened receives the worker, ""

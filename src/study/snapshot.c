@@ -10,17 +10,6 @@
 #include "study/scale.h"
 #include "study/study_internal.h"
 
-const char *ec_column_text(sqlite3_stmt *statement, int column) {
-    const unsigned char *text = sqlite3_column_text(statement, column);
-    return text != NULL ? (const char *)text : "";
-}
-
-double ec_column_number(sqlite3_stmt *statement, int column) {
-    return sqlite3_column_type(statement, column) == SQLITE_NULL
-               ? NAN
-               : sqlite3_column_double(statement, column);
-}
-
 double ec_study_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_REALTIME, &now);
@@ -44,27 +33,26 @@ typedef struct {
     const ec_sheet *sheet;
     ec_error *err;
 } target;
-typedef ec_status (*row_reader)(const target *t, size_t i, sqlite3_stmt *row);
 
-static ec_status read_score(const target *t, size_t i, sqlite3_stmt *row) {
+static ec_status see_score(void *context, const ec_score_record *row) {
+    const target *t = context;
     ec_numbers *to = t->numbers;
     const ec_sheet *sheet = t->sheet;
     const size_t n = sheet->n_candidates, m = sheet->n_benchmarks;
-    const char *benchmark = ec_column_text(row, 2);
-    const bool lost = sqlite3_column_int(row, 5) != 0;
-    const double value = lost ? NAN : sqlite3_column_double(row, 3);
-    const double se = lost ? NAN : ec_column_number(row, 4);
-    if (strcmp(ec_column_text(row, 1), "C") == 0) {
+    const size_t i = ec_sheet_find_candidate(sheet, row->candidate);
+    const double value = row->lost ? NAN : row->value, se = row->lost ? NAN : row->se;
+    if (i == n) return EC_OK;
+    if (strcmp(row->kind, "C") == 0) {
         to->c[i] = value;
         to->c_se[i] = se;
         return EC_OK;
     }
-    const bool shared = *benchmark == '\0';
+    const bool shared = *row->benchmark == '\0';
     if (shared) {
         to->a_shared[i] = value;
         to->a_shared_se[i] = se;
     }
-    const size_t only = shared ? m : ec_sheet_find_benchmark(sheet, benchmark);
+    const size_t only = shared ? m : ec_sheet_find_benchmark(sheet, row->benchmark);
     for (size_t b = 0; b < m; b++) {
         if (!shared && b != only) continue;
         to->a[b * n + i] = value;
@@ -74,56 +62,38 @@ static ec_status read_score(const target *t, size_t i, sqlite3_stmt *row) {
 }
 
 /* A record of no hours takes back the one before. */
-static ec_status read_cost(const target *t, size_t i, sqlite3_stmt *row) {
-    const double hours = ec_column_number(row, 2);
-    if (strcmp(ec_column_text(row, 1), "expected") == 0)
+static ec_status see_cost(void *context, const char *candidate, ec_cost_kind kind, double hours) {
+    const target *t = context;
+    const size_t i = ec_sheet_find_candidate(t->sheet, candidate);
+    if (i == t->sheet->n_candidates) return EC_OK;
+    if (kind == EC_COST_EXPECTED)
         t->numbers->cost[i] = hours;
     else
         t->numbers->hours[i] = hours > 0.0 ? hours : NAN;
     return EC_OK;
 }
 
-static ec_status read_observation(const target *t, size_t i, sqlite3_stmt *row) {
+static ec_status see_observation(void *context, const ec_observation_record *row) {
+    const target *t = context;
     const ec_numbers *to = t->numbers;
-    const size_t b = ec_sheet_find_benchmark(t->sheet, ec_column_text(row, 1));
-    if (b == t->sheet->n_benchmarks) return EC_OK;
+    const size_t i = ec_sheet_find_candidate(t->sheet, row->candidate);
+    const size_t b = ec_sheet_find_benchmark(t->sheet, row->benchmark);
+    if (i == t->sheet->n_candidates || b == t->sheet->n_benchmarks) return EC_OK;
     const size_t cell = b * t->sheet->n_candidates + i;
-    const double value = sqlite3_column_double(row, 2), se = ec_column_number(row, 3);
-    const char *kind = ec_column_text(row, 4);
-    if (strcmp(kind, "repeat") == 0 && !isnan(to->z[cell]))
-        return ec_repeats_add(t->repeats, cell, value, se, t->err);
-    const bool withdrawn = strcmp(kind, "withdrawn") == 0;
-    to->z[cell] = withdrawn ? NAN : value;
-    to->z_se[cell] = withdrawn ? NAN : se;
+    if (row->kind == EC_OBSERVED_REPEAT && !isnan(to->z[cell]))
+        return ec_repeats_add(t->repeats, cell, row->value, row->se, t->err);
+    const bool withdrawn = row->kind == EC_OBSERVED_WITHDRAWN;
+    to->z[cell] = withdrawn ? NAN : row->value;
+    to->z_se[cell] = withdrawn ? NAN : row->se;
     ec_repeats_drop(t->repeats, cell);
     return EC_OK;
 }
 
-static ec_status read_rows(const target *t, ec_study *study, const char *sql, row_reader read) {
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(&row, &study->db, t->err, sql, "");
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, t->err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(t->sheet, ec_column_text(row, 0));
-        if (i < t->sheet->n_candidates) status = read(t, i, row);
-        if (status != EC_OK) break;
-    }
-    sqlite3_finalize(row);
-    return status;
-}
-
-static ec_status read_database(const target *t, ec_study *study) {
-    ec_status status = read_rows(
-        t, study, "SELECT candidate, kind, benchmark, value, se, lost FROM score ORDER BY id",
-        read_score);
+static ec_status read_database(target *t, ec_study *study) {
+    ec_status status = ec_database_read_scores(&study->db, see_score, t, t->err);
+    if (status == EC_OK) status = ec_database_read_costs(&study->db, see_cost, t, t->err);
     if (status == EC_OK)
-        status =
-            read_rows(t, study, "SELECT candidate, kind, hours FROM cost ORDER BY id", read_cost);
-    if (status == EC_OK)
-        status = read_rows(
-            t, study, "SELECT candidate, benchmark, value, se, kind FROM observation ORDER BY id",
-            read_observation);
+        status = ec_database_read_observations(&study->db, false, see_observation, t, t->err);
     return status;
 }
 
@@ -199,6 +169,7 @@ ec_status ec_study_read_all(ec_numbers *numbers, ec_study *study, ec_error *err)
 /* The public snapshot, and what its table borrows. */
 typedef struct {
     ec_study_snapshot public;
+    const ec_sheet *sheet; /* of the study; while it is read */
     ec_numbers numbers;
     ec_columns columns;
     ec_scores scores;
@@ -228,22 +199,11 @@ static void sum_hours(ec_study_snapshot *s, const ec_numbers *numbers) {
     }
 }
 
-static ec_status read_pending(bool *pending, ec_study *study, ec_error *err) {
-    if (study->built_in) return EC_OK;
-    const ec_sheet *sheet = &study->declared.sheet;
-    sqlite3_stmt *row;
-    ec_status status = ec_database_prepare(
-        &row, &study->db, err,
-        "SELECT candidate FROM question WHERE state = 'pending' AND expires > ?", "d",
-        ec_study_now());
-    if (status != EC_OK) return status;
-    bool more;
-    while ((status = ec_database_step(&more, &study->db, row, err)) == EC_OK && more) {
-        const size_t i = ec_sheet_find_candidate(sheet, ec_column_text(row, 0));
-        if (i < sheet->n_candidates) pending[i] = true;
-    }
-    sqlite3_finalize(row);
-    return status;
+static ec_status see_pending(void *context, const ec_question_record *row) {
+    const snapshot *s = context;
+    const size_t i = ec_sheet_find_candidate(s->sheet, row->candidate);
+    if (i < s->sheet->n_candidates) s->pending[i] = true;
+    return EC_OK;
 }
 
 static ec_status read_snapshot(snapshot *s, ec_study *study, ec_error *err) {
@@ -255,7 +215,8 @@ static ec_status read_snapshot(snapshot *s, ec_study *study, ec_error *err) {
     if (status != EC_OK) return status;
     status = ec_study_read_numbers(&s->numbers, study, err);
     if (status == EC_OK) status = ec_failures_read(&s->failures, study, err);
-    if (status == EC_OK) status = read_pending(s->pending, study, err);
+    if (status == EC_OK)
+        status = ec_database_read_questions(&study->db, ec_study_now(), see_pending, s, err);
     if (status == EC_OK) status = ec_columns_read(&s->columns, study, err);
     return ec_database_end(&study->db, status, err);
 }
@@ -267,6 +228,7 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     snapshot *s = calloc(1, sizeof *s);
     if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    s->sheet = &study->declared.sheet;
     s->pending = calloc(n + 1, sizeof *s->pending);
     s->hours = malloc((n + 1) * sizeof *s->hours);
     ec_status status = s->pending != NULL && s->hours != NULL

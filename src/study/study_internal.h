@@ -2,7 +2,7 @@
 #ifndef EC_STUDY_INTERNAL_H
 #define EC_STUDY_INTERNAL_H
 
-#include "study/database.h"
+#include "store/tables.h"
 #include "study/declaration.h"
 #include "study/origins.h"
 
@@ -43,19 +43,10 @@ bool ec_numbers_observed(const ec_numbers *numbers, size_t n, size_t m, size_t i
 ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *command,
                                 const char *worker, const char *source, ec_error *err);
 
-/* One more row of provenance within the change: of results from another source. */
-ec_status ec_study_write_event(int64_t *event, ec_study *study, const char *command,
-                               const char *worker, const char *source, ec_error *err);
-
 /* Wall clock, seconds since 1970. */
 double ec_study_now(void);
 
 /* The gain worth a finetuning of the usual cost: as given, else as declared; 0: neither. */
 double ec_study_enough(const ec_study *study, double given);
-
-/* The text in a column; "" for null. Borrowed until the next step. */
-const char *ec_column_text(sqlite3_stmt *statement, int column);
-/* The number in a column; NaN for null. */
-double ec_column_number(sqlite3_stmt *statement, int column);
 
 #endif

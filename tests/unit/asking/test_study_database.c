@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 
 #include "folder.h"
+#include "store/statement.h"
 #include "study/study_internal.h"
 
 static const char YAML[] =
@@ -283,10 +284,10 @@ static void older_databases_are_brought_up_to_date(void **state) {
         ec_error err;
         if (ec_database_open(&db, f->folder, &next, &err) != EC_OK) fail_msg("%s", err.message);
         int64_t version, n_rows;
-        assert_int_equal(ec_database_integer(&version, &db, NULL, "PRAGMA user_version"), EC_OK);
+        assert_int_equal(ec_sql_integer(&version, &db, NULL, "PRAGMA user_version"), EC_OK);
         assert_int_equal(version, n + 2);
         assert_int_equal(
-            ec_database_integer(&n_rows, &db, NULL,
+            ec_sql_integer(&n_rows, &db, NULL,
                                 "SELECT count(*) FROM observation JOIN event ON event = event.id"
                                 " WHERE host = 'here' AND value = 1500"),
             EC_OK);

@@ -1,15 +1,14 @@
-/* database.h - study.db: SQLite opened the way this module needs it, and its errors in words
+/* database.h - study.db: SQLite opened the way a study needs it, and its errors in words
  *
  * WAL mode, synchronous FULL: readers never wait for a writer, a transaction that was committed
  * survives kill -9 and a power cut, one that was not has never happened. After each change the log
- * is brought into study.db, so that a plain copy of that file has all that was recorded. The schema's version is in
- * PRAGMA user_version; older files are brought up to date on opening, one transaction for all
- * steps.
+ * is brought into study.db, so that a plain copy of that file has all that was recorded. The
+ * schema's version is in PRAGMA user_version; older files are brought up to date on opening, one
+ * transaction for all steps.
  */
-#ifndef EC_STUDY_DATABASE_H
-#define EC_STUDY_DATABASE_H
+#ifndef EC_STORE_DATABASE_H
+#define EC_STORE_DATABASE_H
 
-#include <sqlite3.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,7 +27,9 @@ typedef struct ec_migrations {
 extern const ec_migrations ec_study_migrations;
 
 typedef struct ec_database {
-    sqlite3 *sqlite;
+    struct sqlite3 *sqlite;
+    struct ec_kept_statement *kept; /* statement.h */
+    size_t n_kept;
     char *path;    /* of study.db, for messages */
     int busy_ms;   /* how long to wait for a lock */
     bool writable; /* false: the file or its folder cannot be written to */
@@ -44,35 +45,17 @@ void ec_database_close(ec_database *db);
 
 /* Refuses a folder on a network file system, where processes on several machines could open one
  * database: SQLite's locks and the memory that its readers and writers share do not reach from one
- * machine to another. EYECHART_NETWORK_FS=1 in the environment allows it. `path` is for the message.
- * EC_ERR_IO. */
+ * machine to another. EYECHART_NETWORK_FS=1 in the environment allows it. `path` is for the
+ * message. EC_ERR_IO. */
 ec_status ec_database_check_folder(const char *folder, const char *path, ec_error *err);
 void ec_database_set_busy_ms(ec_database *db, int busy_ms);
-
-/* The error that SQLite reports just now, with what to do about it. */
-ec_status ec_database_fail(const ec_database *db, ec_error *err);
 
 /* Begin to read (a consistent view) or to write (alone). ec_database_end() commits where `status`
  * is EC_OK and rolls back otherwise; it returns what became of it all. */
 ec_status ec_database_begin_read(ec_database *db, ec_error *err);
 ec_status ec_database_begin_write(ec_database *db, ec_error *err);
 ec_status ec_database_end(ec_database *db, ec_status status, ec_error *err);
-
-/* A prepared statement. Arguments follow `types`: 't' const char * (NULL: null), 'd' double (NaN:
- * null), 'i' int64_t, 'b' const void * and int64_t, its size. sqlite3_finalize() it. */
-ec_status ec_database_prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, const char *sql,
-                              const char *types, ...);
-/* The next row; *row is false after the last. */
-ec_status ec_database_step(bool *row, ec_database *db, sqlite3_stmt *statement, ec_error *err);
-/* Runs a statement that gives no rows, again and again: binds, steps, resets. */
-ec_status ec_database_rerun(ec_database *db, ec_error *err, sqlite3_stmt *statement,
-                            const char *types, ...);
-/* The first row of a statement with these arguments; the caller reads its columns and resets it. */
-ec_status ec_database_find(bool *row, ec_database *db, ec_error *err, sqlite3_stmt *statement,
-                           const char *types, ...);
-/* Prepares, runs and finalizes a statement that gives no rows. */
-ec_status ec_database_run(ec_database *db, ec_error *err, const char *sql, const char *types, ...);
-/* The integer that a query gives first; 0 when it gives nothing. */
-ec_status ec_database_integer(int64_t *out, ec_database *db, ec_error *err, const char *sql);
+/* Takes back what was written since ec_database_begin_write(): nothing of it was new. */
+ec_status ec_database_forget(ec_database *db, ec_error *err);
 
 #endif

@@ -1,10 +1,8 @@
 /* database.c - see database.h */
-#include "study/database.h"
+#include "store/database.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <math.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,152 +11,14 @@
 
 #include "base/filesystem.h"
 #include "base/text.h"
+#include "store/statement.h"
 
 enum { EMPTY_LOG_MS = 500 }; /* how long to try */
-
-/* ---- errors ------------------------------------------------------------------------------- */
-
-ec_status ec_database_fail(const ec_database *db, ec_error *err) {
-    const char *path = db->path;
-    const char *words = db->sqlite != NULL ? sqlite3_errmsg(db->sqlite) : "out of memory";
-    switch (db->sqlite != NULL ? sqlite3_errcode(db->sqlite) & 0xff : SQLITE_NOMEM) {
-    case SQLITE_BUSY:
-    case SQLITE_LOCKED:
-        return ec_fail(
-            err, EC_ERR_BUSY,
-            "%s: another process has kept it locked for more than %g s; nothing was changed, "
-            "repeat when that process is done",
-            path, db->busy_ms / 1000.0);
-    case SQLITE_FULL:
-        return ec_fail(err, EC_ERR_IO,
-                       "%s: the disk is full; nothing was changed, free some space and repeat",
-                       path);
-    case SQLITE_READONLY:
-    case SQLITE_PERM:
-        return ec_fail(
-            err, EC_ERR_IO,
-            "%s: cannot be written to; nothing was changed, make the file and its folder writable "
-            "or work on a copy of the folder",
-            path);
-    case SQLITE_CANTOPEN:
-    case SQLITE_IOERR:
-        return ec_fail(err, EC_ERR_IO, "%s: %s (%s); nothing was changed", path, words,
-                       strerror(sqlite3_system_errno(db->sqlite)));
-    case SQLITE_NOTADB:
-        return ec_fail(
-            err, EC_ERR_FORMAT,
-            "%s: not a database; move it out of the folder, then eyechart begins an empty one, "
-            "and import what you exported before",
-            path);
-    case SQLITE_NOMEM:
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
-    default:
-        return ec_fail(err, EC_ERR_FORMAT,
-                       "%s: damaged (%s); restore it from a copy, or move it out of the folder "
-                       "and import what you exported before",
-                       path, words);
-    }
-}
-
-/* ---- statements --------------------------------------------------------------------------- */
-
-static ec_status bind(ec_database *db, ec_error *err, sqlite3_stmt *statement, const char *types,
-                      va_list args) {
-    int result = SQLITE_OK;
-    for (int i = 1; result == SQLITE_OK && types[i - 1] != '\0'; i++) {
-        if (types[i - 1] == 't')
-            result =
-                sqlite3_bind_text(statement, i, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-        else if (types[i - 1] == 'd')
-            result =
-                sqlite3_bind_double(statement, i, va_arg(args, double)); /* SQLite makes NaN null */
-        else if (types[i - 1] == 'b') {
-            const void *bytes = va_arg(args, const void *);
-            const int64_t size_bytes = va_arg(args, int64_t);
-            result = sqlite3_bind_blob64(statement, i, bytes, (sqlite3_uint64)size_bytes,
-                                         SQLITE_TRANSIENT);
-        } else
-            result = sqlite3_bind_int64(statement, i, va_arg(args, int64_t));
-    }
-    return result == SQLITE_OK ? EC_OK : ec_database_fail(db, err);
-}
-
-static ec_status prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, const char *sql,
-                         const char *types, va_list args) {
-    if (sqlite3_prepare_v2(db->sqlite, sql, -1, out, NULL) != SQLITE_OK)
-        return ec_database_fail(db, err);
-    const ec_status status = bind(db, err, *out, types, args);
-    if (status == EC_OK) return EC_OK;
-    sqlite3_finalize(*out);
-    *out = NULL;
-    return status;
-}
-
-ec_status ec_database_prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, const char *sql,
-                              const char *types, ...) {
-    va_list args;
-    va_start(args, types);
-    const ec_status status = prepare(out, db, err, sql, types, args);
-    va_end(args);
-    return status;
-}
-
-ec_status ec_database_step(bool *row, ec_database *db, sqlite3_stmt *statement, ec_error *err) {
-    const int result = sqlite3_step(statement);
-    *row = result == SQLITE_ROW;
-    return result == SQLITE_ROW || result == SQLITE_DONE ? EC_OK : ec_database_fail(db, err);
-}
-
-ec_status ec_database_rerun(ec_database *db, ec_error *err, sqlite3_stmt *statement,
-                            const char *types, ...) {
-    va_list args;
-    va_start(args, types);
-    ec_status status = bind(db, err, statement, types, args);
-    va_end(args);
-    bool row;
-    if (status == EC_OK) status = ec_database_step(&row, db, statement, err);
-    sqlite3_reset(statement);
-    return status;
-}
-
-ec_status ec_database_find(bool *row, ec_database *db, ec_error *err, sqlite3_stmt *statement,
-                           const char *types, ...) {
-    *row = false;
-    va_list args;
-    va_start(args, types);
-    const ec_status status = bind(db, err, statement, types, args);
-    va_end(args);
-    return status == EC_OK ? ec_database_step(row, db, statement, err) : status;
-}
-
-ec_status ec_database_run(ec_database *db, ec_error *err, const char *sql, const char *types, ...) {
-    sqlite3_stmt *statement;
-    va_list args;
-    va_start(args, types);
-    ec_status status = prepare(&statement, db, err, sql, types, args);
-    va_end(args);
-    if (status != EC_OK) return status;
-    bool row = true;
-    while (status == EC_OK && row) status = ec_database_step(&row, db, statement, err);
-    sqlite3_finalize(statement);
-    return status;
-}
-
-ec_status ec_database_integer(int64_t *out, ec_database *db, ec_error *err, const char *sql) {
-    sqlite3_stmt *statement;
-    ec_status status = ec_database_prepare(&statement, db, err, sql, "");
-    if (status != EC_OK) return status;
-    bool row;
-    status = ec_database_step(&row, db, statement, err);
-    *out = status == EC_OK && row ? sqlite3_column_int64(statement, 0) : 0;
-    sqlite3_finalize(statement);
-    return status;
-}
 
 /* ---- transactions ------------------------------------------------------------------------- */
 
 ec_status ec_database_begin_read(ec_database *db, ec_error *err) {
-    return ec_database_run(db, err, "BEGIN", "");
+    return ec_sql_run(db, err, "BEGIN", "");
 }
 
 ec_status ec_database_begin_write(ec_database *db, ec_error *err) {
@@ -168,15 +28,19 @@ ec_status ec_database_begin_write(ec_database *db, ec_error *err) {
             "%s: cannot be written to; nothing was changed, make the file and its folder writable "
             "or work on a copy of the folder",
             db->path);
-    return ec_database_run(db, err, "BEGIN IMMEDIATE", "");
+    return ec_sql_run(db, err, "BEGIN IMMEDIATE", "");
 }
 
 ec_status ec_database_end(ec_database *db, ec_status status, ec_error *err) {
-    if (status == EC_OK) status = ec_database_run(db, err, "COMMIT", "");
+    if (status == EC_OK) status = ec_sql_run(db, err, "COMMIT", "");
     /* After some errors SQLite has rolled back by itself. */
     if (status != EC_OK && !sqlite3_get_autocommit(db->sqlite))
-        ec_database_run(db, NULL, "ROLLBACK", "");
+        ec_sql_run(db, NULL, "ROLLBACK", "");
     return status;
+}
+
+ec_status ec_database_forget(ec_database *db, ec_error *err) {
+    return ec_sql_run(db, err, "ROLLBACK", "");
 }
 
 /* ---- opening ------------------------------------------------------------------------------ */
@@ -201,7 +65,7 @@ static ec_status open_uri(ec_database *db, const char *parameters, ec_error *err
                                   : sqlite3_open_v2(uri.data, &db->sqlite,
                                                     SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, NULL);
     ec_text_release(&uri);
-    return result == SQLITE_OK ? EC_OK : ec_database_fail(db, err);
+    return result == SQLITE_OK ? EC_OK : ec_sql_fail(db, err);
 }
 
 /* Bytes of the file that is called as the database with `suffix`; 0 when there is none. */
@@ -219,7 +83,7 @@ static off_t size_beside(const ec_database *db, const char *suffix) {
 static ec_status open_read_only(ec_database *db, ec_error *err) {
     ec_status status = open_uri(db, "mode=ro", err);
     int64_t unused;
-    if (status == EC_OK) status = ec_database_integer(&unused, db, err, "PRAGMA user_version");
+    if (status == EC_OK) status = ec_sql_integer(&unused, db, err, "PRAGMA user_version");
     if (status == EC_ERR_IO && size_beside(db, "-wal") == 0)
         status = open_uri(db, "immutable=1", err);
     return status;
@@ -229,8 +93,8 @@ static ec_status open_read_only(ec_database *db, ec_error *err) {
  * may well be shorter than it will be. */
 static ec_status check_length(ec_database *db, ec_error *err) {
     int64_t n_pages, page_bytes;
-    ec_status status = ec_database_integer(&n_pages, db, err, "PRAGMA page_count");
-    if (status == EC_OK) status = ec_database_integer(&page_bytes, db, err, "PRAGMA page_size");
+    ec_status status = ec_sql_integer(&n_pages, db, err, "PRAGMA page_count");
+    if (status == EC_OK) status = ec_sql_integer(&page_bytes, db, err, "PRAGMA page_size");
     if (status != EC_OK || size_beside(db, "-wal") > 0 ||
         size_beside(db, "") >= n_pages * page_bytes)
         return status;
@@ -263,7 +127,7 @@ static ec_status connect(ec_database *db, const char *folder, ec_error *err) {
     if (exists && !db->writable) return open_read_only(db, err);
     const int result = sqlite3_open_v2(db->writable ? db->path : ":memory:", &db->sqlite,
                                        SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE, NULL);
-    return result == SQLITE_OK ? EC_OK : ec_database_fail(db, err);
+    return result == SQLITE_OK ? EC_OK : ec_sql_fail(db, err);
 }
 
 /* Changing to WAL does not always wait for a lock as other statements do, so that processes that
@@ -272,7 +136,7 @@ static ec_status set_wal(ec_database *db, ec_error *err) {
     const struct timespec pause = {0, 5000000};
     ec_status status;
     int waited_ms = 0;
-    while ((status = ec_database_run(db, err, "PRAGMA journal_mode = WAL", "")) == EC_ERR_BUSY &&
+    while ((status = ec_sql_run(db, err, "PRAGMA journal_mode = WAL", "")) == EC_ERR_BUSY &&
            waited_ms < db->busy_ms) {
         nanosleep(&pause, NULL);
         waited_ms += 5;
@@ -283,10 +147,10 @@ static ec_status set_wal(ec_database *db, ec_error *err) {
 static ec_status read_version(int64_t *version, ec_database *db, const ec_migrations *migrations,
                               ec_error *err) {
     int64_t application, n_tables;
-    ec_status status = ec_database_integer(&application, db, err, "PRAGMA application_id");
-    if (status == EC_OK) status = ec_database_integer(version, db, err, "PRAGMA user_version");
+    ec_status status = ec_sql_integer(&application, db, err, "PRAGMA application_id");
+    if (status == EC_OK) status = ec_sql_integer(version, db, err, "PRAGMA user_version");
     if (status == EC_OK)
-        status = ec_database_integer(&n_tables, db, err, "SELECT count(*) FROM sqlite_schema");
+        status = ec_sql_integer(&n_tables, db, err, "SELECT count(*) FROM sqlite_schema");
     if (status != EC_OK) return status;
     const bool is_new = application == 0 && *version == 0 && n_tables == 0;
     if (!is_new && application != EC_DATABASE_APPLICATION_ID)
@@ -306,11 +170,11 @@ static ec_status read_version(int64_t *version, ec_database *db, const ec_migrat
 
 static ec_status execute(ec_database *db, const char *sql, ec_error *err) {
     return sqlite3_exec(db->sqlite, sql, NULL, NULL, NULL) == SQLITE_OK ? EC_OK
-                                                                        : ec_database_fail(db, err);
+                                                                        : ec_sql_fail(db, err);
 }
 
 static ec_status migrate(ec_database *db, const ec_migrations *migrations, ec_error *err) {
-    ec_status status = ec_database_run(db, err, "BEGIN IMMEDIATE", "");
+    ec_status status = ec_sql_run(db, err, "BEGIN IMMEDIATE", "");
     if (status != EC_OK) return status;
     int64_t version; /* again, now that nobody else can change it */
     status = read_version(&version, db, migrations, err);
@@ -389,6 +253,7 @@ ec_status ec_database_open(ec_database *db, const char *folder, const ec_migrati
 }
 
 void ec_database_close(ec_database *db) {
+    ec_sql_forget_kept(db);
     sqlite3_close(db->sqlite);
     free(db->path);
     *db = (ec_database){0};

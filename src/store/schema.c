@@ -8,7 +8,7 @@
  *
  * A released step is never edited. A change of the tables is a new step at the end, and its test.
  */
-#include "study/database.h"
+#include "store/database.h"
 
 static const char *const steps[] = {
     /* 0 -> 1 */
