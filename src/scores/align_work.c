@@ -328,8 +328,7 @@ ec_status ec_align_pass(ec_align_work *w, size_t encoder, const size_t *images, 
         if (after != NULL) consumers[n_consumers++] = *after;
         for (size_t i = 0; i < n; i++) paths[i] = w->paths[images[i]];
         const ec_image_list list = {.paths = paths, .n = n};
-        const ec_pass_options options = {.batch = w->batch,
-                                         .name = w->encoders[encoder].source.folder};
+        const ec_pass_options options = {.batch = w->batch};
         status = ec_pass_run(&extractor, 1, &list, &options, consumers, n_consumers, err);
     }
     for (size_t m = 0; m < w->n_members && p.connectors != NULL; m++)

@@ -127,8 +127,7 @@ static ec_status work_on_encoder(ec_run *run, size_t encoder, const missing *m, 
         const ec_image_list images = {.paths = paths, .n = m->n};
         ec_pooling pooling = {run, encoder, m->indices};
         const ec_pass_consumer consumers[] = {{ec_run_pool_batch, &pooling}, {count_batch, run}};
-        const ec_pass_options how = {.name = e->source.folder};
-        status = ec_pass_run(&extractor, 1, &images, &how, consumers, 2, err);
+        status = ec_pass_run(&extractor, 1, &images, NULL, consumers, 2, err);
         status = ec_run_explain_gone(status, paths, m->n, err);
     }
     ec_extractor_close(extractor);
