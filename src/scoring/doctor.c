@@ -459,11 +459,11 @@ static void check_stale(doctor *d) {
         const ec_job_part *part = &d->job.parts[i];
         bool old = false;
         for (size_t k = 0; part->wants_c && k < d->job.set.n_categories; k++)
-            old = old || (!isnan(d->numbers.c[part->candidate]) && !part->c_done[0][k]);
+            old = old || (!isnan(d->numbers.c[part->candidate]) && !part->c[0].done[k]);
         for (size_t b = 0; part->wants_a && b < ec_study_n_benchmarks(d->study); b++)
             for (size_t k = 0; k < d->job.choices[b].n; k++)
                 old = old || (!isnan(d->numbers.a[b * n + part->candidate]) &&
-                              ec_job_wants_image(part, d->job.choices[b].images[k]));
+                              ec_job_lacks(&part->a, d->job.choices[b].images[k]));
         if (old) ec_name_list_add(&stale, ec_job_name(&d->job, part));
     }
     if (stale.n > 0)

@@ -130,7 +130,7 @@ static ec_status read_pairs(ec_pair_result *out, ec_job *job, const ec_job_part 
     for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++) {
         const ec_keypoint_category *c = &job->set.categories[k];
         bool found = false;
-        status = ec_store_get_pairs(of_category, &found, &job->store, part->c_key[protocol],
+        status = ec_store_get_pairs(of_category, &found, &job->store, part->c[protocol].key[0],
                                     job->category_key[k], c->n_pairs, err);
         if (status == EC_OK && !found)
             status = ec_fail(err, EC_ERR_IO,
@@ -176,7 +176,7 @@ static ec_status read_alignment(double *values, ec_job *job, const ec_job_part *
             bool found = false;
             const char *image = job->images[choice->images[k]].hash;
             const ec_status status = ec_store_get_value(&values[r * n + k], &found, &job->store,
-                                                        part->a_key[r], image, err);
+                                                        part->a.key[r], image, err);
             if (status != EC_OK) return status;
             if (!found)
                 return ec_fail(err, EC_ERR_IO,
@@ -194,7 +194,7 @@ static ec_status read_alignment(double *values, ec_job *job, const ec_job_part *
 static bool has_a(const ec_job *job, const ec_job_part *part, size_t benchmark) {
     const ec_job_choice *choice = &job->choices[benchmark];
     for (size_t k = 0; k < choice->n; k++)
-        if (!part->a_wanted[choice->images[k]] || !part->a_done[choice->images[k]]) return false;
+        if (!part->a.wanted[choice->images[k]] || !part->a.done[choice->images[k]]) return false;
     return choice->n > 0;
 }
 

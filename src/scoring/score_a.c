@@ -47,7 +47,7 @@ static ec_status take_scores(void *context, size_t part, size_t image, const dou
     if (value->scores == NULL) return no_memory(run, err);
     run->n_values++;
     memcpy(value->scores, scores, n_references * sizeof *scores);
-    run->job->parts[part].a_done[image] = true;
+    run->job->parts[part].a.done[image] = true;
     return EC_OK;
 }
 
@@ -72,7 +72,7 @@ static ec_status put_value(const ec_run *run, const ec_a_value *value, ec_error 
         char description[512];
         snprintf(description, sizeof description, "%.200s to %.200s", ec_job_name(job, part),
                  ec_job_name(job, &job->parts[job->reference_parts[r]]));
-        status = ec_store_put_value(&job->store, part->a_key[r], description,
+        status = ec_store_put_value(&job->store, part->a.key[r], description,
                                     job->images[value->image].hash, value->scores[r], err);
     }
     return status;
@@ -308,7 +308,7 @@ static ec_status work_on_block(bool *worked, bool *waits, ec_run *run, size_t fr
 static bool any_is_wanted(const ec_job *job) {
     for (size_t i = 0; i < job->n_parts; i++)
         for (size_t image = 0; image < job->n_images; image++)
-            if (ec_job_wants_image(&job->parts[i], image)) return true;
+            if (ec_job_lacks(&job->parts[i].a, image)) return true;
     return false;
 }
 

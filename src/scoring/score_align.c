@@ -74,13 +74,9 @@ static void delete_kept(ec_job *job, ec_kept_kind kind, size_t index, size_t ima
     ec_work_delete_kept(&job->work, key);
 }
 
-bool ec_job_wants_image(const ec_job_part *part, size_t image) {
-    return part->wants_a && part->a_wanted[image] && !part->a_done[image];
-}
-
 void ec_job_forget_image(ec_job *job, size_t image) {
     for (size_t i = 0; i < job->n_parts; i++)
-        if (ec_job_wants_image(&job->parts[i], image)) return;
+        if (ec_job_lacks(&job->parts[i].a, image)) return;
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
         if (part->a_members == NULL) continue;
@@ -94,7 +90,7 @@ void ec_job_forget_image(ec_job *job, size_t image) {
 
 static bool wants(void *context, size_t part, size_t image) {
     const ec_job *job = context;
-    return ec_job_wants_image(&job->parts[part], image);
+    return ec_job_lacks(&job->parts[part].a, image);
 }
 
 static bool is_reference(const ec_job *job, size_t part) {

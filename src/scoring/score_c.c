@@ -42,12 +42,12 @@ static ec_status put_results(ec_run *run, const size_t *parts, size_t n, ec_c_pr
         char description[512];
         describe_part(description, run, part, protocol);
         status =
-            ec_store_put_pairs(&job->store, part->c_key[protocol], description,
+            ec_store_put_pairs(&job->store, part->c[protocol].key[0], description,
                                job->category_key[category], results + k * n_pairs, n_pairs, err);
     }
     status = ec_database_end(&job->study->db, status, err);
     for (size_t k = 0; status == EC_OK && k < n; k++)
-        job->parts[parts[k]].c_done[protocol][category] = true;
+        job->parts[parts[k]].c[protocol].done[category] = true;
     return status;
 }
 
@@ -118,8 +118,8 @@ static ec_status judge_alone(ec_run *run, const ec_similarity *rows, size_t enco
                                                protocol, &all, err);
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
-        if (part->wants_c && part->n_members == 1 && part->members[protocol][0] == encoder &&
-            !part->c_done[protocol][category])
+        if (ec_job_lacks(&part->c[protocol], category) && part->n_members == 1 &&
+            part->members[protocol][0] == encoder)
             status = put_results(run, &i, 1, protocol, category, results, err);
     }
     free(results);
@@ -257,7 +257,7 @@ static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, s
         const ec_job_part *part = &run->job->parts[*at];
         uint32_t subset = 0;
         size_t n_in = 0;
-        if (!part->wants_c || part->n_members == 1 || part->c_done[protocol][category]) continue;
+        if (part->n_members == 1 || !ec_job_lacks(&part->c[protocol], category)) continue;
         for (size_t k = 0; k < part->n_members; k++)
             for (size_t m = 0; m < among->n; m++)
                 if (among->encoders[m] == part->members[protocol][k]) {
@@ -309,7 +309,7 @@ static ec_status judge_each(ec_run *run, const gathered *g, bool *wanted, ec_c_p
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < run->job->n_parts; i++) {
         const ec_job_part *part = &run->job->parts[i];
-        if (!part->wants_c || part->n_members == 1 || part->c_done[protocol][category]) continue;
+        if (part->n_members == 1 || !ec_job_lacks(&part->c[protocol], category)) continue;
         for (size_t m = 0; m < g->n; m++) {
             wanted[m] = false;
             for (size_t k = 0; k < part->n_members; k++)
@@ -390,7 +390,7 @@ static ec_status try_combinations(ec_outcome *outcome, ec_run *run, ec_c_protoco
 
 static bool is_done(const ec_job *job, ec_c_protocol protocol, size_t category) {
     for (size_t i = 0; i < job->n_parts; i++)
-        if (job->parts[i].wants_c && !job->parts[i].c_done[protocol][category]) return false;
+        if (ec_job_lacks(&job->parts[i].c[protocol], category)) return false;
     return true;
 }
 

@@ -278,16 +278,13 @@ static ec_status fill_part(bool *left_out, ec_job_part *part, ec_job *job, bool 
 static void release_part(ec_job_part *part) {
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++) {
         free(part->members[p]);
-        free(part->c_done[p]);
+        ec_job_results_release(&part->c[p]);
     }
     free(part->sources);
     free(part->a_members);
-    free(part->a_key);
-    free(part->a_wanted);
-    free(part->a_done);
+    ec_job_results_release(&part->a);
     free(part->measured);
-    free(part->measure_key);
-    free(part->measure_done);
+    ec_job_results_release(&part->measures);
     *part = (ec_job_part){0};
 }
 
@@ -493,6 +490,41 @@ ec_status ec_job_check_image(ec_job *job, size_t image, ec_error *err) {
                    i->path);
 }
 
+/* ---- results ------------------------------------------------------------------------------ */
+
+ec_status ec_job_results_init(ec_job_results *results, const ec_job *job, size_t n, size_t n_keys,
+                              ec_error *err) {
+    ec_job_results_release(results);
+    *results = (ec_job_results){.n = n,
+                                .wanted = malloc(n * sizeof *results->wanted + 1),
+                                .done = calloc(n + 1, sizeof *results->done),
+                                .key = calloc(n_keys + 1, sizeof *results->key)};
+    if (results->wanted == NULL || results->done == NULL || results->key == NULL) {
+        ec_job_results_release(results);
+        return no_memory(job, err);
+    }
+    for (size_t item = 0; item < n; item++) results->wanted[item] = true;
+    return EC_OK;
+}
+
+void ec_job_results_release(ec_job_results *results) {
+    free(results->wanted);
+    free(results->done);
+    free(results->key);
+    *results = (ec_job_results){0};
+}
+
+bool ec_job_lacks(const ec_job_results *results, size_t item) {
+    return item < results->n && results->wanted[item] && !results->done[item];
+}
+
+void ec_job_results_count(size_t *n_wanted, size_t *n_done, const ec_job_results *results) {
+    for (size_t item = 0; item < results->n; item++) {
+        *n_wanted += results->wanted[item];
+        *n_done += results->wanted[item] && results->done[item];
+    }
+}
+
 /* ---- keys --------------------------------------------------------------------------------- */
 
 static ec_status make_c_keys(ec_job_part *part, const ec_job *job, ec_error *err) {
@@ -503,10 +535,9 @@ static ec_status make_c_keys(ec_job_part *part, const ec_job *job, ec_error *err
         if (part->resampled) ec_text_add(&text, "on the finest grid\n");
         for (size_t k = 0; k < part->n_members; k++)
             ec_text_format(&text, "%s\n", job->encoders[part->members[p][k]].identity);
-        status = hash_text(part->c_key[p], job, &text, err);
-        free(part->c_done[p]);
-        part->c_done[p] = calloc(job->set.n_categories + 1, sizeof *part->c_done[p]);
-        if (status == EC_OK && part->c_done[p] == NULL) status = no_memory(job, err);
+        status = ec_job_results_init(&part->c[p], job, job->set.n_categories, 1, err);
+        if (status == EC_OK) status = hash_text(part->c[p].key[0], job, &text, err);
+        ec_text_release(&text);
     }
     return status;
 }
@@ -526,27 +557,20 @@ static ec_status make_rows_key(ec_job_part *part, const ec_job *job, ec_error *e
 
 static ec_status make_a_keys(ec_job_part *part, const ec_job *job, ec_error *err) {
     const size_t n = job->settings.n_references;
-    free(part->a_key);
-    free(part->a_done);
-    free(part->a_wanted);
-    part->a_key = calloc(n + 1, sizeof *part->a_key);
-    part->a_done = calloc(job->n_images + 1, sizeof *part->a_done);
-    part->a_wanted = calloc(job->n_images + 1, sizeof *part->a_wanted);
-    if (part->a_key == NULL || part->a_done == NULL || part->a_wanted == NULL)
-        return no_memory(job, err);
-    ec_status status = EC_OK;
+    ec_status status = ec_job_results_init(&part->a, job, job->n_images, n, err);
     for (size_t r = 0; status == EC_OK && r < n; r++) {
         ec_text text = {0};
         ec_text_format(&text, "A %d bf16 %d\n", ALIGNMENT_VERSION, job->settings.bf16_compat);
         add_side(&text, job, part);
         ec_text_add(&text, "to\n");
         add_side(&text, job, &job->parts[job->reference_parts[r]]);
-        status = hash_text(part->a_key[r], job, &text, err);
+        status = hash_text(part->a.key[r], job, &text, err);
     }
+    for (size_t image = 0; image < part->a.n; image++) part->a.wanted[image] = false;
     for (size_t b = 0; b < ec_study_n_benchmarks(job->study); b++)
         for (size_t k = 0; k < job->choices[b].n; k++)
             if (!a_is_declared(job, part->candidate, b))
-                part->a_wanted[job->choices[b].images[k]] = true;
+                part->a.wanted[job->choices[b].images[k]] = true;
     return status;
 }
 
@@ -557,9 +581,10 @@ ec_status ec_job_refresh_category(ec_job *job, ec_c_protocol protocol, size_t ca
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
         ec_job_part *part = &job->parts[i];
-        if (!part->wants_c || part->c_done[protocol][category]) continue;
-        status = ec_store_has_pairs(&part->c_done[protocol][category], &job->store,
-                                    part->c_key[protocol], job->category_key[category], err);
+        ec_job_results *c = &part->c[protocol];
+        if (!ec_job_lacks(c, category)) continue;
+        status = ec_store_has_pairs(&c->done[category], &job->store, c->key[0],
+                                    job->category_key[category], err);
     }
     return status;
 }
@@ -567,16 +592,16 @@ ec_status ec_job_refresh_category(ec_job *job, ec_c_protocol protocol, size_t ca
 ec_status ec_job_refresh_images(ec_job *job, size_t from, size_t n, ec_error *err) {
     for (size_t i = 0; i < job->n_parts; i++) {
         ec_job_part *part = &job->parts[i];
-        for (size_t image = from; part->wants_a && image < from + n; image++) {
+        for (size_t image = from; image < from + n; image++) {
             bool found = true;
             double value;
-            if (!part->a_wanted[image] || part->a_done[image]) continue;
+            if (!ec_job_lacks(&part->a, image)) continue;
             for (size_t r = 0; found && r < job->settings.n_references; r++) {
                 const ec_status status = ec_store_get_value(
-                    &value, &found, &job->store, part->a_key[r], job->images[image].hash, err);
+                    &value, &found, &job->store, part->a.key[r], job->images[image].hash, err);
                 if (status != EC_OK) return status;
             }
-            part->a_done[image] = found;
+            part->a.done[image] = found;
         }
     }
     return EC_OK;
@@ -613,7 +638,7 @@ static bool needs(const ec_job *job, size_t encoder, ec_c_protocol protocol, siz
                   bool alone) {
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
-        if (!part->wants_c || part->c_done[protocol][category] || (part->n_members == 1) != alone)
+        if (!ec_job_lacks(&part->c[protocol], category) || (part->n_members == 1) != alone)
             continue;
         for (size_t k = 0; k < part->n_members; k++)
             if (part->members[protocol][k] == encoder) return true;

@@ -40,6 +40,18 @@ typedef struct ec_job_connector {
     double flops; /* of a token */
 } ec_job_connector;
 
+/* Results of one kind that a part wants: which of n items, and which of them study.db has.
+ *
+ *     C under a protocol   items are the categories of the keypoints; one key
+ *     A                    items are the images, done with every reference; a key for each
+ * reference measures             item 0 is of its own, item 1 + r beside what it is compared with;
+ * a key for each */
+typedef struct ec_job_results {
+    size_t n;            /* 0: none of this kind is wanted, or the keys are not made yet */
+    bool *wanted, *done; /* [n] */
+    char (*key)[EC_HASH_SIZE];
+} ec_job_results;
+
 /* One candidate, or a reference. */
 typedef struct ec_job_part {
     size_t candidate;
@@ -51,22 +63,18 @@ typedef struct ec_job_part {
     ec_feature_source *sources; /* [n_members] as declared, with layer and tokens settled */
     size_t n_members;
     size_t *members[EC_C_PROTOCOLS]; /* encoders, by identity: the order of summing */
-    char c_key[EC_C_PROTOCOLS][EC_HASH_SIZE];
-    bool *c_done[EC_C_PROTOCOLS]; /* [n_categories] */
+    ec_job_results c[EC_C_PROTOCOLS];
 
     bool wants_a;
     size_t *a_members; /* [n_members] encoders in the order of concatenation; NULL: neither wants A
                           nor is a reference */
     char rows_key[EC_HASH_SIZE]; /* of its embeddings, which decide A with those of the reference */
     ec_job_connector connector;
-    char (*a_key)[EC_HASH_SIZE]; /* [n_references] */
-    bool *a_wanted;              /* [n_images] */
-    bool *a_done;                /* [n_images] with every reference */
+    ec_job_results a;
 
     bool wants_measures;
     size_t *measured; /* [n_members] encoders, by identity: the order of adding K */
-    char (*measure_key)[EC_HASH_SIZE]; /* [1 + n_compare_with]: of its own, and beside each */
-    bool *measure_done;
+    ec_job_results measures;
 } ec_job_part;
 
 /* Encoders that the measures compare with: those of a candidate. */
@@ -181,6 +189,15 @@ void ec_job_name_list(char out[EC_LIST_WORDS], const ec_job *job, size_t benchma
 /* Keys of all parts, and which of their results study.db has. */
 ec_status ec_job_find_done(ec_job *job, ec_error *err);
 
+/* Room for n items, all wanted, none done, and for n_keys keys; what was there is released. */
+ec_status ec_job_results_init(ec_job_results *results, const ec_job *job, size_t n, size_t n_keys,
+                              ec_error *err);
+void ec_job_results_release(ec_job_results *results);
+/* Is the item wanted and not done? */
+bool ec_job_lacks(const ec_job_results *results, size_t item);
+/* Adds how many are wanted, and how many of these are done. */
+void ec_job_results_count(size_t *n_wanted, size_t *n_done, const ec_job_results *results);
+
 /* All steps, stopping at the first error. */
 ec_status ec_job_build(ec_job *job, ec_study *study, const ec_score_options *options,
                        ec_error *err);
@@ -199,8 +216,6 @@ void ec_job_release_alignment(ec_job *job);
 void ec_job_forget_image(ec_job *job, size_t image);
 /* EC_ERR_IO if files of the part's connector or encoders changed since they were identified. */
 ec_status ec_job_check_part(const ec_job *job, const ec_job_part *part, ec_error *err);
-/* Is A of the part for the image still to be computed? */
-bool ec_job_wants_image(const ec_job_part *part, size_t image);
 
 /* ---- measures (score_sample.c) ---- */
 
@@ -216,7 +231,7 @@ ec_status ec_job_find_compared(ec_job *job, ec_error *err);
 ec_status ec_job_find_measures(ec_job *job, ec_error *err);
 void ec_job_release_measures(ec_job *job);
 
-/* The names of the measures kept under part->measure_key[k]; NULL past the end. */
+/* The names of the measures kept under part->measures.key[k]; NULL past the end. */
 const char *ec_measure_name(size_t k, size_t i);
 /* The key of the mean tokens of an encoder, a unit of work. */
 void ec_job_pooled_key(char key[EC_HASH_SIZE], const ec_job *job, size_t encoder);

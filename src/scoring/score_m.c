@@ -284,7 +284,7 @@ static ec_status put_measures(ec_run *run, const char *key, size_t which, const 
 static bool is_ready(const ec_job *job, const ec_job_part *part) {
     bool ready = ec_job_is_pooled(job, part->measured, part->n_members);
     for (size_t r = 0; ready && r < job->settings.n_compare_with; r++)
-        ready = part->measure_done[1 + r] ||
+        ready = part->measures.done[1 + r] ||
                 ec_job_is_pooled(job, job->compared[r].members, job->compared[r].n_members);
     return ready;
 }
@@ -298,11 +298,11 @@ static ec_status work_on_part(ec_run *run, ec_job_part *part, ec_error *err) {
              ec_job_name(job, part));
     if (status == EC_OK) status = combine(k, run, part->measured, part->n_members, err);
     for (size_t i = 0; status == EC_OK && i <= job->settings.n_compare_with; i++) {
-        if (part->measure_done[i]) continue;
+        if (!ec_job_lacks(&part->measures, i)) continue;
         status = i == 0 ? measure_own(values, run, part, k, err)
                         : measure_beside(values, run, &job->compared[i - 1], k, l, err);
-        if (status == EC_OK) status = put_measures(run, part->measure_key[i], i, values, err);
-        part->measure_done[i] = status == EC_OK;
+        if (status == EC_OK) status = put_measures(run, part->measures.key[i], i, values, err);
+        part->measures.done[i] = status == EC_OK;
     }
     free(k);
     free(l);
@@ -315,7 +315,7 @@ static ec_status try_part(ec_outcome *outcome, ec_run *run, ec_job_part *part, e
     *outcome = EC_COMPLETE;
     if (!part->wants_measures || ec_job_has_measures(job, part)) return EC_OK;
     *outcome = EC_WAIT;
-    ec_status status = ec_work_try(&lock, &job->work, part->measure_key[0], err);
+    ec_status status = ec_work_try(&lock, &job->work, part->measures.key[0], err);
     if (status != EC_OK || lock < 0) return status;
     status = ec_job_refresh_measures(job, part, err);
     if (status == EC_OK && ec_job_has_measures(job, part)) {
@@ -358,7 +358,7 @@ ec_status ec_run_read_measures(double out[EC_REPRESENTATION_COLUMNS],
         for (size_t i = 0; status == EC_OK && ec_measure_name(k, i) != NULL; i++) {
             double *value = k > 0 ? &beside[k - 1][i] : &out[EC_REPRESENTATION_BESIDE + i];
             bool found;
-            status = ec_store_get_measure(value, &found, &job->store, part->measure_key[k],
+            status = ec_store_get_measure(value, &found, &job->store, part->measures.key[k],
                                           ec_measure_name(k, i), err);
             if (status == EC_OK && !found)
                 status = ec_fail(err, EC_ERR_IO,

@@ -19,19 +19,10 @@ void ec_job_count(size_t *n_results, size_t *n_done, const ec_job *job) {
     *n_results = *n_done = 0;
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
-        for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
-            for (size_t k = 0; k < job->set.n_categories; k++) {
-                ++*n_results;
-                *n_done += part->c_done[p][k];
-            }
-        for (size_t image = 0; part->wants_a && image < job->n_images; image++) {
-            *n_results += part->a_wanted[image];
-            *n_done += part->a_wanted[image] && part->a_done[image];
-        }
-        for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++) {
-            ++*n_results;
-            *n_done += part->measure_done[k];
-        }
+        for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
+            ec_job_results_count(n_results, n_done, &part->c[p]);
+        ec_job_results_count(n_results, n_done, &part->a);
+        ec_job_results_count(n_results, n_done, &part->measures);
     }
 }
 
@@ -65,7 +56,7 @@ static void add_comparisons(ec_job_cost *cost, const ec_job *job, size_t image) 
     bool any = false;
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
-        if (!ec_job_wants_image(part, image)) continue;
+        if (!ec_job_lacks(&part->a, image)) continue;
         any = true;
         cost->flops += connector_flops(job, part);
         for (size_t r = 0; r < job->settings.n_references; r++) {
@@ -139,16 +130,16 @@ static double database_bytes(const ec_job *job) {
     double bytes = 0.0;
     for (size_t i = 0; i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
-        for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
+        for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
             for (size_t k = 0; k < job->set.n_categories; k++)
-                if (!part->c_done[p][k])
+                if (ec_job_lacks(&part->c[p], k))
                     bytes += ROW_BYTES + (double)sizeof(ec_pair_result) *
                                              (double)job->set.categories[k].n_pairs;
         for (size_t image = 0; image < job->n_images; image++)
-            if (ec_job_wants_image(part, image))
+            if (ec_job_lacks(&part->a, image))
                 bytes += ROW_BYTES * (double)job->settings.n_references;
-        for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++)
-            if (!part->measure_done[k]) bytes += 4.0 * ROW_BYTES;
+        for (size_t k = 0; k < part->measures.n; k++)
+            if (ec_job_lacks(&part->measures, k)) bytes += 4.0 * ROW_BYTES;
     }
     for (size_t e = 0; e < job->n_encoders; e++) {
         if (!ec_job_needs_pooled(job, e)) continue;
@@ -201,7 +192,7 @@ static double kept_bytes(const ec_job *job) {
     size_t n = 0;
     for (size_t image = 0; image < job->n_images && n < block; image++)
         for (size_t i = 0; i < job->n_parts; i++)
-            if (ec_job_wants_image(&job->parts[i], image)) {
+            if (ec_job_lacks(&job->parts[i].a, image)) {
                 n++;
                 break;
             }
@@ -253,7 +244,7 @@ static bool needs_encoder(const ec_job *job, size_t encoder) {
         const ec_job_part *part = &job->parts[i];
         bool wants = false;
         for (size_t image = 0; image < job->n_images; image++)
-            wants = wants || ec_job_wants_image(part, image);
+            wants = wants || ec_job_lacks(&part->a, image);
         for (size_t k = 0; wants && k < part->n_members; k++)
             if (part->a_members[k] == encoder) return true;
     }
@@ -279,7 +270,7 @@ static ec_status calibrate(double *rate, const ec_job *job, ec_error *err) {
 
 /* ---- the plan ----------------------------------------------------------------------------- */
 
-static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
+static ec_score_part describe_part(const ec_job_part *part) {
     ec_score_part out = {.candidate = part->candidate,
                          .n_encoders = part->n_members,
                          .has_c = part->wants_c,
@@ -300,19 +291,10 @@ static ec_score_part describe_part(const ec_job *job, const ec_job_part *part) {
         const size_t n = strlen(out.note);
         snprintf(out.note + n, sizeof out.note - n, "%s%s", n > 0 ? "; " : "", features);
     }
-    for (size_t p = 0; part->wants_c && p < EC_C_PROTOCOLS; p++)
-        for (size_t k = 0; k < job->set.n_categories; k++) {
-            out.c_categories++;
-            out.c_cached += part->c_done[p][k];
-        }
-    for (size_t image = 0; part->wants_a && image < job->n_images; image++) {
-        out.a_images += part->a_wanted[image];
-        out.a_cached += part->a_wanted[image] && part->a_done[image];
-    }
-    for (size_t k = 0; part->wants_measures && k <= job->settings.n_compare_with; k++) {
-        out.measures++;
-        out.measures_cached += part->measure_done[k];
-    }
+    for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
+        ec_job_results_count(&out.c_categories, &out.c_cached, &part->c[p]);
+    ec_job_results_count(&out.a_images, &out.a_cached, &part->a);
+    ec_job_results_count(&out.measures, &out.measures_cached, &part->measures);
     return out;
 }
 
@@ -321,8 +303,7 @@ static ec_status fill_plan(ec_score_plan *plan, const ec_job *job, ec_error *err
     if (plan->parts == NULL)
         return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
     for (size_t i = 0; i < job->n_parts; i++)
-        if (job->parts[i].selected)
-            plan->parts[plan->n_parts++] = describe_part(job, &job->parts[i]);
+        if (job->parts[i].selected) plan->parts[plan->n_parts++] = describe_part(&job->parts[i]);
     for (size_t e = 0; e < job->n_encoders; e++) plan->n_encoders += needs_encoder(job, e);
     plan->n_images = job->set.n_images + job->n_images;
     plan->n_pairs = job->set.n_pairs;

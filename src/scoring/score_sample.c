@@ -151,11 +151,8 @@ static void add_members(ec_text *text, const ec_job *job, const size_t *members,
 
 static ec_status make_keys(ec_job_part *part, const ec_job *job, ec_error *err) {
     const size_t n = 1 + job->settings.n_compare_with;
-    free(part->measure_key);
-    free(part->measure_done);
-    part->measure_key = calloc(n, sizeof *part->measure_key);
-    part->measure_done = calloc(n, sizeof *part->measure_done);
-    if (part->measure_key == NULL || part->measure_done == NULL) return no_memory(job, err);
+    const ec_status status = ec_job_results_init(&part->measures, job, n, n, err);
+    if (status != EC_OK) return status;
     for (size_t k = 0; k < n; k++) {
         ec_text text = {0};
         ec_text_format(&text, "measures %d\n", EC_REPRESENTATION_VERSION);
@@ -168,7 +165,7 @@ static ec_status make_keys(ec_job_part *part, const ec_job *job, ec_error *err) 
         for (size_t i = 0; i < job->n_sample; i++)
             ec_text_format(&text, "%s\n", job->sample[i].hash);
         const bool failed = text.failed;
-        if (!failed) ec_hash_bytes(part->measure_key[k], text.data, text.size_bytes);
+        if (!failed) ec_hash_bytes(part->measures.key[k], text.data, text.size_bytes);
         ec_text_release(&text);
         if (failed) return no_memory(job, err);
     }
@@ -191,11 +188,11 @@ ec_status ec_job_refresh_measures(ec_job *job, ec_job_part *part, ec_error *err)
     for (size_t k = 0; status == EC_OK && k <= job->settings.n_compare_with; k++) {
         bool found = true;
         double value;
-        if (part->measure_done[k]) continue;
+        if (!ec_job_lacks(&part->measures, k)) continue;
         for (size_t i = 0; status == EC_OK && found && ec_measure_name(k, i) != NULL; i++)
-            status = ec_store_get_measure(&value, &found, &job->store, part->measure_key[k],
+            status = ec_store_get_measure(&value, &found, &job->store, part->measures.key[k],
                                           ec_measure_name(k, i), err);
-        part->measure_done[k] = status == EC_OK && found;
+        part->measures.done[k] = status == EC_OK && found;
     }
     return status;
 }
@@ -229,7 +226,7 @@ ec_status ec_job_find_measures(ec_job *job, ec_error *err) {
 
 bool ec_job_has_measures(const ec_job *job, const ec_job_part *part) {
     for (size_t k = 0; k <= job->settings.n_compare_with; k++)
-        if (!part->measure_done[k]) return false;
+        if (ec_job_lacks(&part->measures, k)) return false;
     return true;
 }
 
@@ -245,7 +242,7 @@ bool ec_job_needs_pooled(const ec_job *job, size_t encoder) {
         if (!part->wants_measures || ec_job_has_measures(job, part)) continue;
         if (is_among(part->measured, part->n_members, encoder)) return true;
         for (size_t r = 0; r < job->settings.n_compare_with; r++)
-            if (!part->measure_done[1 + r] &&
+            if (ec_job_lacks(&part->measures, 1 + r) &&
                 is_among(job->compared[r].members, job->compared[r].n_members, encoder))
                 return true;
     }

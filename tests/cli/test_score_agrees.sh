@@ -70,4 +70,28 @@ run 0 align -r "both=$both,$toys/whole" -r "clip=$clip,$toys/clip.bin" -c clip -
 jq -S '[.candidates[].scores[] | {a, a_error, of: [.references[].a]}]' out >other
 check "A is align's, bit for bit" cmp one other
 json '[.candidates[].scores[0].a | . > 0 and . < 1] | all'
+
+# What is kept is shared by all processes, and found again after kill -9: the content is the same.
+results together >expected
+cp -a together fresh
+rm -rf fresh/study.db* fresh/work
+cp -a fresh many
+for i in 1 2 3; do "$EYECHART" score many --a --json >many.$i 2>many.err & done
+wait
+check "three processes: the same content" diff <(results many) expected
+check "three processes: no pass twice" jq -es '[.[].passes] | add - 30 | fabs < 1e-6' many.[123]
+RANDOM=3
+for ((n_kills = 0; n_kills < 20;)); do
+    rm -rf killed && cp -a fresh killed
+    while :; do
+        "$EYECHART" score killed --a >/dev/null 2>&1 &
+        job=$!
+        sleep "0.0$((RANDOM % 60 + 10))"
+        kill -9 $job 2>/dev/null
+        wait $job 2>/dev/null && break
+        n_kills=$((n_kills + 1))
+    done 2>/dev/null
+    check "after $n_kills kills: the same content" diff <(results killed) expected
+    check "after $n_kills kills: nothing is left in work/" test -z "$(find killed/work -type f ! -name running)"
+done
 finish
