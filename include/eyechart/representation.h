@@ -69,8 +69,8 @@ typedef struct ec_token_norms {
  *   features   [n_tokens][n_channels], n_tokens >= 1
  *
  * EC_ERR_ARG for a value that is not finite, EC_ERR_NOMEM. */
-ec_status ec_pool_tokens(float *mean, ec_token_norms *norms, const float *features, size_t n_tokens,
-                         size_t n_channels, ec_error *err);
+ec_status ec_mean_token(float *mean, ec_token_norms *norms, const float *features, size_t n_tokens,
+                        size_t n_channels, ec_error *err);
 
 /* Columns norm, norm_cv and norm_outliers of n images. */
 void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n);

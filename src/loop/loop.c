@@ -22,8 +22,8 @@ void ec_loop_say(ec_loop *l, ec_loop_event event) {
     if (l->watcher != NULL && !l->watcher(l->context, &event)) l->stopped = true;
 }
 
-void ec_loop_tell(ec_loop *l, ec_loop_step step, size_t candidate, size_t attempt,
-                  const char *format, ...) {
+void ec_loop_report(ec_loop *l, ec_loop_step step, size_t candidate, size_t attempt,
+                    const char *format, ...) {
     char text[1024];
     va_list args;
     va_start(args, format);
@@ -68,7 +68,7 @@ static ec_status name_places(ec_loop *l) {
 }
 
 static ec_status begin(ec_loop *l, ec_study *study, const ec_loop_options *options, ec_error *err) {
-    const ec_run_declaration *run = &study->declared.run;
+    const ec_loop_declaration *run = &study->declared.run;
     *l = (ec_loop){
         .study = study,
         .run = run,
@@ -92,7 +92,7 @@ static ec_status begin(ec_loop *l, ec_study *study, const ec_loop_options *optio
 ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate) {
     ec_text folder = {0};
     ec_text_format(&folder, "%s/", l->runs);
-    ec_run_folder_name(&folder, l->study->candidates[candidate].name);
+    ec_attempts_folder_name(&folder, l->study->candidates[candidate].name);
     *out = folder.data;
     if (!folder.failed) return EC_OK;
     ec_text_release(&folder);
@@ -104,8 +104,8 @@ ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate) {
 
 static ec_status work(ec_loop *l, ec_loop_job *job, size_t *failed_in_a_row) {
     bool told;
-    ec_loop_tell(l, job->resumed ? EC_LOOP_RESUMED : EC_LOOP_ASKED, job->candidate, job->state.n,
-                 "%s", job->reason);
+    ec_loop_report(l, job->resumed ? EC_LOOP_RESUMED : EC_LOOP_ASKED, job->candidate, job->state.n,
+                   "%s", job->reason);
     const ec_status status = ec_loop_work(&told, l, job);
     *failed_in_a_row = told ? 0 : *failed_in_a_row + 1;
     ec_loop_job_release(job);
@@ -121,7 +121,7 @@ static void wait(ec_loop *l, double looked_s) {
     const double quarters = fmin(4.0 * 20.0 * looked_s, QUARTERS_AT_MOST);
     int waited = 0;
     do {
-        ec_loop_tell(l, EC_LOOP_WAITING, EC_NO_CANDIDATE, 0, "other processes are at work");
+        ec_loop_report(l, EC_LOOP_WAITING, EC_NO_CANDIDATE, 0, "other processes are at work");
         nanosleep(&quarter, NULL);
     } while (++waited < quarters && !l->stopped);
 }
@@ -196,7 +196,7 @@ void ec_loop_plan_release(ec_loop_plan *plan) {
 }
 
 static ec_status plan_job(ec_loop_plan *plan, const ec_loop *l, const ec_loop_job *job) {
-    const ec_run_state *s = &job->state;
+    const ec_attempts *s = &job->state;
     const bool told_next = s->evaluated > 0;
     plan->candidate = job->candidate;
     plan->resumes = job->resumed;

@@ -13,7 +13,7 @@
 
 typedef struct ec_loop {
     ec_study *study;
-    const ec_run_declaration *run;
+    const ec_loop_declaration *run;
     const char *worker;
     const ec_rank_column *columns; /* [n_columns] to ask by */
     size_t n_columns;
@@ -35,8 +35,8 @@ typedef struct ec_loop {
 /* Fills in the event what the loop knows, and calls the watcher. */
 void ec_loop_say(ec_loop *l, ec_loop_event event);
 /* An event with only a candidate, an attempt and words. */
-void ec_loop_tell(ec_loop *l, ec_loop_step step, size_t candidate, size_t attempt,
-                  const char *format, ...) EC_PRINTF(5, 6);
+void ec_loop_report(ec_loop *l, ec_loop_step step, size_t candidate, size_t attempt,
+                    const char *format, ...) EC_PRINTF(5, 6);
 
 /* The folder of a candidate in runs/; owned. */
 ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate);
@@ -84,7 +84,7 @@ typedef struct ec_loop_job {
     size_t candidate;
     int lock;
     char *folder;
-    ec_run_state state;
+    ec_attempts state;
     bool resumed;
     bool again; /* it was given up before */
     char reason[512];

@@ -159,7 +159,7 @@ static void offer_to_resume(ec_survey *s, size_t i, bool trained) {
 }
 
 /* Given up; l->retry says whether it is to be begun again, and whether it was already since. */
-static void offer_again(ec_survey *s, const ec_loop *l, size_t i, const ec_run_state *state) {
+static void offer_again(ec_survey *s, const ec_loop *l, size_t i, const ec_attempts *state) {
     if (l->retry == NULL || l->retry[i] != state->n) return;
     s->again[i] = true;
     s->n_again++;
@@ -168,14 +168,14 @@ static void offer_again(ec_survey *s, const ec_loop *l, size_t i, const ec_run_s
 
 static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, size_t i,
                                   const char *folder) {
-    ec_run_state state;
-    const ec_status status = ec_run_state_read(&state, folder, l->err);
+    ec_attempts state;
+    const ec_status status = ec_attempts_read(&state, folder, l->err);
     if (status != EC_OK) return status;
     const double hours = state.seconds * l->run->gpus / 3600.0;
     s->hours += hours;
     if (i == EC_NO_CANDIDATE || state.n == 0) return EC_OK;
     s->taken[i] = true;
-    const bool told = is_told(a, l->study, i), at_work = ec_run_is_locked(folder);
+    const bool told = is_told(a, l->study, i), at_work = ec_attempts_is_locked(folder);
     const bool failed = a->failures.failed[i];
     if (!told && hours != a->numbers.hours[i]) s->unrecorded[i] = hours;
     s->withdrawn[i] = state.evaluated > 0 && !told && !at_work &&
@@ -204,7 +204,7 @@ static ec_status survey_candidate(ec_survey *s, ec_loop *l, const answers *a, si
 }
 
 static ec_status survey_entry(ec_survey *s, ec_loop *l, const answers *a, const char *entry) {
-    char *name = ec_run_folder_candidate(entry);
+    char *name = ec_attempts_folder_candidate(entry);
     if (name == NULL) return EC_OK; /* ".", "lock" is a file, what others put there */
     const ec_sheet *sheet = &l->study->declared.sheet;
     size_t i = ec_sheet_find_candidate(sheet, name);
@@ -280,11 +280,11 @@ static ec_status settle_files(ec_loop *l, const ec_survey *s) {
         status = ec_loop_folder_of(&folder, l, i);
         if (status != EC_OK) return status;
         if (s->withdrawn[i]) {
-            status = ec_run_evaluate_anew(folder, l->err);
+            status = ec_attempts_evaluate_anew(folder, l->err);
         } else if (s->anew[i]) {
-            status = ec_run_begin_anew(folder, l->err);
+            status = ec_attempts_begin_anew(folder, l->err);
         } else if (s->unrecorded_failure[i]) {
-            ec_text why = ec_run_why_given_up(folder);
+            ec_text why = ec_attempts_why_given_up(folder);
             status = ec_loop_record_failure(l, i, why.data != NULL ? why.data : "");
             ec_text_release(&why);
         }
@@ -296,7 +296,7 @@ static ec_status settle_files(ec_loop *l, const ec_survey *s) {
 /* ---- choosing ------------------------------------------------------------------------------- */
 
 void ec_loop_job_release(ec_loop_job *job) {
-    ec_run_unlock(job->lock);
+    ec_attempts_unlock(job->lock);
     free(job->folder);
     *job = (ec_loop_job){.lock = -1};
 }
@@ -471,8 +471,8 @@ static ec_status is_settled(bool *settled, ec_loop *l, const ec_loop_job *job) {
     *settled = status == EC_OK &&
                (is_told(&a, l->study, job->candidate) || a.failures.failed[job->candidate]);
     release_answers(&a);
-    ec_run_state state;
-    if (status == EC_OK) status = ec_run_state_read(&state, job->folder, l->err);
+    ec_attempts state;
+    if (status == EC_OK) status = ec_attempts_read(&state, job->folder, l->err);
     *settled = *settled || (status == EC_OK && state.gave_up);
     return status;
 }
@@ -488,24 +488,24 @@ static ec_status take_failure_back(ec_loop *l, size_t i) {
 
 /* Begins again with what was given up; *ours is false where another process has done so since. */
 static ec_status begin_again(bool *ours, ec_loop *l, const ec_loop_job *job) {
-    ec_run_state state;
-    ec_status status = ec_run_state_read(&state, job->folder, l->err);
+    ec_attempts state;
+    ec_status status = ec_attempts_read(&state, job->folder, l->err);
     if (status != EC_OK) return status;
     *ours = state.gave_up && state.n == l->retry[job->candidate];
     l->retry[job->candidate] = 0;
     if (!*ours) return job->resumed ? EC_OK : ec_loop_drop(l, job->candidate);
-    status = ec_run_begin_anew(job->folder, l->err);
+    status = ec_attempts_begin_anew(job->folder, l->err);
     if (status == EC_OK) status = take_failure_back(l, job->candidate);
     if (status == EC_OK)
-        ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, 0, "failed before; begun again%s",
-                     state.trained ? " with the evaluation" : "");
+        ec_loop_report(l, EC_LOOP_WARNING, job->candidate, 0, "failed before; begun again%s",
+                       state.trained ? " with the evaluation" : "");
     return status;
 }
 
 /* Locks, leases and begins what was decided on. Another process cannot, since we hold the lock of
  * them all; but a command that was left behind may hold it still: then we wait. */
 static ec_status take(ec_pick *out, ec_loop_job *job, ec_loop *l) {
-    ec_status status = ec_run_lock(&job->lock, job->folder, false, l->err);
+    ec_status status = ec_attempts_lock(&job->lock, job->folder, false, l->err);
     bool ours = job->lock >= 0, settled = false;
     if (status == EC_OK && ours && job->again)
         status = begin_again(&ours, l, job);
@@ -514,9 +514,9 @@ static ec_status take(ec_pick *out, ec_loop_job *job, ec_loop *l) {
     ours = ours && !settled;
     if (status == EC_OK && ours && job->resumed) status = claim(&ours, l, job->candidate);
     if (status == EC_OK && !ours) *out = EC_PICK_WAIT; /* and look again */
-    if (status == EC_OK && ours) status = ec_run_state_read(&job->state, job->folder, l->err);
+    if (status == EC_OK && ours) status = ec_attempts_read(&job->state, job->folder, l->err);
     if (status == EC_OK && ours && job->state.n == 0)
-        status = ec_run_begin_attempt(&job->state, job->folder, l->err);
+        status = ec_attempts_begin(&job->state, job->folder, l->err);
     return status;
 }
 
@@ -534,7 +534,7 @@ static ec_status choose(ec_pick *out, ec_loop_job *job, ec_loop *l, bool peek) {
     if (status == EC_OK && *out == EC_PICK_JOB)
         status = ec_loop_folder_of(&job->folder, l, job->candidate);
     if (status == EC_OK && *out == EC_PICK_JOB)
-        status = peek ? ec_run_state_read(&job->state, job->folder, l->err) : take(out, job, l);
+        status = peek ? ec_attempts_read(&job->state, job->folder, l->err) : take(out, job, l);
     if (withdrawn) job->state.evaluated = 0; /* the files do not say so yet where this is a peek */
     if (status != EC_OK || *out != EC_PICK_JOB) ec_loop_job_release(job);
     return status;
@@ -542,10 +542,10 @@ static ec_status choose(ec_pick *out, ec_loop_job *job, ec_loop *l, bool peek) {
 
 ec_status ec_loop_pick(ec_pick *out, ec_loop_job *job, ec_loop *l) {
     int lock;
-    ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
+    ec_status status = ec_attempts_lock(&lock, l->runs, true, l->err);
     if (status != EC_OK) return status;
     status = choose(out, job, l, false);
-    ec_run_unlock(lock);
+    ec_attempts_unlock(lock);
     return status;
 }
 
@@ -557,21 +557,21 @@ ec_status ec_loop_peek(ec_pick *out, ec_loop_job *job, ec_loop *l) {
 
 /* Reads how far each candidate is, and calls `see`. */
 static ec_status for_each_state(ec_loop *l,
-                                ec_status (*see)(ec_loop *l, size_t i, const ec_run_state *state,
+                                ec_status (*see)(ec_loop *l, size_t i, const ec_attempts *state,
                                                  const char *folder)) {
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++) {
         char *folder;
-        ec_run_state state;
+        ec_attempts state;
         status = ec_loop_folder_of(&folder, l, i);
-        if (status == EC_OK) status = ec_run_state_read(&state, folder, l->err);
+        if (status == EC_OK) status = ec_attempts_read(&state, folder, l->err);
         if (status == EC_OK) status = see(l, i, &state, folder);
         free(folder);
     }
     return status;
 }
 
-static ec_status find_failed(ec_loop *l, size_t i, const ec_run_state *state, const char *folder) {
+static ec_status find_failed(ec_loop *l, size_t i, const ec_attempts *state, const char *folder) {
     (void)folder;
     l->retry[i] = state->gave_up ? state->n : 0;
     return EC_OK;
@@ -583,11 +583,11 @@ ec_status ec_loop_find_failed(ec_loop *l) {
 }
 
 /* To be given up, but that could not be written down, on a disk that was full for example. */
-static ec_status forgive_lost(ec_loop *l, size_t i, const ec_run_state *state, const char *folder) {
+static ec_status forgive_lost(ec_loop *l, size_t i, const ec_attempts *state, const char *folder) {
     (void)i;
     const bool is_lost = !state->gave_up && state->evaluated == 0 &&
-                         state->n_failed > l->run->retries && !ec_run_is_locked(folder);
-    return is_lost ? ec_run_begin_anew(folder, l->err) : EC_OK;
+                         state->n_failed > l->run->retries && !ec_attempts_is_locked(folder);
+    return is_lost ? ec_attempts_begin_anew(folder, l->err) : EC_OK;
 }
 
 /* Told by hand, of what no run has given up: those may be asked for again, or gone on with. */
@@ -597,15 +597,16 @@ static ec_status take_told_failures_back(ec_loop *l) {
     if (status != EC_OK) return status;
     for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(l->study); i++) {
         char *folder;
-        ec_run_state state;
+        ec_attempts state;
         if (!failures.failed[i]) continue;
         status = ec_loop_folder_of(&folder, l, i);
-        if (status == EC_OK) status = ec_run_state_read(&state, folder, l->err);
+        if (status == EC_OK) status = ec_attempts_read(&state, folder, l->err);
         free(folder);
         if (status != EC_OK || state.gave_up) continue;
         status = take_failure_back(l, i);
         if (status == EC_OK)
-            ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "told as failed before; may be asked for again");
+            ec_loop_report(l, EC_LOOP_WARNING, i, 0,
+                           "told as failed before; may be asked for again");
     }
     ec_failures_release(&failures);
     return status;
@@ -613,21 +614,21 @@ static ec_status take_told_failures_back(ec_loop *l) {
 
 ec_status ec_loop_forgive_lost(ec_loop *l) {
     int lock;
-    ec_status status = ec_run_lock(&lock, l->runs, true, l->err);
+    ec_status status = ec_attempts_lock(&lock, l->runs, true, l->err);
     if (status == EC_OK) status = for_each_state(l, forgive_lost);
     if (status == EC_OK) status = take_told_failures_back(l);
-    ec_run_unlock(lock);
+    ec_attempts_unlock(lock);
     return status;
 }
 
-static ec_status name_not_retried(ec_loop *l, size_t i, const ec_run_state *state,
+static ec_status name_not_retried(ec_loop *l, size_t i, const ec_attempts *state,
                                   const char *folder) {
     (void)folder;
     const bool is_used =
         l->sum.stop == EC_LOOP_BUDGET_FINETUNES || l->sum.stop == EC_LOOP_BUDGET_HOURS;
     if (state->gave_up && state->n == l->retry[i])
-        ec_loop_tell(l, EC_LOOP_WARNING, i, 0, "failed before, and is not begun again: %s",
-                     is_used ? "the budget is used" : "it is not asked for");
+        ec_loop_report(l, EC_LOOP_WARNING, i, 0, "failed before, and is not begun again: %s",
+                       is_used ? "the budget is used" : "it is not asked for");
     return EC_OK;
 }
 

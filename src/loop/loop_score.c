@@ -9,11 +9,12 @@
 static bool see(void *context, const ec_score_progress *p) {
     ec_loop *l = context;
     if (isnan(p->seconds_left))
-        ec_loop_tell(l, EC_LOOP_SCORING, EC_NO_CANDIDATE, 0, "%zu of %zu results: %s", p->n_done,
-                     p->n_results, p->doing);
+        ec_loop_report(l, EC_LOOP_SCORING, EC_NO_CANDIDATE, 0, "%zu of %zu results: %s", p->n_done,
+                       p->n_results, p->doing);
     else
-        ec_loop_tell(l, EC_LOOP_SCORING, EC_NO_CANDIDATE, 0, "%zu of %zu results, %.0f s left: %s",
-                     p->n_done, p->n_results, p->seconds_left, p->doing);
+        ec_loop_report(l, EC_LOOP_SCORING, EC_NO_CANDIDATE, 0,
+                       "%zu of %zu results, %.0f s left: %s", p->n_done, p->n_results,
+                       p->seconds_left, p->doing);
     return !l->stopped;
 }
 
@@ -23,10 +24,10 @@ ec_status ec_loop_score(ec_loop *l, size_t n_threads) {
     if (!ec_job_has_wants(l->study)) return EC_OK;
     const ec_status status = ec_study_score(&summary, l->study, &options, see, l, l->err);
     if (status != EC_OK) return status;
-    ec_loop_tell(l, EC_LOOP_SCORED, EC_NO_CANDIDATE, 0,
-                 "%zu results, %zu known before; %zu scores changed%s%s", summary->n_results,
-                 summary->n_cached, summary->n_changed,
-                 summary->n_lost > 0 ? "; no longer told: " : "", summary->lost);
+    ec_loop_report(l, EC_LOOP_SCORED, EC_NO_CANDIDATE, 0,
+                   "%zu results, %zu known before; %zu scores changed%s%s", summary->n_results,
+                   summary->n_cached, summary->n_changed,
+                   summary->n_lost > 0 ? "; no longer told: " : "", summary->lost);
     ec_score_summary_free(summary);
     return EC_OK;
 }

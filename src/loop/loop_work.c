@@ -247,7 +247,7 @@ static ec_status start(ec_process_end *end, ec_loop *l, const ec_loop_job *job,
     }
     char **environment = ec_command_environment(p->values);
     if (environment == NULL) status = no_memory(l);
-    if (status == EC_OK) status = ec_run_make_folder(p->values[EC_PLACE_OUT], l->err);
+    if (status == EC_OK) status = ec_attempts_make_folder(p->values[EC_PLACE_OUT], l->err);
     if (status == EC_OK) {
         ec_loop_say(l, (ec_loop_event){.step = evaluate ? EC_LOOP_EVALUATING : EC_LOOP_TRAINING,
                                        .candidate = job->candidate,
@@ -307,7 +307,7 @@ static ec_status run_command(char *why, size_t why_size, bool *stopped, ec_loop 
     if (status != EC_OK) return status;
     status = name_streams(&s, l, job, evaluate);
     if (status == EC_OK) status = start(&end, l, job, &s, &p, evaluate);
-    if (end.how == EC_PROCESS_LOST) ec_run_leave_lock(&job->lock);
+    if (end.how == EC_PROCESS_LOST) ec_attempts_leave_lock(&job->lock);
     if (status == EC_OK) {
         char words[EC_PROCESS_WORDS_SIZE];
         ec_process_end_words(words, &end);
@@ -436,8 +436,8 @@ static void warn_of_missing(ec_loop *l, const ec_loop_job *job, const ec_results
                  ec_study_benchmark(l->study, b)->name);
     }
     if (n > 0)
-        ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated,
-                     "the evaluation has no result for %s", names);
+        ec_loop_report(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated,
+                       "the evaluation has no result for %s", names);
 }
 
 /* Says which results look like ones in another unit. */
@@ -448,7 +448,7 @@ static void warn_of_units(ec_loop *l, const ec_loop_job *job, const ec_results *
     for (size_t k = 0; k < results->n; k++)
         if (ec_study_check_unit(text, sizeof text, l->study, &now->table, job->candidate,
                                 results->items[k].benchmark))
-            ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s", text);
+            ec_loop_report(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s", text);
     ec_study_snapshot_free(now);
 }
 
@@ -473,8 +473,8 @@ static ec_status tell(ec_loop *l, ec_loop_job *job, const ec_results *results, c
         ec_study_tell(l->study, job->candidate, told, results->n, &options, l->err);
     if (status != EC_OK) return status;
     for (size_t k = 0; k < results->n_notes; k++)
-        ec_loop_tell(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s",
-                     results->notes[k]);
+        ec_loop_report(l, EC_LOOP_WARNING, job->candidate, job->state.evaluated, "%s",
+                       results->notes[k]);
     warn_of_missing(l, job, results);
     warn_of_units(l, job, results);
     l->sum.n_told++;
@@ -527,7 +527,7 @@ static ec_status give_up(ec_loop *l, const ec_loop_job *job, const char *why) {
     /* In this order: what study.db says holds for the files. */
     ec_status status =
         text.failed ? no_memory(l) : ec_loop_record_failure(l, job->candidate, text.data);
-    if (status == EC_OK) status = ec_run_give_up(job->folder, text.data, l->err);
+    if (status == EC_OK) status = ec_attempts_give_up(job->folder, text.data, l->err);
     if (status == EC_OK) {
         l->sum.n_gave_up++;
         l->sum.n_failed++;
@@ -546,7 +546,7 @@ static ec_status give_up(ec_loop *l, const ec_loop_job *job, const char *why) {
 static ec_status go_on(char *why, size_t why_size, bool *stopped, ec_loop *l, ec_loop_job *job) {
     const bool evaluate = job->state.trained;
     if (evaluate ? !job->state.can_evaluate : !job->state.can_train) {
-        const ec_status status = ec_run_begin_attempt(&job->state, job->folder, l->err);
+        const ec_status status = ec_attempts_begin(&job->state, job->folder, l->err);
         if (status != EC_OK) return status;
     }
     return run_command(why, why_size, stopped, l, job, evaluate);
@@ -560,14 +560,14 @@ static ec_status see_stopped(size_t *n_in_a_row, ec_loop *l, const ec_loop_job *
                        "%s: stopped from outside %d times in a row, the last time: %s; 'eyechart "
                        "run' goes on with it",
                        l->study->candidates[job->candidate].name, MAX_STOPPED, why);
-    ec_loop_tell(l, EC_LOOP_STOPPED, job->candidate, job->state.n, "%s", why);
+    ec_loop_report(l, EC_LOOP_STOPPED, job->candidate, job->state.n, "%s", why);
     return EC_OK;
 }
 
 /* To go on with other candidates would only find the same name, one training after the other. The
  * attempt is not held against the candidate, which stays trained. */
 static ec_status stop_for_name(ec_loop *l, const ec_loop_job *job, const char *why) {
-    const ec_status status = ec_run_begin_anew(job->folder, l->err);
+    const ec_status status = ec_attempts_begin_anew(job->folder, l->err);
     if (status != EC_OK) return status;
     return ec_fail(l->err, EC_ERR_FORMAT,
                    "%s; correct the command or study.yaml, then 'eyechart run' goes on: what is "
@@ -582,7 +582,7 @@ ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job) {
     bool misnamed = false, evaluated = false, stopped = false;
     *told = false;
     for (;;) {
-        ec_status status = ec_run_state_read(&job->state, job->folder, l->err);
+        ec_status status = ec_attempts_read(&job->state, job->folder, l->err);
         if (status != EC_OK) return status;
         if (job->state.evaluated > unreadable) {
             status = read_and_tell(&misnamed, why, sizeof why, l, job);
@@ -590,7 +590,7 @@ ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job) {
             if (status != EC_OK || *told) return status;
             unreadable = job->state.evaluated;
             if (misnamed && evaluated) return stop_for_name(l, job, why);
-            ec_loop_tell(l, EC_LOOP_FAILED, job->candidate, unreadable, "%s", why);
+            ec_loop_report(l, EC_LOOP_FAILED, job->candidate, unreadable, "%s", why);
         }
         if (job->state.n_failed > l->run->retries && !misnamed) return give_up(l, job, why);
         misnamed = false;
@@ -603,7 +603,7 @@ ec_status ec_loop_work(bool *told, ec_loop *l, ec_loop_job *job) {
         if (stopped)
             status = see_stopped(&n_stopped, l, job, why);
         else if (why[0] != '\0')
-            ec_loop_tell(l, EC_LOOP_FAILED, job->candidate, job->state.n, "%s", why);
+            ec_loop_report(l, EC_LOOP_FAILED, job->candidate, job->state.n, "%s", why);
         if (status != EC_OK) return status;
     }
 }

@@ -52,8 +52,8 @@ static ec_token_norms summarise(double *norm, size_t n) {
                             .outliers = (double)n_outliers / (double)n};
 }
 
-ec_status ec_pool_tokens(float *mean, ec_token_norms *norms, const float *features, size_t n_tokens,
-                         size_t n_channels, ec_error *err) {
+ec_status ec_mean_token(float *mean, ec_token_norms *norms, const float *features, size_t n_tokens,
+                        size_t n_channels, ec_error *err) {
     if (n_tokens == 0 || n_channels == 0)
         return ec_fail(err, EC_ERR_ARG, "an image without features has no mean");
     double *sum = calloc(n_channels, sizeof *sum), *norm = calloc(n_tokens, sizeof *norm);

@@ -143,12 +143,12 @@ static void check_command(doctor *d, const char *command, const char *key) {
 
 /* Whether 'eyechart run' has what it takes to train and to evaluate. */
 static bool has_loop(const doctor *d) {
-    const ec_run_declaration *run = &d->study->declared.run;
+    const ec_loop_declaration *run = &d->study->declared.run;
     return ec_command_is_given(run->train) && ec_command_is_given(run->evaluate);
 }
 
 static void check_commands(doctor *d) {
-    const ec_run_declaration *run = &d->study->declared.run;
+    const ec_loop_declaration *run = &d->study->declared.run;
     ec_error err;
     check_command(d, run->train, "train");
     check_command(d, run->evaluate, "evaluate");
@@ -276,10 +276,11 @@ static void say_missing_tower(doctor *d, const ec_job_part *part) {
         ec_connector_features_read(&says, connector, NULL) != EC_OK || !says.tower_trained ||
         ec_encoder_has_tower(connector) || ec_job_is_within(connector, part->sources[0].folder))
         return;
-    ec_findings_add(&d->found, EC_FINDING_WARNING,
-                    "candidate '%.80s': %s says that the vision tower was trained with the connector, "
-                    "and it is not in %s; give the folder of the whole model as 'encoder:'",
-                    ec_job_name(&d->job, part), says.path, connector);
+    ec_findings_add(
+        &d->found, EC_FINDING_WARNING,
+        "candidate '%.80s': %s says that the vision tower was trained with the connector, "
+        "and it is not in %s; give the folder of the whole model as 'encoder:'",
+        ec_job_name(&d->job, part), says.path, connector);
 }
 
 /* Encoders of which the connector's model has a version that was trained further. */
@@ -289,11 +290,12 @@ static void say_towers(doctor *d) {
         if (part->n_members != 1) continue;
         say_missing_tower(d, part);
         if (part->sources[0].weights == NULL) continue;
-        ec_findings_add(&d->found, EC_FINDING_WARNING,
-                        "candidate '%.80s': the vision tower in %s differs from %s: it was trained, "
-                        "and is taken; 'encoder: %s' says so",
-                        ec_job_name(&d->job, part), part->sources[0].weights,
-                        part->sources[0].folder, part->sources[0].weights);
+        ec_findings_add(
+            &d->found, EC_FINDING_WARNING,
+            "candidate '%.80s': the vision tower in %s differs from %s: it was trained, "
+            "and is taken; 'encoder: %s' says so",
+            ec_job_name(&d->job, part), part->sources[0].weights, part->sources[0].folder,
+            part->sources[0].weights);
     }
 }
 

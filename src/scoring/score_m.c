@@ -34,8 +34,7 @@ static ec_status put_pool(ec_run *run, size_t encoder, size_t index, const float
     char key[EC_HASH_SIZE];
     float *mean = malloc(info->n_channels * sizeof *mean);
     if (mean == NULL) return no_memory(run, err);
-    ec_status status =
-        ec_pool_tokens(mean, &norms, features, info->n_tokens, info->n_channels, err);
+    ec_status status = ec_mean_token(mean, &norms, features, info->n_tokens, info->n_channels, err);
     if (status != EC_OK)
         ec_error_prefix(err, status, "%s: %s", e->source.folder, job->sample[index].path);
     ec_job_pooled_key(key, job, encoder);

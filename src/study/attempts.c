@@ -22,7 +22,7 @@ enum { MAX_ATTEMPTS = 1000000 };
 
 /* ---- names -------------------------------------------------------------------------------- */
 
-void ec_run_folder_name(ec_text *to, const char *candidate) {
+void ec_attempts_folder_name(ec_text *to, const char *candidate) {
     for (const char *c = candidate; *c != '\0'; c++) {
         if (*c == '/' || *c == '%' || (*c == '.' && c == candidate))
             ec_text_format(to, "%%%02X", (unsigned char)*c);
@@ -31,7 +31,7 @@ void ec_run_folder_name(ec_text *to, const char *candidate) {
     }
 }
 
-char *ec_run_folder_candidate(const char *folder_name) {
+char *ec_attempts_folder_candidate(const char *folder_name) {
     ec_text name = {0}, again = {0};
     for (const char *c = folder_name; *c != '\0'; c++) {
         unsigned code;
@@ -43,7 +43,7 @@ char *ec_run_folder_candidate(const char *folder_name) {
             ec_text_add_bytes(&name, c, 1);
         }
     }
-    if (name.data != NULL) ec_run_folder_name(&again, name.data);
+    if (name.data != NULL) ec_attempts_folder_name(&again, name.data);
     const bool same = again.data != NULL && strcmp(again.data, folder_name) == 0;
     ec_text_release(&again);
     if (!same) ec_text_release(&name);
@@ -76,7 +76,7 @@ static ec_status exists(bool *out, const char *folder, size_t attempt, const cha
     return EC_OK;
 }
 
-ec_status ec_run_make_folder(const char *path, ec_error *err) {
+ec_status ec_attempts_make_folder(const char *path, ec_error *err) {
     if (mkdir(path, 0777) == 0 || errno == EEXIST) return EC_OK;
     return ec_fail(err, EC_ERR_IO, "%s: cannot make the folder: %s", path, strerror(errno));
 }
@@ -121,7 +121,7 @@ static bool went_well(const ec_process_end *end) {
     return end->how == EC_PROCESS_EXITED && end->code == 0;
 }
 
-static ec_status read_attempt(ec_run_state *s, const char *folder, size_t attempt, bool counts,
+static ec_status read_attempt(ec_attempts *s, const char *folder, size_t attempt, bool counts,
                               bool withdrawn, ec_error *err) {
     bool train_begun = false, train_ended = false, evaluate_ended = false;
     ec_process_end train, evaluate;
@@ -162,8 +162,8 @@ static ec_status read_number(size_t *attempt, const char *folder, const char *na
     return EC_OK;
 }
 
-ec_status ec_run_state_read(ec_run_state *out, const char *folder, ec_error *err) {
-    *out = (ec_run_state){0};
+ec_status ec_attempts_read(ec_attempts *out, const char *folder, ec_error *err) {
+    *out = (ec_attempts){0};
     size_t forgiven, withdrawn; /* the last attempts that do not count as failed, as evaluated */
     ec_status status = count_attempts(&out->n, folder, err);
     if (status != EC_OK || out->n == 0) return status;
@@ -185,7 +185,7 @@ ec_status ec_run_state_read(ec_run_state *out, const char *folder, ec_error *err
 
 /* ---- changes ------------------------------------------------------------------------------ */
 
-ec_status ec_run_begin_attempt(ec_run_state *state, const char *folder, ec_error *err) {
+ec_status ec_attempts_begin(ec_attempts *state, const char *folder, ec_error *err) {
     ec_text path = {0};
     ec_text_format(&path, "%s/%zu", folder, state->n + 1);
     ec_status status = path.failed ? no_memory(folder, err) : EC_OK;
@@ -208,7 +208,7 @@ static ec_status write_in(const char *folder, const char *name, const char *text
     return status;
 }
 
-ec_status ec_run_give_up(const char *folder, const char *why, ec_error *err) {
+ec_status ec_attempts_give_up(const char *folder, const char *why, ec_error *err) {
     ec_text text = {0};
     ec_text_format(&text, "%s\n", why);
     const ec_status status =
@@ -217,7 +217,7 @@ ec_status ec_run_give_up(const char *folder, const char *why, ec_error *err) {
     return status;
 }
 
-ec_text ec_run_why_given_up(const char *folder) {
+ec_text ec_attempts_why_given_up(const char *folder) {
     ec_text text = {0};
     char *path = path_in(folder, 0, "failed");
     if (path != NULL) ec_file_read(&text, path, 65536, NULL);
@@ -236,12 +236,12 @@ static ec_status write_last(const char *folder, const char *name, ec_error *err)
     return status == EC_OK ? write_in(folder, name, text, err) : status;
 }
 
-ec_status ec_run_evaluate_anew(const char *folder, ec_error *err) {
+ec_status ec_attempts_evaluate_anew(const char *folder, ec_error *err) {
     const ec_status status = write_last(folder, "withdrawn", err);
-    return status == EC_OK ? ec_run_begin_anew(folder, err) : status;
+    return status == EC_OK ? ec_attempts_begin_anew(folder, err) : status;
 }
 
-ec_status ec_run_begin_anew(const char *folder, ec_error *err) {
+ec_status ec_attempts_begin_anew(const char *folder, ec_error *err) {
     ec_status status = write_last(folder, "retried", err);
     if (status != EC_OK) return status;
     char *path = path_in(folder, 0, "failed");
@@ -254,9 +254,9 @@ ec_status ec_run_begin_anew(const char *folder, ec_error *err) {
 
 /* ---- locks -------------------------------------------------------------------------------- */
 
-ec_status ec_run_lock(int *fd, const char *folder, bool wait, ec_error *err) {
+ec_status ec_attempts_lock(int *fd, const char *folder, bool wait, ec_error *err) {
     *fd = -1;
-    ec_status status = ec_run_make_folder(folder, err);
+    ec_status status = ec_attempts_make_folder(folder, err);
     if (status != EC_OK) return status;
     char *path = path_in(folder, 0, ".lock");
     if (path == NULL) return no_memory(folder, err);
@@ -275,23 +275,23 @@ ec_status ec_run_lock(int *fd, const char *folder, bool wait, ec_error *err) {
 }
 
 /* Explicitly, since a command that is left behind may have the descriptor too. */
-void ec_run_unlock(int fd) {
+void ec_attempts_unlock(int fd) {
     if (fd < 0) return;
     flock(fd, LOCK_UN);
     close(fd);
 }
 
-void ec_run_leave_lock(int *fd) {
+void ec_attempts_leave_lock(int *fd) {
     if (*fd >= 0) close(*fd);
     *fd = -1;
 }
 
-bool ec_run_is_locked(const char *folder) {
+bool ec_attempts_is_locked(const char *folder) {
     char *path = path_in(folder, 0, ".lock");
     const int file = path != NULL ? open(path, O_RDONLY | O_CLOEXEC) : -1;
     free(path);
     if (file < 0) return false;
     const bool locked = flock(file, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-    ec_run_unlock(file);
+    ec_attempts_unlock(file);
     return locked;
 }

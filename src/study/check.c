@@ -41,7 +41,7 @@ static void check_declared(ec_findings *f, const ec_study *study) {
  */
 static void check_run(ec_findings *f, const ec_study *study) {
     static const char *const keys[] = {"train", "evaluate", "trained", "results"};
-    const ec_run_declaration *run = &study->declared.run;
+    const ec_loop_declaration *run = &study->declared.run;
     const char *const texts[] = {run->train, run->evaluate, run->trained, run->results};
     bool any = false;
     for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {

@@ -542,7 +542,7 @@ static ec_status read_scores(ec_score_declaration *to, const yaml_scores *from, 
     return status;
 }
 
-static ec_status read_run(ec_run_declaration *to, const yaml_run *from, const place *p) {
+static ec_status read_run(ec_loop_declaration *to, const yaml_run *from, const place *p) {
     if (from == NULL) return EC_OK;
     ec_status status = read_copy(&to->train, p, from->train);
     if (status == EC_OK) status = read_copy(&to->evaluate, p, from->evaluate);

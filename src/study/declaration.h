@@ -13,8 +13,8 @@
 
 /* Where the scores of a candidate come from; as written, NULL: not given. */
 typedef struct ec_origin {
-    char *encoder;    /* A+B@336:squash, as `eyechart features` takes it */
-    char *connector;  /* file of its trained connector */
+    char *encoder;              /* A+B@336:squash, as `eyechart features` takes it */
+    char *connector;            /* file of its trained connector */
     bool has_layer, has_tokens; /* 'layer:' and 'tokens:' are given */
     int layer;                  /* hidden state, as transformers numbers it */
     bool all_tokens;            /* class and register tokens, too */
@@ -25,9 +25,9 @@ typedef struct ec_origin {
 
 /* What is declared of a benchmark beside ec_benchmark; as written, NULL: not given. */
 typedef struct ec_benchmark_words {
-    char *images; /* for A */
+    char *images;     /* for A */
     char *image_root; /* folder of the paths in `images`; NULL: that of the list */
-    char *result; /* TASK.METRIC or TASK.METRIC * FACTOR of lmms-eval's results that is it */
+    char *result;     /* TASK.METRIC or TASK.METRIC * FACTOR of lmms-eval's results that is it */
 } ec_benchmark_words;
 
 /* Keys `data` and `scores`. Paths as written: relative ones begin at the study's folder. */
@@ -51,7 +51,7 @@ typedef struct ec_score_declaration {
 } ec_score_declaration;
 
 /* Key `run`: the commands of the loop. */
-typedef struct ec_run_declaration {
+typedef struct ec_loop_declaration {
     char *train, *evaluate; /* for the shell, with {candidate}, {out}, …; NULL: none */
     char *trained;          /* file that `train` leaves at its end, likewise; NULL: none */
     char *results;          /* file that `evaluate` leaves its results in, likewise; NULL: none */
@@ -63,7 +63,7 @@ typedef struct ec_run_declaration {
     size_t retries;       /* of a command that failed */
     bool limited;         /* results of limited runs are taken */
     bool anyway;          /* candidates that are not worth their cost are finetuned as well */
-} ec_run_declaration;
+} ec_loop_declaration;
 
 typedef struct ec_declaration {
     ec_sheet sheet;    /* without results */
@@ -73,13 +73,13 @@ typedef struct ec_declaration {
     size_t n_columns;
     uint64_t seed;
     double lease_hours;
-    double enough; /* as in ec_decision_options; 0: not declared */
+    double enough;      /* as in ec_decision_options; 0: not declared */
     ec_origin *origins; /* [n_origins] of the first candidates; later ones have none */
     size_t n_origins;
     ec_benchmark_words *words; /* [n_words] of the first benchmarks */
     size_t n_words;
     ec_score_declaration scores;
-    ec_run_declaration run;
+    ec_loop_declaration run;
 } ec_declaration;
 
 /* Zero-initialised declaration with the defaults. */

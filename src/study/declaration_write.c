@@ -182,8 +182,8 @@ static void write_limit(ec_text *out, const char *key, double value, double usua
     ec_text_format(out, "  %s: %s\n", key, number);
 }
 
-static void write_run(ec_text *out, const ec_run_declaration *run) {
-    const ec_run_declaration usual = ec_declaration_default().run;
+static void write_run(ec_text *out, const ec_loop_declaration *run) {
+    const ec_loop_declaration usual = ec_declaration_default().run;
     if (run->train == NULL && run->evaluate == NULL && run->trained == NULL &&
         run->results == NULL && run->grace_seconds == usual.grace_seconds &&
         run->retries == usual.retries && run->train_timeout_hours == usual.train_timeout_hours &&

@@ -15,7 +15,7 @@
 static bool is_begun(const ec_study *study, const char *candidate) {
     ec_text path = {0};
     ec_text_format(&path, "%s/runs/", study->path);
-    ec_run_folder_name(&path, candidate);
+    ec_attempts_folder_name(&path, candidate);
     const bool begun = !path.failed && access(path.data, F_OK) == 0;
     ec_text_release(&path);
     return begun;

@@ -738,16 +738,16 @@ static void every_name_is_a_folder_and_comes_back(void **state) {
         {"\xc3\xa9", "\xc3\xa9"}};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         ec_text folder = {0};
-        ec_run_folder_name(&folder, names[i][0]);
+        ec_attempts_folder_name(&folder, names[i][0]);
         assert_string_equal(folder.data, names[i][1]);
-        char *back = ec_run_folder_candidate(folder.data);
+        char *back = ec_attempts_folder_candidate(folder.data);
         assert_string_equal(back, names[i][0]);
         free(back);
         ec_text_release(&folder);
     }
     static const char *const others[] = {".", "..", ".lock", "a%", "a%2", "a%2f", "%41", "a%00b"};
     for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_null(ec_run_folder_candidate(others[i]));
+        assert_null(ec_attempts_folder_candidate(others[i]));
 }
 
 /* ---- states --------------------------------------------------------------------------------- */
@@ -756,10 +756,10 @@ static void write_end(const char *folder, const char *name, const char *text) {
     folder_write(folder_join(folder, name), text);
 }
 
-static ec_run_state state_of(const char *folder) {
-    ec_run_state s;
+static ec_attempts state_of(const char *folder) {
+    ec_attempts s;
     ec_error err;
-    if (ec_run_state_read(&s, folder, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_attempts_read(&s, folder, &err) != EC_OK) fail_msg("%s", err.message);
     return s;
 }
 
@@ -768,11 +768,11 @@ static void the_files_say_how_far_a_candidate_is(void **state) {
     (void)state;
     char folder[FOLDER_SIZE];
     folder_make(folder);
-    ec_run_state s = state_of(folder_join(folder, "none"));
+    ec_attempts s = state_of(folder_join(folder, "none"));
     assert_int_equal(s.n, 0);
 
     s = state_of(folder);
-    assert_int_equal(ec_run_begin_attempt(&s, folder, NULL), EC_OK);
+    assert_int_equal(ec_attempts_begin(&s, folder, NULL), EC_OK);
     s = state_of(folder);
     assert_true(s.n == 1 && s.can_train && s.can_evaluate && !s.trained && s.n_failed == 0);
 
@@ -802,13 +802,13 @@ static void the_files_say_how_far_a_candidate_is(void **state) {
     s = state_of(folder);
     assert_true(s.trained && !s.can_evaluate && s.n_failed == 2 && s.evaluated == 0);
 
-    assert_int_equal(ec_run_give_up(folder, "why", NULL), EC_OK);
+    assert_int_equal(ec_attempts_give_up(folder, "why", NULL), EC_OK);
     assert_true(state_of(folder).gave_up);
-    assert_int_equal(ec_run_begin_anew(folder, NULL), EC_OK);
+    assert_int_equal(ec_attempts_begin_anew(folder, NULL), EC_OK);
     s = state_of(folder); /* what failed before does not count, what it took does */
     assert_true(!s.gave_up && s.n_failed == 0 && s.trained && s.seconds == 4.5);
 
-    assert_int_equal(ec_run_begin_attempt(&s, folder, NULL), EC_OK);
+    assert_int_equal(ec_attempts_begin(&s, folder, NULL), EC_OK);
     folder_write(folder_join(folder, "11/evaluate.out"), "");
     write_end(folder, "11/evaluate.end", "exited 0 5000 1000\n");
     s = state_of(folder);
@@ -829,13 +829,13 @@ static void a_lock_is_held_by_one(void **state) {
     char folder[FOLDER_SIZE];
     folder_make(folder);
     int first, second;
-    assert_false(ec_run_is_locked(folder));
-    assert_int_equal(ec_run_lock(&first, folder, false, NULL), EC_OK);
-    assert_true(first >= 0 && ec_run_is_locked(folder));
-    assert_int_equal(ec_run_lock(&second, folder, false, NULL), EC_OK);
+    assert_false(ec_attempts_is_locked(folder));
+    assert_int_equal(ec_attempts_lock(&first, folder, false, NULL), EC_OK);
+    assert_true(first >= 0 && ec_attempts_is_locked(folder));
+    assert_int_equal(ec_attempts_lock(&second, folder, false, NULL), EC_OK);
     assert_int_equal(second, -1);
-    ec_run_unlock(first);
-    assert_false(ec_run_is_locked(folder));
+    ec_attempts_unlock(first);
+    assert_false(ec_attempts_is_locked(folder));
     folder_remove(folder);
 }
 

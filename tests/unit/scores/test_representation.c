@@ -52,7 +52,7 @@ static set set_new(uint64_t seed, size_t n, size_t tokens, size_t channels) {
     for (size_t i = 0; i < n; i++) {
         features(image, seed, i, tokens, channels);
         assert_int_equal(
-            ec_pool_tokens(s.x + i * channels, &s.norms[i], image, tokens, channels, NULL), EC_OK);
+            ec_mean_token(s.x + i * channels, &s.norms[i], image, tokens, channels, NULL), EC_OK);
     }
     free(image);
     assert_int_equal(ec_gram(s.k, s.x, n, channels, 2, NULL), EC_OK);
@@ -215,7 +215,7 @@ static void long_tokens_are_counted(void **state) {
     for (size_t c = 0; c < 3; c++) f[5 * 3 + c] = 10.0f;
     float mean[3];
     ec_token_norms norms;
-    assert_int_equal(ec_pool_tokens(mean, &norms, f, 16, 3, NULL), EC_OK);
+    assert_int_equal(ec_mean_token(mean, &norms, f, 16, 3, NULL), EC_OK);
     assert_near("outliers", norms.outliers, 1.0 / 16.0, 0.0);
     assert_near("mean norm", norms.mean, sqrt(3.0) * 25.0 / 16.0, 1e-14);
     assert_near("mean", mean[1], 25.0 / 16.0, 1e-7);
@@ -258,9 +258,9 @@ static void what_cannot_be_compared_is_told(void **state) {
     assert_int_equal(ec_gram(k, x, EC_GRAM_MAX_IMAGES + 1, 2, 1, &err), EC_ERR_ARG);
     x[3] = INFINITY;
     float mean[2];
-    assert_int_equal(ec_pool_tokens(mean, NULL, x, 12, 2, &err), EC_ERR_ARG);
+    assert_int_equal(ec_mean_token(mean, NULL, x, 12, 2, &err), EC_ERR_ARG);
     assert_non_null(strstr(err.message, "token 1"));
-    assert_int_equal(ec_pool_tokens(mean, NULL, x, 0, 2, &err), EC_ERR_ARG);
+    assert_int_equal(ec_mean_token(mean, NULL, x, 0, 2, &err), EC_ERR_ARG);
 }
 
 /* Eleven images: the ten nearest are all the others, whatever the features. */
