@@ -1,14 +1,14 @@
 /* measure_store.c - see measure_store.h */
 #include "scoring/measure_store.h"
 
-ec_status ec_store_find_pooled(bool *known, ec_store *store, const char *encoder,
-                               const char *const *hashes, size_t n, ec_error *err) {
+ec_status ec_store_find_means(bool *known, ec_store *store, const char *encoder,
+                              const char *const *hashes, size_t n, ec_error *err) {
     return ec_database_find_pooled(known, &store->study->db, encoder, hashes, n, err);
 }
 
-ec_status ec_store_get_pooled(float *mean, ec_token_norms *norms, ec_store *store,
-                              const char *encoder, const char *const *hashes, size_t n,
-                              size_t n_channels, ec_error *err) {
+ec_status ec_store_get_means(float *mean, ec_token_norms *norms, ec_store *store,
+                             const char *encoder, const char *const *hashes, size_t n,
+                             size_t n_channels, ec_error *err) {
     for (size_t i = 0; i < n; i++) {
         bool found;
         ec_pooled_record of;
@@ -27,9 +27,9 @@ ec_status ec_store_get_pooled(float *mean, ec_token_norms *norms, ec_store *stor
     return EC_OK;
 }
 
-ec_status ec_store_put_pooled(ec_store *store, const char *encoder, const char *hash,
-                              const float *mean, size_t n_channels, const ec_token_norms *norms,
-                              ec_error *err) {
+ec_status ec_store_put_mean(ec_store *store, const char *encoder, const char *hash,
+                            const float *mean, size_t n_channels, const ec_token_norms *norms,
+                            ec_error *err) {
     const ec_pooled_record of = {
         .norm = norms->mean, .norm_cv = norms->cv, .norm_outliers = norms->outliers};
     return ec_database_put_pooled(&store->study->db, encoder, hash, mean, n_channels, &of, err);

@@ -12,7 +12,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "scoring/score_run.h"
+#include "scoring/scoring.h"
 #include "sheet/columns.h"
 #include "sheet/names.h"
 #include "study/column_store.h"
@@ -35,7 +35,7 @@ static ec_status no_memory(const ec_job *job, ec_error *err) {
 
 /* ---- progress ----------------------------------------------------------------------------- */
 
-ec_status ec_run_tell(ec_run *run, ec_error *err) {
+ec_status ec_scoring_say(ec_scoring *run, ec_error *err) {
     ec_score_progress *p = &run->progress;
     const double elapsed = seconds_now() - run->started;
     p->passes_per_s = p->passes_done > 0.0 && elapsed > 0.0 ? p->passes_done / elapsed : NAN;
@@ -44,40 +44,40 @@ ec_status ec_run_tell(ec_run *run, ec_error *err) {
     return ec_fail(err, EC_ERR_INTERRUPTED, "%s: stopped", run->job->study->path);
 }
 
-ec_status ec_run_advance(ec_run *run, double passes, ec_error *err) {
+ec_status ec_scoring_advance(ec_scoring *run, double passes, ec_error *err) {
     run->progress.passes_done += passes;
     run->progress.passes_left = fmax(0.0, run->progress.passes_left - passes);
-    return ec_run_tell(run, err);
+    return ec_scoring_say(run, err);
 }
 
-ec_status ec_run_recount(ec_run *run, ec_error *err) {
+ec_status ec_scoring_recount(ec_scoring *run, ec_error *err) {
     ec_score_progress *p = &run->progress;
     ec_job_count(&p->n_results, &p->n_done, run->job);
     p->passes_left = ec_job_measure(run->job).passes;
-    return ec_run_tell(run, err);
+    return ec_scoring_say(run, err);
 }
 
 /* ---- units -------------------------------------------------------------------------------- */
 
 /* One round over everything that is not done. */
-static ec_status work_round(ec_outcome *outcome, ec_run *run, ec_error *err) {
+static ec_status work_round(ec_outcome *outcome, ec_scoring *run, ec_error *err) {
     const ec_job *job = run->job;
     bool worked = false, waits = false;
     ec_status status = EC_OK;
     for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++)
         for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
-            status = ec_run_category(outcome, run, (ec_c_protocol)p, k, err);
+            status = ec_scoring_category(outcome, run, (ec_c_protocol)p, k, err);
             worked = worked || *outcome == EC_WORKED;
             waits = waits || *outcome == EC_WAIT;
         }
-    ec_run_close_category(run);
+    ec_scoring_close_category(run);
     if (status == EC_OK) {
-        status = ec_run_alignment(outcome, run, err);
+        status = ec_scoring_alignment(outcome, run, err);
         worked = worked || *outcome == EC_WORKED;
         waits = waits || *outcome == EC_WAIT;
     }
     if (status == EC_OK) {
-        status = ec_run_measures(outcome, run, err);
+        status = ec_scoring_measures(outcome, run, err);
         worked = worked || *outcome == EC_WORKED;
         waits = waits || *outcome == EC_WAIT;
     }
@@ -86,7 +86,7 @@ static ec_status work_round(ec_outcome *outcome, ec_run *run, ec_error *err) {
 }
 
 /* Others have what is left: look again in a moment. */
-static ec_status wait_for_others(ec_run *run, ec_error *err) {
+static ec_status wait_for_others(ec_scoring *run, ec_error *err) {
     const struct timespec pause = {0, WAIT_MS * 1000000L};
     ec_job *job = run->job;
     run->progress.waiting = true;
@@ -98,25 +98,26 @@ static ec_status wait_for_others(ec_run *run, ec_error *err) {
             status = ec_job_refresh_category(job, (ec_c_protocol)p, k, err);
     if (status == EC_OK) status = ec_job_refresh_images(job, 0, job->n_images, err);
     if (status == EC_OK) status = ec_job_refresh_all_measures(job, err);
-    if (status == EC_OK) status = ec_run_recount(run, err);
+    if (status == EC_OK) status = ec_scoring_recount(run, err);
     run->progress.waiting = false;
     return status;
 }
 
-static ec_status work(ec_run *run, ec_error *err) {
+static ec_status work(ec_scoring *run, ec_error *err) {
     ec_outcome outcome = EC_WORKED;
-    ec_status status = ec_correspondence_new(&run->matcher, NULL, run->job->options.n_threads, err);
-    if (status == EC_OK) status = ec_run_recount(run, err);
+    ec_status status =
+        ec_correspondence_new(&run->correspondence, NULL, run->job->options.n_threads, err);
+    if (status == EC_OK) status = ec_scoring_recount(run, err);
     run->progress.n_cached = run->progress.n_done;
     while (status == EC_OK && outcome != EC_COMPLETE) {
         status = work_round(&outcome, run, err);
         if (status == EC_OK && outcome == EC_WAIT) status = wait_for_others(run, err);
     }
-    ec_run_close_category(run);
-    ec_run_close_alignment(run);
-    ec_run_close_measures(run);
-    ec_correspondence_free(run->matcher);
-    run->matcher = NULL;
+    ec_scoring_close_category(run);
+    ec_scoring_close_alignment(run);
+    ec_scoring_close_measures(run);
+    ec_correspondence_free(run->correspondence);
+    run->correspondence = NULL;
     return status;
 }
 
@@ -144,24 +145,25 @@ static ec_status read_pairs(ec_pair_result *out, ec_job *job, const ec_job_part 
     return status;
 }
 
-static ec_status score_c(ec_score_row *row, ec_run *run, const ec_job_part *part, ec_error *err) {
+static ec_status score_c(ec_score_row *row, ec_scoring *run, const ec_job_part *part,
+                         ec_error *err) {
     ec_job *job = run->job;
     ec_pair_result *pairs = calloc(job->set.n_pairs + 1, sizeof *pairs);
-    ec_correspondence *matcher = NULL;
+    ec_correspondence *correspondence = NULL;
     ec_status status = pairs != NULL ? EC_OK : no_memory(job, err);
     if (status == EC_OK)
-        status = ec_correspondence_new(&matcher, NULL, job->options.n_threads, err);
+        status = ec_correspondence_new(&correspondence, NULL, job->options.n_threads, err);
     for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
         ec_pck pck;
         status = read_pairs(pairs, job, part, (ec_c_protocol)p, err);
         if (status == EC_OK)
-            status =
-                ec_pck_summarise(&pck, NULL, matcher, &job->set, pairs, 0, BOOTSTRAP_SEED, err);
+            status = ec_pck_summarise(&pck, NULL, correspondence, &job->set, pairs, 0,
+                                      BOOTSTRAP_SEED, err);
         if (status != EC_OK) break;
         row->c[p] = pck.per_image[EC_C_SOFT][0];
         row->c_se[p] = pck.per_image_error[EC_C_SOFT][0];
     }
-    ec_correspondence_free(matcher);
+    ec_correspondence_free(correspondence);
     free(pairs);
     return status;
 }
@@ -198,8 +200,8 @@ static bool has_a(const ec_job *job, const ec_job_part *part, size_t benchmark) 
     return choice->n > 0;
 }
 
-static ec_status score_a(ec_score_row *row, ec_run *run, const ec_job_part *part, size_t benchmark,
-                         ec_error *err) {
+static ec_status score_a(ec_score_row *row, ec_scoring *run, const ec_job_part *part,
+                         size_t benchmark, ec_error *err) {
     ec_job *job = run->job;
     const ec_job_choice *choice = &job->choices[benchmark];
     const size_t n = choice->n, n_references = job->settings.n_references,
@@ -238,7 +240,7 @@ static ec_status init_row(ec_score_row *row, const ec_job *job, const ec_job_par
     return EC_OK;
 }
 
-static ec_status compute_rows(ec_score_summary *out, ec_run *run, ec_error *err) {
+static ec_status compute_rows(ec_score_summary *out, ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
     out->n_benchmarks = ec_study_n_benchmarks(job->study);
     out->n_references = job->settings.n_references;
@@ -256,8 +258,8 @@ static ec_status compute_rows(ec_score_summary *out, ec_run *run, ec_error *err)
         for (size_t b = 0; status == EC_OK && part->wants_a && b < out->n_benchmarks; b++)
             status = score_a(row, run, part, b, err);
         if (status == EC_OK && part->wants_measures)
-            status = ec_run_read_measures(row->measures, row->beside, job, part, err);
-        if (status == EC_OK) status = ec_run_tell(run, err);
+            status = ec_scoring_read_measures(row->measures, row->beside, job, part, err);
+        if (status == EC_OK) status = ec_scoring_say(run, err);
     }
     return status;
 }
@@ -265,14 +267,14 @@ static ec_status compute_rows(ec_score_summary *out, ec_run *run, ec_error *err)
 /* ---- writing ------------------------------------------------------------------------------ */
 
 typedef struct {
-    ec_run *run;
+    ec_scoring *run;
     int64_t event;
     size_t n_changed;
     ec_name_list lost; /* "cka of CLIP@336" */
     ec_error *err;
 } writing;
 
-static void tell_lost(writing *w, const char *what, const char *candidate) {
+static void say_lost(writing *w, const char *what, const char *candidate) {
     char text[EC_COLUMN_NAME_MAX_BYTES + 100];
     snprintf(text, sizeof text, "%s of %.80s", what, candidate);
     ec_name_list_add(&w->lost, text);
@@ -284,7 +286,7 @@ static ec_status lose_score(writing *w, const char *candidate, const char *kind,
     bool lost;
     const ec_status status = ec_database_lose_score(&lost, &w->run->job->study->db, w->event,
                                                     candidate, kind, benchmark, w->err);
-    if (lost) tell_lost(w, kind, candidate);
+    if (lost) say_lost(w, kind, candidate);
     return status;
 }
 
@@ -293,7 +295,7 @@ static ec_status lose_column(writing *w, const char *candidate, const char *name
     bool lost;
     const ec_status status = ec_database_lose_extra(&lost, &w->run->job->study->db, w->event,
                                                     candidate, name, benchmark, w->err);
-    if (lost) tell_lost(w, name, candidate);
+    if (lost) say_lost(w, name, candidate);
     return status;
 }
 
@@ -463,7 +465,7 @@ static ec_status put_choice(writing *w, size_t benchmark) {
 }
 
 /* One transaction; where nothing is new it is taken back, the row of provenance with it. */
-static ec_status write_scores(ec_score_summary *summary, ec_run *run, ec_error *err) {
+static ec_status write_scores(ec_score_summary *summary, ec_scoring *run, ec_error *err) {
     ec_study *study = run->job->study;
     writing w = {.run = run, .err = err};
     ec_status status =
@@ -483,7 +485,7 @@ static ec_status write_scores(ec_score_summary *summary, ec_run *run, ec_error *
 }
 
 /* The choice is settled before the work, and is the same for all candidates. */
-static ec_status write_choices(ec_run *run, ec_error *err) {
+static ec_status write_choices(ec_scoring *run, ec_error *err) {
     ec_study *study = run->job->study;
     writing w = {.run = run, .err = err};
     ec_status status = ec_database_begin_write(&study->db, err);
@@ -515,7 +517,7 @@ static ec_status check_disk(const ec_job *job, ec_error *err) {
                    job->study->path, needed / 1e6, left / 1e6);
 }
 
-static ec_status score(ec_score_summary *summary, ec_run *run, ec_error *err) {
+static ec_status score(ec_score_summary *summary, ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
     ec_status status = check_disk(job, err);
     if (status == EC_OK) status = write_choices(run, err);
@@ -541,17 +543,18 @@ static ec_status check_writable(const ec_study *study, ec_error *err) {
 
 /* While the job is made out, before the first unit. */
 static bool goes_on(void *context) {
-    ec_run *run = context;
+    ec_scoring *run = context;
     snprintf(run->progress.doing, sizeof run->progress.doing,
              "reading weights and images, to know them by their content");
-    return ec_run_tell(run, NULL) == EC_OK;
+    return ec_scoring_say(run, NULL) == EC_OK;
 }
 
 ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score_options *options,
                          ec_score_watcher watcher, void *context, ec_error *err) {
     if (out != NULL) *out = NULL;
     ec_job job = {0};
-    ec_run run = {.job = &job, .watcher = watcher, .context = context, .started = seconds_now()};
+    ec_scoring run = {
+        .job = &job, .watcher = watcher, .context = context, .started = seconds_now()};
     ec_score_summary *summary = calloc(1, sizeof *summary);
     ec_status status = summary != NULL
                            ? check_writable(study, err)

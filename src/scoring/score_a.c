@@ -13,9 +13,9 @@
 #include <string.h>
 
 #include "image/source.h"
-#include "scoring/score_run.h"
+#include "scoring/scoring.h"
 
-static ec_status no_memory(const ec_run *run, ec_error *err) {
+static ec_status no_memory(const ec_scoring *run, ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
 }
 
@@ -27,7 +27,7 @@ struct ec_a_value {
     double *scores; /* [n_references] */
 };
 
-static void forget_values(ec_run *run) {
+static void forget_values(ec_scoring *run) {
     for (size_t k = 0; k < run->n_values; k++) free(run->values[k].scores);
     free(run->values);
     run->values = NULL;
@@ -37,7 +37,7 @@ static void forget_values(ec_run *run) {
 /* The part has its score from here on; what fails to be written ends the run. */
 static ec_status take_scores(void *context, size_t part, size_t image, const double *scores,
                              ec_error *err) {
-    ec_run *run = context;
+    ec_scoring *run = context;
     const size_t n_references = run->job->settings.n_references;
     ec_a_value *grown = realloc(run->values, (run->n_values + 1) * sizeof *grown);
     if (grown == NULL) return no_memory(run, err);
@@ -52,7 +52,7 @@ static ec_status take_scores(void *context, size_t part, size_t image, const dou
 }
 
 /* EC_ERR_IO if what the values were computed from changed since its identity was taken. */
-static ec_status check_values(ec_run *run, ec_error *err) {
+static ec_status check_values(ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
     ec_status status = EC_OK;
     for (size_t k = 0; status == EC_OK && k < run->n_values; k++) {
@@ -64,7 +64,7 @@ static ec_status check_values(ec_run *run, ec_error *err) {
     return status;
 }
 
-static ec_status put_value(const ec_run *run, const ec_a_value *value, ec_error *err) {
+static ec_status put_value(const ec_scoring *run, const ec_a_value *value, ec_error *err) {
     ec_job *job = run->job;
     const ec_job_part *part = &job->parts[value->part];
     ec_status status = EC_OK;
@@ -78,7 +78,7 @@ static ec_status put_value(const ec_run *run, const ec_a_value *value, ec_error 
     return status;
 }
 
-static ec_status write_values(ec_run *run, ec_error *err) {
+static ec_status write_values(ec_scoring *run, ec_error *err) {
     ec_database *db = &run->job->study->db;
     if (run->n_values == 0) return EC_OK;
     ec_status status = check_values(run, err);
@@ -95,12 +95,12 @@ static ec_status write_values(ec_run *run, ec_error *err) {
 
 /* The images of a unit at work. */
 typedef struct {
-    ec_run *run;
+    ec_scoring *run;
     size_t images[EC_A_UNIT]; /* [n] into job->images */
     size_t n;
 } unit;
 
-static void note_turned(ec_run *run, size_t image) {
+static void note_turned(ec_scoring *run, size_t image) {
     if (run->job->settings.exif_transpose || run->turned_images[image]) return;
     run->turned_images[image] = true;
     if (run->n_turned++ == 0) run->turned = run->job->images[image].path;
@@ -111,10 +111,11 @@ static ec_status take_batch(void *context, const ec_pass_batch *batch, ec_error 
     for (size_t i = 0; i < batch->n; i++)
         if (batch->image[i].is_turned) note_turned(u->run, u->images[batch->first + i]);
     const ec_status status = write_values(u->run, err);
-    return status == EC_OK ? ec_run_advance(u->run, (double)batch->n, err) : status;
+    return status == EC_OK ? ec_scoring_advance(u->run, (double)batch->n, err) : status;
 }
 
-ec_status ec_run_explain_gone(ec_status status, const char *const *paths, size_t n, ec_error *err) {
+ec_status ec_scoring_explain_gone(ec_status status, const char *const *paths, size_t n,
+                                  ec_error *err) {
     if (status != EC_ERR_NOT_FOUND) return status;
     for (size_t i = 0; i < n; i++)
         if (!ec_image_is_readable(paths[i]))
@@ -140,12 +141,12 @@ static ec_status pass(unit *u, size_t encoder, ec_error *err) {
         indices[i] = find_in_sample(job, u->images[i]);
         paths[i] = job->images[u->images[i]].path;
     }
-    ec_pooling pooling = {u->run, encoder, indices};
-    const ec_pass_consumer before = {ec_run_pool_batch, &pooling}, after = {take_batch, u};
+    ec_mean_tokens means = {u->run, encoder, indices};
+    const ec_pass_consumer before = {ec_mean_tokens_put, &means}, after = {take_batch, u};
     const bool pools = ec_job_needs_pooled(job, encoder);
     const ec_status status =
         ec_align_pass(&job->align, encoder, u->images, u->n, pools ? &before : NULL, &after, err);
-    return ec_run_explain_gone(status, paths, u->n, err);
+    return ec_scoring_explain_gone(status, paths, u->n, err);
 }
 
 /* Images [from, to) that need the pass. *waits: some are not ready for it. */
@@ -171,8 +172,8 @@ static void name_unit(char key[EC_HASH_SIZE], const ec_job *job, const char *wha
     ec_hash_bytes(key, text, n);
 }
 
-static ec_status try_pass(ec_outcome *outcome, ec_run *run, size_t encoder, size_t from, size_t to,
-                          ec_error *err) {
+static ec_status try_pass(ec_outcome *outcome, ec_scoring *run, size_t encoder, size_t from,
+                          size_t to, ec_error *err) {
     ec_job *job = run->job;
     unit u = {.run = run};
     bool waits;
@@ -195,7 +196,7 @@ static ec_status try_pass(ec_outcome *outcome, ec_run *run, size_t encoder, size
                  from + 1, to, job->n_images);
         status = pass(&u, encoder, err);
         forget_values(run);
-        if (status == EC_OK) status = ec_run_recount(run, err);
+        if (status == EC_OK) status = ec_scoring_recount(run, err);
     }
     ec_work_unlock(lock);
     return status;
@@ -220,10 +221,10 @@ static ec_status join(unit *u, size_t part, ec_error *err) {
     ec_status status = ec_align_join(&u->run->job->align, part, u->images, u->n, err);
     if (status == EC_OK) status = write_values(u->run, err);
     forget_values(u->run);
-    return status == EC_OK ? ec_run_recount(u->run, err) : status;
+    return status == EC_OK ? ec_scoring_recount(u->run, err) : status;
 }
 
-static ec_status try_join(ec_outcome *outcome, ec_run *run, size_t part, size_t from, size_t to,
+static ec_status try_join(ec_outcome *outcome, ec_scoring *run, size_t part, size_t from, size_t to,
                           ec_error *err) {
     ec_job *job = run->job;
     unit u = {.run = run};
@@ -252,7 +253,7 @@ static ec_status try_join(ec_outcome *outcome, ec_run *run, size_t part, size_t 
 
 /* ---- all of them -------------------------------------------------------------------------- */
 
-static ec_status start(ec_run *run, ec_error *err) {
+static ec_status start(ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
     if (run->a_order != NULL) return EC_OK;
     run->a_order = calloc(job->n_encoders + 1, sizeof *run->a_order);
@@ -264,7 +265,7 @@ static ec_status start(ec_run *run, ec_error *err) {
     return ec_matcher_new(&job->align.matcher, NULL, job->options.n_threads, err);
 }
 
-void ec_run_close_alignment(ec_run *run) {
+void ec_scoring_close_alignment(ec_scoring *run) {
     ec_align_close_encoder(&run->job->align);
     ec_matcher_free(run->job->align.matcher);
     run->job->align.matcher = NULL;
@@ -275,11 +276,11 @@ void ec_run_close_alignment(ec_run *run) {
     run->turned_images = NULL;
 }
 
-typedef ec_status (*trying)(ec_outcome *outcome, ec_run *run, size_t index, size_t from, size_t to,
-                            ec_error *err);
+typedef ec_status (*trying)(ec_outcome *outcome, ec_scoring *run, size_t index, size_t from,
+                            size_t to, ec_error *err);
 
 /* The units of one encoder, or of one part, among images [from, to). */
-static ec_status try_all(trying try_unit, bool *worked, bool *waits, ec_run *run, size_t index,
+static ec_status try_all(trying try_unit, bool *worked, bool *waits, ec_scoring *run, size_t index,
                          size_t from, size_t to, ec_error *err) {
     ec_status status = EC_OK;
     for (size_t at = from; status == EC_OK && at < to; at += EC_A_UNIT) {
@@ -291,7 +292,7 @@ static ec_status try_all(trying try_unit, bool *worked, bool *waits, ec_run *run
     return status;
 }
 
-static ec_status work_on_block(bool *worked, bool *waits, ec_run *run, size_t from, size_t to,
+static ec_status work_on_block(bool *worked, bool *waits, ec_scoring *run, size_t from, size_t to,
                                ec_error *err) {
     ec_job *job = run->job;
     ec_status status = EC_OK;
@@ -312,7 +313,7 @@ static bool any_is_wanted(const ec_job *job) {
     return false;
 }
 
-ec_status ec_run_alignment(ec_outcome *outcome, ec_run *run, ec_error *err) {
+ec_status ec_scoring_alignment(ec_outcome *outcome, ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
     bool worked = false, waits = false;
     *outcome = EC_COMPLETE;

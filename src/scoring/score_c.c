@@ -11,27 +11,27 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "scoring/score_run.h"
+#include "scoring/scoring.h"
 
 enum { SUBSETS_AT_A_TIME = 4096 };
 
-static const ec_keypoint_category *category_of(const ec_run *run, size_t category) {
+static const ec_keypoint_category *category_of(const ec_scoring *run, size_t category) {
     return &run->job->set.categories[category];
 }
 
-static ec_status no_memory(const ec_run *run, ec_error *err) {
+static ec_status no_memory(const ec_scoring *run, ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
 }
 
 /* ---- results ------------------------------------------------------------------------------ */
 
-static void describe_part(char text[512], const ec_run *run, const ec_job_part *part,
+static void describe_part(char text[512], const ec_scoring *run, const ec_job_part *part,
                           ec_c_protocol protocol) {
     snprintf(text, 512, "%s of %.200s", ec_c_protocol_name(protocol), ec_job_name(run->job, part));
 }
 
 /* Writes the results [n][n_pairs] of parts, all or nothing. */
-static ec_status put_results(ec_run *run, const size_t *parts, size_t n, ec_c_protocol protocol,
+static ec_status put_results(ec_scoring *run, const size_t *parts, size_t n, ec_c_protocol protocol,
                              size_t category, const ec_pair_result *results, ec_error *err) {
     ec_job *job = run->job;
     const size_t n_pairs = category_of(run, category)->n_pairs;
@@ -53,15 +53,15 @@ static ec_status put_results(ec_run *run, const size_t *parts, size_t n, ec_c_pr
 
 /* ---- one encoder -------------------------------------------------------------------------- */
 
-void ec_run_close_category(ec_run *run) {
+void ec_scoring_close_category(ec_scoring *run) {
     if (run->images != NULL)
         ec_matching_images_free(run->images, &run->job->set, run->images_category);
     run->images = NULL;
 }
 
-static ec_status decode_images(ec_run *run, size_t category, ec_error *err) {
+static ec_status decode_images(ec_scoring *run, size_t category, ec_error *err) {
     if (run->images != NULL && run->images_category == category) return EC_OK;
-    ec_run_close_category(run);
+    ec_scoring_close_category(run);
     run->images_category = category;
     const ec_status status = ec_matching_images_load(&run->images, &run->job->set, category,
                                                      run->job->options.n_threads, err);
@@ -73,7 +73,7 @@ static ec_status decode_images(ec_run *run, size_t category, ec_error *err) {
 }
 
 typedef struct {
-    ec_run *run;
+    ec_scoring *run;
     size_t n_seen;
     ec_error *err;
 } watching;
@@ -82,10 +82,10 @@ static bool see_images(void *context, size_t n_done) {
     watching *w = context;
     const size_t n_new = n_done - w->n_seen;
     w->n_seen = n_done;
-    return ec_run_advance(w->run, (double)n_new, w->err) == EC_OK;
+    return ec_scoring_advance(w->run, (double)n_new, w->err) == EC_OK;
 }
 
-static ec_status compute_rows(ec_similarity *rows, ec_run *run, size_t encoder,
+static ec_status compute_rows(ec_similarity *rows, ec_scoring *run, size_t encoder,
                               ec_c_protocol protocol, size_t category, ec_error *err) {
     ec_job *job = run->job;
     const ec_job_encoder *e = &job->encoders[encoder];
@@ -96,7 +96,7 @@ static ec_status compute_rows(ec_similarity *rows, ec_run *run, size_t encoder,
     ec_status status = decode_images(run, category, err);
     if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
     if (status == EC_OK)
-        status = ec_matching_rows(rows, run->matcher, extractor, e->source.folder, protocol,
+        status = ec_matching_rows(rows, run->correspondence, extractor, e->source.folder, protocol,
                                   &job->set, category, run->images, &matching, err);
     ec_extractor_close(extractor);
     /* What was computed from something else must not be kept under this key. */
@@ -106,7 +106,7 @@ static ec_status compute_rows(ec_similarity *rows, ec_run *run, size_t encoder,
 }
 
 /* The candidates that are this encoder alone and have no result yet: they share one key. */
-static ec_status judge_alone(ec_run *run, const ec_similarity *rows, size_t encoder,
+static ec_status judge_alone(ec_scoring *run, const ec_similarity *rows, size_t encoder,
                              ec_c_protocol protocol, size_t category, ec_error *err) {
     ec_job *job = run->job;
     const uint32_t itself = 1;
@@ -114,8 +114,8 @@ static ec_status judge_alone(ec_run *run, const ec_similarity *rows, size_t enco
         .members = rows, .n_members = 1, .subsets = &itself, .n_subsets = 1};
     ec_pair_result *results = calloc(category_of(run, category)->n_pairs + 1, sizeof *results);
     if (results == NULL) return no_memory(run, err);
-    ec_status status = ec_correspondence_judge(results, NULL, run->matcher, &job->set, category,
-                                               protocol, &all, err);
+    ec_status status = ec_correspondence_judge(results, NULL, run->correspondence, &job->set,
+                                               category, protocol, &all, err);
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
         if (ec_job_lacks(&part->c[protocol], category) && part->n_members == 1 &&
@@ -126,7 +126,7 @@ static ec_status judge_alone(ec_run *run, const ec_similarity *rows, size_t enco
     return status;
 }
 
-static ec_status work_on_encoder(ec_run *run, size_t encoder, ec_c_protocol protocol,
+static ec_status work_on_encoder(ec_scoring *run, size_t encoder, ec_c_protocol protocol,
                                  size_t category, const char *key, ec_error *err) {
     ec_job *job = run->job;
     const ec_keypoint_category *c = category_of(run, category);
@@ -140,10 +140,10 @@ static ec_status work_on_encoder(ec_run *run, size_t encoder, ec_c_protocol prot
     if (status == EC_OK && ec_job_needs_alone(job, encoder, protocol, category))
         status = judge_alone(run, &rows, encoder, protocol, category, err);
     ec_matching_rows_release(&rows);
-    return status == EC_OK ? ec_run_recount(run, err) : status;
+    return status == EC_OK ? ec_scoring_recount(run, err) : status;
 }
 
-static ec_status try_encoder(ec_outcome *outcome, ec_run *run, size_t encoder,
+static ec_status try_encoder(ec_outcome *outcome, ec_scoring *run, size_t encoder,
                              ec_c_protocol protocol, size_t category, ec_error *err) {
     char key[EC_HASH_SIZE];
     int lock;
@@ -188,8 +188,8 @@ static int by_identity(const void *left, const void *right, void *job) {
                   encoders[*(const size_t *)right].identity);
 }
 
-static ec_status find_encoders(gathered *g, ec_run *run, ec_c_protocol protocol, size_t category,
-                               ec_error *err) {
+static ec_status find_encoders(gathered *g, ec_scoring *run, ec_c_protocol protocol,
+                               size_t category, ec_error *err) {
     ec_job *job = run->job;
     g->encoders = calloc(job->n_encoders + 1, sizeof *g->encoders);
     g->rows = calloc(job->n_encoders + 1, sizeof *g->rows);
@@ -200,7 +200,7 @@ static ec_status find_encoders(gathered *g, ec_run *run, ec_c_protocol protocol,
     return EC_OK;
 }
 
-static bool rows_are_there(const gathered *g, const ec_run *run, ec_c_protocol protocol,
+static bool rows_are_there(const gathered *g, const ec_scoring *run, ec_c_protocol protocol,
                            size_t category) {
     for (size_t k = 0; k < g->n; k++) {
         char key[EC_HASH_SIZE];
@@ -210,7 +210,7 @@ static bool rows_are_there(const gathered *g, const ec_run *run, ec_c_protocol p
     return true;
 }
 
-static ec_status load_rows(gathered *g, ec_run *run, ec_c_protocol protocol, size_t category,
+static ec_status load_rows(gathered *g, ec_scoring *run, ec_c_protocol protocol, size_t category,
                            ec_error *err) {
     const ec_keypoint_category *c = category_of(run, category);
     ec_status status = EC_OK;
@@ -250,7 +250,7 @@ static members_of_grid finest_first(const gathered *g, const bool *wanted, size_
 /* The unfinished combinations of these members, at most `most` of them, from part *at on; *at
  * becomes where to go on. */
 static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, size_t *at,
-                                const ec_run *run, const members_of_grid *among,
+                                const ec_scoring *run, const members_of_grid *among,
                                 ec_c_protocol protocol, size_t category) {
     size_t n_found = 0;
     for (; *at < run->job->n_parts && n_found < most; ++*at) {
@@ -274,7 +274,7 @@ static size_t find_combinations(size_t *parts, uint32_t *subsets, size_t most, s
 }
 
 /* Judges and writes all unfinished combinations of a few encoders with this finest grid. */
-static ec_status judge_wanted(ec_run *run, const gathered *g, const bool *wanted, size_t grid,
+static ec_status judge_wanted(ec_scoring *run, const gathered *g, const bool *wanted, size_t grid,
                               ec_c_protocol protocol, size_t category, ec_error *err) {
     const members_of_grid m = finest_first(g, wanted, grid);
     const size_t n_pairs = category_of(run, category)->n_pairs;
@@ -292,8 +292,8 @@ static ec_status judge_wanted(ec_run *run, const gathered *g, const bool *wanted
     size_t at = 0;
     while (status == EC_OK && (all.n_subsets = find_combinations(parts, subsets, most, &at, run, &m,
                                                                  protocol, category)) > 0) {
-        status = ec_correspondence_judge(results, NULL, run->matcher, &run->job->set, category,
-                                         protocol, &all, err);
+        status = ec_correspondence_judge(results, NULL, run->correspondence, &run->job->set,
+                                         category, protocol, &all, err);
         if (status == EC_OK)
             status = put_results(run, parts, all.n_subsets, protocol, category, results, err);
     }
@@ -304,8 +304,8 @@ static ec_status judge_wanted(ec_run *run, const gathered *g, const bool *wanted
 }
 
 /* More encoders than fit a subset: one combination at a time, with its own. */
-static ec_status judge_each(ec_run *run, const gathered *g, bool *wanted, ec_c_protocol protocol,
-                            size_t category, ec_error *err) {
+static ec_status judge_each(ec_scoring *run, const gathered *g, bool *wanted,
+                            ec_c_protocol protocol, size_t category, ec_error *err) {
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < run->job->n_parts; i++) {
         const ec_job_part *part = &run->job->parts[i];
@@ -323,7 +323,7 @@ static ec_status judge_each(ec_run *run, const gathered *g, bool *wanted, ec_c_p
 
 /* Encoders are joined on equal grids, all of one grid together; coarser ones are brought to it
  * where the user asked for that. */
-static ec_status judge_combinations(ec_run *run, const gathered *g, ec_c_protocol protocol,
+static ec_status judge_combinations(ec_scoring *run, const gathered *g, ec_c_protocol protocol,
                                     size_t category, ec_error *err) {
     const bool resample = run->job->settings.resample_grids;
     bool *wanted = calloc(g->n + 1, sizeof *wanted);
@@ -347,7 +347,7 @@ static ec_status judge_combinations(ec_run *run, const gathered *g, ec_c_protoco
     return status;
 }
 
-static ec_status combine(ec_outcome *outcome, ec_run *run, gathered *g, ec_c_protocol protocol,
+static ec_status combine(ec_outcome *outcome, ec_scoring *run, gathered *g, ec_c_protocol protocol,
                          size_t category, ec_error *err) {
     snprintf(run->progress.doing, sizeof run->progress.doing, "C, %s, combinations, %.60s",
              ec_c_protocol_name(protocol), category_of(run, category)->name);
@@ -360,11 +360,11 @@ static ec_status combine(ec_outcome *outcome, ec_run *run, gathered *g, ec_c_pro
         ec_work_delete_rows(&run->job->work, key);
     }
     *outcome = EC_WORKED;
-    return status == EC_OK ? ec_run_recount(run, err) : status;
+    return status == EC_OK ? ec_scoring_recount(run, err) : status;
 }
 
 /* The rows are deleted under this lock by whoever has judged, so it is taken before looking. */
-static ec_status try_combinations(ec_outcome *outcome, ec_run *run, ec_c_protocol protocol,
+static ec_status try_combinations(ec_outcome *outcome, ec_scoring *run, ec_c_protocol protocol,
                                   size_t category, ec_error *err) {
     char text[EC_HASH_SIZE + 64], key[EC_HASH_SIZE];
     int lock;
@@ -400,8 +400,8 @@ static bool any_combination(const ec_job *job, ec_c_protocol protocol, size_t ca
     return false;
 }
 
-ec_status ec_run_category(ec_outcome *outcome, ec_run *run, ec_c_protocol protocol, size_t category,
-                          ec_error *err) {
+ec_status ec_scoring_category(ec_outcome *outcome, ec_scoring *run, ec_c_protocol protocol,
+                              size_t category, ec_error *err) {
     ec_job *job = run->job;
     bool worked = false;
     *outcome = EC_COMPLETE;

@@ -13,19 +13,19 @@
 #include <string.h>
 
 #include "scoring/measure_store.h"
-#include "scoring/score_run.h"
+#include "scoring/scoring.h"
 
 enum {
     MATRICES_BYTES = 512 << 20 /* kept at once */
 };
 
-static ec_status no_memory(const ec_run *run, ec_error *err) {
+static ec_status no_memory(const ec_scoring *run, ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
 }
 
 /* ---- mean tokens -------------------------------------------------------------------------- */
 
-static ec_status put_pool(ec_run *run, size_t encoder, size_t index, const float *features,
+static ec_status put_pool(ec_scoring *run, size_t encoder, size_t index, const float *features,
                           ec_error *err) {
     ec_job *job = run->job;
     const ec_job_encoder *e = &job->encoders[encoder];
@@ -39,20 +39,20 @@ static ec_status put_pool(ec_run *run, size_t encoder, size_t index, const float
         ec_error_prefix(err, status, "%s: %s", e->source.folder, job->sample[index].path);
     ec_job_pooled_key(key, job, encoder);
     if (status == EC_OK)
-        status = ec_store_put_pooled(&job->store, key, job->sample[index].hash, mean,
-                                     info->n_channels, &norms, err);
+        status = ec_store_put_mean(&job->store, key, job->sample[index].hash, mean,
+                                   info->n_channels, &norms, err);
     free(mean);
     return status;
 }
 
 /* Is the mean token of image i of the pass still to be written? */
-static bool is_missing(const ec_pooling *p, size_t i) {
+static bool is_missing(const ec_mean_tokens *p, size_t i) {
     const ec_job *job = p->run->job;
     const size_t index = p->indices[i];
     return index != EC_NO_INDEX && !job->pooled[p->encoder * job->n_sample + index];
 }
 
-static ec_status check_batch(const ec_pooling *p, const ec_pass_batch *batch, ec_error *err) {
+static ec_status check_batch(const ec_mean_tokens *p, const ec_pass_batch *batch, ec_error *err) {
     ec_job *job = p->run->job;
     ec_status status = ec_job_check_encoder(job, p->encoder, err);
     for (size_t i = batch->first; status == EC_OK && i < batch->first + batch->n; i++)
@@ -60,8 +60,8 @@ static ec_status check_batch(const ec_pooling *p, const ec_pass_batch *batch, ec
     return status;
 }
 
-ec_status ec_run_pool_batch(void *pooling, const ec_pass_batch *batch, ec_error *err) {
-    const ec_pooling *p = pooling;
+ec_status ec_mean_tokens_put(void *means, const ec_pass_batch *batch, ec_error *err) {
+    const ec_mean_tokens *p = means;
     ec_job *job = p->run->job;
     const ec_extractor_info *info = &job->encoders[p->encoder].info;
     ec_status status = check_batch(p, batch, err);
@@ -88,7 +88,7 @@ typedef struct {
 
 /* What units of A will do is looked at before what study.db has: a unit that is done between the
  * two is seen at least once. */
-static ec_status find_missing(missing *m, const ec_run *run, size_t encoder, ec_error *err) {
+static ec_status find_missing(missing *m, const ec_scoring *run, size_t encoder, ec_error *err) {
     ec_job *job = run->job;
     bool *of_a = calloc(job->n_sample + 1, sizeof *of_a);
     *m = (missing){.indices = calloc(job->n_sample + 1, sizeof *m->indices)};
@@ -109,10 +109,10 @@ static ec_status find_missing(missing *m, const ec_run *run, size_t encoder, ec_
 }
 
 static ec_status count_batch(void *context, const ec_pass_batch *batch, ec_error *err) {
-    return ec_run_advance(context, (double)batch->n, err);
+    return ec_scoring_advance(context, (double)batch->n, err);
 }
 
-static ec_status work_on_encoder(ec_run *run, size_t encoder, const missing *m, ec_error *err) {
+static ec_status work_on_encoder(ec_scoring *run, size_t encoder, const missing *m, ec_error *err) {
     const ec_job *job = run->job;
     const ec_job_encoder *e = &job->encoders[encoder];
     const ec_encoder_options options = ec_job_encoder_options(job);
@@ -124,17 +124,17 @@ static ec_status work_on_encoder(ec_run *run, size_t encoder, const missing *m, 
     if (status == EC_OK) {
         for (size_t i = 0; i < m->n; i++) paths[i] = job->sample[m->indices[i]].path;
         const ec_image_list images = {.paths = paths, .n = m->n};
-        ec_pooling pooling = {run, encoder, m->indices};
-        const ec_pass_consumer consumers[] = {{ec_run_pool_batch, &pooling}, {count_batch, run}};
+        ec_mean_tokens means = {run, encoder, m->indices};
+        const ec_pass_consumer consumers[] = {{ec_mean_tokens_put, &means}, {count_batch, run}};
         status = ec_pass_run(&extractor, 1, &images, NULL, consumers, 2, err);
-        status = ec_run_explain_gone(status, paths, m->n, err);
+        status = ec_scoring_explain_gone(status, paths, m->n, err);
     }
     ec_extractor_close(extractor);
     free(paths);
-    return status == EC_OK ? ec_run_recount(run, err) : status;
+    return status == EC_OK ? ec_scoring_recount(run, err) : status;
 }
 
-static ec_status try_encoder(ec_outcome *outcome, ec_run *run, size_t encoder, ec_error *err) {
+static ec_status try_encoder(ec_outcome *outcome, ec_scoring *run, size_t encoder, ec_error *err) {
     ec_job *job = run->job;
     char key[EC_HASH_SIZE];
     int lock;
@@ -171,7 +171,7 @@ static void release_gram(ec_kernel *gram) {
     *gram = (ec_kernel){0};
 }
 
-void ec_run_close_measures(ec_run *run) {
+void ec_scoring_close_measures(ec_scoring *run) {
     for (size_t e = 0; run->grams != NULL && e < run->job->n_encoders; e++)
         release_gram(&run->grams[e]);
     free(run->grams);
@@ -179,7 +179,7 @@ void ec_run_close_measures(ec_run *run) {
     run->n_grams = 0;
 }
 
-static ec_status compute_gram(ec_kernel *gram, ec_run *run, size_t encoder, ec_error *err) {
+static ec_status compute_gram(ec_kernel *gram, ec_scoring *run, size_t encoder, ec_error *err) {
     ec_job *job = run->job;
     const size_t n = job->n_sample, n_channels = job->encoders[encoder].info.n_channels;
     char key[EC_HASH_SIZE];
@@ -190,8 +190,8 @@ static ec_status compute_gram(ec_kernel *gram, ec_run *run, size_t encoder, ec_e
     ec_status status =
         x != NULL && gram->k != NULL && gram->norms != NULL ? EC_OK : no_memory(run, err);
     if (status == EC_OK)
-        status = ec_store_get_pooled(x, gram->norms, &job->store, key, job->sample_hashes, n,
-                                     n_channels, err);
+        status = ec_store_get_means(x, gram->norms, &job->store, key, job->sample_hashes, n,
+                                    n_channels, err);
     if (status == EC_OK) {
         status = ec_gram(gram->k, x, n, n_channels, job->options.n_threads, err);
         if (status != EC_OK)
@@ -203,7 +203,7 @@ static ec_status compute_gram(ec_kernel *gram, ec_run *run, size_t encoder, ec_e
 }
 
 /* Borrowed until the next is asked for. */
-static ec_status get_gram(const ec_kernel **out, ec_run *run, size_t encoder, ec_error *err) {
+static ec_status get_gram(const ec_kernel **out, ec_scoring *run, size_t encoder, ec_error *err) {
     ec_job *job = run->job;
     const size_t n = job->n_sample;
     if (run->grams == NULL) run->grams = calloc(job->n_encoders + 1, sizeof *run->grams);
@@ -219,7 +219,7 @@ static ec_status get_gram(const ec_kernel **out, ec_run *run, size_t encoder, ec
 }
 
 /* K of encoders side by side: the mean of theirs, as ec_gram_combine has it, one at a time. */
-static ec_status combine(double *out, ec_run *run, const size_t *members, size_t n_members,
+static ec_status combine(double *out, ec_scoring *run, const size_t *members, size_t n_members,
                          ec_error *err) {
     const size_t n = run->job->n_sample;
     const ec_kernel *gram;
@@ -243,7 +243,7 @@ static ec_status unless_untold(double *value, ec_status status) {
 }
 
 /* values in the order of ec_measure_name(0, …) */
-static ec_status measure_own(double values[4], ec_run *run, const ec_job_part *part,
+static ec_status measure_own(double values[4], ec_scoring *run, const ec_job_part *part,
                              const double *k, ec_error *err) {
     const size_t n = run->job->n_sample;
     const ec_kernel *gram = NULL;
@@ -257,7 +257,7 @@ static ec_status measure_own(double values[4], ec_run *run, const ec_job_part *p
 }
 
 /* values in the order of ec_measure_name(1, …) */
-static ec_status measure_beside(double values[4], ec_run *run, const ec_job_compared *compared,
+static ec_status measure_beside(double values[4], ec_scoring *run, const ec_job_compared *compared,
                                 const double *k, double *l, ec_error *err) {
     const size_t n = run->job->n_sample;
     ec_status status = combine(l, run, compared->members, compared->n_members, err);
@@ -270,7 +270,7 @@ static ec_status measure_beside(double values[4], ec_run *run, const ec_job_comp
     return status;
 }
 
-static ec_status put_measures(ec_run *run, const char *key, size_t which, const double *values,
+static ec_status put_measures(ec_scoring *run, const char *key, size_t which, const double *values,
                               ec_error *err) {
     ec_job *job = run->job;
     ec_status status = ec_database_begin_write(&job->study->db, err);
@@ -288,7 +288,7 @@ static bool is_ready(const ec_job *job, const ec_job_part *part) {
     return ready;
 }
 
-static ec_status work_on_part(ec_run *run, ec_job_part *part, ec_error *err) {
+static ec_status work_on_part(ec_scoring *run, ec_job_part *part, ec_error *err) {
     ec_job *job = run->job;
     const size_t n = job->n_sample;
     double *k = malloc(n * n * sizeof *k + 1), *l = malloc(n * n * sizeof *l + 1), values[4];
@@ -305,10 +305,10 @@ static ec_status work_on_part(ec_run *run, ec_job_part *part, ec_error *err) {
     }
     free(k);
     free(l);
-    return status == EC_OK ? ec_run_recount(run, err) : status;
+    return status == EC_OK ? ec_scoring_recount(run, err) : status;
 }
 
-static ec_status try_part(ec_outcome *outcome, ec_run *run, ec_job_part *part, ec_error *err) {
+static ec_status try_part(ec_outcome *outcome, ec_scoring *run, ec_job_part *part, ec_error *err) {
     ec_job *job = run->job;
     int lock;
     *outcome = EC_COMPLETE;
@@ -329,7 +329,7 @@ static ec_status try_part(ec_outcome *outcome, ec_run *run, ec_job_part *part, e
 
 /* ---- all of them -------------------------------------------------------------------------- */
 
-ec_status ec_run_measures(ec_outcome *outcome, ec_run *run, ec_error *err) {
+ec_status ec_scoring_measures(ec_outcome *outcome, ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
     bool worked = false, waits = false;
     ec_status status = EC_OK;
@@ -347,9 +347,9 @@ ec_status ec_run_measures(ec_outcome *outcome, ec_run *run, ec_error *err) {
     return status;
 }
 
-ec_status ec_run_read_measures(double out[EC_REPRESENTATION_COLUMNS],
-                               double (*beside)[EC_REPRESENTATION_BESIDE], ec_job *job,
-                               const ec_job_part *part, ec_error *err) {
+ec_status ec_scoring_read_measures(double out[EC_REPRESENTATION_COLUMNS],
+                                   double (*beside)[EC_REPRESENTATION_BESIDE], ec_job *job,
+                                   const ec_job_part *part, ec_error *err) {
     const size_t n = job->settings.n_compare_with;
     ec_status status = EC_OK;
     for (size_t i = 0; i < EC_REPRESENTATION_COLUMNS; i++) out[i] = NAN;

@@ -200,7 +200,7 @@ ec_status ec_job_refresh_measures(ec_job *job, ec_job_part *part, ec_error *err)
 ec_status ec_job_refresh_pooled(ec_job *job, size_t encoder, ec_error *err) {
     char key[EC_HASH_SIZE];
     ec_job_pooled_key(key, job, encoder);
-    return ec_store_find_pooled(job->pooled + encoder * job->n_sample, &job->store, key,
+    return ec_store_find_means(job->pooled + encoder * job->n_sample, &job->store, key,
                                 job->sample_hashes, job->n_sample, err);
 }
 
