@@ -195,7 +195,8 @@ static ec_status settle_grids(bool *left_out, ec_job_part *part, const ec_job *j
     return check_grids(job, members, part->n_members, err);
 }
 
-/* Layer 22 and layer -3 may be one; that the encoder tells. */
+/* Do the part's encoder and its connector name one layer? Layer 22 and layer -3 are the same where
+ * there are 24 blocks, so the number of blocks has to be known. */
 static ec_status check_features(const ec_job *job, const ec_job_part *part, size_t k,
                                 ec_error *err) {
     ec_feature_source source = part->sources[k];
