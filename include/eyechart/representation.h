@@ -50,7 +50,8 @@ typedef enum ec_representation_column {
     EC_COLUMN_NORM,
     EC_COLUMN_NORM_CV,
     EC_COLUMN_NORM_OUTLIERS,
-    EC_REPRESENTATION_COLUMNS
+    EC_REPRESENTATION_COLUMNS,
+    EC_REPRESENTATION_OWN = EC_REPRESENTATION_COLUMNS - EC_REPRESENTATION_BESIDE
 } ec_representation_column;
 
 /* "cka", "cka_unbiased", "mutual_knn", "rank", "norm", "norm_cv", "norm_outliers". Static; NULL
@@ -85,8 +86,10 @@ void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n);
 ec_status ec_gram(double *out, const float *x, size_t n, size_t n_channels, size_t n_threads,
                   ec_error *err);
 
-/* K of the concatenation of encoders: the mean of their K. `out` may be none of `parts`. */
-void ec_gram_combine(double *out, const double *const *parts, size_t n_parts, size_t n);
+/* K of the concatenation of encoders is the mean of theirs: each is added to zeros in turn, so that
+ * not all need be there at once, and then their number divides the sum. [n][n] */
+void ec_gram_add(double *sum, const double *k, size_t n);
+void ec_gram_divide(double *sum, size_t n_parts, size_t n);
 
 /* Each takes K (and L) [n][n] of ec_gram. EC_ERR_ARG for fewer than 3 (unbiased: 4) images;
  * EC_ERR_SINGULAR when all images have the same features; EC_ERR_NOMEM. */
@@ -100,17 +103,17 @@ ec_status ec_gram_effective_rank(double *out, const double *k, size_t n, ec_erro
 ec_status ec_gram_mutual_knn(double *out, const double *k, const double *l, size_t n,
                              size_t n_neighbours, ec_error *err);
 
-/* Every column at once.
+/* The columns of an encoder, or of several side by side, from K [n][n] of ec_gram or its mean:
+ * those that compare with a reference, from L of the same images, in their order; and the others.
  *
- *   k           [n][n] of ec_gram or ec_gram_combine
- *   reference   the same of the reference encoder on the same images; NULL: none, and the columns
- *               that need one are NaN
- *   norms       [n]; NULL for a combination, whose tokens have no norm of their own: NaN
+ *   norms   [n]; NULL for a combination, whose tokens have no norm of their own: NaN
  *
- * mutual_knn is NaN for fewer than EC_NEIGHBOURS + 2 images. Errors as above. */
-ec_status ec_representation(double out[EC_REPRESENTATION_COLUMNS], const double *k,
-                            const double *reference, const ec_token_norms *norms, size_t n,
-                            ec_error *err);
+ * NaN is what cannot be told: of too few images (mutual_knn: fewer than EC_NEIGHBOURS + 2), or
+ * where all have the same features. EC_ERR_NOMEM. */
+ec_status ec_representation_beside(double out[EC_REPRESENTATION_BESIDE], const double *k,
+                                   const double *l, size_t n, ec_error *err);
+ec_status ec_representation_own(double out[EC_REPRESENTATION_OWN], const double *k,
+                                const ec_token_norms *norms, size_t n, ec_error *err);
 
 #ifdef __cplusplus
 }

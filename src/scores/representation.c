@@ -123,12 +123,12 @@ ec_status ec_gram(double *out, const float *x, size_t n, size_t n_channels, size
     return EC_OK;
 }
 
-void ec_gram_combine(double *out, const double *const *parts, size_t n_parts, size_t n) {
-    for (size_t i = 0; i < n * n; i++) {
-        double sum = 0.0;
-        for (size_t p = 0; p < n_parts; p++) sum += parts[p][i];
-        out[i] = sum / (double)n_parts;
-    }
+void ec_gram_add(double *sum, const double *k, size_t n) {
+    for (size_t i = 0; i < n * n; i++) sum[i] += k[i];
+}
+
+void ec_gram_divide(double *sum, size_t n_parts, size_t n) {
+    for (size_t i = 0; i < n * n; i++) sum[i] /= (double)n_parts;
 }
 
 static ec_status check_images(size_t n, size_t least, ec_error *err) {
@@ -304,18 +304,30 @@ void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n) {
     out[2] = outliers / (double)n;
 }
 
-ec_status ec_representation(double out[EC_REPRESENTATION_COLUMNS], const double *k,
-                            const double *reference, const ec_token_norms *norms, size_t n,
-                            ec_error *err) {
-    for (size_t i = 0; i < EC_REPRESENTATION_COLUMNS; i++) out[i] = NAN;
-    if (norms != NULL && n > 0) ec_mean_norms(&out[EC_COLUMN_NORM], norms, n);
-    ec_status status = ec_gram_effective_rank(&out[EC_COLUMN_RANK], k, n, err);
-    if (reference == NULL) return status;
-    if (status == EC_OK) status = ec_gram_cka(&out[EC_COLUMN_CKA], k, reference, n, err);
+/* Too few images, or all alike: that a column has no value is worth remembering. */
+static ec_status unless_untold(double *value, ec_status status) {
+    if (status != EC_ERR_ARG && status != EC_ERR_SINGULAR) return status;
+    *value = NAN;
+    return EC_OK;
+}
+
+ec_status ec_representation_beside(double out[EC_REPRESENTATION_BESIDE], const double *k,
+                                   const double *l, size_t n, ec_error *err) {
+    double *cka = &out[EC_COLUMN_CKA], *unbiased_cka = &out[EC_COLUMN_CKA_UNBIASED];
+    out[EC_COLUMN_MUTUAL_KNN] = NAN;
+    ec_status status = unless_untold(cka, ec_gram_cka(cka, k, l, n, err));
     if (status == EC_OK)
-        status = ec_gram_cka_unbiased(&out[EC_COLUMN_CKA_UNBIASED], k, reference, n, err);
+        status = unless_untold(unbiased_cka, ec_gram_cka_unbiased(unbiased_cka, k, l, n, err));
     if (status == EC_OK && n >= EC_NEIGHBOURS + 2)
-        status =
-            ec_gram_mutual_knn(&out[EC_COLUMN_MUTUAL_KNN], k, reference, n, EC_NEIGHBOURS, err);
+        status = ec_gram_mutual_knn(&out[EC_COLUMN_MUTUAL_KNN], k, l, n, EC_NEIGHBOURS, err);
     return status;
+}
+
+ec_status ec_representation_own(double out[EC_REPRESENTATION_OWN], const double *k,
+                                const ec_token_norms *norms, size_t n, ec_error *err) {
+    for (size_t i = 0; i < EC_REPRESENTATION_OWN; i++) out[i] = NAN;
+    if (norms != NULL && n > 0)
+        ec_mean_norms(&out[EC_COLUMN_NORM - EC_REPRESENTATION_BESIDE], norms, n);
+    double *rank = &out[EC_COLUMN_RANK - EC_REPRESENTATION_BESIDE];
+    return unless_untold(rank, ec_gram_effective_rank(rank, k, n, err));
 }

@@ -218,7 +218,7 @@ static ec_status get_gram(const ec_kernel **out, ec_scoring *run, size_t encoder
     return compute_gram(&run->grams[encoder], run, encoder, err);
 }
 
-/* K of encoders side by side: the mean of theirs, as ec_gram_combine has it, one at a time. */
+/* K of encoders side by side, of which one is in memory at a time. */
 static ec_status combine(double *out, ec_scoring *run, const size_t *members, size_t n_members,
                          ec_error *err) {
     const size_t n = run->job->n_sample;
@@ -227,47 +227,32 @@ static ec_status combine(double *out, ec_scoring *run, const size_t *members, si
     for (size_t m = 0; m < n_members; m++) {
         const ec_status status = get_gram(&gram, run, members[m], err);
         if (status != EC_OK) return status;
-        for (size_t i = 0; i < n * n; i++) out[i] += gram->k[i];
+        ec_gram_add(out, gram->k, n);
     }
-    for (size_t i = 0; i < n * n; i++) out[i] /= (double)n_members;
+    ec_gram_divide(out, n_members, n);
     return EC_OK;
 }
 
 /* ---- one candidate ------------------------------------------------------------------------ */
 
-/* Too few images, or all alike: then a measure has no value, which is worth remembering. */
-static ec_status unless_untold(double *value, ec_status status) {
-    if (status != EC_ERR_ARG && status != EC_ERR_SINGULAR) return status;
-    *value = NAN;
-    return EC_OK;
-}
-
 /* values in the order of ec_measure_name(0, …) */
-static ec_status measure_own(double values[4], ec_scoring *run, const ec_job_part *part,
-                             const double *k, ec_error *err) {
-    const size_t n = run->job->n_sample;
+static ec_status measure_own(double values[EC_REPRESENTATION_OWN], ec_scoring *run,
+                             const ec_job_part *part, const double *k, ec_error *err) {
     const ec_kernel *gram = NULL;
-    for (size_t i = 0; i < 4; i++) values[i] = NAN;
-    ec_status status = unless_untold(&values[0], ec_gram_effective_rank(&values[0], k, n, err));
-    if (status == EC_OK && part->n_members == 1) {
-        status = get_gram(&gram, run, part->measured[0], err);
-        if (status == EC_OK) ec_mean_norms(&values[1], gram->norms, n);
-    }
-    return status;
+    ec_status status = EC_OK;
+    if (part->n_members == 1) status = get_gram(&gram, run, part->measured[0], err);
+    if (status != EC_OK) return status;
+    return ec_representation_own(values, k, gram != NULL ? gram->norms : NULL, run->job->n_sample,
+                                 err);
 }
 
 /* values in the order of ec_measure_name(1, …) */
-static ec_status measure_beside(double values[4], ec_scoring *run, const ec_job_compared *compared,
-                                const double *k, double *l, ec_error *err) {
-    const size_t n = run->job->n_sample;
-    ec_status status = combine(l, run, compared->members, compared->n_members, err);
-    if (status == EC_OK) status = unless_untold(&values[0], ec_gram_cka(&values[0], k, l, n, err));
-    if (status == EC_OK)
-        status = unless_untold(&values[1], ec_gram_cka_unbiased(&values[1], k, l, n, err));
-    values[2] = NAN;
-    if (status == EC_OK && n >= EC_NEIGHBOURS + 2)
-        status = ec_gram_mutual_knn(&values[2], k, l, n, EC_NEIGHBOURS, err);
-    return status;
+static ec_status measure_beside(double values[EC_REPRESENTATION_BESIDE], ec_scoring *run,
+                                const ec_job_compared *compared, const double *k, double *l,
+                                ec_error *err) {
+    const ec_status status = combine(l, run, compared->members, compared->n_members, err);
+    return status == EC_OK ? ec_representation_beside(values, k, l, run->job->n_sample, err)
+                           : status;
 }
 
 static ec_status put_measures(ec_scoring *run, const char *key, size_t which, const double *values,
@@ -291,7 +276,8 @@ static bool is_ready(const ec_job *job, const ec_job_part *part) {
 static ec_status work_on_part(ec_scoring *run, ec_job_part *part, ec_error *err) {
     ec_job *job = run->job;
     const size_t n = job->n_sample;
-    double *k = malloc(n * n * sizeof *k + 1), *l = malloc(n * n * sizeof *l + 1), values[4];
+    double *k = malloc(n * n * sizeof *k + 1), *l = malloc(n * n * sizeof *l + 1);
+    double values[EC_REPRESENTATION_COLUMNS];
     ec_status status = k != NULL && l != NULL ? EC_OK : no_memory(run, err);
     snprintf(run->progress.doing, sizeof run->progress.doing, "measures of %.80s",
              ec_job_name(job, part));

@@ -175,12 +175,9 @@ static ec_status make_keys(ec_job_part *part, const ec_job *job, ec_error *err) 
 /* ---- what is known ------------------------------------------------------------------------ */
 
 const char *ec_measure_name(size_t k, size_t i) {
-    static const ec_representation_column own[] = {EC_COLUMN_RANK, EC_COLUMN_NORM,
-                                                   EC_COLUMN_NORM_CV, EC_COLUMN_NORM_OUTLIERS},
-                                          beside[] = {EC_COLUMN_CKA, EC_COLUMN_CKA_UNBIASED,
-                                                      EC_COLUMN_MUTUAL_KNN};
-    const size_t n = k == 0 ? sizeof own / sizeof *own : sizeof beside / sizeof *beside;
-    return i < n ? ec_representation_column_name(k == 0 ? own[i] : beside[i]) : NULL;
+    const size_t first = k == 0 ? EC_REPRESENTATION_BESIDE : 0;
+    const size_t n = k == 0 ? EC_REPRESENTATION_OWN : EC_REPRESENTATION_BESIDE;
+    return i < n ? ec_representation_column_name((ec_representation_column)(first + i)) : NULL;
 }
 
 ec_status ec_job_refresh_measures(ec_job *job, ec_job_part *part, ec_error *err) {

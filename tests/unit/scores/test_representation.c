@@ -65,6 +65,14 @@ static void set_free(set *s) {
     free(s->norms);
 }
 
+/* All columns, as a candidate has them. */
+static void measure(double out[EC_REPRESENTATION_COLUMNS], const double *k, const double *l,
+                    const ec_token_norms *norms, size_t n) {
+    assert_int_equal(ec_representation_beside(out, k, l, n, NULL), EC_OK);
+    assert_int_equal(ec_representation_own(out + EC_REPRESENTATION_BESIDE, k, norms, n, NULL),
+                     EC_OK);
+}
+
 /* ---- against the reference ------------------------------------------------------------------ */
 
 /* Observed: 3e-12 (numbers are 10 at most). */
@@ -77,15 +85,17 @@ static void columns_are_those_of_numpy(void **state) {
         set s = set_new(10, n, tokens, (size_t)golden_number(&g, 2)),
             reference = set_new(20, n, tokens, (size_t)golden_number(&g, 3));
         double got[EC_REPRESENTATION_COLUMNS];
-        assert_int_equal(ec_representation(got, s.k, reference.k, s.norms, n, NULL), EC_OK);
+        measure(got, s.k, reference.k, s.norms, n);
         for (size_t i = 0; i < EC_REPRESENTATION_COLUMNS; i++)
             assert_near(ec_representation_column_name((ec_representation_column)i), got[i],
                         golden_number(&g, 4 + i), 1e-10);
 
         /* Encoders side by side: K is the mean of theirs. */
-        double *both = malloc(n * n * sizeof *both);
-        ec_gram_combine(both, (const double *[]){s.k, reference.k}, 2, n);
-        assert_int_equal(ec_representation(got, both, reference.k, NULL, n, NULL), EC_OK);
+        double *both = calloc(n * n, sizeof *both);
+        ec_gram_add(both, s.k, n);
+        ec_gram_add(both, reference.k, n);
+        ec_gram_divide(both, 2, n);
+        measure(got, both, reference.k, NULL, n);
         assert_near("rank of both", got[EC_COLUMN_RANK], golden_number(&g, 11), 1e-10);
         assert_near("cka of both", got[EC_COLUMN_CKA], golden_number(&g, 12), 1e-10);
         assert_true(isnan(got[EC_COLUMN_NORM]));
@@ -126,8 +136,8 @@ static void rotation_and_scale_change_nothing(void **state) {
     double k[N * N], a[EC_REPRESENTATION_COLUMNS], b[EC_REPRESENTATION_COLUMNS];
     rotate(turned, s.x, N, D);
     assert_int_equal(ec_gram(k, turned, N, D, 1, NULL), EC_OK);
-    assert_int_equal(ec_representation(a, s.k, s.k, NULL, N, NULL), EC_OK);
-    assert_int_equal(ec_representation(b, k, s.k, NULL, N, NULL), EC_OK);
+    measure(a, s.k, s.k, NULL, N);
+    measure(b, k, s.k, NULL, N);
     assert_near("cka with itself", a[EC_COLUMN_CKA], 1.0, 1e-13);
     assert_near("unbiased cka with itself", a[EC_COLUMN_CKA_UNBIASED], 1.0, 1e-13);
     assert_true(a[EC_COLUMN_MUTUAL_KNN] == 1.0);
@@ -268,12 +278,26 @@ static void few_images_have_no_neighbours(void **state) {
     (void)state;
     set s = set_new(10, 11, 4, 8);
     double out[EC_REPRESENTATION_COLUMNS];
-    assert_int_equal(ec_representation(out, s.k, s.k, NULL, 11, NULL), EC_OK);
+    measure(out, s.k, s.k, s.norms, 11);
     assert_true(isnan(out[EC_COLUMN_MUTUAL_KNN]));
     assert_near("cka", out[EC_COLUMN_CKA], 1.0, 1e-12);
-    assert_int_equal(ec_representation(out, s.k, NULL, s.norms, 11, NULL), EC_OK);
-    assert_true(isnan(out[EC_COLUMN_CKA]) && isnan(out[EC_COLUMN_CKA_UNBIASED]));
     assert_true(out[EC_COLUMN_RANK] > 1.0 && out[EC_COLUMN_NORM] > 0.0);
+    set_free(&s);
+}
+
+/* It is NaN, and no failure: a study goes on with the other columns. */
+static void what_cannot_be_told_is_nan(void **state) {
+    (void)state;
+    set s = set_new(10, 12, 4, 8);
+    double out[EC_REPRESENTATION_COLUMNS];
+    measure(out, s.k, s.k, s.norms, 2); /* of two images: K is read as if it were 2 x 2 */
+    assert_true(isnan(out[EC_COLUMN_CKA]) && isnan(out[EC_COLUMN_CKA_UNBIASED]));
+    assert_true(isnan(out[EC_COLUMN_RANK]) && out[EC_COLUMN_NORM] > 0.0);
+    for (size_t i = 0; i < 12 * 12; i++) s.k[i] = 1.0; /* all alike */
+    measure(out, s.k, s.k, NULL, 12);
+    assert_true(isnan(out[EC_COLUMN_CKA]) && isnan(out[EC_COLUMN_CKA_UNBIASED]));
+    assert_true(isnan(out[EC_COLUMN_RANK]) && isnan(out[EC_COLUMN_NORM]));
+    assert_true(out[EC_COLUMN_MUTUAL_KNN] == 1.0);
     set_free(&s);
 }
 
@@ -289,6 +313,7 @@ int main(void) {
         cmocka_unit_test(threads_change_nothing),
         cmocka_unit_test(what_cannot_be_compared_is_told),
         cmocka_unit_test(few_images_have_no_neighbours),
+        cmocka_unit_test(what_cannot_be_told_is_nan),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
