@@ -53,6 +53,22 @@ ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float
                                   size_t n_target, const float *reference, size_t n_reference,
                                   size_t width, bool bf16_compat, ec_error *err);
 
+/* Changes when the same embeddings would give other numbers: part of the key of stored results. */
+#define EC_ALIGNMENT_VERSION 1
+
+/* What decides an embedding but its image, by content: the encoders side by side, in their order,
+ * each by ec_extractor_identity, and the connector by ec_connector_hash. Borrows. */
+typedef struct ec_align_side {
+    const char *encoders[EC_MAX_SOURCES]; /* [n_encoders] */
+    size_t n_encoders;
+    const char *connector;
+} ec_align_side;
+
+/* The key of A of a candidate with a reference, on any image; and, where there is no reference
+ * (NULL), that of the candidate's rows from ec_alignment_normalise. EC_ERR_NOMEM. */
+ec_status ec_alignment_key(char out[33], const ec_align_side *candidate,
+                           const ec_align_side *reference, bool bf16_compat, ec_error *err);
+
 /* ---- from images, for many candidates ---- */
 
 /* A candidate or a reference: encoders side by side, and the connector trained on them. */
@@ -84,10 +100,6 @@ ec_status ec_aligner_open(ec_aligner **out, const ec_align_member *references, s
                           const ec_align_member *candidates, size_t n_candidates,
                           const ec_align_options *options, ec_error *err);
 void ec_aligner_close(ec_aligner *aligner);
-
-/* Hash of all that decides the numbers of a candidate, apart from the images: weights, preparation,
- * size and layer of its encoders, its connector, all references, and the definition. */
-ec_status ec_aligner_identity(char out[33], ec_aligner *aligner, size_t candidate, ec_error *err);
 
 typedef struct ec_align_info {
     size_t n_tokens, n_channels; /* of the features of an image */

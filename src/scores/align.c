@@ -9,16 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/hash.h"
-#include "base/text.h"
 #include "connectors/mlp.h"
 #include "eyechart/alignment.h"
 #include "scores/align_work.h"
 #include "scores/matcher.h"
-
-/* Changes when the definition or its computation does, so that kept results are not taken for new
- * ones. */
-static const char DEFINITION[] = "alignment 2024, 1";
 
 /* What an encoder was called. */
 typedef struct {
@@ -34,8 +28,7 @@ typedef struct {
     ec_connector_info info; /* `file` is not kept */
     double connector_flops; /* of a token */
     size_t n_tokens, n_channels;
-    char tower[600];                   /* as in ec_align_info */
-    char connector_hash[EC_HASH_SIZE]; /* "" until it is asked for */
+    char tower[600]; /* as in ec_align_info */
     size_t part; /* into ec_aligner.parts: members that are the same but for their name share one */
 } member;
 
@@ -346,47 +339,6 @@ ec_align_info ec_aligner_reference(const ec_aligner *a, size_t reference) {
 ec_align_info ec_aligner_candidate(const ec_aligner *a, size_t candidate) {
     assert(candidate < a->n_candidates);
     return describe(a, &a->members[a->n_references + candidate]);
-}
-
-/* ---- identity ---- */
-
-static ec_status hash_connector(char hash[EC_HASH_SIZE], const ec_aligner *a, const member *m,
-                                ec_error *err) {
-    ec_connector *connector;
-    ec_status status = ec_connector_open_on(&connector, m->path, a->matcher->ctx, err);
-    if (status != EC_OK) return status;
-    status = ec_connector_hash(hash, connector, err);
-    ec_connector_close(connector);
-    return status;
-}
-
-static ec_status add_identity(ec_text *text, ec_aligner *a, member *m, ec_error *err) {
-    ec_status status = EC_OK;
-    for (size_t i = 0; i < m->n_encoders && status == EC_OK; i++) {
-        char hash[33];
-        ec_extractor *extractor;
-        status = ec_align_open_encoder(&extractor, &a->work, m->encoders[i], err);
-        if (status == EC_OK) status = ec_extractor_identity(hash, extractor, err);
-        if (status == EC_OK) ec_text_format(text, "%s + ", hash);
-    }
-    if (status == EC_OK && m->connector_hash[0] == '\0')
-        status = hash_connector(m->connector_hash, a, m, err);
-    if (status == EC_OK) ec_text_format(text, "%s\n", m->connector_hash);
-    return status;
-}
-
-ec_status ec_aligner_identity(char out[33], ec_aligner *a, size_t candidate, ec_error *err) {
-    assert(candidate < a->n_candidates);
-    ec_text text = {0};
-    ec_text_format(&text, "%s%s\n", DEFINITION, a->options.bf16_compat ? ", bf16" : "");
-    ec_status status = add_identity(&text, a, &a->members[a->n_references + candidate], err);
-    for (size_t r = 0; r < a->n_references && status == EC_OK; r++)
-        status = add_identity(&text, a, &a->members[r], err);
-    if (status == EC_OK && text.failed) status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    if (status == EC_OK) ec_hash_bytes(out, text.data, text.size_bytes);
-    ec_text_release(&text);
-    ec_align_close_encoder(&a->work);
-    return status;
 }
 
 /* ---- what is kept of a block ---- */

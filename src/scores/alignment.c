@@ -10,6 +10,8 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/hash.h"
+#include "base/text.h"
 #include "scores/matcher.h"
 #include "scores/unit.h"
 
@@ -82,6 +84,27 @@ ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float
     }
     ec_scratch_release(ctx, mark);
     return ec_ctx_status(ctx, err);
+}
+
+static void add_side(ec_text *text, const ec_align_side *side) {
+    for (size_t i = 0; i < side->n_encoders; i++) ec_text_format(text, "%s\n", side->encoders[i]);
+    ec_text_format(text, "connector %s\n", side->connector);
+}
+
+ec_status ec_alignment_key(char out[33], const ec_align_side *candidate,
+                           const ec_align_side *reference, bool bf16_compat, ec_error *err) {
+    ec_text text = {0};
+    ec_text_format(&text, "%s %d bf16 %d\n", reference != NULL ? "A" : "embeddings",
+                   EC_ALIGNMENT_VERSION, bf16_compat);
+    add_side(&text, candidate);
+    if (reference != NULL) {
+        ec_text_add(&text, "to\n");
+        add_side(&text, reference);
+    }
+    const bool failed = text.failed;
+    if (!failed) ec_hash_bytes(out, text.data, text.size_bytes);
+    ec_text_release(&text);
+    return failed ? ec_fail(err, EC_ERR_NOMEM, "out of memory") : EC_OK;
 }
 
 ec_alignment_summary ec_alignment_summarise(const double *values, size_t n_images, size_t stride) {

@@ -7,9 +7,6 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* Part of the keys of A: changes when the same embeddings would give other numbers. */
-#define ALIGNMENT_VERSION 1
-
 static ec_status no_memory(const ec_job *job, ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
 }
@@ -543,29 +540,26 @@ static ec_status make_c_keys(ec_job_part *part, const ec_job *job, ec_error *err
     return status;
 }
 
-static void add_side(ec_text *text, const ec_job *job, const ec_job_part *part) {
+static ec_align_side side_of(const ec_job *job, const ec_job_part *part) {
+    ec_align_side side = {.n_encoders = part->n_members, .connector = part->connector.identity};
     for (size_t k = 0; k < part->n_members; k++)
-        ec_text_format(text, "%s\n", job->encoders[part->a_members[k]].identity);
-    ec_text_format(text, "connector %s\n", part->connector.identity);
+        side.encoders[k] = job->encoders[part->a_members[k]].identity;
+    return side;
 }
 
 static ec_status make_rows_key(ec_job_part *part, const ec_job *job, ec_error *err) {
-    ec_text text = {0};
-    ec_text_format(&text, "embeddings %d bf16 %d\n", ALIGNMENT_VERSION, job->settings.bf16_compat);
-    add_side(&text, job, part);
-    return hash_text(part->rows_key, job, &text, err);
+    const ec_align_side side = side_of(job, part);
+    return ec_alignment_key(part->rows_key, &side, NULL, job->settings.bf16_compat, err);
 }
 
 static ec_status make_a_keys(ec_job_part *part, const ec_job *job, ec_error *err) {
     const size_t n = job->settings.n_references;
     ec_status status = ec_job_results_init(&part->a, job, job->n_images, n, err);
+    const ec_align_side side = side_of(job, part);
     for (size_t r = 0; status == EC_OK && r < n; r++) {
-        ec_text text = {0};
-        ec_text_format(&text, "A %d bf16 %d\n", ALIGNMENT_VERSION, job->settings.bf16_compat);
-        add_side(&text, job, part);
-        ec_text_add(&text, "to\n");
-        add_side(&text, job, &job->parts[job->reference_parts[r]]);
-        status = hash_text(part->a.key[r], job, &text, err);
+        const ec_align_side reference = side_of(job, &job->parts[job->reference_parts[r]]);
+        status =
+            ec_alignment_key(part->a.key[r], &side, &reference, job->settings.bf16_compat, err);
     }
     for (size_t image = 0; image < part->a.n; image++) part->a.wanted[image] = false;
     for (size_t b = 0; b < ec_study_n_benchmarks(job->study); b++)

@@ -208,6 +208,10 @@ static void an_extractor_gives_what_the_files_hold(void **state) {
         {{.folder = other_clip, .prepare = EC_PREPARE_LETTERBOX}, false},
         {{.folder = clip, .prepare = EC_PREPARE_SQUARE, .has_layer = true, .tap = {.layer = -1}},
          false},
+        /* What the layer is where nobody chose. */
+        {{.folder = clip, .prepare = EC_PREPARE_SQUARE, .has_layer = true, .tap = {.layer = -2}},
+         true},
+        {{.folder = clip, .prepare = EC_PREPARE_SQUARE, .horizontal_first = true}, false},
         {{.folder = dino, .prepare = EC_PREPARE_SQUARE}, false}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         assert_int_equal(ec_extractor_open(&other, &cases[i].source, &options.encoder, &err),

@@ -1,5 +1,5 @@
-/* test_align.c - the A score from images: what is shared, left out, stopped, and what has which
- * identity. That the numbers are right is for tests/cli/test_align.sh to say. */
+/* test_align.c - the A score from images: what is shared, left out, stopped.
+ * That the numbers are right is for tests/cli/test_align.sh to say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -214,58 +214,6 @@ static void one_encoder_is_open_at_a_time(void **state) {
     ec_aligner_close(a);
 }
 
-static void identity_of(char out[33], const ec_align_member *c, size_t n, size_t which, bool bf16) {
-    ec_aligner *a = open_aligner(c, n, bf16);
-    ec_error err;
-    assert_int_equal(ec_aligner_identity(out, a, which, &err), EC_OK);
-    ec_aligner_close(a);
-}
-
-/* What decides a candidate's numbers, and nothing else: not its name, not its company. */
-static void an_identity_is_that_of_the_numbers(void **state) {
-    (void)state;
-    char hash[33], other[33];
-    identity_of(hash, candidates, N_CANDIDATES, 1, false);
-    ec_align_member alone = candidates[1];
-    alone.name = "another name";
-    identity_of(other, &alone, 1, 0, false);
-    assert_string_equal(hash, other);
-
-    identity_of(other, &alone, 1, 0, true);
-    assert_string_not_equal(hash, other);
-    alone.connector = ALIGN "dinov2.safetensors"; /* has as many inputs */
-    identity_of(other, &alone, 1, 0, false);
-    assert_string_not_equal(hash, other);
-    identity_of(other, candidates, N_CANDIDATES, 0, false);
-    assert_string_not_equal(hash, other);
-
-    ec_feature_source older = siglip; /* beside the usual one: not the same encoder */
-    older.horizontal_first = true;
-    const ec_align_member pair[] = {candidates[1],
-                                    {"older", &older, 1, ALIGN "siglip.safetensors"}};
-    identity_of(other, pair, 2, 1, false);
-    assert_string_not_equal(hash, other);
-
-    ec_feature_source last = siglip;
-    last.has_layer = true;
-    last.tap.layer = -1;
-    identity_of(other, &(ec_align_member){"last", &last, 1, ALIGN "siglip.safetensors"}, 1, 0,
-                false);
-    assert_string_not_equal(hash, other);
-    last.tap.layer = -2; /* what it is where nobody chose */
-    identity_of(other, &(ec_align_member){"-2", &last, 1, ALIGN "siglip.safetensors"}, 1, 0, false);
-    assert_string_equal(hash, other);
-
-    ec_aligner *a;
-    ec_error err;
-    const ec_align_options usual = {.bf16_compat = false};
-    assert_int_equal(ec_aligner_open(&a, references, 1, candidates, N_CANDIDATES, &usual, &err),
-                     EC_OK);
-    assert_int_equal(ec_aligner_identity(other, a, 1, &err), EC_OK);
-    assert_string_not_equal(hash, other);
-    ec_aligner_close(a);
-}
-
 static void members_are_described(void **state) {
     (void)state;
     ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
@@ -364,7 +312,6 @@ int main(void) {
         cmocka_unit_test(a_combination_may_be_a_reference),
         cmocka_unit_test(a_run_can_be_stopped_anywhere_and_repeated),
         cmocka_unit_test(one_encoder_is_open_at_a_time),
-        cmocka_unit_test(an_identity_is_that_of_the_numbers),
         cmocka_unit_test(members_are_described),
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(connectors_that_cannot_be_compared_are_named),

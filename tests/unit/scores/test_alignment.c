@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "eyechart/alignment.h"
 #include "eyechart/rng.h"
 #include "eyechart/tensor.h"
@@ -177,6 +178,33 @@ static void the_error_is_that_of_the_mean(void **state) {
     assert_true(isnan(ec_alignment_summarise(values, 0, 1).a));
 }
 
+static void assert_hash_of(const char *text, const char *key) {
+    char hash[EC_HASH_SIZE];
+    ec_hash_bytes(hash, text, strlen(text));
+    assert_string_equal(key, hash);
+}
+
+/* Kept results are found by it: what decides the numbers is in it, in its order, and nothing else.
+ */
+static void a_key_is_that_of_the_numbers(void **state) {
+    (void)state;
+    const ec_align_side clip = {{"c0"}, 1, "k0"};
+    const ec_align_side sides[] = {{{"e1", "e2"}, 2, "k1"}, {{"e2", "e1"}, 2, "k1"},
+                                   {{"e1"}, 1, "k1"},       {{"e1", "e2"}, 2, "k2"},
+                                   {{"e1", "e1"}, 2, "k1"}, clip};
+    enum { N = sizeof sides / sizeof *sides };
+    char keys[4 * N][33];
+    ec_error err;
+    for (size_t i = 0; i < 4 * N; i++)
+        assert_int_equal(
+            ec_alignment_key(keys[i], &sides[i / 4], i % 4 < 2 ? &clip : NULL, i % 2 == 1, &err),
+            EC_OK);
+    for (size_t i = 0; i < 4 * N; i++)
+        for (size_t k = 0; k < i; k++) assert_string_not_equal(keys[i], keys[k]);
+    assert_hash_of("A 1 bf16 0\ne1\ne2\nconnector k1\nto\nc0\nconnector k0\n", keys[0]);
+    assert_hash_of("embeddings 1 bf16 1\ne1\ne2\nconnector k1\n", keys[3]);
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(scores_are_those_of_numpy_and_of_pytorch_in_bfloat16),
@@ -187,6 +215,7 @@ int main(void) {
         cmocka_unit_test(a_token_of_zeros_is_like_no_other),
         cmocka_unit_test(numbers_that_are_not_finite_are_refused),
         cmocka_unit_test(the_error_is_that_of_the_mean),
+        cmocka_unit_test(a_key_is_that_of_the_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
