@@ -1,5 +1,4 @@
-/* The promises of results/results.h and of study/commands.h: what an evaluation may say, and what a
- * command becomes. */
+/* The promises of results/results.h: what an evaluation may say. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -12,8 +11,6 @@
 
 #include "folder.h"
 #include "results/results.h"
-#include "study/attempts.h"
-#include "study/commands.h"
 
 static const char study_yaml[] =
     "benchmarks:\n"
@@ -23,6 +20,7 @@ static const char study_yaml[] =
     "  - {name: my score, result: 'mmmu_val.mmmu_acc'}\n"
     "  - {name: free}\n"
     "candidates: []\n";
+
 enum { MMBENCH, MME, OKVQA, SEED, MMMU, TEXTVQA, VIZWIZ, SCIENCEQA, POPE, MY_SCORE, FREE, N };
 
 typedef struct {
@@ -95,6 +93,7 @@ static void assert_found(const fixture *f, const expectation *expected, size_t n
                      expected[i].value);
     }
 }
+
 #define ASSERT_FOUND(f, ...)                                                                       \
     assert_found(f, (const expectation[]){__VA_ARGS__},                                            \
                  sizeof((const expectation[]){__VA_ARGS__}) / sizeof(expectation))
@@ -619,226 +618,6 @@ static void tasks_are_those_that_lmms_eval_knows(void **state) {
     ec_text_release(&text);
 }
 
-/* ---- commands ------------------------------------------------------------------------------- */
-
-static const char *const values[EC_PLACES] = {[EC_PLACE_CANDIDATE] = "it's; rm -rf $HOME",
-                                              [EC_PLACE_OUT] = "/a/b-c/out",
-                                              [EC_PLACE_ATTEMPT] = "/a/*/1",
-                                              [EC_PLACE_STUDY] = "/a",
-                                              [EC_PLACE_BENCHMARKS] = "MME,my score",
-                                              [EC_PLACE_TASKS] = "mme,x"};
-
-static ec_status fill(ec_text *to, const char *command, ec_error *err) {
-    *to = (ec_text){0};
-    return ec_command_fill(to, command, values, "train", err);
-}
-
-static void assert_filled(const char *command, const char *expected) {
-    ec_text text;
-    ec_error err;
-    if (fill(&text, command, &err) != EC_OK) fail_msg("%s: %s", command, err.message);
-    assert_string_equal(text.data == NULL ? "" : text.data, expected);
-    ec_text_release(&text);
-}
-
-static void assert_unfilled(const char *command, const char *words) {
-    ec_text text;
-    ec_error err;
-    assert_int_equal(fill(&text, command, &err), EC_ERR_ARG);
-    if (strstr(err.message, words) == NULL) fail_msg("no '%s' in '%s'", words, err.message);
-    ec_text_release(&text);
-}
-
-static void a_placeholder_becomes_one_word_of_the_shell(void **state) {
-    (void)state;
-    assert_filled("t {candidate} {out}", "t 'it'\\''s; rm -rf $HOME' /a/b-c/out");
-    assert_filled("--model={out}/x {benchmarks}", "--model=/a/b-c/out/x 'MME,my score'");
-    assert_filled("X=$(basename {attempt})", "X=$(basename '/a/*/1')");
-    assert_filled("a 'b' \"c\" {tasks}", "a 'b' \"c\" mme,x");
-    assert_filled("it\\'s {tasks}", "it\\'s mme,x");
-    assert_filled("", "");
-}
-
-static void what_is_no_placeholder_is_left_to_the_shell(void **state) {
-    (void)state;
-    assert_filled("${out} $out {a,b} {} { true; } awk '{print}' {foo}",
-                  "${out} $out {a,b} {} { true; } awk '{print}' {foo}");
-    assert_filled("true # don't {out}\necho {tasks}", "true # don't {out}\necho mme,x");
-    assert_filled("a#b {tasks}", "a#b mme,x");
-}
-
-static void a_placeholder_inside_quotes_is_refused(void **state) {
-    (void)state;
-    assert_unfilled("echo \"{candidate}\"", "{candidate} stands inside quotes");
-    assert_unfilled("echo '{out}'", "\"$EYECHART_OUT\"");
-    assert_unfilled("echo \"$(basename {out})\"", "inside quotes");
-    assert_unfilled("echo `basename {out}`", "inside quotes");
-    assert_unfilled("echo \"a\\\"{out}\"", "inside quotes");
-}
-
-static void a_slip_is_told_and_so_is_what_is_not_declared(void **state) {
-    (void)state;
-    assert_unfilled("t {candidat}", "there is no {candidat}; did you mean {candidate}?");
-    assert_unfilled("t {encoder}", "candidate 'it's; rm -rf $HOME' declares no encoder");
-}
-
-/* Whatever is in a value, the shell sees it as one word. */
-static void the_shell_agrees(void **state) {
-    (void)state;
-    static const char *const nasty[] = {
-        "a b", "'",      "\"",  "\\",   "$(date)", "`date`", "-n",  "a\nb",  "*",
-        "~",   "a;b",    "#x",  "A=B",  "''",      "\\'\"",  "!$!", "{out}", "\xc3\xa9 \xff",
-        "",    "a&&b|c", "<x>", "$HOME"};
-    for (size_t i = 0; i < sizeof nasty / sizeof *nasty; i++) {
-        const char *only[EC_PLACES] = {[EC_PLACE_CANDIDATE] = nasty[i]};
-        ec_text text = {0};
-        assert_int_equal(
-            ec_command_fill(&text, "printf '<%s>' {candidate} x{candidate}y", only, "train", NULL),
-            EC_OK);
-        FILE *out = popen(text.data, "r");
-        char seen[256] = "", expected[256];
-        assert_non_null(out);
-        fread(seen, 1, sizeof seen - 1, out);
-        assert_int_equal(pclose(out), 0);
-        snprintf(expected, sizeof expected, "<%s><x%sy>", nasty[i], nasty[i]);
-        assert_string_equal(seen, expected);
-        ec_text_release(&text);
-    }
-}
-
-static void a_pattern_has_values_that_match_themselves_alone(void **state) {
-    (void)state;
-    ec_text text = {0};
-    assert_int_equal(ec_command_fill_pattern(&text, "{attempt}/*_results.json", values, NULL),
-                     EC_OK);
-    assert_string_equal(text.data, "/a/\\*/1/*_results.json");
-    ec_text_release(&text);
-    ec_error err;
-    assert_int_equal(ec_command_fill_pattern(&text, "{atempt}/x", values, &err), EC_ERR_ARG);
-    assert_non_null(strstr(err.message, "did you mean {attempt}?"));
-    ec_text_release(&text);
-}
-
-static void the_environment_has_the_values_too(void **state) {
-    (void)state;
-    char **environment = ec_command_environment(values);
-    assert_string_equal(environment[0], "EYECHART_CANDIDATE=it's; rm -rf $HOME");
-    assert_string_equal(environment[5], "EYECHART_TASKS=mme,x");
-    assert_null(environment[6]); /* no encoder, no connector */
-    ec_command_environment_free(environment);
-}
-
-/* ---- folders -------------------------------------------------------------------------------- */
-
-static void every_name_is_a_folder_and_comes_back(void **state) {
-    (void)state;
-    static const char *const names[][2] = {
-        {"CLIP@336", "CLIP@336"}, {"a/b", "a%2Fb"}, {"..", "%2E."}, {".", "%2E"},
-        {"50%", "50%25"},         {"%2F", "%252F"}, {"a.b", "a.b"}, {"lock", "lock"},
-        {"\xc3\xa9", "\xc3\xa9"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        ec_text folder = {0};
-        ec_attempts_folder_name(&folder, names[i][0]);
-        assert_string_equal(folder.data, names[i][1]);
-        char *back = ec_attempts_folder_candidate(folder.data);
-        assert_string_equal(back, names[i][0]);
-        free(back);
-        ec_text_release(&folder);
-    }
-    static const char *const others[] = {".", "..", ".lock", "a%", "a%2", "a%2f", "%41", "a%00b"};
-    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
-        assert_null(ec_attempts_folder_candidate(others[i]));
-}
-
-/* ---- states --------------------------------------------------------------------------------- */
-
-static void write_end(const char *folder, const char *name, const char *text) {
-    folder_write(folder_join(folder, name), text);
-}
-
-static ec_attempts state_of(const char *folder) {
-    ec_attempts s;
-    ec_error err;
-    if (ec_attempts_read(&s, folder, &err) != EC_OK) fail_msg("%s", err.message);
-    return s;
-}
-
-/* From nothing, through a failure, an interruption and a kill, to an evaluation. */
-static void the_files_say_how_far_a_candidate_is(void **state) {
-    (void)state;
-    char folder[FOLDER_SIZE];
-    folder_make(folder);
-    ec_attempts s = state_of(folder_join(folder, "none"));
-    assert_int_equal(s.n, 0);
-
-    s = state_of(folder);
-    assert_int_equal(ec_attempts_begin(&s, folder, NULL), EC_OK);
-    s = state_of(folder);
-    assert_true(s.n == 1 && s.can_train && s.can_evaluate && !s.trained && s.n_failed == 0);
-
-    folder_write(folder_join(folder, "1/train.log"), "");
-    s = state_of(folder); /* killed, nobody saw the end */
-    assert_true(s.n == 1 && !s.can_train && !s.trained && s.n_failed == 0);
-    write_end(folder, "1/train.end", "exited 3 1000 2000\n");
-    s = state_of(folder);
-    assert_true(s.n_failed == 1 && s.seconds == 2.0 && !s.trained);
-
-    mkdir(folder_join(folder, "2"), 0777);
-    folder_write(folder_join(folder, "2/train.log"), "");
-    write_end(folder, "2/train.end", "stopped 15 1000 500\n");
-    s = state_of(folder); /* interrupted: no failure, but time was spent */
-    assert_true(s.n == 2 && s.n_failed == 1 && s.seconds == 2.5 && !s.trained);
-
-    mkdir(folder_join(folder, "10"), 0777); /* by number, not by name */
-    folder_write(folder_join(folder, "10/train.log"), "");
-    write_end(folder, "10/train.end", "exited 0 1000 1000\n");
-    assert_false(state_of(folder).trained); /* the model itself is gone */
-    mkdir(folder_join(folder, "out"), 0777);
-    s = state_of(folder);
-    assert_true(s.n == 10 && s.trained && !s.can_train && s.can_evaluate && s.evaluated == 0);
-
-    folder_write(folder_join(folder, "10/evaluate.out"), "");
-    write_end(folder, "10/evaluate.end", "timed-out 15 1000 1000\n");
-    s = state_of(folder);
-    assert_true(s.trained && !s.can_evaluate && s.n_failed == 2 && s.evaluated == 0);
-
-    assert_int_equal(ec_attempts_give_up(folder, "why", NULL), EC_OK);
-    assert_true(state_of(folder).gave_up);
-    assert_int_equal(ec_attempts_begin_anew(folder, NULL), EC_OK);
-    s = state_of(folder); /* what failed before does not count, what it took does */
-    assert_true(!s.gave_up && s.n_failed == 0 && s.trained && s.seconds == 4.5);
-
-    assert_int_equal(ec_attempts_begin(&s, folder, NULL), EC_OK);
-    folder_write(folder_join(folder, "11/evaluate.out"), "");
-    write_end(folder, "11/evaluate.end", "exited 0 5000 1000\n");
-    s = state_of(folder);
-    assert_true(s.n == 11 && s.evaluated == 11 && s.evaluated_since == 5.0);
-
-    mkdir(folder_join(folder, "12"), 0777); /* a training that took the place of the first */
-    folder_write(folder_join(folder, "12/train.log"), "");
-    assert_false(state_of(folder).trained);
-    write_end(folder, "12/train.end", "exited 1 1000 1000\n");
-    assert_false(state_of(folder).trained);
-    write_end(folder, "12/train.end", "exited 0 1000 1000\n");
-    assert_true(state_of(folder).trained);
-    folder_remove(folder);
-}
-
-static void a_lock_is_held_by_one(void **state) {
-    (void)state;
-    char folder[FOLDER_SIZE];
-    folder_make(folder);
-    int first, second;
-    assert_false(ec_attempts_is_locked(folder));
-    assert_int_equal(ec_attempts_lock(&first, folder, false, NULL), EC_OK);
-    assert_true(first >= 0 && ec_attempts_is_locked(folder));
-    assert_int_equal(ec_attempts_lock(&second, folder, false, NULL), EC_OK);
-    assert_int_equal(second, -1);
-    ec_attempts_unlock(first);
-    assert_false(ec_attempts_is_locked(folder));
-    folder_remove(folder);
-}
-
 int main(void) {
 #define WITH(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
@@ -869,16 +648,6 @@ int main(void) {
         WITH(deep_nesting_is_refused),
         WITH(tasks_are_those_that_lmms_eval_knows),
         cmocka_unit_test(a_key_of_a_result_is_checked),
-        cmocka_unit_test(a_placeholder_becomes_one_word_of_the_shell),
-        cmocka_unit_test(what_is_no_placeholder_is_left_to_the_shell),
-        cmocka_unit_test(a_placeholder_inside_quotes_is_refused),
-        cmocka_unit_test(a_slip_is_told_and_so_is_what_is_not_declared),
-        cmocka_unit_test(the_shell_agrees),
-        cmocka_unit_test(a_pattern_has_values_that_match_themselves_alone),
-        cmocka_unit_test(the_environment_has_the_values_too),
-        cmocka_unit_test(every_name_is_a_folder_and_comes_back),
-        cmocka_unit_test(the_files_say_how_far_a_candidate_is),
-        cmocka_unit_test(a_lock_is_held_by_one),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
