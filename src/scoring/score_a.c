@@ -35,9 +35,10 @@ static void forget_values(ec_scoring *run) {
 }
 
 /* The part has its score from here on; what fails to be written ends the run. */
-static ec_status take_scores(void *context, size_t part, size_t image, const double *scores,
+static ec_status take_scores(void *context, size_t member, size_t image, const double *scores,
                              ec_error *err) {
     ec_scoring *run = context;
+    const size_t part = run->job->align_parts[member];
     const size_t n_references = run->job->settings.n_references;
     ec_a_value *grown = realloc(run->values, (run->n_values + 1) * sizeof *grown);
     if (grown == NULL) return no_memory(run, err);
@@ -93,10 +94,13 @@ static ec_status write_values(ec_scoring *run, ec_error *err) {
 
 /* ---- a pass ------------------------------------------------------------------------------- */
 
-/* The images of a unit at work. */
+/* A pass of an encoder, or a join of a member of job->align, over some images in [from, to). */
 typedef struct {
     ec_scoring *run;
-    size_t images[EC_A_UNIT]; /* [n] into job->images */
+    bool is_join;
+    size_t index;             /* of the encoder, or the member */
+    size_t from, to;          /* into job->images */
+    size_t images[EC_A_UNIT]; /* [n] of them, that need it and are ready */
     size_t n;
 } unit;
 
@@ -133,8 +137,9 @@ static size_t find_in_sample(const ec_job *job, size_t image) {
 
 /* Mean tokens are written before anything is kept: so whoever finds that an image needs no pass
  * finds its mean token as well. */
-static ec_status pass(unit *u, size_t encoder, ec_error *err) {
+static ec_status pass(unit *u, ec_error *err) {
     ec_job *job = u->run->job;
+    const size_t encoder = u->index;
     size_t indices[EC_A_UNIT];
     const char *paths[EC_A_UNIT];
     for (size_t i = 0; i < u->n; i++) {
@@ -149,104 +154,71 @@ static ec_status pass(unit *u, size_t encoder, ec_error *err) {
     return ec_scoring_explain_gone(status, paths, u->n, err);
 }
 
-/* Images [from, to) that need the pass. *waits: some are not ready for it. */
-static void find_images(unit *u, bool *waits, size_t encoder, size_t from, size_t to) {
-    const ec_align_work *work = &u->run->job->align;
-    u->n = 0;
-    *waits = false;
-    for (size_t image = from; image < to; image++) {
-        if (!ec_align_needs_pass(work, encoder, image)) continue;
-        if (ec_align_pass_is_ready(work, encoder, image))
-            u->images[u->n++] = image;
-        else
-            *waits = true;
-    }
-}
-
-static void name_unit(char key[EC_HASH_SIZE], const ec_job *job, const char *what,
-                      const char *identity, size_t from, size_t to) {
-    char text[(EC_A_UNIT + 1) * EC_HASH_SIZE + 16];
-    size_t n = (size_t)snprintf(text, sizeof text, "%s %s ", what, identity);
-    for (size_t image = from; image < to; image++)
-        n += (size_t)snprintf(text + n, sizeof text - n, "%s", job->images[image].hash);
-    ec_hash_bytes(key, text, n);
-}
-
-static ec_status try_pass(ec_outcome *outcome, ec_scoring *run, size_t encoder, size_t from,
-                          size_t to, ec_error *err) {
-    ec_job *job = run->job;
-    unit u = {.run = run};
-    bool waits;
-    char key[EC_HASH_SIZE];
-    int lock;
-    find_images(&u, &waits, encoder, from, to);
-    *outcome = waits ? EC_WAIT : EC_COMPLETE;
-    if (u.n == 0) return EC_OK;
-    name_unit(key, job, "pass", job->encoders[encoder].identity, from, to);
-    ec_status status = ec_work_try(&lock, &job->work, key, err);
-    *outcome = EC_WAIT;
-    if (status != EC_OK || lock < 0) return status;
-    /* Somebody may have done it between looking and locking. */
-    status = ec_job_refresh_images(job, from, to - from, err);
-    if (status == EC_OK) find_images(&u, &waits, encoder, from, to);
-    *outcome = u.n > 0 ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
-    if (status == EC_OK && u.n > 0) {
-        snprintf(run->progress.doing, sizeof run->progress.doing,
-                 "A, %.80s, images %zu to %zu of %zu", job->encoders[encoder].source.folder,
-                 from + 1, to, job->n_images);
-        status = pass(&u, encoder, err);
-        forget_values(run);
-        if (status == EC_OK) status = ec_scoring_recount(run, err);
-    }
-    ec_work_unlock(lock);
-    return status;
-}
-
 /* ---- a join ------------------------------------------------------------------------------- */
 
-static void find_joined(unit *u, bool *waits, size_t part, size_t from, size_t to) {
-    const ec_align_work *work = &u->run->job->align;
-    u->n = 0;
-    *waits = false;
-    for (size_t image = from; image < to; image++) {
-        if (!ec_align_needs_join(work, part, image)) continue;
-        if (ec_align_join_is_ready(work, part, image))
-            u->images[u->n++] = image;
-        else
-            *waits = true;
-    }
+static ec_status join(unit *u, ec_error *err) {
+    const ec_status status = ec_align_join(&u->run->job->align, u->index, u->images, u->n, err);
+    return status == EC_OK ? write_values(u->run, err) : status;
 }
 
-static ec_status join(unit *u, size_t part, ec_error *err) {
-    ec_status status = ec_align_join(&u->run->job->align, part, u->images, u->n, err);
-    if (status == EC_OK) status = write_values(u->run, err);
+/* ---- a unit ------------------------------------------------------------------------------- */
+
+/* Finds the images. Returns whether there are others that need it and are not ready. */
+static bool find_images(unit *u) {
+    const ec_align_work *work = &u->run->job->align;
+    bool waits = false;
+    u->n = 0;
+    for (size_t image = u->from; image < u->to; image++) {
+        const bool needs = u->is_join ? ec_align_needs_join(work, u->index, image)
+                                      : ec_align_needs_pass(work, u->index, image);
+        if (!needs) continue;
+        if (u->is_join ? ec_align_join_is_ready(work, u->index, image)
+                       : ec_align_pass_is_ready(work, u->index, image))
+            u->images[u->n++] = image;
+        else
+            waits = true;
+    }
+    return waits;
+}
+
+/* The key of its lock, and what it does in words. */
+static void name_unit(char key[EC_HASH_SIZE], const unit *u) {
+    const ec_job *job = u->run->job;
+    ec_score_progress *progress = &u->run->progress;
+    const ec_job_part *part = u->is_join ? &job->parts[job->align_parts[u->index]] : NULL;
+    char text[(EC_A_UNIT + 1) * EC_HASH_SIZE + 16];
+    size_t n = (size_t)snprintf(text, sizeof text, "%s %s ", u->is_join ? "join" : "pass",
+                                u->is_join ? part->rows_key : job->encoders[u->index].identity);
+    for (size_t image = u->from; image < u->to; image++)
+        n += (size_t)snprintf(text + n, sizeof text - n, "%s", job->images[image].hash);
+    ec_hash_bytes(key, text, n);
+    snprintf(progress->doing, sizeof progress->doing, "A, %.80s, images %zu to %zu of %zu",
+             u->is_join ? ec_job_name(job, part) : job->encoders[u->index].source.folder,
+             u->from + 1, u->to, job->n_images);
+}
+
+static ec_status work_on_unit(unit *u, ec_error *err) {
+    const ec_status status = u->is_join ? join(u, err) : pass(u, err);
     forget_values(u->run);
     return status == EC_OK ? ec_scoring_recount(u->run, err) : status;
 }
 
-static ec_status try_join(ec_outcome *outcome, ec_scoring *run, size_t part, size_t from, size_t to,
-                          ec_error *err) {
-    ec_job *job = run->job;
-    unit u = {.run = run};
-    bool waits;
+static ec_status try_unit(ec_outcome *outcome, unit *u, ec_error *err) {
+    ec_job *job = u->run->job;
     char key[EC_HASH_SIZE];
     int lock;
-    find_joined(&u, &waits, part, from, to);
+    bool waits = find_images(u);
     *outcome = waits ? EC_WAIT : EC_COMPLETE;
-    if (u.n == 0) return EC_OK;
-    name_unit(key, job, "join", job->parts[part].rows_key, from, to);
+    if (u->n == 0) return EC_OK;
+    name_unit(key, u);
     ec_status status = ec_work_try(&lock, &job->work, key, err);
     *outcome = EC_WAIT;
     if (status != EC_OK || lock < 0) return status;
-    status = ec_job_refresh_images(job, from, to - from, err);
-    if (status == EC_OK) find_joined(&u, &waits, part, from, to);
-    *outcome = u.n > 0 ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
-    if (status == EC_OK && u.n > 0) {
-        snprintf(run->progress.doing, sizeof run->progress.doing,
-                 "A, %.80s, images %zu to %zu of %zu", ec_job_name(job, &job->parts[part]),
-                 from + 1, to, job->n_images);
-        status = join(&u, part, err);
-    }
+    /* Somebody may have done it between looking and locking. */
+    status = ec_job_refresh_images(job, u->from, u->to - u->from, err);
+    if (status == EC_OK) waits = find_images(u);
+    *outcome = u->n > 0 ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
+    if (status == EC_OK && u->n > 0) status = work_on_unit(u, err);
     ec_work_unlock(lock);
     return status;
 }
@@ -258,7 +230,9 @@ static ec_status start(ec_scoring *run, ec_error *err) {
     if (run->a_order != NULL) return EC_OK;
     run->a_order = calloc(job->n_encoders + 1, sizeof *run->a_order);
     run->turned_images = calloc(job->n_images + 1, sizeof *run->turned_images);
-    if (run->a_order == NULL || run->turned_images == NULL) return no_memory(run, err);
+    run->forgotten_images = calloc(job->n_images + 1, sizeof *run->forgotten_images);
+    if (run->a_order == NULL || run->turned_images == NULL || run->forgotten_images == NULL)
+        return no_memory(run, err);
     job->align.scored = take_scores;
     job->align.scored_context = run;
     ec_align_order(run->a_order, &job->align);
@@ -272,37 +246,46 @@ void ec_scoring_close_alignment(ec_scoring *run) {
     forget_values(run);
     free(run->a_order);
     free(run->turned_images);
+    free(run->forgotten_images);
     run->a_order = NULL;
-    run->turned_images = NULL;
+    run->turned_images = run->forgotten_images = NULL;
 }
 
-typedef ec_status (*trying)(ec_outcome *outcome, ec_scoring *run, size_t index, size_t from,
-                            size_t to, ec_error *err);
+/* What became of several units. */
+typedef struct {
+    bool worked, waits;
+} summed;
 
-/* The units of one encoder, or of one part, among images [from, to). */
-static ec_status try_all(trying try_unit, bool *worked, bool *waits, ec_scoring *run, size_t index,
-                         size_t from, size_t to, ec_error *err) {
+/* The units of one encoder, or of one member, among images [from, to). */
+static ec_status try_all(summed *sum, ec_scoring *run, bool is_join, size_t index, size_t from,
+                         size_t to, ec_error *err) {
     ec_status status = EC_OK;
     for (size_t at = from; status == EC_OK && at < to; at += EC_A_UNIT) {
+        unit u = {.run = run,
+                  .is_join = is_join,
+                  .index = index,
+                  .from = at,
+                  .to = to - at < EC_A_UNIT ? to : at + EC_A_UNIT};
         ec_outcome outcome;
-        status = try_unit(&outcome, run, index, at, to - at < EC_A_UNIT ? to : at + EC_A_UNIT, err);
-        *worked = *worked || outcome == EC_WORKED;
-        *waits = *waits || outcome == EC_WAIT;
+        status = try_unit(&outcome, &u, err);
+        sum->worked = sum->worked || outcome == EC_WORKED;
+        sum->waits = sum->waits || outcome == EC_WAIT;
     }
     return status;
 }
 
-static ec_status work_on_block(bool *worked, bool *waits, ec_scoring *run, size_t from, size_t to,
+static ec_status work_on_block(summed *sum, ec_scoring *run, size_t from, size_t to,
                                ec_error *err) {
     ec_job *job = run->job;
     ec_status status = EC_OK;
     for (size_t e = 0; status == EC_OK && e < job->n_encoders; e++) {
-        status = try_all(try_pass, worked, waits, run, run->a_order[e], from, to, err);
-        for (size_t i = 0; status == EC_OK && i < job->n_parts; i++)
-            status = try_all(try_join, worked, waits, run, i, from, to, err);
+        status = try_all(sum, run, false, run->a_order[e], from, to, err);
+        for (size_t m = 0; status == EC_OK && m < job->align.n_members; m++)
+            status = try_all(sum, run, true, m, from, to, err);
     }
     for (size_t image = from; status == EC_OK && image < to; image++)
-        ec_job_forget_image(job, image);
+        run->forgotten_images[image] =
+            run->forgotten_images[image] || ec_job_forget_image(job, image);
     return status;
 }
 
@@ -315,15 +298,15 @@ static bool any_is_wanted(const ec_job *job) {
 
 ec_status ec_scoring_alignment(ec_outcome *outcome, ec_scoring *run, ec_error *err) {
     ec_job *job = run->job;
-    bool worked = false, waits = false;
+    summed sum = {0};
     *outcome = EC_COMPLETE;
     if (!any_is_wanted(job)) return EC_OK;
     ec_status status = start(run, err);
     const size_t block = ec_align_block(&job->align, EC_A_UNIT);
     for (size_t from = 0; status == EC_OK && from < job->n_images; from += block)
-        status = work_on_block(&worked, &waits, run, from,
+        status = work_on_block(&sum, run, from,
                                job->n_images - from < block ? job->n_images : from + block, err);
     ec_align_close_encoder(&job->align);
-    *outcome = worked ? EC_WORKED : waits ? EC_WAIT : EC_COMPLETE;
+    *outcome = sum.worked ? EC_WORKED : sum.waits ? EC_WAIT : EC_COMPLETE;
     return status;
 }

@@ -20,7 +20,8 @@ static void name_kept(char key[EC_HASH_SIZE], const ec_job *job, ec_kept_kind ki
                       size_t image) {
     char text[2 * EC_HASH_SIZE + 16];
     snprintf(text, sizeof text, "%s %s %s", kind == EC_KEPT_ROWS ? "embeddings" : "features",
-             kind == EC_KEPT_ROWS ? job->parts[index].rows_key : job->encoders[index].identity,
+             kind == EC_KEPT_ROWS ? job->parts[job->align_parts[index]].rows_key
+                                  : job->encoders[index].identity,
              job->images[image].hash);
     ec_hash_bytes(key, text, strlen(text));
 }
@@ -44,8 +45,9 @@ static ec_status keep(void *self, ec_kept_kind kind, size_t index, size_t image,
                       const float *values, size_t n, ec_error *err) {
     ec_job *job = self;
     char key[EC_HASH_SIZE];
-    ec_status status = kind == EC_KEPT_ROWS ? ec_job_check_part(job, &job->parts[index], err)
-                                            : ec_job_check_encoder(job, index, err);
+    ec_status status = kind == EC_KEPT_ROWS
+                           ? ec_job_check_part(job, &job->parts[job->align_parts[index]], err)
+                           : ec_job_check_encoder(job, index, err);
     if (status == EC_OK) status = ec_job_check_image(job, image, err);
     if (status != EC_OK) return status;
     name_kept(key, job, kind, index, image);
@@ -74,43 +76,48 @@ static void delete_kept(ec_job *job, ec_kept_kind kind, size_t index, size_t ima
     ec_work_delete_kept(&job->work, key);
 }
 
-void ec_job_forget_image(ec_job *job, size_t image) {
-    for (size_t i = 0; i < job->n_parts; i++)
-        if (ec_job_lacks(&job->parts[i].a, image)) return;
-    for (size_t i = 0; i < job->n_parts; i++) {
-        const ec_job_part *part = &job->parts[i];
-        if (part->a_members == NULL) continue;
-        delete_kept(job, EC_KEPT_ROWS, i, image);
-        for (size_t k = 0; part->n_members > 1 && k < part->n_members; k++)
-            delete_kept(job, EC_KEPT_FEATURES, part->a_members[k], image);
+bool ec_job_forget_image(ec_job *job, size_t image) {
+    const ec_align_work *work = &job->align;
+    for (size_t m = 0; m < work->n_members; m++)
+        if (work->wants(job, m, image)) return false;
+    for (size_t m = 0; m < work->n_members; m++) {
+        delete_kept(job, EC_KEPT_ROWS, m, image);
+        for (size_t k = 0; work->members[m].n_encoders > 1 && k < work->members[m].n_encoders; k++)
+            delete_kept(job, EC_KEPT_FEATURES, work->members[m].encoders[k], image);
     }
+    return true;
 }
 
 /* ---- what there is to compute ------------------------------------------------------------- */
 
-static bool wants(void *context, size_t part, size_t image) {
+static bool wants(void *context, size_t member, size_t image) {
     const ec_job *job = context;
-    return ec_job_lacks(&job->parts[part].a, image);
+    return ec_job_lacks(&job->parts[job->align_parts[member]].a, image);
 }
 
-static bool is_reference(const ec_job *job, size_t part) {
-    for (size_t r = 0; r < job->settings.n_references; r++)
-        if (job->reference_parts[r] == part) return true;
-    return false;
+static ec_align_part describe_part(const ec_job *job, const ec_job_part *part) {
+    return (ec_align_part){.name = ec_job_name(job, part),
+                           .connector = part->connector.path,
+                           .encoders = part->a_members,
+                           .n_encoders = part->n_members,
+                           .n_tokens = job->encoders[part->a_members[0]].info.n_tokens,
+                           .n_channels = part->connector.n_inputs,
+                           .width = part->connector.n_outputs};
 }
 
-static ec_align_part describe_part(const ec_job *job, size_t index) {
-    const ec_job_part *part = &job->parts[index];
-    ec_align_part out = {.name = ec_job_name(job, part)};
-    if (part->a_members == NULL) return out; /* has no A, and is no reference */
-    out.connector = part->connector.path;
-    out.encoders = part->a_members;
-    out.n_encoders = part->n_members;
-    out.n_tokens = job->encoders[part->a_members[0]].info.n_tokens;
-    out.n_channels = part->connector.n_inputs;
-    out.width = part->connector.n_outputs;
-    out.is_reference = is_reference(job, index);
-    return out;
+/* Members, and which of them are references. */
+static void choose_members(ec_job *job, ec_align_part *members) {
+    for (size_t i = 0; i < job->n_parts; i++) {
+        if (job->parts[i].a_members == NULL) continue;
+        const size_t m = job->align.n_members++;
+        members[m] = describe_part(job, &job->parts[i]);
+        job->align_parts[m] = i;
+        for (size_t r = 0; r < job->settings.n_references; r++) {
+            if (job->reference_parts[r] != i) continue;
+            job->align_references[r] = m;
+            members[m].is_reference = true;
+        }
+    }
 }
 
 ec_status ec_job_prepare_alignment(ec_job *job, ec_error *err) {
@@ -118,11 +125,12 @@ ec_status ec_job_prepare_alignment(ec_job *job, ec_error *err) {
     ec_align_encoder *encoders = calloc(job->n_encoders + 1, sizeof *encoders);
     ec_align_part *members = calloc(job->n_parts + 1, sizeof *members);
     const char **paths = calloc(job->n_images + 1, sizeof *paths);
+    job->align_parts = calloc(job->n_parts + 1, sizeof *job->align_parts);
+    job->align_references = calloc(job->settings.n_references + 1, sizeof *job->align_references);
     job->align = (ec_align_work){.encoders = encoders,
                                  .n_encoders = job->n_encoders,
                                  .members = members,
-                                 .n_members = job->n_parts,
-                                 .references = job->reference_parts,
+                                 .references = job->align_references,
                                  .n_references = job->settings.n_references,
                                  .paths = paths,
                                  .bf16_compat = job->settings.bf16_compat,
@@ -130,11 +138,13 @@ ec_status ec_job_prepare_alignment(ec_job *job, ec_error *err) {
                                  .keep = {is_kept, keep, get, give_back, job},
                                  .wants = wants,
                                  .context = job};
-    if (encoders == NULL || members == NULL || paths == NULL) return no_memory(job, err);
+    if (encoders == NULL || members == NULL || paths == NULL || job->align_parts == NULL ||
+        job->align_references == NULL)
+        return no_memory(job, err);
     for (size_t e = 0; e < job->n_encoders; e++)
         encoders[e] = (ec_align_encoder){job->encoders[e].source, job->encoders[e].info};
-    for (size_t i = 0; i < job->n_parts; i++) members[i] = describe_part(job, i);
     for (size_t k = 0; k < job->n_images; k++) paths[k] = job->images[k].path;
+    choose_members(job, members);
     return EC_OK;
 }
 
@@ -142,5 +152,8 @@ void ec_job_release_alignment(ec_job *job) {
     free((void *)job->align.encoders);
     free((void *)job->align.members);
     free((void *)job->align.paths);
+    free(job->align_parts);
+    free(job->align_references);
+    job->align_parts = job->align_references = NULL;
     job->align = (ec_align_work){0};
 }

@@ -135,7 +135,9 @@ typedef struct ec_job {
     size_t n_sample;
     bool *pooled; /* [n_encoders][n_sample]: study.db has the mean token */
 
-    ec_align_work align; /* members are the parts */
+    ec_align_work align;      /* its members are the parts that have A, or are references */
+    size_t *align_parts;      /* [align.n_members] which parts */
+    size_t *align_references; /* [n_references] which members */
 } ec_job;
 
 /* Release also after a failure of any step. */
@@ -212,8 +214,9 @@ ec_status ec_job_refresh_images(ec_job *job, size_t from, size_t n, ec_error *er
 /* Sets job->align, once the keys are known; part of ec_job_find_done. */
 ec_status ec_job_prepare_alignment(ec_job *job, ec_error *err);
 void ec_job_release_alignment(ec_job *job);
-/* Deletes what units of A keep of an image, unless a score of it is still to come. */
-void ec_job_forget_image(ec_job *job, size_t image);
+/* Deletes what units of A keep of an image. False, and nothing is deleted: a score is still to
+ * come. */
+bool ec_job_forget_image(ec_job *job, size_t image);
 /* EC_ERR_IO if files of the part's connector or encoders changed since they were identified. */
 ec_status ec_job_check_part(const ec_job *job, const ec_job_part *part, ec_error *err);
 

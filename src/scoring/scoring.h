@@ -23,9 +23,10 @@ typedef struct ec_scoring {
     size_t *a_order;    /* [n_encoders] of the passes of A; NULL: A was not begun */
     ec_a_value *values; /* [n_values] of A, to be written */
     size_t n_values;
-    bool *turned_images; /* [n_images] of A whose EXIF asks in vain to turn them */
-    size_t n_turned;     /* their number */
-    const char *turned;  /* the first of them */
+    bool *turned_images;    /* [n_images] of A whose EXIF asks in vain to turn them */
+    size_t n_turned;        /* their number */
+    const char *turned;     /* the first of them */
+    bool *forgotten_images; /* [n_images] of which A keeps nothing any more in the folder work */
 
     ec_kernel *grams; /* [n_encoders] those that were needed; NULL: none */
     size_t n_grams;
