@@ -101,6 +101,15 @@ void ec_table_range(double *min, double *max, const ec_table *table, size_t benc
 /* The same of the law's two. */
 ec_law_range ec_law_range_of(const ec_table *table, size_t benchmark);
 
+/* The candidates that a fit to a benchmark takes: those that can be placed and have a result.
+ *
+ *   a, c, z     [n_candidates] receive the first two scores that are used, and the results
+ *   candidate   [n_candidates] receives which they are
+ *
+ * All may be NULL. Returns how many there are. */
+size_t ec_law_points_of(double *a, double *c, double *z, size_t *candidate, const ec_table *table,
+                        size_t benchmark);
+
 /* Fits the law to n points.
  *
  *   a, c, z   [n] raw values, all finite

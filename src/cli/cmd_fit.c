@@ -108,16 +108,9 @@ static void fit_benchmark(fit *out, const ec_study *study, const ec_study_snapsh
                           size_t b, const ec_law_options *options) {
     const ec_table *table = &snapshot->table;
     const size_t n_all = table->n_candidates;
-    const double *z_row = table->z + b * n_all;
     double *points = allocate(3 * n_all, sizeof *points);
     double *a = points, *c = a + n_all, *z = c + n_all;
-    size_t n = 0;
-    for (size_t i = 0; i < n_all; i++) {
-        if (!ec_table_places(table, b, i) || !isfinite(z_row[i])) continue;
-        a[n] = ec_table_used(table, b, 0, i);
-        c[n] = ec_table_used(table, b, 1, i);
-        z[n++] = z_row[i];
-    }
+    const size_t n = ec_law_points_of(a, c, z, NULL, table, b);
     *out = (fit){.benchmark = ec_study_benchmark(study, b)};
     if (n < 2) {
         say_too_few(out->reason, sizeof out->reason, study, snapshot, b, n);
@@ -352,10 +345,8 @@ typedef struct weighing {
 static void weigh_benchmark(weighing *out, const ec_study *study, const ec_study_snapshot *snapshot,
                             size_t b) {
     const ec_table *table = &snapshot->table;
-    size_t n_placed = 0;
+    const size_t n_placed = ec_law_points_of(NULL, NULL, NULL, NULL, table, b);
     ec_error err;
-    for (size_t i = 0; i < table->n_candidates; i++)
-        n_placed += ec_table_places(table, b, i) && isfinite(table->z[b * table->n_candidates + i]);
     *out = (weighing){.benchmark = ec_study_benchmark(study, b),
                       .weights = allocate(ec_table_n_used(table), sizeof *out->weights)};
     out->done = ec_rank_weights(out->weights, &out->quality, table, b, &err) == EC_OK;

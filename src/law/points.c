@@ -72,6 +72,21 @@ ec_law_range ec_law_range_of(const ec_table *table, size_t benchmark) {
     return range;
 }
 
+size_t ec_law_points_of(double *a, double *c, double *z, size_t *candidate, const ec_table *table,
+                        size_t benchmark) {
+    const double *results = table->z + benchmark * table->n_candidates;
+    size_t n = 0;
+    for (size_t i = 0; i < table->n_candidates; i++) {
+        if (!ec_table_places(table, benchmark, i) || !isfinite(results[i])) continue;
+        if (a != NULL) a[n] = ec_table_used(table, benchmark, 0, i);
+        if (c != NULL) c[n] = ec_table_used(table, benchmark, 1, i);
+        if (z != NULL) z[n] = results[i];
+        if (candidate != NULL) candidate[n] = i;
+        n++;
+    }
+    return n;
+}
+
 static ec_status check_weights(const ec_table *t, ec_error *err) {
     double sum = 0.0;
     for (size_t k = 0; k < 2 + t->n_more; k++) {

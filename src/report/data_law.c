@@ -16,7 +16,6 @@ typedef struct fit_points {
 } fit_points;
 
 static bool points_init(fit_points *p, const build *b, size_t benchmark) {
-    const double *a = b->table->a + benchmark * b->n, *z = b->table->z + benchmark * b->n;
     *p = (fit_points){.range = ec_law_range_of(b->table, benchmark)};
     p->a = calloc(5 * b->n + 1, sizeof *p->a);
     p->candidate = calloc(b->n + 1, sizeof *p->candidate);
@@ -25,13 +24,7 @@ static bool points_init(fit_points *p, const build *b, size_t benchmark) {
     p->z = p->c + b->n;
     p->fitted = p->z + b->n;
     p->left = p->fitted + b->n;
-    for (size_t i = 0; i < b->n; i++) {
-        if (!ec_table_places(b->table, benchmark, i) || !isfinite(z[i])) continue;
-        p->a[p->n] = a[i];
-        p->c[p->n] = b->table->c[i];
-        p->z[p->n] = z[i];
-        p->candidate[p->n++] = i;
-    }
+    p->n = ec_law_points_of(p->a, p->c, p->z, p->candidate, b->table, benchmark);
     return true;
 }
 

@@ -146,6 +146,20 @@ static void the_scores_used_are_counted_through(void **state) {
     const ec_law_range range = ec_law_range_of(&t, 0); /* 0.01, the lowest A, is of candidate 2 */
     assert_true(range.a_min == 0.04 && range.a_max == 0.63);
     assert_true(range.c_min == 0.0 && range.c_max == 8.0);
+
+    /* What is fitted: those that have a result, too, by the scores that are used. */
+    double z[N], x[N], y[N], results[N];
+    size_t candidate[N];
+    for (size_t i = 0; i < N; i++) z[i] = i % 2 == 0 ? 10.0 * (double)i : NAN;
+    t.z = z;
+    const size_t n = ec_law_points_of(x, y, results, candidate, &t, 0);
+    assert_int_equal(n, (N + 1) / 2 - 1); /* without candidate 2 */
+    assert_int_equal(ec_law_points_of(NULL, NULL, NULL, NULL, &t, 0), n);
+    for (size_t k = 0; k < n; k++) {
+        const size_t i = k == 0 ? 0 : 2 * k + 2;
+        assert_true(candidate[k] == i && results[k] == z[i]);
+        assert_true(x[k] == t.a[i] && y[k] == more[i]);
+    }
 }
 
 int main(void) {
