@@ -2,7 +2,7 @@
 #include "base/json.h"
 
 #include <math.h>
-#include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { FOUND_SIZE = 61 };
@@ -80,13 +80,17 @@ static bool to_count(size_t *out, const json_t *value, size_t low, size_t high) 
     return true;
 }
 
-ec_status ec_json_get_count(size_t *out, const json_t *object, const char *key, size_t low,
-                            size_t high, const ec_json_place *p) {
-    const json_t *value = json_object_get(object, key);
-    if (to_count(out, value, low, high)) return EC_OK;
+static ec_status unexpected_count(const ec_json_place *p, const char *key, const json_t *value,
+                                  size_t low, size_t high) {
     char expected[80];
     snprintf(expected, sizeof expected, "a whole number from %zu to %zu", low, high);
     return ec_json_unexpected(p, key, value, expected);
+}
+
+ec_status ec_json_get_count(size_t *out, const json_t *object, const char *key, size_t low,
+                            size_t high, const ec_json_place *p) {
+    const json_t *value = json_object_get(object, key);
+    return to_count(out, value, low, high) ? EC_OK : unexpected_count(p, key, value, low, high);
 }
 
 ec_status ec_json_to_numbers(double *out, size_t n, double limit, const json_t *value,
@@ -98,4 +102,43 @@ ec_status ec_json_to_numbers(double *out, size_t n, double limit, const json_t *
         good = json_is_number(number) && isfinite(out[i]) && fabs(out[i]) <= limit;
     }
     return good ? EC_OK : ec_json_unexpected(p, key, value, expected);
+}
+
+/* ---- what a file may leave out ---- */
+
+const json_t *ec_json_value(const ec_json_reader *r, const char *key) {
+    const json_t *value = json_object_get(r->object, key);
+    return r->status != EC_OK || json_is_null(value) ? NULL : value;
+}
+
+void ec_json_refuse(ec_json_reader *r, const char *key, const json_t *value, const char *expected) {
+    if (r->status == EC_OK) r->status = ec_json_unexpected(&r->place, key, value, expected);
+}
+
+void ec_json_read_count(ec_json_reader *r, const char *key, size_t low, size_t high,
+                        size_t *value) {
+    const json_t *json = ec_json_value(r, key);
+    if (json != NULL && !to_count(value, json, low, high))
+        r->status = unexpected_count(&r->place, key, json, low, high);
+}
+
+void ec_json_read_flag(ec_json_reader *r, const char *key, bool *value) {
+    const json_t *json = ec_json_value(r, key);
+    if (json != NULL && !json_is_boolean(json))
+        ec_json_refuse(r, key, json, "true or false");
+    else if (json != NULL)
+        *value = json_is_true(json);
+}
+
+void ec_json_read_number(ec_json_reader *r, const char *key, double low, double *value) {
+    const json_t *json = ec_json_value(r, key);
+    char expected[80];
+    if (json == NULL) return;
+    const double number = json_number_value(json);
+    if (json_is_number(json) && isfinite(number) && number >= low) {
+        *value = number;
+        return;
+    }
+    snprintf(expected, sizeof expected, "a number of at least %g", low);
+    ec_json_refuse(r, key, json, expected);
 }

@@ -6,6 +6,7 @@
 #define EC_BASE_JSON_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "eyechart/status.h"
 
@@ -42,5 +43,25 @@ ec_status ec_json_get_count(size_t *out, const json_t *object, const char *key, 
 /* An array of n finite numbers, each at most `limit` in size. */
 ec_status ec_json_to_numbers(double *out, size_t n, double limit, const json_t *value,
                              const char *key, const char *expected, const ec_json_place *p);
+
+/* ---- what a file may leave out ----
+ *
+ * For descriptions of models, whose keys have defaults. The first thing that is wrong is remembered
+ * and later calls do nothing, so that a reader lists its keys and asks for `status` once. A key
+ * that is absent or null leaves *value as it is. */
+typedef struct ec_json_reader {
+    ec_json_place place;
+    const json_t *object;
+    ec_status status;
+} ec_json_reader;
+
+/* NULL: absent, null, or something was wrong before. */
+const json_t *ec_json_value(const ec_json_reader *r, const char *key);
+void ec_json_read_count(ec_json_reader *r, const char *key, size_t low, size_t high, size_t *value);
+void ec_json_read_flag(ec_json_reader *r, const char *key, bool *value);
+/* Finite and at least `low`. */
+void ec_json_read_number(ec_json_reader *r, const char *key, double low, double *value);
+/* Says what the key should have had. */
+void ec_json_refuse(ec_json_reader *r, const char *key, const json_t *value, const char *expected);
 
 #endif

@@ -17,6 +17,7 @@
 
 #include "base/content.h"
 #include "base/file.h"
+#include "base/json.h"
 
 #define MAX_FILE_BYTES ((size_t)1 << 20)
 enum { MAX_SIDE = 65535 };
@@ -47,14 +48,13 @@ static const class classes[] = {
 
 /* A file being read: messages name it. */
 typedef struct {
+    ec_json_place place;
     const json_t *root;
-    const char *name;
     const char *model_type; /* of the model it belongs to; NULL: not known */
-    ec_error *err;
 } reader;
 
 static ec_status bad(const reader *r, const char *key, const char *expected) {
-    return ec_fail(r->err, EC_ERR_FORMAT, "%s: key '%s': expected %s", r->name, key, expected);
+    return ec_json_unexpected(&r->place, key, json_object_get(r->root, key), expected);
 }
 
 /* NULL when the key is absent or null, which mean the same: the default. */
@@ -258,24 +258,24 @@ static ec_status find_class(const class **out, const reader *r) {
         if (*out == NULL) *out = class_of_processor(get(r, "processor_class"));
         if (*out != NULL) return EC_OK;
         return ec_fail(
-            r->err, EC_ERR_FORMAT,
+            r->place.err, EC_ERR_FORMAT,
             "%s: no key 'image_processor_type': add it, for example \"image_processor_type\": "
             "\"CLIPImageProcessor\"",
-            r->name);
+            r->place.file);
     }
     if (!json_is_string(type)) return bad(r, key, "the name of a class");
     *out = class_named(json_string_value(type));
     if (*out != NULL) return EC_OK;
-    return ec_fail(r->err, EC_ERR_FORMAT,
+    return ec_fail(r->place.err, EC_ERR_FORMAT,
                    "%s: key '%s': '%.80s' is not supported; CLIPImageProcessor, "
                    "SiglipImageProcessor, BitImageProcessor, ViTImageProcessor and "
                    "LlavaImageProcessor are",
-                   r->name, key, json_string_value(type));
+                   r->place.file, key, json_string_value(type));
 }
 
 static ec_status read_all(ec_preparation *out, const reader *r) {
     if (!json_is_object(r->root))
-        return ec_fail(r->err, EC_ERR_FORMAT, "%s: expected an object", r->name);
+        return ec_fail(r->place.err, EC_ERR_FORMAT, "%s: expected an object", r->place.file);
     const class *c;
     bool do_pad;
     ec_preparation p = {0};
@@ -310,7 +310,8 @@ static ec_status parse(json_t **root, const char *json, size_t size_bytes, const
 static ec_status read_root(ec_preparation *out, const json_t *root, const char *name,
                            const char *model_type, ec_error *err) {
     const json_t *part = has_processor(root) ? json_object_get(root, "image_processor") : root;
-    return read_all(out, &(reader){part, name, model_type, err});
+    return read_all(
+        out, &(reader){.place = {.file = name, .err = err}, .root = part, .model_type = model_type});
 }
 
 ec_status ec_preparation_parse(ec_preparation *out, const char *json, size_t size_bytes,

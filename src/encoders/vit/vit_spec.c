@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/json.h"
 #include "encoders/vit/vit.h"
 
 enum { MAX_DIMENSION = 1 << 20, MAX_BLOCKS = 1000 };
@@ -71,76 +72,30 @@ const char *vit_family_name(vit_family family) {
     return names[family];
 }
 
-/* Reads values of one JSON object; remembers the first thing that is wrong, so that callers ask
- * once. */
-typedef struct {
-    const char *path;
-    const json_t *object;
-    ec_status status;
-    ec_error *err;
-} reader;
-
-static void read_size(reader *r, const char *key, size_t least, size_t most, size_t *value) {
-    const json_t *json = json_object_get(r->object, key);
-    if (json == NULL || json_is_null(json) || r->status != EC_OK) return;
-    if (!json_is_integer(json) || json_integer_value(json) < (json_int_t)least ||
-        json_integer_value(json) > (json_int_t)most) {
-        r->status =
-            ec_fail(r->err, EC_ERR_FORMAT, "%s: \"%s\" is not a whole number from %zu to %zu",
-                    r->path, key, least, most);
-        return;
-    }
-    *value = (size_t)json_integer_value(json);
-}
-
-static void read_flag(reader *r, const char *key, bool *value) {
-    const json_t *json = json_object_get(r->object, key);
-    if (json == NULL || json_is_null(json) || r->status != EC_OK) return;
-    if (!json_is_boolean(json)) {
-        r->status = ec_fail(r->err, EC_ERR_FORMAT, "%s: \"%s\" is not true or false", r->path, key);
-        return;
-    }
-    *value = json_is_true(json);
-}
-
-static void read_number(reader *r, const char *key, double *value) {
-    const json_t *json = json_object_get(r->object, key);
-    if (json == NULL || json_is_null(json) || r->status != EC_OK) return;
-    if (!json_is_number(json) || !(json_number_value(json) >= 0)) {
-        r->status = ec_fail(r->err, EC_ERR_FORMAT, "%s: \"%s\" is not a number of at least 0",
-                            r->path, key);
-        return;
-    }
-    *value = json_number_value(json);
-}
-
-static void read_activation(reader *r, const char *default_name, ec_activation *value) {
-    if (r->status != EC_OK) return;
-    const json_t *json = json_object_get(r->object, "hidden_act");
+static void read_activation(ec_json_reader *r, const char *default_name, ec_activation *value) {
+    const json_t *json = ec_json_value(r, "hidden_act");
     const char *name = json == NULL ? default_name : json_string_value(json);
     for (size_t i = 0; name != NULL && i < sizeof activations / sizeof *activations; i++)
         if (strcmp(name, activations[i].name) == 0) {
             *value = activations[i].activation;
             return;
         }
-    r->status = ec_fail(
-        r->err, EC_ERR_FORMAT,
-        "%s: \"hidden_act\" is '%s'; eyechart knows quick_gelu, gelu, gelu_pytorch_tanh, silu",
-        r->path, name != NULL ? name : "not a string");
+    ec_json_refuse(r, "hidden_act", json,
+                   "\"quick_gelu\", \"gelu\", \"gelu_pytorch_tanh\" or \"silu\"");
 }
 
 /* DINOv2 gives its MLP as a ratio, and makes it 2/3 as wide, rounded up to a multiple of 8, for
  * SwiGLU. */
-static void read_dinov2(reader *r, vit_spec *spec) {
+static void read_dinov2(ec_json_reader *r, vit_spec *spec) {
     double ratio = 4;
-    read_number(r, "mlp_ratio", &ratio);
-    read_flag(r, "use_swiglu_ffn", &spec->swiglu);
+    ec_json_read_number(r, "mlp_ratio", 0, &ratio);
+    ec_json_read_flag(r, "use_swiglu_ffn", &spec->swiglu);
     if (r->status != EC_OK) return;
     const double mlp_width = (double)spec->width * ratio;
     if (mlp_width < 1 || mlp_width > MAX_DIMENSION) {
         r->status =
-            ec_fail(r->err, EC_ERR_FORMAT, "%s: \"mlp_ratio\" %g gives an MLP of %g channels",
-                    r->path, ratio, mlp_width);
+            ec_fail(r->place.err, EC_ERR_FORMAT, "%s: \"mlp_ratio\" %g gives an MLP of %g channels",
+                    r->place.file, ratio, mlp_width);
         return;
     }
     spec->mlp_width = (size_t)mlp_width;
@@ -149,24 +104,25 @@ static void read_dinov2(reader *r, vit_spec *spec) {
 
 static ec_status read_config(vit_spec *spec, const variant *v, const json_t *object,
                              const char *path, ec_error *err) {
-    reader r = {.path = path, .object = object, .err = err};
+    ec_json_reader r = {.place = {.file = path, .err = err}, .object = object};
     *spec = v->spec;
     size_t n_channels = 3;
-    read_size(&r, "image_size", 1, MAX_DIMENSION, &spec->image_size);
-    read_size(&r, "patch_size", 1, 1024, &spec->patch);
-    read_size(&r, "num_channels", 1, MAX_DIMENSION, &n_channels);
-    read_size(&r, "hidden_size", 1, MAX_DIMENSION, &spec->width);
-    read_size(&r, "num_hidden_layers", 1, MAX_BLOCKS, &spec->blocks);
-    read_size(&r, "num_attention_heads", 1, MAX_DIMENSION, &spec->heads);
-    read_number(&r, "layer_norm_eps", &spec->eps);
+    ec_json_read_count(&r, "image_size", 1, MAX_DIMENSION, &spec->image_size);
+    ec_json_read_count(&r, "patch_size", 1, 1024, &spec->patch);
+    ec_json_read_count(&r, "num_channels", 1, MAX_DIMENSION, &n_channels);
+    ec_json_read_count(&r, "hidden_size", 1, MAX_DIMENSION, &spec->width);
+    ec_json_read_count(&r, "num_hidden_layers", 1, MAX_BLOCKS, &spec->blocks);
+    ec_json_read_count(&r, "num_attention_heads", 1, MAX_DIMENSION, &spec->heads);
+    ec_json_read_number(&r, "layer_norm_eps", 0, &spec->eps);
     read_activation(&r, v->activation, &spec->activation);
     if (spec->family == VIT_DINOV2)
         read_dinov2(&r, spec);
     else
-        read_size(&r, "intermediate_size", 1, MAX_DIMENSION, &spec->mlp_width);
+        ec_json_read_count(&r, "intermediate_size", 1, MAX_DIMENSION, &spec->mlp_width);
     if (spec->family == VIT_DINOV2 || spec->family == VIT_PLAIN)
-        read_flag(&r, "qkv_bias", &spec->qkv_bias);
-    if (v->spec.registers > 0) read_size(&r, "num_register_tokens", 0, 4096, &spec->registers);
+        ec_json_read_flag(&r, "qkv_bias", &spec->qkv_bias);
+    if (v->spec.registers > 0)
+        ec_json_read_count(&r, "num_register_tokens", 0, 4096, &spec->registers);
     if (r.status != EC_OK) return r.status;
 
     if (n_channels != 3)

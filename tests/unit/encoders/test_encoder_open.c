@@ -194,15 +194,15 @@ static void a_config_that_makes_no_model_is_refused_by_its_key(void **state) {
     static const struct {
         const char *from, *to, *why;
     } cases[] = {
-        {"\"hidden_size\": 40", "\"hidden_size\": -40", "\"hidden_size\""},
-        {"\"hidden_size\": 40", "\"hidden_size\": 4611686018427387904", "\"hidden_size\""},
+        {"\"hidden_size\": 40", "\"hidden_size\": -40", "key 'hidden_size': expected"},
+        {"\"hidden_size\": 40", "\"hidden_size\": 4611686018427387904", "key 'hidden_size': expected"},
         {"\"num_attention_heads\": 5", "\"num_attention_heads\": 7", "not a multiple"},
-        {"\"num_attention_heads\": 5", "\"num_attention_heads\": 0", "\"num_attention_heads\""},
-        {"\"patch_size\": 7", "\"patch_size\": 0", "\"patch_size\""},
+        {"\"num_attention_heads\": 5", "\"num_attention_heads\": 0", "key 'num_attention_heads': expected"},
+        {"\"patch_size\": 7", "\"patch_size\": 0", "key 'patch_size': expected"},
         {"\"patch_size\": 7", "\"patch_size\": 36", "smaller than"},
         {"\"num_channels\": 3", "\"num_channels\": 4", "\"num_channels\" is 4"},
-        {"\"quick_gelu\"", "\"relu\"", "'relu'"},
-        {"\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": -1", "\"layer_norm_eps\""},
+        {"\"quick_gelu\"", "\"relu\"", "found \"relu\""},
+        {"\"layer_norm_eps\": 1e-05", "\"layer_norm_eps\": -1", "key 'layer_norm_eps': expected"},
         {"\"clip_vision_model\"", "\"siglip2_vision_model\"", "NaFlex"},
         {"\"clip_vision_model\"", "\"llama\"", "'llama'"},
         {"\"clip_vision_model\"", "\"clip\"", "\"vision_config\""},
