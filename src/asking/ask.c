@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "asking/planning.h"
+#include "base/memory.h"
 #include "eyechart/rng.h"
 #include "eyechart/study.h"
 #include "study/column_store.h"
@@ -138,7 +139,7 @@ static size_t draw(const double *p, size_t n, ec_rng *rng) {
 static ec_status choose(size_t *choice, const asking *q, ec_planning *plan) {
     const ec_space space = ec_planning_space(plan);
     double *p = malloc((plan->n + 1) * sizeof *p);
-    if (p == NULL) return ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
+    if (p == NULL) return ec_no_memory(q->study->path, q->err);
 
     ec_trained trained = {plan->n_taken, plan->taken, plan->y};
     ec_status status = ec_policy_next(p, q->policy, &space, &trained, q->err);
@@ -167,8 +168,7 @@ static ec_status choose_benchmarks(asking *q) {
     q->n_over = o->over != NULL ? o->n_over : m;
     q->over = malloc((q->n_over + 1) * sizeof *q->over);
     q->weights = malloc((q->n_over + 1) * sizeof *q->weights);
-    if (q->over == NULL || q->weights == NULL)
-        return ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
+    if (q->over == NULL || q->weights == NULL) return ec_no_memory(q->study->path, q->err);
     double sum = 0.0;
     for (size_t k = 0; k < q->n_over; k++) {
         q->over[k] = o->over != NULL ? o->over[k] : k;
@@ -186,8 +186,7 @@ static ec_status decide(ec_decision *out, const asking *q) {
     ec_ranked *rows = malloc((n + 1) * sizeof *rows);
     bool *taken = calloc(n + 1, sizeof *taken);
     ec_status status = EC_OK;
-    if (rows == NULL || taken == NULL)
-        status = ec_fail(q->err, EC_ERR_NOMEM, "%s: out of memory", q->study->path);
+    if (rows == NULL || taken == NULL) status = ec_no_memory(q->study->path, q->err);
     if (status == EC_OK) {
         for (size_t i = 0; i < n; i++)
             taken[i] =
@@ -398,7 +397,7 @@ ec_status ec_study_ask(ec_question *out, size_t *n_out, ec_study *study,
     if (q.pending == NULL || q.asked == NULL) {
         free(q.pending);
         free(q.asked);
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+        return ec_no_memory(study->path, err);
     }
     status = ec_study_begin_change(&q.event, study, "ask", q.worker, NULL, err);
     if (status == EC_OK) {

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "study/study_internal.h"
 
@@ -24,8 +25,7 @@ ec_status ec_study_decide(ec_decision *out, const ec_study *study,
     double *cost = malloc((n + 1) * sizeof *cost);
     bool *taken = calloc(n + 1, sizeof *taken);
     ec_status status = EC_OK;
-    if (cost == NULL || taken == NULL)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (cost == NULL || taken == NULL) status = ec_no_memory(study->path, err);
     if (status == EC_OK) {
         for (size_t i = 0; i < n; i++) {
             cost[i] = ec_study_candidate(study, i)->cost;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "eyechart/law.h"
 
 typedef struct {
@@ -146,7 +147,7 @@ ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_num
     if (!scratch || !out->a || !out->c || !out->more || !out->candidate || !out->names ||
         !out->taken || !out->y || !out->is_taken) {
         free(scratch);
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+        return ec_no_memory(study->path, err);
     }
     double *y = scratch + n_used * n, *weight = y + n;
     for (size_t j = 0; j < n_used; j++) mean_score(scratch + j * n, weight, study, table, j);

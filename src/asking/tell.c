@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "sheet/names.h"
 #include "study/failure.h"
@@ -219,7 +220,7 @@ ec_status ec_study_tell(ec_study *study, size_t candidate, const ec_result *resu
                  .options = &o,
                  .told = calloc(n, sizeof *t.told),
                  .err = err};
-    if (t.told == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (t.told == NULL) return ec_no_memory(study->path, err);
     status = tell(&t);
     if (status == EC_OK && o.told != NULL) memcpy(o.told, t.told, n * sizeof *t.told);
     if (status == EC_OK && o.was_failed != NULL) *o.was_failed = t.was_failed;
@@ -237,13 +238,9 @@ typedef struct {
 } history;
 
 static ec_status add_row(history *h, const ec_observation *row) {
-    if (h->n == h->capacity) {
-        const size_t capacity = h->capacity > 0 ? 2 * h->capacity : 64;
-        ec_observation *rows = realloc(h->rows, capacity * sizeof *rows);
-        if (rows == NULL) return ec_fail(h->err, EC_ERR_NOMEM, "out of memory for the history");
-        h->rows = rows;
-        h->capacity = capacity;
-    }
+    ec_observation *rows = ec_grown(h->rows, h->n, &h->capacity, sizeof *rows);
+    if (rows == NULL) return ec_fail(h->err, EC_ERR_NOMEM, "out of memory for the history");
+    h->rows = rows;
     h->rows[h->n++] = *row;
     return EC_OK;
 }

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 void ec_csv_init(ec_csv *csv, const char *path, const char *bytes, size_t size_bytes) {
     *csv = (ec_csv){
         .path = path, .at = bytes, .end = bytes + size_bytes, .separator = ',', .next_line = 1};
@@ -75,13 +77,10 @@ static ec_status add_field(ec_csv *csv, size_t offset, ec_error *err) {
     if (csv->record.size_bytes - offset > EC_CSV_MAX_FIELD_BYTES)
         return ec_fail(err, EC_ERR_FORMAT, "%s:%zu: field %zu is longer than %d bytes", csv->path,
                        csv->line, csv->n_fields + 1, EC_CSV_MAX_FIELD_BYTES);
-    if (csv->n_fields == csv->field_capacity) {
-        const size_t capacity = csv->field_capacity > 0 ? 2 * csv->field_capacity : 32;
-        const char **fields = realloc(csv->fields, capacity * sizeof *fields);
-        if (fields == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", csv->path);
-        csv->fields = fields;
-        csv->field_capacity = capacity;
-    }
+    const char **fields =
+        ec_grown(csv->fields, csv->n_fields, &csv->field_capacity, sizeof *fields);
+    if (fields == NULL) return ec_no_memory(csv->path, err);
+    csv->fields = fields;
     ec_text_add_bytes(&csv->record, "", 1);
     csv->n_fields++;
     return EC_OK;
@@ -100,7 +99,7 @@ static ec_status read_record(ec_csv *csv, ec_error *err) {
         if (csv->at == csv->end || *csv->at != csv->separator) break;
         csv->at++;
     }
-    if (csv->record.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", csv->path);
+    if (csv->record.failed) return ec_no_memory(csv->path, err);
 
     const char *field = csv->record.data;
     for (size_t i = 0; i < csv->n_fields; i++) {

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "loop/loop_internal.h"
 
 /* So many candidates in a row that fail say more about the commands than about the candidates. */
@@ -43,10 +44,6 @@ static void end(ec_loop *l) {
     free(l->retry);
 }
 
-static ec_status no_memory(const ec_loop *l) {
-    return ec_fail(l->err, EC_ERR_NOMEM, "%s: out of memory", l->study->path);
-}
-
 static ec_status name_places(ec_loop *l) {
     l->root = realpath(l->study->path, NULL);
     if (l->root == NULL)
@@ -64,7 +61,8 @@ static ec_status name_places(ec_loop *l) {
     l->runs = runs.data;
     l->benchmarks = benchmarks.data;
     l->tasks = tasks.data;
-    return runs.failed || benchmarks.failed || tasks.failed ? no_memory(l) : EC_OK;
+    return runs.failed || benchmarks.failed || tasks.failed ? ec_no_memory(l->study->path, l->err)
+                                                            : EC_OK;
 }
 
 static ec_status begin(ec_loop *l, ec_study *study, const ec_loop_options *options, ec_error *err) {
@@ -97,7 +95,7 @@ ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate) {
     if (!folder.failed) return EC_OK;
     ec_text_release(&folder);
     *out = NULL;
-    return no_memory(l);
+    return ec_no_memory(l->study->path, l->err);
 }
 
 /* ---- the loop ------------------------------------------------------------------------------- */
@@ -203,7 +201,7 @@ static ec_status plan_job(ec_loop_plan *plan, const ec_loop *l, const ec_loop_jo
     const bool has_room = s->n > 0 && (s->trained ? s->can_evaluate : s->can_train);
     plan->attempt = has_room || told_next ? s->n : s->n + 1;
     plan->folder = strdup(job->folder);
-    if (plan->folder == NULL) return no_memory(l);
+    if (plan->folder == NULL) return ec_no_memory(l->study->path, l->err);
     ec_status status = EC_OK;
     if (!s->trained)
         status = ec_loop_command_line(&plan->train, l, job->candidate, job->folder, plan->attempt,

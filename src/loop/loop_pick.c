@@ -12,12 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "loop/loop_internal.h"
 #include "study/failure.h"
-
-static ec_status no_memory(const ec_loop *l) {
-    return ec_fail(l->err, EC_ERR_NOMEM, "%s: out of memory", l->study->path);
-}
 
 /* ---- questions in study.db ------------------------------------------------------------------ */
 
@@ -65,7 +62,7 @@ static ec_status see_withdrawn(void *context, const char *candidate, double when
 static ec_status read_answers(answers *a, ec_loop *l) {
     const size_t n = ec_study_n_candidates(l->study);
     *a = (answers){.holder = calloc(n + 1, 1), .withdrawn = malloc((n + 1) * sizeof(double))};
-    if (a->holder == NULL || a->withdrawn == NULL) return no_memory(l);
+    if (a->holder == NULL || a->withdrawn == NULL) return ec_no_memory(l->study->path, l->err);
     for (size_t i = 0; i < n; i++) a->withdrawn[i] = NAN;
     target t = {a, l};
     ec_database *db = &l->study->db;
@@ -212,8 +209,8 @@ static ec_status survey_entry(ec_survey *s, ec_loop *l, const answers *a, const 
         i = EC_NO_CANDIDATE; /* renamed: its hours are spent all the same */
     ec_text folder = {0};
     ec_text_format(&folder, "%s/%s", l->runs, entry);
-    const ec_status status =
-        folder.failed ? no_memory(l) : survey_candidate(s, l, a, i, folder.data);
+    const ec_status status = folder.failed ? ec_no_memory(l->study->path, l->err)
+                                           : survey_candidate(s, l, a, i, folder.data);
     ec_text_release(&folder);
     free(name);
     return status;
@@ -231,7 +228,7 @@ ec_status ec_loop_survey(ec_survey *out, ec_loop *l) {
                        .withdrawn = calloc(n + 1, sizeof *out->withdrawn)};
     if (!out->taken || !out->again || !out->unrecorded || !out->unrecorded_failure || !out->anew ||
         !out->withdrawn)
-        return no_memory(l);
+        return ec_no_memory(l->study->path, l->err);
     answers a;
     ec_status status = read_answers(&a, l);
     DIR *entries = status == EC_OK ? opendir(l->runs) : NULL;
@@ -405,7 +402,7 @@ static ec_status ask_again(ec_pick *out, ec_loop_job *job, ec_loop *l, const ec_
                            bool peek) {
     const size_t n = ec_study_n_candidates(l->study);
     bool *exclude = calloc(n + 1, sizeof *exclude);
-    if (exclude == NULL) return no_memory(l);
+    if (exclude == NULL) return ec_no_memory(l->study->path, l->err);
     for (size_t i = 0; i < n; i++)
         exclude[i] = !s->again[i] || l->study->candidates[i].cost > l->budget_hours - s->hours;
     const ec_ask_options options = {.worker = l->worker,
@@ -579,7 +576,7 @@ static ec_status find_failed(ec_loop *l, size_t i, const ec_attempts *state, con
 
 ec_status ec_loop_find_failed(ec_loop *l) {
     l->retry = calloc(ec_study_n_candidates(l->study) + 1, sizeof *l->retry);
-    return l->retry == NULL ? no_memory(l) : for_each_state(l, find_failed);
+    return l->retry == NULL ? ec_no_memory(l->study->path, l->err) : for_each_state(l, find_failed);
 }
 
 /* To be given up, but that could not be written down, on a disk that was full for example. */

@@ -25,14 +25,11 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "loop/loop_internal.h"
 #include "sheet/names.h"
 
 enum { MAX_STOPPED = 3 };
-
-static ec_status no_memory(const ec_loop *l) {
-    return ec_fail(l->err, EC_ERR_NOMEM, "%s: out of memory", l->study->path);
-}
 
 /* ---- placeholders --------------------------------------------------------------------------- */
 
@@ -54,7 +51,7 @@ static ec_status fill_places(places *p, const ec_loop *l, size_t i, const char *
     ec_text_format(&p->attempt, "%s/%zu", folder, attempt);
     if (p->out.failed || p->attempt.failed) {
         release_places(p);
-        return no_memory(l);
+        return ec_no_memory(l->study->path, l->err);
     }
     p->values[EC_PLACE_CANDIDATE] = l->study->candidates[i].name;
     p->values[EC_PLACE_OUT] = p->out.data;
@@ -119,7 +116,7 @@ static ec_status path_of(char **out, const ec_loop *l, const char *folder, size_
     if (!path.failed) return EC_OK;
     ec_text_release(&path);
     *out = NULL;
-    return no_memory(l);
+    return ec_no_memory(l->study->path, l->err);
 }
 
 /* The last bytes of a file, at most `limit`: what a command says last is what counts. */
@@ -141,7 +138,7 @@ static ec_status read_tail(ec_text *out, const ec_loop *l, const char *path, siz
     if (n >= 0 && !out->failed) return EC_OK;
     const bool failed = out->failed;
     ec_text_release(out);
-    return failed ? no_memory(l)
+    return failed ? ec_no_memory(l->study->path, l->err)
                   : ec_fail(l->err, EC_ERR_IO, "%s: cannot read: %s", path, strerror(read_errno));
 }
 
@@ -230,7 +227,7 @@ static ec_status name_trained(char **out, const ec_loop *l, const places *p) {
     if (status == EC_OK && relative.data[0] != '/') ec_text_format(&path, "%s/", l->root);
     if (status == EC_OK) ec_text_add(&path, relative.data);
     ec_text_release(&relative);
-    if (status == EC_OK && path.failed) status = no_memory(l);
+    if (status == EC_OK && path.failed) status = ec_no_memory(l->study->path, l->err);
     if (status != EC_OK) ec_text_release(&path);
     *out = path.data;
     return status;
@@ -246,7 +243,7 @@ static ec_status start(ec_process_end *end, ec_loop *l, const ec_loop_job *job,
         return status;
     }
     char **environment = ec_command_environment(p->values);
-    if (environment == NULL) status = no_memory(l);
+    if (environment == NULL) status = ec_no_memory(l->study->path, l->err);
     if (status == EC_OK) status = ec_attempts_make_folder(p->values[EC_PLACE_OUT], l->err);
     if (status == EC_OK) {
         ec_loop_say(l, (ec_loop_event){.step = evaluate ? EC_LOOP_EVALUATING : EC_LOOP_TRAINING,
@@ -338,7 +335,7 @@ static ec_status results_pattern(ec_text *out, const ec_loop *l, const places *p
         status = ec_command_fill_pattern(out, study, p->values, l->err);
     if (status == EC_OK) ec_text_add(out, relative.data);
     ec_text_release(&relative);
-    if (status == EC_OK && out->failed) status = no_memory(l);
+    if (status == EC_OK && out->failed) status = ec_no_memory(l->study->path, l->err);
     if (status != EC_OK) ec_text_release(out);
     return status;
 }
@@ -525,8 +522,8 @@ static ec_status give_up(ec_loop *l, const ec_loop_job *job, const char *why) {
     else
         ec_text_add(&text, why);
     /* In this order: what study.db says holds for the files. */
-    ec_status status =
-        text.failed ? no_memory(l) : ec_loop_record_failure(l, job->candidate, text.data);
+    ec_status status = text.failed ? ec_no_memory(l->study->path, l->err)
+                                   : ec_loop_record_failure(l, job->candidate, text.data);
     if (status == EC_OK) status = ec_attempts_give_up(job->folder, text.data, l->err);
     if (status == EC_OK) {
         l->sum.n_gave_up++;

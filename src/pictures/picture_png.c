@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "eyechart/picture.h"
 
 #define MAX_CHUNK_BYTES ((size_t)64 << 20)
@@ -120,6 +121,6 @@ ec_status ec_picture_read_words(ec_picture_words *out, size_t *width, size_t *he
     if (code == 0 && !failed) return EC_OK;
     ec_picture_words_release(out);
     return failed || code == SPNG_EMEM
-               ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", name)
+               ? ec_no_memory(name, err)
                : ec_fail(err, EC_ERR_FORMAT, "%s: damaged PNG file: %s", name, spng_strerror(code));
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "eyechart/spelling.h"
 #include "sheet/notes.h"
@@ -183,7 +184,7 @@ static ec_status read_line(const reader *at, char *line) {
     errno = 0;
     if (names_file(&file, &there, at, line)) {
         const char *path = file.data;
-        status = file.failed ? ec_fail(at->r->err, EC_ERR_NOMEM, "%s: out of memory", at->r->path)
+        status = file.failed ? ec_no_memory(at->r->path, at->r->err)
                  : there     ? ec_results_read_paths(at->r, &path, 1)
                              : note_missing(at, path);
     } else {

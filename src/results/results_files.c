@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "results/results.h"
 
 enum { MAX_DEPTH = 6 };
@@ -92,13 +93,9 @@ static ec_status add_file(file_list *list, const char *path, const struct stat *
     if (list->n == EC_RESULTS_MAX_FILES)
         return ec_fail(list->r->err, EC_ERR_ARG, "more than %d results files",
                        EC_RESULTS_MAX_FILES);
-    if (list->n == list->capacity) {
-        const size_t capacity = list->capacity > 0 ? 2 * list->capacity : 16;
-        file_entry *items = realloc(list->items, capacity * sizeof *items);
-        if (items == NULL) return no_memory(list);
-        list->items = items;
-        list->capacity = capacity;
-    }
+    file_entry *items = ec_grown(list->items, list->n, &list->capacity, sizeof *items);
+    if (items == NULL) return no_memory(list);
+    list->items = items;
     file_entry *entry = &list->items[list->n];
     *entry = (file_entry){.path = strdup(path),
                           .written = info->st_mtim,

@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "eyechart/spelling.h"
 #include "results/results.h"
@@ -358,7 +359,7 @@ static ec_status note_left_out(const ec_results_reader *r, const ec_task_file *f
     if (n > 1) ec_text_add(&others, n > SHOWN ? ", ...)" : ")");
     ec_status status;
     if (line.failed || others.failed)
-        status = ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
+        status = ec_no_memory(r->path, r->err);
     else if (b < r->declared->sheet.n_benchmarks)
         status = ec_results_note(
             r->results, r->err,
@@ -435,7 +436,7 @@ static void replace_non_finite(char *bytes, size_t size_bytes) {
 static ec_status parse(json_t **root, const ec_results_reader *r, const char *bytes,
                        size_t size_bytes) {
     char *copy = malloc(size_bytes + 1);
-    if (copy == NULL) return ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
+    if (copy == NULL) return ec_no_memory(r->path, r->err);
     const size_t skip = size_bytes >= 3 && memcmp(bytes, "\xef\xbb\xbf", 3) == 0 ? 3 : 0;
     if (size_bytes > 0) memcpy(copy, bytes, size_bytes);
     replace_non_finite(copy, size_bytes);

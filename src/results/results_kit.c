@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "base/csv.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "results/results.h"
 
@@ -110,7 +111,7 @@ static ec_status split_name(char **model, char **data_set, const ec_results_read
         *model = n > 1 ? strndup(stem, n - 1) : NULL;
     }
     free(stem);
-    return *data_set != NULL ? EC_OK : ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
+    return *data_set != NULL ? EC_OK : ec_no_memory(r->path, r->err);
 }
 
 /* ---- content ------------------------------------------------------------------------------ */
@@ -147,7 +148,7 @@ static ec_status copy_header(char ***out, const ec_csv *csv, ec_error *err) {
     bool failed = *out == NULL;
     for (size_t f = 0; !failed && f < csv->n_fields; f++)
         failed = ((*out)[f] = strdup(csv->fields[f])) == NULL;
-    return failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", csv->path) : EC_OK;
+    return failed ? ec_no_memory(csv->path, err) : EC_OK;
 }
 
 static void add_row(json_t *task, char *const *header, const ec_csv *csv) {

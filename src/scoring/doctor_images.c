@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/parallel.h"
 #include "eyechart/image.h"
 #include "eyechart/matching.h"
@@ -16,14 +17,10 @@ enum {
 typedef struct ec_checked_image checked;
 
 void ec_image_check_add(ec_image_check *check, const char *path, const ec_keypoint_image *said) {
-    if (check->n == check->capacity) {
-        const size_t capacity = check->capacity > 0 ? 2 * check->capacity : 256;
-        checked *grown = realloc(check->images, capacity * sizeof *grown);
-        check->failed = check->failed || grown == NULL;
-        if (grown == NULL) return;
-        check->images = grown;
-        check->capacity = capacity;
-    }
+    checked *grown = ec_grown(check->images, check->n, &check->capacity, sizeof *grown);
+    check->failed = check->failed || grown == NULL;
+    if (grown == NULL) return;
+    check->images = grown;
     char *copy = strdup(path);
     check->failed = check->failed || copy == NULL;
     if (copy != NULL) check->images[check->n++] = (checked){copy, said};

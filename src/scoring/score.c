@@ -12,6 +12,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "scoring/scoring.h"
 #include "sheet/columns.h"
 #include "sheet/names.h"
@@ -27,10 +28,6 @@ static double seconds_now(void) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (double)now.tv_sec + 1e-9 * (double)now.tv_nsec;
-}
-
-static ec_status no_memory(const ec_job *job, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
 }
 
 /* ---- progress ----------------------------------------------------------------------------- */
@@ -127,7 +124,7 @@ static ec_status work(ec_scoring *run, ec_error *err) {
 static ec_status read_pairs(ec_pair_result *out, ec_job *job, const ec_job_part *part,
                             ec_c_protocol protocol, ec_error *err) {
     ec_pair_result *of_category = calloc(job->set.n_pairs + 1, sizeof *of_category);
-    ec_status status = of_category != NULL ? EC_OK : no_memory(job, err);
+    ec_status status = of_category != NULL ? EC_OK : ec_no_memory(job->study->path, err);
     for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++) {
         const ec_keypoint_category *c = &job->set.categories[k];
         bool found = false;
@@ -150,7 +147,7 @@ static ec_status score_c(ec_score_row *row, ec_scoring *run, const ec_job_part *
     ec_job *job = run->job;
     ec_pair_result *pairs = calloc(job->set.n_pairs + 1, sizeof *pairs);
     ec_correspondence *correspondence = NULL;
-    ec_status status = pairs != NULL ? EC_OK : no_memory(job, err);
+    ec_status status = pairs != NULL ? EC_OK : ec_no_memory(job->study->path, err);
     if (status == EC_OK)
         status = ec_correspondence_new(&correspondence, NULL, job->options.n_threads, err);
     for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
@@ -208,7 +205,7 @@ static ec_status score_a(ec_score_row *row, ec_scoring *run, const ec_job_part *
                  m = ec_study_n_benchmarks(job->study);
     if (!has_a(job, part, benchmark)) return EC_OK;
     double *values = calloc((n_references + 1) * n, sizeof *values);
-    if (values == NULL) return no_memory(job, err);
+    if (values == NULL) return ec_no_memory(job->study->path, err);
     const ec_status status = read_alignment(values, job, part, choice, err);
     if (status == EC_OK) {
         const ec_alignment_summary all = ec_alignment_summarise(values + n_references * n, n, 1);
@@ -230,7 +227,7 @@ static ec_status init_row(ec_score_row *row, const ec_job *job, const ec_job_par
                           .c_se = {NAN, NAN},
                           .a = malloc((n + 1) * sizeof *row->a),
                           .beside = calloc(job->settings.n_compare_with + 1, sizeof *row->beside)};
-    if (row->a == NULL || row->beside == NULL) return no_memory(job, err);
+    if (row->a == NULL || row->beside == NULL) return ec_no_memory(job->study->path, err);
     for (size_t k = 0; k < EC_REPRESENTATION_COLUMNS; k++) row->measures[k] = NAN;
     for (size_t r = 0; r < job->settings.n_compare_with; r++)
         for (size_t k = 0; k < EC_REPRESENTATION_BESIDE; k++) row->beside[r][k] = NAN;
@@ -247,7 +244,7 @@ static ec_status compute_rows(ec_score_summary *out, ec_scoring *run, ec_error *
     out->n_compare_with = job->settings.n_compare_with;
     out->n_left_out = job->n_left_out;
     out->rows = calloc(job->n_parts + 1, sizeof *out->rows);
-    if (out->rows == NULL) return no_memory(job, err);
+    if (out->rows == NULL) return ec_no_memory(job->study->path, err);
     ec_status status = EC_OK;
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
         const ec_job_part *part = &job->parts[i];
@@ -556,9 +553,8 @@ ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score
     ec_scoring run = {
         .job = &job, .watcher = watcher, .context = context, .started = seconds_now()};
     ec_score_summary *summary = calloc(1, sizeof *summary);
-    ec_status status = summary != NULL
-                           ? check_writable(study, err)
-                           : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    ec_status status =
+        summary != NULL ? check_writable(study, err) : ec_no_memory(study->path, err);
     if (status == EC_OK) {
         ec_score_options watched = options != NULL ? *options : (ec_score_options){0};
         if (watched.watch.goes_on == NULL) watched.watch = (ec_watch){goes_on, &run};

@@ -12,12 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "image/source.h"
 #include "scoring/scoring.h"
-
-static ec_status no_memory(const ec_scoring *run, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
-}
 
 /* ---- values ------------------------------------------------------------------------------- */
 
@@ -41,11 +38,11 @@ static ec_status take_scores(void *context, size_t member, size_t image, const d
     const size_t part = run->job->align_parts[member];
     const size_t n_references = run->job->settings.n_references;
     ec_a_value *grown = realloc(run->values, (run->n_values + 1) * sizeof *grown);
-    if (grown == NULL) return no_memory(run, err);
+    if (grown == NULL) return ec_no_memory(run->job->study->path, err);
     run->values = grown;
     ec_a_value *value = &grown[run->n_values];
     *value = (ec_a_value){part, image, malloc(n_references * sizeof *scores)};
-    if (value->scores == NULL) return no_memory(run, err);
+    if (value->scores == NULL) return ec_no_memory(run->job->study->path, err);
     run->n_values++;
     memcpy(value->scores, scores, n_references * sizeof *scores);
     run->job->parts[part].a.done[image] = true;
@@ -232,7 +229,7 @@ static ec_status start(ec_scoring *run, ec_error *err) {
     run->turned_images = calloc(job->n_images + 1, sizeof *run->turned_images);
     run->forgotten_images = calloc(job->n_images + 1, sizeof *run->forgotten_images);
     if (run->a_order == NULL || run->turned_images == NULL || run->forgotten_images == NULL)
-        return no_memory(run, err);
+        return ec_no_memory(run->job->study->path, err);
     job->align.scored = take_scores;
     job->align.scored_context = run;
     ec_align_order(run->a_order, &job->align);

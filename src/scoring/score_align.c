@@ -8,11 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "scoring/score_job.h"
-
-static ec_status no_memory(const ec_job *job, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-}
 
 /* ---- what is kept ------------------------------------------------------------------------- */
 
@@ -140,7 +137,7 @@ ec_status ec_job_prepare_alignment(ec_job *job, ec_error *err) {
                                  .context = job};
     if (encoders == NULL || members == NULL || paths == NULL || job->align_parts == NULL ||
         job->align_references == NULL)
-        return no_memory(job, err);
+        return ec_no_memory(job->study->path, err);
     for (size_t e = 0; e < job->n_encoders; e++)
         encoders[e] = (ec_align_encoder){job->encoders[e].source, job->encoders[e].info};
     for (size_t k = 0; k < job->n_images; k++) paths[k] = job->images[k].path;

@@ -11,16 +11,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "scoring/scoring.h"
 
 enum { SUBSETS_AT_A_TIME = 4096 };
 
 static const ec_keypoint_category *category_of(const ec_scoring *run, size_t category) {
     return &run->job->set.categories[category];
-}
-
-static ec_status no_memory(const ec_scoring *run, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
 }
 
 /* ---- results ------------------------------------------------------------------------------ */
@@ -113,7 +110,7 @@ static ec_status judge_alone(ec_scoring *run, const ec_similarity *rows, size_t 
     const ec_c_combinations all = {
         .members = rows, .n_members = 1, .subsets = &itself, .n_subsets = 1};
     ec_pair_result *results = calloc(category_of(run, category)->n_pairs + 1, sizeof *results);
-    if (results == NULL) return no_memory(run, err);
+    if (results == NULL) return ec_no_memory(run->job->study->path, err);
     ec_status status = ec_correspondence_judge(results, NULL, run->correspondence, &job->set,
                                                category, protocol, &all, err);
     for (size_t i = 0; status == EC_OK && i < job->n_parts; i++) {
@@ -193,7 +190,7 @@ static ec_status find_encoders(gathered *g, ec_scoring *run, ec_c_protocol proto
     ec_job *job = run->job;
     g->encoders = calloc(job->n_encoders + 1, sizeof *g->encoders);
     g->rows = calloc(job->n_encoders + 1, sizeof *g->rows);
-    if (g->encoders == NULL || g->rows == NULL) return no_memory(run, err);
+    if (g->encoders == NULL || g->rows == NULL) return ec_no_memory(run->job->study->path, err);
     for (size_t e = 0; e < job->n_encoders; e++)
         if (ec_job_needs_rows(job, e, protocol, category)) g->encoders[g->n++] = e;
     qsort_r(g->encoders, g->n, sizeof *g->encoders, by_identity, job);
@@ -283,8 +280,9 @@ static ec_status judge_wanted(ec_scoring *run, const gathered *g, const bool *wa
     size_t *parts = calloc(most + 1, sizeof *parts);
     uint32_t *subsets = calloc(most + 1, sizeof *subsets);
     ec_pair_result *results = calloc(most * n_pairs + 1, sizeof *results);
-    ec_status status =
-        parts != NULL && subsets != NULL && results != NULL ? EC_OK : no_memory(run, err);
+    ec_status status = parts != NULL && subsets != NULL && results != NULL
+                           ? EC_OK
+                           : ec_no_memory(run->job->study->path, err);
     ec_c_combinations all = {.members = m.rows,
                              .n_members = m.n,
                              .subsets = subsets,
@@ -327,7 +325,7 @@ static ec_status judge_combinations(ec_scoring *run, const gathered *g, ec_c_pro
                                     size_t category, ec_error *err) {
     const bool resample = run->job->settings.resample_grids;
     bool *wanted = calloc(g->n + 1, sizeof *wanted);
-    ec_status status = wanted != NULL ? EC_OK : no_memory(run, err);
+    ec_status status = wanted != NULL ? EC_OK : ec_no_memory(run->job->study->path, err);
     for (size_t first = 0; status == EC_OK && first < g->n; first++) {
         const size_t grid = g->rows[first].grid;
         size_t earlier = 0, n = 0;

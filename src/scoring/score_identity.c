@@ -10,12 +10,9 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "features/source.h"
 #include "scoring/score_job.h"
-
-static ec_status no_memory(const ec_job *job, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-}
 
 /* ---- encoders ----------------------------------------------------------------------------- */
 
@@ -71,7 +68,7 @@ static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const ch
     if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
         return ec_store_signature(signature, settled, path, "connector", err);
     char *folder = strndup(path, (size_t)(slash - path) + 1);
-    if (folder == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (folder == NULL) return ec_no_memory(path, err);
     const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
     free(folder);
     return status;
@@ -131,7 +128,7 @@ static bool has_place(const ec_job_encoder *e, const ec_feature_source *source) 
 static ec_status add_place(ec_job_encoder *e, const ec_job_place *place, const ec_job *job,
                            ec_error *err) {
     ec_job_place *grown = realloc(e->places, (e->n_places + 1) * sizeof *grown);
-    if (grown == NULL) return no_memory(job, err);
+    if (grown == NULL) return ec_no_memory(job->study->path, err);
     e->places = grown;
     grown[e->n_places++] = *place;
     return EC_OK;
@@ -149,7 +146,7 @@ ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_sourc
         if (strcmp(job->encoders[*index].identity, new.identity) == 0)
             return add_place(&job->encoders[*index], &place, job, err);
     ec_job_encoder *grown = realloc(job->encoders, (job->n_encoders + 1) * sizeof *grown);
-    if (grown == NULL) return no_memory(job, err);
+    if (grown == NULL) return ec_no_memory(job->study->path, err);
     job->encoders = grown;
     grown[job->n_encoders++] = new;
     return add_place(&grown[*index], &place, job, err);
@@ -239,7 +236,7 @@ static ec_status take_trained_tower(ec_feature_source *source, ec_job *job, cons
     char **grown = realloc(job->towers, (job->n_towers + 1) * sizeof *grown);
     if (grown == NULL) {
         free(model);
-        return no_memory(job, err);
+        return ec_no_memory(job->study->path, err);
     }
     job->towers = grown;
     grown[job->n_towers++] = model;
@@ -253,7 +250,7 @@ ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t
     const bool alone = *n == 1 || ec_study_is_combined(job->study, candidate);
     ec_status status = EC_OK;
     *out = calloc(*n + 1, sizeof **out);
-    if (*out == NULL) return no_memory(job, err);
+    if (*out == NULL) return ec_no_memory(job->study->path, err);
     for (size_t k = 0; status == EC_OK && k < *n; k++) {
         const char *connector = connector_of(job->study, candidate, k);
         ec_connector_features says = {0};

@@ -7,9 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-static ec_status no_memory(const ec_job *job, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-}
+#include "base/memory.h"
 
 static const char *candidate_name(const ec_job *job, size_t candidate) {
     return ec_study_candidate(job->study, candidate)->name;
@@ -25,7 +23,7 @@ static ec_status hash_text(char hash[EC_HASH_SIZE], const ec_job *job, ec_text *
     const bool failed = text->failed;
     if (!failed) ec_hash_bytes(hash, text->data, text->size_bytes);
     ec_text_release(text);
-    return failed ? no_memory(job, err) : EC_OK;
+    return failed ? ec_no_memory(job->study->path, err) : EC_OK;
 }
 
 bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part) {
@@ -156,7 +154,7 @@ static ec_status find_members(bool *left_out, ec_job_part *part, ec_job *job,
                               ec_c_protocol protocol, const ec_feature_source *sources,
                               ec_error *err) {
     size_t *members = part->members[protocol] = calloc(part->n_members, sizeof *members);
-    if (members == NULL) return no_memory(job, err);
+    if (members == NULL) return ec_no_memory(job->study->path, err);
     for (size_t k = 0; k < part->n_members; k++) {
         ec_feature_source source = sources[k];
         source.prepare = ec_matching_prepare(protocol);
@@ -222,7 +220,7 @@ static ec_status check_token_numbers(const ec_job *job, const ec_job_part *part,
 static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature_source *sources,
                                 ec_error *err) {
     part->a_members = calloc(part->n_members, sizeof *part->a_members);
-    if (part->a_members == NULL) return no_memory(job, err);
+    if (part->a_members == NULL) return ec_no_memory(job->study->path, err);
     size_t n_channels = 0;
     for (size_t k = 0; k < part->n_members; k++) {
         const ec_status status = ec_job_find_encoder(&part->a_members[k], job, &sources[k], err);
@@ -312,7 +310,7 @@ ec_status ec_job_add_part(size_t *index, ec_job *job, size_t candidate, bool sel
     }
     ec_job_part *grown =
         status == EC_OK ? realloc(job->parts, (job->n_parts + 1) * sizeof *grown) : NULL;
-    if (status == EC_OK && grown == NULL) status = no_memory(job, err);
+    if (status == EC_OK && grown == NULL) status = ec_no_memory(job->study->path, err);
     if (status != EC_OK) {
         release_part(&part);
         return ec_error_prefix(err, status, "candidate '%.80s'", candidate_name(job, candidate));
@@ -345,7 +343,7 @@ ec_status ec_job_load_keypoints(ec_job *job, ec_error *err) {
     if (status != EC_OK) return status;
     job->has_keypoints = true;
     job->category_key = calloc(job->set.n_categories + 1, sizeof *job->category_key);
-    return job->category_key != NULL ? EC_OK : no_memory(job, err);
+    return job->category_key != NULL ? EC_OK : ec_no_memory(job->study->path, err);
 }
 
 /* Adds to an error about an image that cannot be read which list names the image: a file of
@@ -409,15 +407,12 @@ static ec_status find_image(size_t *index, ec_job *job, const char *path, ec_err
             *index = i;
             return EC_OK;
         }
-    if (job->n_images == job->images_capacity) {
-        const size_t capacity = job->images_capacity > 0 ? 2 * job->images_capacity : 64;
-        ec_job_image *grown = realloc(job->images, capacity * sizeof *grown);
-        if (grown == NULL) return no_memory(job, err);
-        job->images = grown;
-        job->images_capacity = capacity;
-    }
+    ec_job_image *grown =
+        ec_grown(job->images, job->n_images, &job->images_capacity, sizeof *grown);
+    if (grown == NULL) return ec_no_memory(job->study->path, err);
+    job->images = grown;
     new.path = strdup(path);
-    if (new.path == NULL) return no_memory(job, err);
+    if (new.path == NULL) return ec_no_memory(job->study->path, err);
     *index = job->n_images++;
     job->images[*index] = new;
     return EC_OK;
@@ -441,7 +436,7 @@ static ec_status take_choice(ec_job *job, size_t benchmark, const ec_image_set *
     ec_job_choice *choice = &job->choices[benchmark];
     choice->images = calloc(set->n_items + 1, sizeof *choice->images);
     choice->paths = calloc(set->n_items + 1, sizeof *choice->paths);
-    if (choice->images == NULL || choice->paths == NULL) return no_memory(job, err);
+    if (choice->images == NULL || choice->paths == NULL) return ec_no_memory(job->study->path, err);
     for (size_t k = 0; k < set->n_items; k++) {
         const char *path = set->items[k].path;
         if (!ec_watch_goes_on(&job->options.watch)) return stopped(job, err);
@@ -452,7 +447,7 @@ static ec_status take_choice(ec_job *job, size_t benchmark, const ec_image_set *
             return blame_image(err, status, list);
         }
         choice->paths[k] = strdup(path);
-        if (choice->paths[k] == NULL) return no_memory(job, err);
+        if (choice->paths[k] == NULL) return ec_no_memory(job->study->path, err);
         choice->n++;
     }
     return EC_OK;
@@ -499,7 +494,7 @@ ec_status ec_job_results_init(ec_job_results *results, const ec_job *job, size_t
                                 .key = calloc(n_keys + 1, sizeof *results->key)};
     if (results->wanted == NULL || results->done == NULL || results->key == NULL) {
         ec_job_results_release(results);
-        return no_memory(job, err);
+        return ec_no_memory(job->study->path, err);
     }
     for (size_t item = 0; item < n; item++) results->wanted[item] = true;
     return EC_OK;
@@ -668,7 +663,7 @@ ec_status ec_job_init(ec_job *job, ec_study *study, const ec_score_options *opti
     job->choices = calloc(ec_study_n_benchmarks(study) + 1, sizeof *job->choices);
     job->compared = calloc(job->settings.n_compare_with + 1, sizeof *job->compared);
     if (job->reference_parts == NULL || job->choices == NULL || job->compared == NULL)
-        return no_memory(job, err);
+        return ec_no_memory(job->study->path, err);
     return ec_work_name(&job->work, study->path, err);
 }
 

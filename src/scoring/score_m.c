@@ -12,16 +12,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "scoring/measure_store.h"
 #include "scoring/scoring.h"
 
 enum {
     MATRICES_BYTES = 512 << 20 /* kept at once */
 };
-
-static ec_status no_memory(const ec_scoring *run, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", run->job->study->path);
-}
 
 /* ---- mean tokens -------------------------------------------------------------------------- */
 
@@ -33,7 +30,7 @@ static ec_status put_pool(ec_scoring *run, size_t encoder, size_t index, const f
     ec_token_norms norms;
     char key[EC_HASH_SIZE];
     float *mean = malloc(info->n_channels * sizeof *mean);
-    if (mean == NULL) return no_memory(run, err);
+    if (mean == NULL) return ec_no_memory(run->job->study->path, err);
     ec_status status = ec_mean_token(mean, &norms, features, info->n_tokens, info->n_channels, err);
     if (status != EC_OK)
         ec_error_prefix(err, status, "%s: %s", e->source.folder, job->sample[index].path);
@@ -92,7 +89,8 @@ static ec_status find_missing(missing *m, const ec_scoring *run, size_t encoder,
     ec_job *job = run->job;
     bool *of_a = calloc(job->n_sample + 1, sizeof *of_a);
     *m = (missing){.indices = calloc(job->n_sample + 1, sizeof *m->indices)};
-    ec_status status = of_a != NULL && m->indices != NULL ? EC_OK : no_memory(run, err);
+    ec_status status =
+        of_a != NULL && m->indices != NULL ? EC_OK : ec_no_memory(run->job->study->path, err);
     if (status == EC_OK) status = ec_job_refresh_images(job, 0, job->n_images, err);
     for (size_t i = 0; status == EC_OK && i < job->n_sample; i++)
         of_a[i] = ec_job_passes_for_a(job, encoder, i);
@@ -118,7 +116,7 @@ static ec_status work_on_encoder(ec_scoring *run, size_t encoder, const missing 
     const ec_encoder_options options = ec_job_encoder_options(job);
     ec_extractor *extractor = NULL;
     const char **paths = calloc(m->n + 1, sizeof *paths);
-    ec_status status = paths != NULL ? EC_OK : no_memory(run, err);
+    ec_status status = paths != NULL ? EC_OK : ec_no_memory(run->job->study->path, err);
     snprintf(run->progress.doing, sizeof run->progress.doing, "measures, %.80s", e->source.folder);
     if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
     if (status == EC_OK) {
@@ -187,8 +185,9 @@ static ec_status compute_gram(ec_kernel *gram, ec_scoring *run, size_t encoder, 
     float *x = malloc(n * n_channels * sizeof *x + 1);
     gram->k = malloc(n * n * sizeof *gram->k + 1);
     gram->norms = malloc(n * sizeof *gram->norms + 1);
-    ec_status status =
-        x != NULL && gram->k != NULL && gram->norms != NULL ? EC_OK : no_memory(run, err);
+    ec_status status = x != NULL && gram->k != NULL && gram->norms != NULL
+                           ? EC_OK
+                           : ec_no_memory(run->job->study->path, err);
     if (status == EC_OK)
         status = ec_store_get_means(x, gram->norms, &job->store, key, job->sample_hashes, n,
                                     n_channels, err);
@@ -207,7 +206,7 @@ static ec_status get_gram(const ec_kernel **out, ec_scoring *run, size_t encoder
     ec_job *job = run->job;
     const size_t n = job->n_sample;
     if (run->grams == NULL) run->grams = calloc(job->n_encoders + 1, sizeof *run->grams);
-    if (run->grams == NULL) return no_memory(run, err);
+    if (run->grams == NULL) return ec_no_memory(run->job->study->path, err);
     *out = &run->grams[encoder];
     if ((*out)->k != NULL) return EC_OK;
     if (run->n_grams > 0 && (run->n_grams + 1) * n * n * sizeof(double) > MATRICES_BYTES) {
@@ -278,7 +277,7 @@ static ec_status work_on_part(ec_scoring *run, ec_job_part *part, ec_error *err)
     const size_t n = job->n_sample;
     double *k = malloc(n * n * sizeof *k + 1), *l = malloc(n * n * sizeof *l + 1);
     double values[EC_REPRESENTATION_COLUMNS];
-    ec_status status = k != NULL && l != NULL ? EC_OK : no_memory(run, err);
+    ec_status status = k != NULL && l != NULL ? EC_OK : ec_no_memory(run->job->study->path, err);
     snprintf(run->progress.doing, sizeof run->progress.doing, "measures of %.80s",
              ec_job_name(job, part));
     if (status == EC_OK) status = combine(k, run, part->measured, part->n_members, err);

@@ -8,6 +8,8 @@
 #include <sys/statvfs.h>
 #include <time.h>
 
+#include "base/memory.h"
+
 enum { CALIBRATION_S = 3 };
 
 /* Bytes of a row in study.db beside its content, with its share of the index. */
@@ -219,9 +221,8 @@ static ec_status time_encoder(double *seconds, const ec_job *job, size_t encoder
     ec_image image = {.width = e->info.input_width, .height = e->info.input_height};
     image.rgb = calloc(image.width * image.height, 3);
     float *features = malloc(e->info.n_tokens * e->info.n_channels * sizeof *features + 1);
-    ec_status status = image.rgb != NULL && features != NULL
-                           ? EC_OK
-                           : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    ec_status status =
+        image.rgb != NULL && features != NULL ? EC_OK : ec_no_memory(job->study->path, err);
     if (status == EC_OK) status = ec_extractor_open(&extractor, &e->source, &options, err);
     const ec_image *images[] = {&image};
     *seconds = INFINITY;
@@ -300,8 +301,7 @@ static ec_score_part describe_part(const ec_job_part *part) {
 
 static ec_status fill_plan(ec_score_plan *plan, const ec_job *job, ec_error *err) {
     plan->parts = calloc(job->n_parts + 1, sizeof *plan->parts);
-    if (plan->parts == NULL)
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
+    if (plan->parts == NULL) return ec_no_memory(job->study->path, err);
     for (size_t i = 0; i < job->n_parts; i++)
         if (job->parts[i].selected) plan->parts[plan->n_parts++] = describe_part(&job->parts[i]);
     for (size_t e = 0; e < job->n_encoders; e++) plan->n_encoders += needs_encoder(job, e);
@@ -326,7 +326,7 @@ ec_status ec_study_plan(ec_score_plan **out, ec_study *study, const ec_score_opt
     ec_job job;
     *out = NULL;
     ec_score_plan *plan = calloc(1, sizeof *plan);
-    if (plan == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (plan == NULL) return ec_no_memory(study->path, err);
     ec_status status = ec_job_build(&job, study, options, err);
     if (status == EC_OK) status = fill_plan(plan, &job, err);
     ec_job_release(&job);

@@ -8,14 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "scoring/measure_store.h"
 #include "scoring/score_job.h"
 
 enum { SAMPLE_MOST = 1000 }; /* images; a matrix has 8 MB then */
-
-static ec_status no_memory(const ec_job *job, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", job->study->path);
-}
 
 bool ec_job_any_measures(const ec_job *job) {
     for (size_t i = 0; i < job->n_parts; i++)
@@ -39,7 +36,7 @@ ec_status ec_job_find_measured(size_t **members, size_t *n_members, ec_job *job,
     *members = NULL;
     if (status != EC_OK) return status;
     *members = calloc(*n_members + 1, sizeof **members);
-    if (*members == NULL) status = no_memory(job, err);
+    if (*members == NULL) status = ec_no_memory(job->study->path, err);
     for (size_t k = 0; status == EC_OK && k < *n_members; k++) {
         sources[k].has_tokens = false; /* measures are of the patches */
         status = ec_job_find_encoder(&(*members)[k], job, &sources[k], err);
@@ -81,7 +78,7 @@ static bool is_sampled(const ec_job *job, const char *hash) {
 /* Different images of the keypoints, in the order of their names. */
 static ec_status sample_keypoints(ec_job *job, ec_error *err) {
     job->sample = calloc(job->set.n_images + 1, sizeof *job->sample);
-    if (job->sample == NULL) return no_memory(job, err);
+    if (job->sample == NULL) return ec_no_memory(job->study->path, err);
     for (size_t i = 0; i < job->set.n_images; i++) {
         ec_job_sample s = {.path = job->set.images[i].path, .image = EC_NO_INDEX};
         const ec_status status = ec_store_hash_file(s.hash, &job->store, s.path, err);
@@ -93,7 +90,7 @@ static ec_status sample_keypoints(ec_job *job, ec_error *err) {
 
 static ec_status sample_images(ec_job *job, ec_error *err) {
     job->sample = calloc(job->n_images + 1, sizeof *job->sample);
-    if (job->sample == NULL) return no_memory(job, err);
+    if (job->sample == NULL) return ec_no_memory(job->study->path, err);
     for (size_t i = 0; i < job->n_images; i++) {
         ec_job_sample *s = &job->sample[job->n_sample++];
         *s = (ec_job_sample){.path = job->images[i].path, .image = i};
@@ -120,7 +117,8 @@ static ec_status make_sample(ec_job *job, ec_error *err) {
     free(job->sample_hashes);
     job->pooled = calloc(job->n_encoders * job->n_sample + 1, sizeof *job->pooled);
     job->sample_hashes = calloc(job->n_sample + 1, sizeof *job->sample_hashes);
-    if (job->pooled == NULL || job->sample_hashes == NULL) return no_memory(job, err);
+    if (job->pooled == NULL || job->sample_hashes == NULL)
+        return ec_no_memory(job->study->path, err);
     for (size_t i = 0; i < job->n_sample; i++) job->sample_hashes[i] = job->sample[i].hash;
     return EC_OK;
 }
@@ -167,7 +165,7 @@ static ec_status make_keys(ec_job_part *part, const ec_job *job, ec_error *err) 
         const bool failed = text.failed;
         if (!failed) ec_hash_bytes(part->measures.key[k], text.data, text.size_bytes);
         ec_text_release(&text);
-        if (failed) return no_memory(job, err);
+        if (failed) return ec_no_memory(job->study->path, err);
     }
     return EC_OK;
 }
@@ -198,7 +196,7 @@ ec_status ec_job_refresh_pooled(ec_job *job, size_t encoder, ec_error *err) {
     char key[EC_HASH_SIZE];
     ec_job_pooled_key(key, job, encoder);
     return ec_store_find_means(job->pooled + encoder * job->n_sample, &job->store, key,
-                                job->sample_hashes, job->n_sample, err);
+                               job->sample_hashes, job->n_sample, err);
 }
 
 ec_status ec_job_refresh_all_measures(ec_job *job, ec_error *err) {

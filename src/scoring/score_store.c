@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/memory.h"
 #include "image/source.h"
 
 enum {
@@ -20,27 +21,17 @@ struct ec_store_note {
     ec_file_state state;
 };
 
-static ec_status no_memory(const ec_store *store, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", store->study->path);
-}
-
 /* ---- notes -------------------------------------------------------------------------------- */
 
 static ec_status add_note(ec_store *store, ec_store_note note, ec_error *err) {
     note.name = strdup(note.name);
     note.value = strdup(note.value);
-    if (store->n_notes == store->capacity) {
-        const size_t capacity = store->capacity > 0 ? 2 * store->capacity : 64;
-        ec_store_note *notes = realloc(store->notes, capacity * sizeof *notes);
-        if (notes != NULL) {
-            store->notes = notes;
-            store->capacity = capacity;
-        }
-    }
-    if (note.name == NULL || note.value == NULL || store->n_notes == store->capacity) {
+    ec_store_note *notes = ec_grown(store->notes, store->n_notes, &store->capacity, sizeof *notes);
+    if (notes != NULL) store->notes = notes;
+    if (note.name == NULL || note.value == NULL || notes == NULL) {
         free(note.name);
         free(note.value);
-        return no_memory(store, err);
+        return ec_no_memory(store->study->path, err);
     }
     store->notes[store->n_notes++] = note;
     return EC_OK;
@@ -124,12 +115,12 @@ ec_status ec_store_hash_file(char hash[EC_HASH_SIZE], ec_store *store, const cha
     struct stat info;
     ec_status status = EC_OK;
     if (file == NULL)
-        status = no_memory(store, err);
+        status = ec_no_memory(store->study->path, err);
     else if (stat(file, &info) != 0 || (real = realpath(file, NULL)) == NULL)
-        status = errno == ENOMEM ? no_memory(store, err) : fail_file(path, err);
+        status = errno == ENOMEM ? ec_no_memory(store->study->path, err) : fail_file(path, err);
     ec_text name = {0};
     ec_text_format(&name, "%s%s", real != NULL ? real : "", path + n); /* where in the file, too */
-    if (status == EC_OK && name.failed) status = no_memory(store, err);
+    if (status == EC_OK && name.failed) status = ec_no_memory(store->study->path, err);
     if (status == EC_OK) status = recall_file(hash, store, name.data, &info, err);
     if (status == EC_OK && hash[0] == '\0') status = read_hash(hash, store, name.data, &info, err);
     ec_text_release(&name);
@@ -185,8 +176,7 @@ ec_status ec_store_signature(char signature[EC_HASH_SIZE], bool *settled, const 
         status = add_folder(&text, settled, path, err);
     else
         add_stat(&text, settled, "", &info);
-    if (status == EC_OK && text.failed)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (status == EC_OK && text.failed) status = ec_no_memory(path, err);
     if (status == EC_OK) ec_hash_bytes(signature, text.data, text.size_bytes);
     ec_text_release(&text);
     return status;

@@ -12,6 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 
 static const char RUNNING[] = "running", LOCK[] = ".lock", ROWS[] = ".rows", KEPT[] = ".kept";
@@ -33,7 +34,7 @@ static ec_status path_of(ec_text *out, const ec_work *work, const char *name, co
     ec_text_format(out, "%s/%s%s", work->folder, name, suffix);
     if (!out->failed) return EC_OK;
     ec_text_release(out);
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", work->folder);
+    return ec_no_memory(work->folder, err);
 }
 
 /* ---- locks -------------------------------------------------------------------------------- */
@@ -74,7 +75,7 @@ ec_status ec_work_name(ec_work *work, const char *study_folder, ec_error *err) {
     *work = (ec_work){.running = -1};
     if (asprintf(&work->folder, "%s/work", study_folder) >= 0) return EC_OK;
     work->folder = NULL;
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study_folder);
+    return ec_no_memory(study_folder, err);
 }
 
 ec_status ec_work_enter(ec_work *work, ec_error *err) {
@@ -268,7 +269,7 @@ ec_status ec_work_load_rows(ec_similarity *rows, bool *found, const ec_work *wor
                                 .rows = malloc(rows_bytes(n_points, head.grid) + 1),
                                 .frames = malloc(n_images * sizeof(ec_c_frame) + 1)};
         if (rows->rows == NULL || rows->frames == NULL)
-            status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path.data);
+            status = ec_no_memory(path.data, err);
         else
             *found = read_rows(rows, file, &head);
     }
@@ -334,7 +335,7 @@ ec_status ec_work_get_kept(float **values, const ec_work *work, const char *key,
     if (file >= 0) {
         *values = malloc(n * sizeof **values + 1);
         if (*values == NULL) {
-            status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path.data);
+            status = ec_no_memory(path.data, err);
         } else if (!read_kept(*values, n, file)) {
             free(*values);
             *values = NULL;

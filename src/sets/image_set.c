@@ -12,19 +12,16 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "eyechart/rng.h"
 #include "sets/image_set_reader.h"
 
 /* ---- items ---- */
 
 static bool grow(image_set_reader *r) {
-    if (r->set->n_items < r->capacity) return true;
-    const size_t capacity = r->capacity > 0 ? 2 * r->capacity : 256;
-    ec_image_item *grown = realloc(r->set->items, capacity * sizeof *grown);
-    if (grown == NULL) return false;
-    r->set->items = grown;
-    r->capacity = capacity;
-    return true;
+    ec_image_item *grown = ec_grown(r->set->items, r->set->n_items, &r->capacity, sizeof *grown);
+    if (grown != NULL) r->set->items = grown;
+    return grown != NULL;
 }
 
 ec_status ec_image_set_add(image_set_reader *r, const char *path, size_t size, ec_error *err) {
@@ -118,7 +115,7 @@ static void blame(leftovers *l, const char *path, int error) {
 static ec_status list_entry(image_set_reader *r, const char *name, leftovers *l, ec_error *err) {
     ec_text path = {0};
     ec_text_format(&path, "%s%s", r->folder, name);
-    if (path.failed) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->folder);
+    if (path.failed) return ec_no_memory(r->folder, err);
     struct stat info;
     ec_status status = EC_OK;
     const bool is_image = is_image_name(name), is_there = stat(path.data, &info) == 0;
@@ -158,8 +155,7 @@ static ec_status read_folder(image_set_reader *r, const char *folder, ec_error *
     if (n < 0) return ec_fail(err, EC_ERR_IO, "%s: cannot list: %s", folder, strerror(errno));
     ec_text path = {0};
     ec_text_format(&path, "%s%s", folder, folder[strlen(folder) - 1] == '/' ? "" : "/");
-    ec_status status =
-        path.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder) : EC_OK;
+    ec_status status = path.failed ? ec_no_memory(folder, err) : EC_OK;
     r->folder = path.data;
     r->folder_size = path.size_bytes;
     leftovers l = {0};
@@ -188,7 +184,7 @@ ec_status ec_image_set_read_paths(image_set_reader *r, ec_stream *stream, ec_err
                path.text.data[n - 1] != 0)
             n--;
         if (path.text.failed)
-            status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->file);
+            status = ec_no_memory(r->file, err);
         else if (n > 0 && (status = ec_image_set_add(r, path.text.data, n, err)) != EC_OK)
             ec_error_prefix(err, status, "%s:%zu", r->file, line);
     }

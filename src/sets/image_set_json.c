@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "sets/image_set_reader.h"
 
@@ -197,8 +198,7 @@ static ec_status read_object(scanner *s, key_taker take, void *context) {
         ec_status status = read_text(s, &key);
         /* None of those that are looked at is as long. */
         snprintf(name, sizeof name, "%s", key.text.data != NULL ? key.text.data : "");
-        if (status == EC_OK && key.text.failed)
-            status = ec_fail(s->err, EC_ERR_NOMEM, "%s: out of memory", s->in->name);
+        if (status == EC_OK && key.text.failed) status = ec_no_memory(s->in->name, s->err);
         ec_text_release(&key.text);
         if (status == EC_OK && next_sign(s) != ':') status = unexpected(s, "':' after a key");
         if (status != EC_OK) return status;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "image/source.h"
 #include "sets/image_set_reader.h"
@@ -299,7 +300,7 @@ static bool any_failed(set_record *record) {
 ec_status ec_image_set_take(image_set_reader *r, set_record *record, size_t line, ec_error *err) {
     const record_field *image = ec_record_image(record);
     r->n_records++;
-    if (any_failed(record)) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->file);
+    if (any_failed(record)) return ec_no_memory(r->file, err);
     if (image == NULL) {
         r->set->n_without_image++;
         return EC_OK;

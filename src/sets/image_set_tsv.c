@@ -14,6 +14,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/memory.h"
 #include "sets/image_set_reader.h"
 
 enum { MAX_COLUMNS = 4096, MAX_INDEX = 64 };
@@ -40,10 +41,6 @@ typedef struct {
     entries owners, askers;
     ec_error *err;
 } table;
-
-static ec_status no_memory(const table *t) {
-    return ec_fail(t->err, EC_ERR_NOMEM, "%s: out of memory", t->in->name);
-}
 
 /* ---- fields ---- */
 
@@ -95,7 +92,7 @@ static ec_status read_cell(table *t, record_field *out) {
     out->kind = FIELD_TEXT;
     out->offset = start;
     out->size_bytes = end - start;
-    return out->text.failed ? no_memory(t) : EC_OK;
+    return out->text.failed ? ec_no_memory(t->in->name, t->err) : EC_OK;
 }
 
 /* What pandas takes for no value; an image cannot be called so there. */
@@ -130,7 +127,7 @@ static ec_status read_columns(table *t) {
                                : ec_fail(t->err, EC_ERR_FORMAT, "%s:1: more than %d columns",
                                          t->in->name, MAX_COLUMNS);
         char **grown = realloc(t->columns, (t->n_columns + 1) * sizeof *grown);
-        if (grown == NULL && status == EC_OK) status = no_memory(t);
+        if (grown == NULL && status == EC_OK) status = ec_no_memory(t->in->name, t->err);
         if (grown != NULL) t->columns = grown;
         if (status != EC_OK) {
             ec_text_release(&name.text);
@@ -157,13 +154,9 @@ static ec_status read_columns(table *t) {
 /* ---- rows ---- */
 
 static bool remember(entries *list, entry new) {
-    if (list->n == list->capacity) {
-        const size_t capacity = list->capacity > 0 ? 2 * list->capacity : 256;
-        entry *grown = realloc(list->entries, capacity * sizeof *grown);
-        if (grown == NULL) return false;
-        list->entries = grown;
-        list->capacity = capacity;
-    }
+    entry *grown = ec_grown(list->entries, list->n, &list->capacity, sizeof *grown);
+    if (grown == NULL) return false;
+    list->entries = grown;
     list->entries[list->n++] = new;
     return true;
 }
@@ -205,7 +198,8 @@ static ec_status read_row(table *t) {
     if (!asks && t->index.kind != FIELD_TEXT) return EC_OK;
     const char *index = asks ? image->text.data : t->index.text.data;
     const entry new = {hash_index(index), n_items, line, strpbrk(index, "./\\") != NULL};
-    return remember(asks ? &t->askers : &t->owners, new) ? EC_OK : no_memory(t);
+    return remember(asks ? &t->askers : &t->owners, new) ? EC_OK
+                                                         : ec_no_memory(t->in->name, t->err);
 }
 
 /* ---- images of other rows ---- */
@@ -230,7 +224,7 @@ static ec_status give_images(table *t) {
                            "image has it",
                            t->in->name, asker->line, *path + t->set->folder_size);
         char *copy = strdup(t->set->set->items[owner->item].path);
-        if (copy == NULL) return no_memory(t);
+        if (copy == NULL) return ec_no_memory(t->in->name, t->err);
         free(*path);
         *path = copy;
     }

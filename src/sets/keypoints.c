@@ -8,6 +8,7 @@
 
 #include "base/file.h"
 #include "base/hash.h"
+#include "base/memory.h"
 #include "ops/arena.h"
 
 #define MAX_JSON_BYTES ((size_t)256 << 20)
@@ -43,15 +44,11 @@ char *ec_keypoint_draft_text(ec_keypoint_draft *draft, const char *text) {
     return copy != NULL ? memcpy(copy, text, size_bytes) : NULL;
 }
 
-/* Room for one more element; capacities double. */
+/* Room for one more element. */
 static bool grow(void **array, size_t n, size_t *capacity, size_t size_bytes) {
-    if (n < *capacity) return true;
-    const size_t larger = *capacity > 0 ? 2 * *capacity : 64;
-    void *moved = realloc(*array, larger * size_bytes);
-    if (moved == NULL) return false;
-    *array = moved;
-    *capacity = larger;
-    return true;
+    void *grown = ec_grown(*array, n, capacity, size_bytes);
+    if (grown != NULL) *array = grown;
+    return grown != NULL;
 }
 
 /* The slot of this name, or the free one where it would go. */

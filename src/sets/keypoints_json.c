@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "eyechart/spelling.h"
 #include "sets/keypoints.h"
@@ -21,10 +22,6 @@ typedef struct {
     const char *file, *split;
     ec_error *err;
 } reader;
-
-static ec_status no_memory(const reader *r) {
-    return ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->file);
-}
 
 static const char *key_at(const void *keys, size_t i) {
     return ((const char *const *)keys)[i];
@@ -109,7 +106,7 @@ static ec_status read_image_points(ec_draft_image *image, const reader *r, const
     if (status != EC_OK) return status;
     image->ids = ec_keypoint_draft_take(r->draft, n, sizeof *image->ids);
     image->points = ec_keypoint_draft_take(r->draft, n, sizeof *image->points);
-    if (image->ids == NULL || image->points == NULL) return no_memory(r);
+    if (image->ids == NULL || image->points == NULL) return ec_no_memory(r->file, r->err);
     for (size_t i = 0; i < n; i++) {
         image->ids[i] = slots[i].id;
         memcpy(image->points[i], slots[i].at, sizeof slots[i].at);
@@ -141,7 +138,7 @@ static ec_status read_image(reader *r, size_t index, const json_t *from) {
 
     ec_draft_image *image = &r->draft->images[at];
     image->path = path_of(r, file);
-    if (image->path == NULL) return no_memory(r);
+    if (image->path == NULL) return ec_no_memory(r->file, r->err);
     image->width = width;
     image->height = height;
     const json_t *points = json_object_get(from, "points"), *box = json_object_get(from, "box");
@@ -175,7 +172,8 @@ static ec_status read_pair_points(ec_draft_pair *pair, const reader *r, const js
     pair->n_points = n;
     pair->source_points = ec_keypoint_draft_take(r->draft, n, sizeof *pair->source_points);
     pair->target_points = ec_keypoint_draft_take(r->draft, n, sizeof *pair->target_points);
-    if (pair->source_points == NULL || pair->target_points == NULL) return no_memory(r);
+    if (pair->source_points == NULL || pair->target_points == NULL)
+        return ec_no_memory(r->file, r->err);
     for (size_t i = 0; i < n; i++) {
         double at[4];
         char key[40];

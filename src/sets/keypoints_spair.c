@@ -24,14 +24,11 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "sets/keypoints.h"
 
 #define MAX_FILE_BYTES ((size_t)1 << 20)
 #define MAX_LAYOUT_BYTES ((size_t)64 << 20)
-
-static ec_status no_memory(const char *file, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file);
-}
 
 /* A name that stays in its folder. */
 static bool is_plain(const char *name) {
@@ -78,7 +75,7 @@ static ec_status get_image(size_t *out, ec_keypoint_draft *draft, const json_t *
     ec_text name = {0}, path = {0};
     ec_text_format(&name, "%s/%.*s", category, stem, file);
     ec_text_format(&path, "%s/%s", category, file);
-    status = name.failed || path.failed ? no_memory(p->file, p->err)
+    status = name.failed || path.failed ? ec_no_memory(p->file, p->err)
                                         : ec_keypoint_draft_image(out, draft, name.data, p->err);
     ec_draft_image *image = status == EC_OK ? &draft->images[*out] : NULL;
     if (image != NULL && image->said_by == NULL) {
@@ -86,7 +83,7 @@ static ec_status get_image(size_t *out, ec_keypoint_draft *draft, const json_t *
         image->said_by = ec_keypoint_draft_text(draft, p->file);
         image->width = width;
         image->height = height;
-        if (image->path == NULL || image->said_by == NULL) status = no_memory(p->file, p->err);
+        if (image->path == NULL || image->said_by == NULL) status = ec_no_memory(p->file, p->err);
     } else if (image != NULL && (image->width != width || image->height != height)) {
         char expected[400];
         snprintf(expected, sizeof expected, "[%zu, %zu, ..] as in %.300s", image->width,
@@ -146,7 +143,7 @@ static ec_status read_pair(ec_keypoint_draft *draft, const char *id, const json_
     ec_status status = get_name(&category, root, "category", p);
     if (status == EC_OK) pair.category = ec_keypoint_draft_text(draft, category);
     if (status == EC_OK) pair.id = published_name(draft, id, root, category);
-    if (status == EC_OK && pair.file == NULL) status = no_memory(p->file, p->err);
+    if (status == EC_OK && pair.file == NULL) status = ec_no_memory(p->file, p->err);
     if (status == EC_OK)
         status = get_image(&pair.source, draft, root, category, "src_imname", "src_imsize", p);
     if (status == EC_OK)
@@ -179,7 +176,7 @@ static ec_status read_points(ec_draft_image *image, ec_keypoint_draft *draft, co
         return ec_json_unexpected(p, "kps", kps, "the 30 keys \"0\" to \"29\"");
     image->ids = ec_keypoint_draft_take(draft, EC_SPAIR_SLOTS, sizeof *image->ids);
     image->points = ec_keypoint_draft_take(draft, EC_SPAIR_SLOTS, sizeof *image->points);
-    if (image->ids == NULL || image->points == NULL) return no_memory(p->file, p->err);
+    if (image->ids == NULL || image->points == NULL) return ec_no_memory(p->file, p->err);
     image->n_points = 0;
     for (int slot = 0; slot < EC_SPAIR_SLOTS && status == EC_OK; slot++) {
         char key[8], full_key[16];
@@ -218,8 +215,8 @@ static ec_status load_pair(ec_keypoint_draft *draft, const char *folder, const c
                        EC_KEYPOINTS_MAX_PAIRS);
     ec_text path = {0}, bytes = {0};
     ec_text_format(&path, "%s/PairAnnotation/%s/%s.json", folder, split, id);
-    ec_status status =
-        path.failed ? no_memory(folder, err) : ec_file_read(&bytes, path.data, MAX_FILE_BYTES, err);
+    ec_status status = path.failed ? ec_no_memory(folder, err)
+                                   : ec_file_read(&bytes, path.data, MAX_FILE_BYTES, err);
     if (status == EC_OK)
         status = ec_spair_parse_pair(draft, id, bytes.data, bytes.size_bytes, path.data, err);
     ec_text_release(&path);
@@ -236,7 +233,7 @@ static ec_status load_image(ec_keypoint_draft *draft, const char *folder, size_t
     path.size_bytes = 0;
     ec_text_format(&path, "%s/ImageAnnotation/%s.json", folder, image->name);
     ec_status status = path.failed || image->path == NULL
-                           ? no_memory(folder, err)
+                           ? ec_no_memory(folder, err)
                            : ec_file_read(&bytes, path.data, MAX_FILE_BYTES, err);
     if (status == EC_OK)
         status = ec_spair_parse_image(draft, i, bytes.data, bytes.size_bytes, path.data, err);
@@ -404,7 +401,7 @@ ec_status ec_spair_load(ec_keypoint_draft *draft, const char *folder, const char
     ec_text_format(&pairs, "%s/PairAnnotation/%s", folder, split);
     ec_text_format(&list, "%s/Layout/large/%s.txt", folder, split);
     const ec_status status = pairs.failed || list.failed
-                                 ? no_memory(folder, err)
+                                 ? ec_no_memory(folder, err)
                                  : load_split(draft, folder, split, pairs.data, list.data, err);
     ec_text_release(&pairs);
     ec_text_release(&list);

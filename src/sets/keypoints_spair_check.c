@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "sets/keypoints.h"
 
 /* Pixels. Annotations are whole numbers; what is rounded otherwise is still the same point. */
@@ -52,7 +53,7 @@ ec_status ec_spair_read_claims(ec_draft_pair *pair, ec_keypoint_draft *draft, co
     if (!json_is_array(ids) || n > EC_SPAIR_SLOTS)
         return ec_json_unexpected(p, "kps_ids", ids, "a list of at most 30 slots");
     ec_draft_claim *claim = ec_keypoint_draft_take(draft, 1, sizeof *claim);
-    if (claim == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->file);
+    if (claim == NULL) return ec_no_memory(p->file, p->err);
     claim->n = n;
     for (size_t i = 0; i < n; i++)
         if (!read_slot(&claim->slots[i], json_array_get(ids, i)))

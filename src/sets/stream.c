@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
+
 enum { BUFFER_BYTES = 1 << 16 };
 
 static ec_status skip_mark(ec_stream *s, ec_error *err) {
@@ -25,7 +27,7 @@ ec_status ec_stream_open(ec_stream *out, const char *path, ec_error *err) {
         return ec_fail(err, errno == ENOENT || errno == ENOTDIR ? EC_ERR_NOT_FOUND : EC_ERR_IO,
                        "%s: cannot open: %s", path, strerror(errno));
     out->buffer = malloc(BUFFER_BYTES);
-    if (out->buffer == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (out->buffer == NULL) return ec_no_memory(path, err);
     out->bytes = out->buffer;
     return skip_mark(out, err);
 }

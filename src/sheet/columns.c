@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 static const char allowed[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
                               "0123456789_-.:@+";
@@ -54,7 +55,7 @@ static ec_status add(ec_study_column **out, ec_columns *columns, const char *nam
     if (items == NULL || copy == NULL || values == NULL) {
         free(copy);
         free(values);
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+        return ec_no_memory(path, err);
     }
     for (size_t i = 0; i < 2 * n_candidates; i++) values[i] = NAN;
     *out = &items[columns->n++];
@@ -62,8 +63,7 @@ static ec_status add(ec_study_column **out, ec_columns *columns, const char *nam
     return EC_OK;
 }
 
-ec_study_column *ec_columns_find(const ec_columns *columns, const char *name,
-                                 size_t benchmark) {
+ec_study_column *ec_columns_find(const ec_columns *columns, const char *name, size_t benchmark) {
     for (size_t k = 0; k < columns->n; k++)
         if (columns->items[k].benchmark == benchmark && strcmp(columns->items[k].name, name) == 0)
             return &columns->items[k];
@@ -84,4 +84,3 @@ void ec_columns_release(ec_columns *columns) {
     free(columns->items);
     *columns = (ec_columns){0};
 }
-

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "eyechart/spelling.h"
 #include "sheet/names.h"
 #include "sheet/notes.h"
@@ -194,9 +195,7 @@ ec_status ec_import_adopt_names(ec_sheet *sheet, const ec_sheet *declared, const
     if (!any_unknown(sheet, declared)) return EC_OK;
     char **folded = calloc(declared->n_candidates + 1, sizeof *folded);
     size_t *order = calloc(declared->n_candidates + 1, sizeof *order);
-    ec_status status = folded != NULL && order != NULL
-                           ? EC_OK
-                           : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    ec_status status = folded != NULL && order != NULL ? EC_OK : ec_no_memory(path, err);
     if (status == EC_OK) status = adopt_all(sheet, declared, folded, order, report, err);
     for (size_t i = 0; folded != NULL && i < declared->n_candidates; i++) free(folded[i]);
     free(folded);

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "sheet/sheet.h"
 
 /* Degrees of freedom from which on the scatter within a benchmark is one for all candidates; with
@@ -13,13 +14,9 @@
 enum { ENOUGH_TO_POOL = 3 };
 
 ec_status ec_repeats_add(ec_repeats *r, size_t cell, double value, double se, ec_error *err) {
-    if (r->n == r->capacity) {
-        const size_t capacity = r->capacity > 0 ? 2 * r->capacity : 16;
-        ec_repeat *items = realloc(r->items, capacity * sizeof *items);
-        if (items == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory for repeated results");
-        r->items = items;
-        r->capacity = capacity;
-    }
+    ec_repeat *items = ec_grown(r->items, r->n, &r->capacity, sizeof *items);
+    if (items == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory for repeated results");
+    r->items = items;
     const size_t place = r->n > 0 ? r->items[r->n - 1].place + 1 : 0;
     r->items[r->n++] = (ec_repeat){cell, place, value, se};
     return EC_OK;

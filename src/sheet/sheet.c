@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "sheet/names.h"
 
@@ -71,7 +72,7 @@ ec_status ec_sheet_init(ec_sheet *sheet, const char *path, size_t n_candidates, 
     if (!sheet->candidates || !sheet->candidate_order || !sheet->candidate_line ||
         !sheet->benchmarks || !sheet->benchmark_names || !sheet->benchmark_order) {
         sheet->n_candidates = sheet->n_benchmarks = 0; /* there are no names to free */
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+        status = ec_no_memory(path, err);
     }
     if (status == EC_OK) status = ec_numbers_init(&sheet->numbers, n_candidates, n_benchmarks, err);
     if (status != EC_OK) ec_sheet_release(sheet);
@@ -113,7 +114,7 @@ ec_status ec_sheet_name(ec_sheet *sheet, const char *name, const char *path, siz
     const char *fault = ec_name_fault(name);
     if (fault != NULL) return ec_sheet_fail(err, path, line, "name '%.220s' %s", name, fault);
     sheet->name = strdup(name);
-    return sheet->name != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    return sheet->name != NULL ? EC_OK : ec_no_memory(path, err);
 }
 
 ec_status ec_sheet_name_candidate(ec_sheet *sheet, size_t i, const char *name, const char *path,
@@ -123,8 +124,7 @@ ec_status ec_sheet_name_candidate(ec_sheet *sheet, size_t i, const char *name, c
         return ec_sheet_fail(err, path, line, "candidate name '%.220s' %s", name, fault);
     sheet->candidate_line[i] = line;
     sheet->candidates[i] = strdup(name);
-    return sheet->candidates[i] != NULL ? EC_OK
-                                        : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    return sheet->candidates[i] != NULL ? EC_OK : ec_no_memory(path, err);
 }
 
 ec_status ec_sheet_name_benchmark(ec_sheet *sheet, size_t b, const char *name, const char *group,
@@ -143,7 +143,7 @@ ec_status ec_sheet_name_benchmark(ec_sheet *sheet, size_t b, const char *name, c
     sheet->benchmark_names[b] = (char *)sheet->benchmarks[b].name;
     return sheet->benchmarks[b].name != NULL && sheet->benchmarks[b].group != NULL
                ? EC_OK
-               : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+               : ec_no_memory(path, err);
 }
 
 ec_status ec_sheet_index_candidates(ec_sheet *sheet, const char *path, ec_error *err) {

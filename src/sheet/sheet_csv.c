@@ -4,6 +4,7 @@
  * number is an empty cell. What is written here is plain: commas, points, the headings of
  * docs/formats.md.
  */
+#include "base/memory.h"
 #include "sheet/sheet.h"
 
 #include <math.h>
@@ -82,7 +83,7 @@ static ec_status number_candidates(reader *r, ec_error *err) {
     r->row_candidate = malloc(n * sizeof *r->row_candidate);
     if (order == NULL || r->row_candidate == NULL) {
         free(order);
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", r->file.path);
+        return ec_no_memory(r->file.path, err);
     }
     ec_names_sort(order, names, n); /* equal ones in the order of their rows */
     for (size_t k = 0; k < n; k++) {
@@ -346,8 +347,7 @@ static ec_status read_sheet(reader *r, ec_sheet *sheet, ec_error *err) {
     const char *path = r->file.path;
     r->names = calloc(2 * r->file.n + 1, sizeof *r->names);
     r->columns = calloc(r->file.n, sizeof *r->columns);
-    if (r->names == NULL || r->columns == NULL)
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (r->names == NULL || r->columns == NULL) return ec_no_memory(path, err);
     ec_status status = collect_benchmarks(r, err);
     if (status == EC_OK) status = number_candidates(r, err);
     if (status == EC_OK) status = ec_sheet_init(sheet, path, r->n_candidates, r->n_benchmarks, err);

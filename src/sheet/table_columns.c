@@ -7,13 +7,10 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/memory.h"
 #include "eyechart/spelling.h"
 #include "sheet/import_report.h"
 #include "sheet/names.h"
-
-static ec_status no_memory(const ec_table_file *file, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file->path);
-}
 
 static ec_status fail_header(const ec_table_file *file, ec_error *err, const char *format, ...)
     EC_PRINTF(3, 4);
@@ -106,7 +103,7 @@ static ec_status read_headings(ec_table_file *file, ec_error *err) {
     for (size_t f = 0; heads != NULL && f < file->n; f++) file->columns[f].heading = heads[f];
     free(texts);
     free(heads);
-    return done ? EC_OK : no_memory(file, err);
+    return done ? EC_OK : ec_no_memory(file->path, err);
 }
 
 /* The column of names: one that is called so, else a first one without a heading. */
@@ -141,12 +138,12 @@ static ec_status read_header(ec_table_file *file, ec_error *err) {
     if (status == EC_OK) {
         file->header_line = csv.line;
         file->columns = calloc(csv.n_fields, sizeof *file->columns);
-        if (file->columns == NULL) status = no_memory(file, err);
+        if (file->columns == NULL) status = ec_no_memory(file->path, err);
     }
     for (size_t f = 0; status == EC_OK && f < csv.n_fields; f++) {
         file->columns[f].text = strdup(ec_cell_trim((char *)csv.fields[f]));
         file->columns[f].counts_rows = true;
-        if (file->columns[f].text == NULL) status = no_memory(file, err);
+        if (file->columns[f].text == NULL) status = ec_no_memory(file->path, err);
         file->n = f + 1;
     }
     ec_csv_release(&csv);
@@ -224,15 +221,11 @@ static void count_cell(ec_table_file *file, ec_table_column *c, char *cell, size
 }
 
 static ec_status add_row(ec_table_file *file, const char *name, ec_error *err) {
-    if (file->n_rows == file->rows_capacity) {
-        const size_t capacity = file->rows_capacity > 0 ? 2 * file->rows_capacity : 64;
-        char **names = realloc(file->row_names, capacity * sizeof *names);
-        if (names == NULL) return no_memory(file, err);
-        file->row_names = names;
-        file->rows_capacity = capacity;
-    }
+    char **names = ec_grown(file->row_names, file->n_rows, &file->rows_capacity, sizeof *names);
+    if (names == NULL) return ec_no_memory(file->path, err);
+    file->row_names = names;
     file->row_names[file->n_rows] = strdup(name);
-    if (file->row_names[file->n_rows] == NULL) return no_memory(file, err);
+    if (file->row_names[file->n_rows] == NULL) return ec_no_memory(file->path, err);
     file->n_rows++;
     return EC_OK;
 }
@@ -260,7 +253,7 @@ static ec_status count_rows(ec_table_file *file, ec_error *err) {
 static ec_status set_text(char **to, const char *text, const ec_table_file *file, ec_error *err) {
     free(*to);
     *to = strdup(text);
-    return *to != NULL ? EC_OK : no_memory(file, err);
+    return *to != NULL ? EC_OK : ec_no_memory(file->path, err);
 }
 
 static ec_status be(ec_table_column *c, ec_column_role role, const char *name,

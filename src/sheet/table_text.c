@@ -7,6 +7,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/memory.h"
+
 /* ---- encodings ---------------------------------------------------------------------------- */
 
 static void add_character(ec_text *to, uint32_t c) {
@@ -103,8 +105,7 @@ static ec_status decode(ec_table_text *out, const char *path, const char *bytes,
         out->converted = "Windows-1252";
         from_windows(&out->text, b, n);
     }
-    if (status == EC_OK && out->text.failed)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (status == EC_OK && out->text.failed) status = ec_no_memory(path, err);
     return status;
 }
 

@@ -1,8 +1,7 @@
 /* tables.h - what can be done with each table of study.db: one file of this folder has its SQL
  *
  *     event.c         event         who changed what, and when; all rows of a change refer to one
- *     score.c         score         A and C
- *     extra.c         extra         numbers beside A and C
+ *     numbers.c       score, extra  A and C; numbers beside them
  *     cost.c          cost          GPU-hours
  *     observation.c   observation   results
  *     question.c      question      what was asked of whom
@@ -33,36 +32,31 @@ ec_status ec_database_put_event(int64_t *event, ec_database *db, const char *com
 
 /* ---- score -------------------------------------------------------------------------------- */
 
-typedef struct ec_score_record {
-    const char *candidate, *kind, *benchmark; /* kind: "A" or "C" */
+/* A row of score, or of extra. */
+typedef struct ec_number_record {
+    const char *candidate, *name, *benchmark; /* name: "A", "C", or that of a column */
     double value, se;
     bool lost; /* value and se are what was known before */
-} ec_score_record;
+} ec_number_record;
 
 ec_status ec_database_read_scores(ec_database *db,
-                                  ec_status (*see)(void *to, const ec_score_record *row), void *to,
+                                  ec_status (*see)(void *to, const ec_number_record *row), void *to,
                                   ec_error *err);
 ec_status ec_database_put_score(ec_database *db, int64_t event, const char *candidate,
-                                const char *kind, const char *benchmark, double value, double se,
+                                const char *name, const char *benchmark, double value, double se,
                                 ec_error *err);
 /* The same unless it is the newest about this benchmark, or about every benchmark; *changed. */
 ec_status ec_database_change_score(bool *changed, ec_database *db, int64_t event,
-                                   const char *candidate, const char *kind, const char *benchmark,
+                                   const char *candidate, const char *name, const char *benchmark,
                                    double value, double se, ec_error *err);
 /* Marks what `score` wrote as no longer told; what was imported stays. *lost: there was one. */
 ec_status ec_database_lose_score(bool *lost, ec_database *db, int64_t event, const char *candidate,
-                                 const char *kind, const char *benchmark, ec_error *err);
+                                 const char *name, const char *benchmark, ec_error *err);
 
 /* ---- extra -------------------------------------------------------------------------------- */
 
-typedef struct ec_extra_record {
-    const char *candidate, *name, *benchmark;
-    double value, se;
-    bool lost;
-} ec_extra_record;
-
 ec_status ec_database_read_extras(ec_database *db,
-                                  ec_status (*see)(void *to, const ec_extra_record *row), void *to,
+                                  ec_status (*see)(void *to, const ec_number_record *row), void *to,
                                   ec_error *err);
 ec_status ec_database_change_extra(bool *changed, ec_database *db, int64_t event,
                                    const char *candidate, const char *name, const char *benchmark,

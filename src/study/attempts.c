@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 
 enum { MAX_ATTEMPTS = 1000000 };
 
@@ -52,10 +53,6 @@ char *ec_attempts_folder_candidate(const char *folder_name) {
 
 /* ---- paths -------------------------------------------------------------------------------- */
 
-static ec_status no_memory(const char *folder, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
-}
-
 /* folder/name, or folder/attempt/name; owned. */
 static char *path_in(const char *folder, size_t attempt, const char *name) {
     ec_text path = {0};
@@ -70,7 +67,7 @@ static char *path_in(const char *folder, size_t attempt, const char *name) {
 static ec_status exists(bool *out, const char *folder, size_t attempt, const char *name,
                         ec_error *err) {
     char *path = path_in(folder, attempt, name);
-    if (path == NULL) return no_memory(folder, err);
+    if (path == NULL) return ec_no_memory(folder, err);
     *out = access(path, F_OK) == 0;
     free(path);
     return EC_OK;
@@ -109,7 +106,7 @@ static ec_status count_attempts(size_t *n, const char *folder, ec_error *err) {
 static ec_status read_end(bool *ended, ec_process_end *end, const char *folder, size_t attempt,
                           const char *name, ec_error *err) {
     char *path = path_in(folder, attempt, name);
-    if (path == NULL) return no_memory(folder, err);
+    if (path == NULL) return ec_no_memory(folder, err);
     ec_status status = ec_process_end_read(end, path, err);
     *ended = status == EC_OK;
     if (status == EC_ERR_NOT_FOUND) status = EC_OK;
@@ -152,7 +149,7 @@ static ec_status read_number(size_t *attempt, const char *folder, const char *na
     *attempt = 0;
     ec_text text;
     char *path = path_in(folder, 0, name);
-    if (path == NULL) return no_memory(folder, err);
+    if (path == NULL) return ec_no_memory(folder, err);
     ec_status status = ec_file_read(&text, path, 64, err);
     free(path);
     if (status == EC_ERR_NOT_FOUND) return EC_OK;
@@ -188,7 +185,7 @@ ec_status ec_attempts_read(ec_attempts *out, const char *folder, ec_error *err) 
 ec_status ec_attempts_begin(ec_attempts *state, const char *folder, ec_error *err) {
     ec_text path = {0};
     ec_text_format(&path, "%s/%zu", folder, state->n + 1);
-    ec_status status = path.failed ? no_memory(folder, err) : EC_OK;
+    ec_status status = path.failed ? ec_no_memory(folder, err) : EC_OK;
     if (status == EC_OK && mkdir(path.data, 0777) != 0)
         status =
             ec_fail(err, EC_ERR_IO, "%s: cannot make the folder: %s", path.data, strerror(errno));
@@ -202,7 +199,7 @@ ec_status ec_attempts_begin(ec_attempts *state, const char *folder, ec_error *er
 
 static ec_status write_in(const char *folder, const char *name, const char *text, ec_error *err) {
     char *path = path_in(folder, 0, name);
-    if (path == NULL) return no_memory(folder, err);
+    if (path == NULL) return ec_no_memory(folder, err);
     const ec_status status = ec_file_write(path, text, strlen(text), err);
     free(path);
     return status;
@@ -212,7 +209,7 @@ ec_status ec_attempts_give_up(const char *folder, const char *why, ec_error *err
     ec_text text = {0};
     ec_text_format(&text, "%s\n", why);
     const ec_status status =
-        text.failed ? no_memory(folder, err) : write_in(folder, "failed", text.data, err);
+        text.failed ? ec_no_memory(folder, err) : write_in(folder, "failed", text.data, err);
     ec_text_release(&text);
     return status;
 }
@@ -245,7 +242,7 @@ ec_status ec_attempts_begin_anew(const char *folder, ec_error *err) {
     ec_status status = write_last(folder, "retried", err);
     if (status != EC_OK) return status;
     char *path = path_in(folder, 0, "failed");
-    if (path == NULL) return no_memory(folder, err);
+    if (path == NULL) return ec_no_memory(folder, err);
     if (unlink(path) != 0 && errno != ENOENT)
         status = ec_fail(err, EC_ERR_IO, "%s: cannot remove: %s", path, strerror(errno));
     free(path);
@@ -259,7 +256,7 @@ ec_status ec_attempts_lock(int *fd, const char *folder, bool wait, ec_error *err
     ec_status status = ec_attempts_make_folder(folder, err);
     if (status != EC_OK) return status;
     char *path = path_in(folder, 0, ".lock");
-    if (path == NULL) return no_memory(folder, err);
+    if (path == NULL) return ec_no_memory(folder, err);
     const int file = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
     int locked = -1;
     if (file >= 0)

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "sheet/names.h"
 #include "study/commands.h"
 
@@ -119,9 +120,8 @@ static ec_status check_all(ec_findings *f, ec_study *study, ec_error *err) {
     const size_t m = ec_study_n_benchmarks(study);
     size_t *over = malloc((m + 1) * sizeof *over);
     ec_study_snapshot *s = NULL;
-    const ec_status status = over == NULL
-                                 ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path)
-                                 : ec_study_snapshot_get(&s, study, err);
+    const ec_status status =
+        over == NULL ? ec_no_memory(study->path, err) : ec_study_snapshot_get(&s, study, err);
     if (status == EC_OK) {
         for (size_t b = 0; b < m; b++) over[b] = b;
         check_partial(f, study, &s->table);

@@ -10,7 +10,7 @@ typedef struct {
     ec_error *err;
 } target;
 
-static ec_status see_extra(void *context, const ec_extra_record *row) {
+static ec_status see_extra(void *context, const ec_number_record *row) {
     const target *t = context;
     const ec_sheet *sheet = &t->study->declared.sheet;
     const size_t i = ec_sheet_find_candidate(sheet, row->candidate);

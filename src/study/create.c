@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "sheet/builtin.h"
 #include "study/exchange.h"
 
@@ -84,7 +85,7 @@ static ec_status write_yaml(const char *path, const ec_sheet *sheet, ec_error *e
         ec_declaration_write(&text, &declaration);
         ec_numbers_release(&none);
     }
-    const ec_status status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path)
+    const ec_status status = text.failed ? ec_no_memory(path, err)
                                          : ec_file_write(path, text.data, text.size_bytes, err);
     ec_text_release(&text);
     return status;

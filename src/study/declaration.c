@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "base/process.h"
 #include "benchmarks/known.h"
@@ -312,7 +313,7 @@ static ec_status read_either(bool *out, const place *p, const char *key, const c
 static ec_status read_copy(char **out, const place *p, const char *text) {
     if (is_null(text)) return EC_OK;
     *out = strdup(text);
-    return *out != NULL ? EC_OK : ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    return *out != NULL ? EC_OK : ec_no_memory(p->path, p->err);
 }
 
 static const char *policy_at(const void *unused, size_t i) {
@@ -454,11 +455,11 @@ static ec_status read_settings(ec_declaration *out, const yaml_study *from, cons
 static ec_status read_rank(ec_declaration *out, const yaml_rank *from, const place *p) {
     if (from == NULL || from->columns_count == 0) return EC_OK;
     out->columns = calloc(from->columns_count, sizeof *out->columns);
-    if (out->columns == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    if (out->columns == NULL) return ec_no_memory(p->path, p->err);
     double sum = 0.0;
     for (uint32_t k = 0; k < from->columns_count; k++) {
         char *text = strdup(from->columns[k]);
-        if (text == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+        if (text == NULL) return ec_no_memory(p->path, p->err);
         ec_error fault;
         const ec_status status = ec_rank_column_read(&out->columns[k], text, &fault);
         out->n_columns = k + 1; /* owns the text from here on */
@@ -487,7 +488,7 @@ static ec_status read_data(ec_score_declaration *to, const yaml_data *from, cons
 static ec_status read_names(char ***out, size_t *n_out, char *const *from, uint32_t n,
                             const char *key, const place *p) {
     *out = calloc((size_t)n + 1, sizeof **out);
-    if (*out == NULL) return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    if (*out == NULL) return ec_no_memory(p->path, p->err);
     for (uint32_t i = 0; i < n; i++) {
         if (is_null(from[i]))
             return ec_sheet_fail(p->err, p->path, 0, "an entry of '%s' is empty", key);
@@ -577,8 +578,7 @@ static ec_status make_room(ec_declaration *out, const place *p) {
     const size_t n = out->sheet.n_candidates, m = out->sheet.n_benchmarks;
     out->origins = calloc(n + 1, sizeof *out->origins);
     out->words = calloc(m + 1, sizeof *out->words);
-    if (out->origins == NULL || out->words == NULL)
-        return ec_fail(p->err, EC_ERR_NOMEM, "%s: out of memory", p->path);
+    if (out->origins == NULL || out->words == NULL) return ec_no_memory(p->path, p->err);
     out->n_origins = n;
     out->n_words = m;
     return EC_OK;
@@ -677,7 +677,7 @@ ec_status ec_declaration_read(ec_declaration *out, const char *path, const char 
                                                &study_schema, (cyaml_data_t **)&study, NULL);
     /* The text fits, as was checked: that libyaml cannot parse it now is for want of memory. */
     if (loaded == CYAML_ERR_OOM || loaded == CYAML_ERR_LIBYAML_PARSER)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+        status = ec_no_memory(path, err);
     else if (loaded != CYAML_OK || study == NULL)
         status = ec_fail(err, EC_ERR_FORMAT, "%s: %s", path, cyaml_strerror(loaded));
     if (status == EC_OK) status = convert(out, study, lines, path, err);

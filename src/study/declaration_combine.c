@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "eyechart/features.h"
 #include "eyechart/spelling.h"
 #include "sheet/names.h"
@@ -32,10 +33,6 @@ typedef struct {
     size_t n;
 } combining;
 
-static ec_status no_memory(const combining *c) {
-    return ec_fail(c->err, EC_ERR_NOMEM, "%s: out of memory", c->path);
-}
-
 /* ---- members ------------------------------------------------------------------------------ */
 
 static ec_status find_singles(combining *c) {
@@ -51,7 +48,7 @@ static ec_status find_singles(combining *c) {
             encoder != NULL && encoder[ec_feature_source_length(encoder, folder)] == '\0';
     }
     free(folder);
-    return complete ? EC_OK : no_memory(c);
+    return complete ? EC_OK : ec_no_memory(c->path, c->err);
 }
 
 static bool is_single(const combining *c, size_t candidate) {
@@ -126,7 +123,7 @@ static ec_status advise(char *advice, size_t size, const combining *c, const cha
         return EC_OK;
     }
     size_t *candidates = calloc(sheet->n_candidates + 1, sizeof *candidates), n = 0;
-    if (candidates == NULL) return no_memory(c);
+    if (candidates == NULL) return ec_no_memory(c->path, c->err);
     for (size_t i = 0; i < sheet->n_candidates; i++)
         if (is_single(c, i)) candidates[n++] = i;
     const singles names = {c, candidates};
@@ -242,7 +239,7 @@ static ec_status grow(combining *c, size_t n_more) {
     ec_sheet grown = {0};
     const size_t n = d->sheet.n_candidates;
     ec_origin *origins = realloc(d->origins, (n + n_more + 1) * sizeof *origins);
-    if (origins == NULL) return no_memory(c);
+    if (origins == NULL) return ec_no_memory(c->path, c->err);
     d->origins = origins;
     memset(origins + n, 0, (n_more + 1) * sizeof *origins);
     ec_status status = ec_sheet_grow(&grown, &d->sheet, n_more, c->path, c->err);
@@ -273,7 +270,7 @@ static ec_status add_candidates(combining *c) {
         c->declared->n_origins = at + 1;
         status = name != NULL && origin->encoder != NULL && origin->members != NULL
                      ? ec_sheet_name_candidate(&c->declared->sheet, at, name, c->path, 0, c->err)
-                     : no_memory(c);
+                     : ec_no_memory(c->path, c->err);
         free(name);
     }
     return status;
@@ -284,7 +281,7 @@ static ec_status combine_all(combining *c) {
     if (status != EC_OK || c->n_members < 2) return status;
     const uint32_t n_subsets = (uint32_t)1 << c->n_members;
     c->subsets = calloc(n_subsets, sizeof *c->subsets);
-    if (c->subsets == NULL) return no_memory(c);
+    if (c->subsets == NULL) return ec_no_memory(c->path, c->err);
     for (int size = 2; size <= (int)c->n_members; size++) /* pairs first */
         for (uint32_t subset = 1; subset < n_subsets; subset++)
             if (__builtin_popcount(subset) == size) c->subsets[c->n++] = subset;

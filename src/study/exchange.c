@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "base/number.h"
 #include "sheet/import_report.h"
 #include "study/column_store.h"
@@ -316,8 +317,7 @@ static ec_status map_benchmarks(merging *g) {
     const ec_sheet *to = &g->study->declared.sheet, *from = g->sheet;
     g->to_benchmark = malloc((from->n_benchmarks + 1) * sizeof *g->to_benchmark);
     g->from_benchmark = malloc((to->n_benchmarks + 1) * sizeof *g->from_benchmark);
-    if (g->to_benchmark == NULL || g->from_benchmark == NULL)
-        return ec_fail(g->err, EC_ERR_NOMEM, "%s: out of memory", g->file);
+    if (g->to_benchmark == NULL || g->from_benchmark == NULL) return ec_no_memory(g->file, g->err);
     for (size_t k = 0; k < from->n_benchmarks; k++)
         g->to_benchmark[k] = ec_sheet_find_benchmark(to, from->benchmarks[k].name);
     for (size_t b = 0; b < to->n_benchmarks; b++)
@@ -469,8 +469,7 @@ static ec_status write_declaration(ec_text *out, const ec_study *study, const ec
             status = ec_sheet_name_candidate(&grown.sheet, i++, sheet->candidates[row], study->path,
                                              0, err);
     if (status == EC_OK) ec_declaration_write(out, &grown);
-    if (status == EC_OK && out->failed)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (status == EC_OK && out->failed) status = ec_no_memory(study->path, err);
     ec_sheet_release(&grown.sheet);
     return status;
 }
@@ -496,8 +495,7 @@ static ec_status add_candidates(ec_text *old, ec_study *study, const ec_sheet *s
     ec_text_add_bytes(old, study->yaml.data, study->yaml.size_bytes);
     ec_status status = check_unchanged(study, yaml_path, err);
     if (status == EC_OK) status = write_declaration(&grown, study, sheet, n_new, err);
-    if (status == EC_OK && (old->failed || kept_path.failed))
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", yaml_path);
+    if (status == EC_OK && (old->failed || kept_path.failed)) status = ec_no_memory(yaml_path, err);
     if (status == EC_OK) status = ec_file_write(kept_path.data, old->data, old->size_bytes, err);
     if (status == EC_OK) status = ec_file_write(yaml_path, grown.data, grown.size_bytes, err);
     if (status == EC_OK) status = ec_study_load_declaration(study, err);
@@ -512,7 +510,7 @@ static ec_status import_sheet(ec_import_summary *summary, ec_study *study, const
     int64_t event;
     ec_text_format(&yaml_path, "%s/study.yaml", study->path);
     ec_status status = yaml_path.failed
-                           ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path)
+                           ? ec_no_memory(study->path, err)
                            : ec_study_begin_change(&event, study, "import", NULL, file, err);
     if (status != EC_OK) goto done;
     if (n_new > 0) status = add_candidates(&old, study, sheet, n_new, yaml_path.data, err);
@@ -624,7 +622,7 @@ ec_status ec_study_export(ec_study *study, const char *file, ec_table_format for
     ec_numbers_release(&sheet.numbers);
     ec_repeats_release(&sheet.repeats);
     ec_columns_release(&sheet.columns);
-    status = text.failed ? ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", file)
+    status = text.failed ? ec_no_memory(file, err)
                          : ec_file_write(file, text.data, text.size_bytes, err);
     ec_text_release(&text);
     return status;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "sheet/names.h"
 
 /* ---- reading -------------------------------------------------------------------------------- */
@@ -58,7 +59,7 @@ ec_status ec_failures_read(ec_failures *out, ec_study *study, ec_error *err) {
     double *last = malloc((n + 1) * sizeof *last);
     ec_status status = EC_OK;
     if (!out->failed || !out->taken_back || !out->hours || !last)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+        status = ec_no_memory(study->path, err);
     for (size_t i = 0; status == EC_OK && i < n; i++) out->hours[i] = last[i] = NAN;
     if (status == EC_OK && !study->built_in)
         status = ec_database_read_failures(&study->db, see_failure,
@@ -198,7 +199,7 @@ ec_status ec_study_failures(ec_failure **out, size_t *n_out, ec_study *study, ec
     ec_failures f = {0};
     *n_out = 0;
     *out = calloc(ec_study_n_candidates(study) + 1, sizeof **out);
-    if (*out == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (*out == NULL) return ec_no_memory(study->path, err);
     if (study->built_in) return EC_OK;
     ec_status status = ec_database_begin_read(&study->db, err);
     if (status == EC_OK) {

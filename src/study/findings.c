@@ -6,17 +6,15 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
+
 enum { SHOWN = 5 }; /* names written out */
 
 void ec_findings_add(ec_findings *f, ec_finding_level level, const char *format, ...) {
-    if (f->n == f->capacity) {
-        const size_t capacity = f->capacity > 0 ? 2 * f->capacity : 16;
-        ec_finding *list = realloc(f->list, capacity * sizeof *list);
-        f->failed = f->failed || list == NULL;
-        if (list == NULL) return;
-        f->list = list;
-        f->capacity = capacity;
-    }
+    ec_finding *list = ec_grown(f->list, f->n, &f->capacity, sizeof *list);
+    f->failed = f->failed || list == NULL;
+    if (list == NULL) return;
+    f->list = list;
     ec_finding *finding = &f->list[f->n++];
     finding->level = level;
     va_list args;
@@ -27,8 +25,7 @@ void ec_findings_add(ec_findings *f, ec_finding_level level, const char *format,
 
 ec_status ec_findings_take(ec_finding **out, size_t *n_out, ec_findings *f, ec_status status,
                            const char *path, ec_error *err) {
-    if (status == EC_OK && f->failed)
-        status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (status == EC_OK && f->failed) status = ec_no_memory(path, err);
     if (status == EC_OK) {
         *out = f->list;
         *n_out = f->n;

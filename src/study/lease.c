@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/memory.h"
 #include "sheet/names.h"
 #include "study/attempts.h"
 #include "study/failure.h"
@@ -83,7 +84,7 @@ static ec_status list(ec_lease *out, size_t *n_out, ec_study *study, ec_error *e
 ec_status ec_study_leases(ec_lease **out, size_t *n_out, ec_study *study, ec_error *err) {
     *n_out = 0;
     *out = calloc(ec_study_n_candidates(study) + 1, sizeof **out);
-    if (*out == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (*out == NULL) return ec_no_memory(study->path, err);
     const ec_status status = study->built_in ? EC_OK : list(*out, n_out, study, err);
     if (status == EC_OK) return EC_OK;
     free(*out);

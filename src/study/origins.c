@@ -6,11 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "study/study_internal.h"
-
-static ec_status no_memory(const char *folder, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
-}
 
 /* `path` as it can be opened from here; owned. NULL: out of memory. */
 static char *from_folder(const char *folder, const char *path, size_t length) {
@@ -38,7 +35,7 @@ static ec_status read_sources(ec_candidate_origin *out, const char *folder, cons
 static ec_status read_path(char **out, const char *folder, const char *path, ec_error *err) {
     if (path == NULL) return EC_OK;
     *out = from_folder(folder, path, strlen(path));
-    return *out != NULL ? EC_OK : no_memory(folder, err);
+    return *out != NULL ? EC_OK : ec_no_memory(folder, err);
 }
 
 /* What 'layer:' and 'tokens:' say of all encoders of a candidate. */
@@ -56,7 +53,7 @@ static ec_status copy_members(ec_origins *out, size_t candidate, const char *fol
                               const ec_origin *from, ec_error *err) {
     ec_candidate_origin *to = &out->candidates[candidate];
     to->sources = calloc(from->n_members + 1, sizeof *to->sources);
-    if (to->sources == NULL) return no_memory(folder, err);
+    if (to->sources == NULL) return ec_no_memory(folder, err);
     for (size_t k = 0; k < from->n_members; k++) {
         to->sources[k] = out->candidates[from->members[k]].sources[0]; /* its folder is borrowed */
         to->n_sources++;
@@ -110,7 +107,7 @@ ec_status ec_origins_resolve(ec_origins *out, const char *folder, const ec_decla
     ec_status status = out->candidates != NULL && out->images != NULL && out->image_roots != NULL &&
                                out->references != NULL && out->compare_with != NULL
                            ? EC_OK
-                           : no_memory(folder, err);
+                           : ec_no_memory(folder, err);
     if (status == EC_OK) status = read_path(&out->keypoints, folder, s->keypoints, err);
     if (status == EC_OK) status = read_candidates(out, folder, declared, err);
     if (status == EC_OK) status = read_images(out, folder, declared, err);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/number.h"
 #include "eyechart/spelling.h"
 
@@ -141,7 +142,7 @@ static ec_status list_used(ec_scores *out, const ec_columns *columns, const ec_s
                            const ec_rank_column *chosen, size_t n, const char *where,
                            ec_error *err) {
     out->of = calloc(n + 2, sizeof *out->of);
-    if (out->of == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (out->of == NULL) return ec_no_memory(study->path, err);
     out->n = 1;
     for (size_t k = 0; k < n; k++) {
         const char *name = known_name(columns, study, chosen[k].name, where, err);
@@ -173,7 +174,7 @@ static ec_status lay_out(ec_scores *out, ec_table *table, const ec_numbers *numb
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study), size = n * m,
                  n_used = out->n - 1;
     out->memory = calloc(2 * size * n_used + 2 * n + n_used + 2, sizeof *out->memory);
-    if (out->memory == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (out->memory == NULL) return ec_no_memory(study->path, err);
     double *value = out->memory, *se = value + size * n_used, *c = se + size * n_used,
            *c_se = c + n;
     out->weights = c_se + n;

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "base/memory.h"
 #include "benchmarks/known.h"
 
 static const double repeats_to = 0.005; /* of the full scale */
@@ -58,8 +59,7 @@ ec_status ec_scales_set(ec_scales *out, ec_table *table, const ec_study *study, 
     const size_t m = ec_study_n_benchmarks(study);
     out->direction = malloc((m + 1) * sizeof *out->direction);
     out->numbers = malloc((3 * m + 1) * sizeof *out->numbers);
-    if (out->direction == NULL || out->numbers == NULL)
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (out->direction == NULL || out->numbers == NULL) return ec_no_memory(study->path, err);
     for (size_t b = 0; b < m; b++) out->direction[b] = ec_study_benchmark(study, b)->direction;
     fill(out->numbers, out->numbers + m, out->numbers + 2 * m, study, table->z);
     table->direction = out->direction;

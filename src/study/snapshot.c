@@ -4,6 +4,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "base/memory.h"
 #include "study/column_store.h"
 #include "study/failure.h"
 #include "study/rank_columns.h"
@@ -34,7 +35,7 @@ typedef struct {
     ec_error *err;
 } target;
 
-static ec_status see_score(void *context, const ec_score_record *row) {
+static ec_status see_score(void *context, const ec_number_record *row) {
     const target *t = context;
     ec_numbers *to = t->numbers;
     const ec_sheet *sheet = t->sheet;
@@ -42,7 +43,7 @@ static ec_status see_score(void *context, const ec_score_record *row) {
     const size_t i = ec_sheet_find_candidate(sheet, row->candidate);
     const double value = row->lost ? NAN : row->value, se = row->lost ? NAN : row->se;
     if (i == n) return EC_OK;
-    if (strcmp(row->kind, "C") == 0) {
+    if (strcmp(row->name, "C") == 0) {
         to->c[i] = value;
         to->c_se[i] = se;
         return EC_OK;
@@ -227,13 +228,12 @@ ec_status ec_study_snapshot_get(ec_study_snapshot **out, ec_study *study, ec_err
     *out = NULL;
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
     snapshot *s = calloc(1, sizeof *s);
-    if (s == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    if (s == NULL) return ec_no_memory(study->path, err);
     s->sheet = &study->declared.sheet;
     s->pending = calloc(n + 1, sizeof *s->pending);
     s->hours = malloc((n + 1) * sizeof *s->hours);
-    ec_status status = s->pending != NULL && s->hours != NULL
-                           ? read_snapshot(s, study, err)
-                           : ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
+    ec_status status = s->pending != NULL && s->hours != NULL ? read_snapshot(s, study, err)
+                                                              : ec_no_memory(study->path, err);
     s->public.table = (ec_table){.n_candidates = n,
                                  .n_benchmarks = m,
                                  .a = s->numbers.a,

@@ -6,16 +6,13 @@
 #include <sys/stat.h>
 
 #include "base/file.h"
+#include "base/memory.h"
 #include "eyechart/spelling.h"
 #include "sheet/builtin.h"
 #include "sheet/names.h"
 #include "study/study_internal.h"
 
 /* ---- open, close -------------------------------------------------------------------------- */
-
-static ec_status no_memory(const ec_study *study, ec_error *err) {
-    return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", study->path);
-}
 
 /* The last component of a path, without slashes at its end; owned. NULL: out of memory. */
 static char *folder_name(const char *path) {
@@ -31,12 +28,12 @@ static ec_status list_candidates(ec_study *study, ec_error *err) {
     const ec_sheet *sheet = &study->declared.sheet;
     free(study->candidates);
     study->candidates = malloc((sheet->n_candidates + 1) * sizeof *study->candidates);
-    if (study->candidates == NULL) return no_memory(study, err);
+    if (study->candidates == NULL) return ec_no_memory(study->path, err);
     for (size_t i = 0; i < sheet->n_candidates; i++)
         study->candidates[i] = (ec_candidate){sheet->candidates[i], sheet->numbers.cost[i]};
     free(study->name);
     study->name = sheet->name != NULL ? strdup(sheet->name) : folder_name(study->path);
-    return study->name != NULL ? EC_OK : no_memory(study, err);
+    return study->name != NULL ? EC_OK : ec_no_memory(study->path, err);
 }
 
 ec_status ec_study_load_declaration(ec_study *study, ec_error *err) {
@@ -44,7 +41,7 @@ ec_status ec_study_load_declaration(ec_study *study, ec_error *err) {
     ec_declaration declared = {0};
     ec_origins origins = {0};
     ec_text_format(&path, "%s/study.yaml", study->path);
-    ec_status status = path.failed ? no_memory(study, err) : EC_OK;
+    ec_status status = path.failed ? ec_no_memory(study->path, err) : EC_OK;
     if (status == EC_OK) status = ec_file_read(&yaml, path.data, EC_DECLARATION_MAX_BYTES, err);
     if (status == EC_OK)
         status = ec_declaration_read(&declared, path.data, yaml.data, yaml.size_bytes, err);
@@ -108,7 +105,7 @@ static ec_status open_folder(ec_study *study, ec_error *err) {
 
 static ec_status open_study(ec_study *study, const char *path, ec_error *err) {
     study->path = strdup(path);
-    if (study->path == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (study->path == NULL) return ec_no_memory(path, err);
     study->declared = ec_declaration_default();
     ec_status status = ec_builtin_read(&study->declared.sheet, path, err);
     if (status == EC_ERR_NOT_FOUND) return open_folder(study, err);
@@ -124,7 +121,7 @@ const char *ec_study_builtin(size_t i) {
 ec_status ec_study_open(ec_study **out, const char *path, ec_error *err) {
     *out = NULL;
     ec_study *study = calloc(1, sizeof *study);
-    if (study == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (study == NULL) return ec_no_memory(path, err);
     const ec_status status = open_study(study, path, err);
     if (status == EC_OK)
         *out = study;

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <yaml.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "eyechart/spelling.h"
 
@@ -43,8 +44,7 @@ static ec_status next(walker *w) {
     yaml_event_delete(&w->event);
     if (!yaml_parser_parse(&w->parser, &w->event)) {
         memset(&w->event, 0, sizeof w->event);
-        if (w->parser.error == YAML_MEMORY_ERROR)
-            return ec_fail(w->err, EC_ERR_NOMEM, "%s: out of memory", w->path);
+        if (w->parser.error == YAML_MEMORY_ERROR) return ec_no_memory(w->path, w->err);
         /* The reader, which checks the encoding, knows an offset and no line. */
         const size_t line = w->parser.error == YAML_READER_ERROR ? w->parser.mark.line
                                                                  : w->parser.problem_mark.line;
@@ -84,13 +84,9 @@ static ec_status walk_value(walker *w, const cyaml_schema_value_t *schema, const
 /* ---- sequences ---------------------------------------------------------------------------- */
 
 static ec_status note_line(walker *w, ec_yaml_lines *lines) {
-    if (lines->n == lines->capacity) {
-        const size_t capacity = lines->capacity > 0 ? 2 * lines->capacity : 64;
-        size_t *grown = realloc(lines->lines, capacity * sizeof *grown);
-        if (grown == NULL) return ec_fail(w->err, EC_ERR_NOMEM, "%s: out of memory", w->path);
-        lines->lines = grown;
-        lines->capacity = capacity;
-    }
+    size_t *grown = ec_grown(lines->lines, lines->n, &lines->capacity, sizeof *grown);
+    if (grown == NULL) return ec_no_memory(w->path, w->err);
+    lines->lines = grown;
     lines->lines[lines->n++] = line_of(w);
     return EC_OK;
 }
@@ -229,8 +225,7 @@ static ec_status walk_document(walker *w, const cyaml_schema_value_t *schema) {
 ec_status ec_yaml_check(ec_yaml_lines *lines, const char *path, const char *bytes,
                         size_t size_bytes, const cyaml_schema_value_t *schema, ec_error *err) {
     walker w = {.path = path, .lines = lines, .err = err};
-    if (!yaml_parser_initialize(&w.parser))
-        return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    if (!yaml_parser_initialize(&w.parser)) return ec_no_memory(path, err);
     yaml_parser_set_input_string(&w.parser, (const unsigned char *)bytes, size_bytes);
     const ec_status status = walk_document(&w, schema);
     yaml_event_delete(&w.event);

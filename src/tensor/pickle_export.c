@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 #include "tensor/pickle_machine.h"
 
@@ -138,13 +139,9 @@ static ec_status add_tensor(walk *w, const char *name, const pickle_tensor *tens
     /* Each takes much more memory than four bytes that recall a dictionary of many. */
     if (out->n_tensors >= w->n_items + MAX_SHARED)
         return ec_pickle_refuse(w->m, "more tensors than values: it has the same ones many times");
-    if (out->n_tensors == w->capacity) {
-        const size_t capacity = w->capacity > 0 ? 2 * w->capacity : 256;
-        ec_pickled_tensor *grown = realloc(out->tensor, capacity * sizeof *grown);
-        if (grown == NULL) return no_memory(w);
-        out->tensor = grown;
-        w->capacity = capacity;
-    }
+    ec_pickled_tensor *grown = ec_grown(out->tensor, out->n_tensors, &w->capacity, sizeof *grown);
+    if (grown == NULL) return no_memory(w);
+    out->tensor = grown;
     /* Four bytes recall a long name: without a limit a small file could fill the memory. */
     if (strlen(name) > w->name_bytes_left)
         return ec_fail(w->m->err, EC_ERR_FORMAT,

@@ -8,6 +8,7 @@
 #include <string.h>
 #include <xxhash.h>
 
+#include "base/memory.h"
 #include "base/text.h"
 
 typedef ec_weights_entry entry;
@@ -27,13 +28,9 @@ static ec_status no_memory(ec_error *err) {
 }
 
 ec_status ec_weights_add(ec_weights *w, const char *name, const ec_stored *stored, ec_error *err) {
-    if (w->n_entries == w->capacity) {
-        const size_t capacity = w->capacity > 0 ? 2 * w->capacity : 256;
-        entry *grown = realloc(w->entry, capacity * sizeof *grown);
-        if (grown == NULL) return no_memory(err);
-        w->entry = grown;
-        w->capacity = capacity;
-    }
+    entry *grown = ec_grown(w->entry, w->n_entries, &w->capacity, sizeof *grown);
+    if (grown == NULL) return no_memory(err);
+    w->entry = grown;
     entry e = {.name = strdup(name),
                .stored = *stored,
                .file = w->n_shards > 0 ? w->shard[w->n_shards - 1].path : ""};
