@@ -48,7 +48,7 @@ install: build-release
 	cmake --install build/release --prefix $(PREFIX)
 
 fmt:
-	git ls-files -z '*.c' '*.h' | xargs -0 clang-format -i
+	tools/fmt
 clean:
 	rm -rf build
 demo check:
