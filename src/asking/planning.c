@@ -6,74 +6,15 @@
 
 #include "base/memory.h"
 #include "eyechart/law.h"
+#include "policy/means.h"
 
-typedef struct {
-    double low, high;
-} range;
-
-static range range_of(const double *values, size_t n) {
-    range r = {INFINITY, -INFINITY};
-    for (size_t i = 0; i < n; i++) { /* NaN compares false */
-        if (values[i] < r.low) r.low = values[i];
-        if (values[i] > r.high) r.high = values[i];
-    }
-    return r;
-}
-
-static double normalise(double value, range r) {
-    if (isnan(value)) return NAN;
-    return r.high > r.low ? (value - r.low) / (r.high - r.low) : 0.0;
-}
-
-/* Of benchmark b in a mean over all of them. */
-static double weight_of(const ec_study *study, size_t b) {
+/* Of the benchmarks, out [m]: as declared, or all the same where none has any. */
+static void weights_of(double *out, const ec_study *study) {
+    const size_t m = ec_study_n_benchmarks(study);
     double total = 0.0;
-    for (size_t k = 0; k < ec_study_n_benchmarks(study); k++)
-        total += ec_study_benchmark(study, k)->weight;
-    return total > 0.0 ? ec_study_benchmark(study, b)->weight : 1.0;
-}
-
-/* sum / weight; NaN where nothing has weight. */
-static void divide(double *sum, const double *weight, size_t n) {
-    for (size_t i = 0; i < n; i++) sum[i] = weight[i] > 0.0 ? sum[i] / weight[i] : NAN;
-}
-
-/* out[i] = weighted mean over the benchmarks that have a result of candidate i; NaN where none has.
- */
-static void mean_result(double *out, double *weight, const ec_study *study, const double *z) {
-    const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study);
-    for (size_t i = 0; i < n; i++) out[i] = weight[i] = 0.0;
-    for (size_t b = 0; b < m; b++) {
-        const double w = weight_of(study, b);
-        const range r = range_of(z + b * n, n);
-        for (size_t i = 0; i < n; i++) {
-            double x = normalise(z[b * n + i], r);
-            if (isnan(x) || w == 0.0) continue;
-            if (ec_study_benchmark(study, b)->direction < 0 && r.high > r.low) x = 1.0 - x;
-            out[i] += w * x;
-            weight[i] += w;
-        }
-    }
-    divide(out, weight, n);
-}
-
-/* The same of the j-th score that is used, over the benchmarks for which candidate i can be placed.
- */
-static void mean_score(double *out, double *weight, const ec_study *study, const ec_table *table,
-                       size_t j) {
-    const size_t n = table->n_candidates;
-    for (size_t i = 0; i < n; i++) out[i] = weight[i] = 0.0;
-    for (size_t b = 0; b < table->n_benchmarks; b++) {
-        const double w = weight_of(study, b);
-        range r;
-        ec_table_range(&r.low, &r.high, table, b, j);
-        for (size_t i = 0; i < n && w > 0.0; i++) {
-            if (!ec_table_places(table, b, i)) continue;
-            out[i] += w * normalise(ec_table_used(table, b, j, i), r);
-            weight[i] += w;
-        }
-    }
-    divide(out, weight, n);
+    for (size_t b = 0; b < m; b++) total += ec_study_benchmark(study, b)->weight;
+    for (size_t b = 0; b < m; b++)
+        out[b] = total > 0.0 ? ec_study_benchmark(study, b)->weight : 1.0;
 }
 
 void ec_planning_take(ec_planning *planning, size_t k) {
@@ -135,7 +76,8 @@ ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_num
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study),
                  n_used = ec_table_n_used(table);
     *out = (ec_planning){.n_more = table->n_more, .weights = table->weights};
-    double *scratch = malloc(((n_used + 2) * n + 1) * sizeof *scratch); /* scores, y, weights */
+    double *scratch =
+        malloc(((n_used + 2) * n + m + 1) * sizeof *scratch); /* scores, y, sums, weights */
     out->a = calloc(n + 1, sizeof *out->a);
     out->c = calloc(n + 1, sizeof *out->c);
     out->more = calloc(n * table->n_more + 1, sizeof *out->more);
@@ -149,9 +91,10 @@ ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_num
         free(scratch);
         return ec_no_memory(study->path, err);
     }
-    double *y = scratch + n_used * n, *weight = y + n;
-    for (size_t j = 0; j < n_used; j++) mean_score(scratch + j * n, weight, study, table, j);
-    mean_result(y, weight, study, numbers->z);
+    double *y = scratch + n_used * n, *sums = y + n, *weights = sums + n;
+    weights_of(weights, study);
+    for (size_t j = 0; j < n_used; j++) ec_mean_score(scratch + j * n, table, j, weights, sums);
+    ec_mean_result(y, table, weights, sums);
     place_points(out, study, table, scratch, policy != EC_POLICY_RANDOM);
     list_taken(out, numbers, y, pending, n, m);
     free(scratch);

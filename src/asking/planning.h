@@ -1,12 +1,8 @@
 /* planning.h - a study as the policies see it: points, results, and what is taken
  *
- *     x = weighted mean over the benchmarks of a score, min-max normalised over the candidates that
- *         can be placed there (ec_table_range); likewise for every score of the table
- *     y = weighted mean over the benchmarks measured of the min-max normalised results, larger is
- *         better
- *
- * Weights are those of study.yaml. A score that is the same for everybody says nothing, and counts
- * as 0, as does one without weight.
+ * A point is a candidate with one number for each score and one for its results, over the
+ * benchmarks (policy/means.h). Weights of benchmarks are those of study.yaml. A score that is the
+ * same for everybody says nothing, and counts as 0, as does one without weight.
  */
 #ifndef EC_ASKING_PLANNING_H
 #define EC_ASKING_PLANNING_H
@@ -30,7 +26,7 @@ typedef struct ec_planning {
     size_t n_trained, n_pending, n_unplaced;
 } ec_planning;
 
-/* `table` has the scores (a, c, more). `pending` [n_candidates]: asked of anybody and not answered.
+/* `table` has the scores (a, c, more), results and directions. `pending` [n_candidates]: asked of anybody and not answered.
  * The policy `random` needs no scores and places everybody. Release also after a failure. */
 ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_numbers *numbers,
                            const ec_table *table, const bool *pending, ec_policy policy,

@@ -53,10 +53,13 @@ static int tear_down(void **state) {
 }
 
 static void plan(fixture *f, ec_policy policy) {
+    static const int direction[] = {1, -1, 1};
     const ec_table table = {.n_candidates = N,
                             .n_benchmarks = 3,
                             .a = f->numbers.a,
                             .c = f->numbers.c,
+                            .z = f->numbers.z,
+                            .direction = direction,
                             .n_more = f->more != NULL ? 1 : 0,
                             .more = f->more,
                             .weights = f->weights};
