@@ -92,10 +92,13 @@ static bool is_wanted(const ec_align_work *w, size_t image) {
     return false;
 }
 
-/* Are the rows of the member needed, and not kept? */
+/* Is the member still needed, as a candidate or as the reference of one? */
+static bool is_needed(const ec_align_work *w, size_t member, size_t image) {
+    return wants(w, member, image) || (w->members[member].is_reference && is_wanted(w, image));
+}
+
 static bool lacks_rows(const ec_align_work *w, size_t member, size_t image) {
-    return (wants(w, member, image) || (w->members[member].is_reference && is_wanted(w, image))) &&
-           !has_rows(w, member, image);
+    return is_needed(w, member, image) && !has_rows(w, member, image);
 }
 
 static bool is_alone(const ec_align_work *w, size_t member) {
@@ -104,10 +107,9 @@ static bool is_alone(const ec_align_work *w, size_t member) {
 
 /* Does a member that has the encoder beside others still need its features? */
 static bool lacks_features(const ec_align_work *w, size_t encoder, size_t image) {
-    if (has_features(w, encoder, image)) return false;
     for (size_t m = 0; m < w->n_members; m++)
         if (!is_alone(w, m) && has_encoder(&w->members[m], encoder) && lacks_rows(w, m, image))
-            return true;
+            return !has_features(w, encoder, image);
     return false;
 }
 
@@ -127,8 +129,8 @@ bool ec_align_pass_is_ready(const ec_align_work *w, size_t encoder, size_t image
 }
 
 bool ec_align_needs_join(const ec_align_work *w, size_t member, size_t image) {
-    if (has_rows(w, member, image)) return wants(w, member, image);
-    return !is_alone(w, member) && lacks_rows(w, member, image);
+    if (!is_needed(w, member, image)) return false;
+    return has_rows(w, member, image) ? wants(w, member, image) : !is_alone(w, member);
 }
 
 bool ec_align_join_is_ready(const ec_align_work *w, size_t member, size_t image) {
