@@ -95,4 +95,23 @@ for ((n_kills = 0; n_kills < 20;)); do
     check "after $n_kills kills: the same content" diff <(results killed) expected
     check "after $n_kills kills: nothing is left in work/" test -z "$(find killed/work -type f ! -name running)"
 done
+
+# What is kept and damaged is not taken: it is computed anew.
+n_damaged=0
+for ((try = 0; try < 50 && n_damaged == 0; try++)); do
+    rm -rf damaged && cp -a fresh damaged
+    "$EYECHART" score damaged --a >/dev/null 2>&1 &
+    job=$!
+    until compgen -G "damaged/work/*.kept" >/dev/null || ! kill -0 $job 2>/dev/null; do :; done
+    kill -9 $job
+    wait $job
+    for file in damaged/work/*.kept; do
+        [[ -f $file ]] || continue
+        printf '\x7f' | dd of="$file" bs=1 conv=notrunc status=none seek=$(($(stat -c %s "$file") - 1))
+        n_damaged=$((n_damaged + 1))
+    done
+done 2>/dev/null
+check "some were kept: $n_damaged" test $n_damaged -gt 0
+run 0 score damaged --a
+check "after $n_damaged damaged files: the same content" diff <(results damaged) expected
 finish
