@@ -100,6 +100,13 @@ ec_extractor_info ec_extractor_describe(const ec_extractor *extractor);
 const ec_encoder *ec_extractor_encoder(const ec_extractor *extractor);         /* borrowed */
 const ec_preparation *ec_extractor_preparation(const ec_extractor *extractor); /* borrowed */
 
+/* Whether the features of two encoders can stand side by side, on the channel axis. EC_ERR_ARG:
+ * their grids of patches differ, or with class and register tokens the numbers of their tokens; the
+ * message has both names, and a size that would do. */
+ec_status ec_extractor_check_beside(const char *name, const ec_extractor_info *info,
+                                    const char *other_name, const ec_extractor_info *other,
+                                    ec_error *err);
+
 /* A hash over everything that decides the numbers but the images: version, weights, sizes of the
  * model, preparation, layer. Not the folder's name. Reads all weights the first time. */
 ec_status ec_extractor_identity(char out[33], ec_extractor *extractor, ec_error *err);

@@ -125,6 +125,16 @@ ec_status ec_file_model_folder(char **out, const char *path, ec_error *err) {
     return status;
 }
 
+bool ec_file_is_within(const char *path, const char *folder) {
+    char *a = realpath(path, NULL), *b = realpath(folder, NULL);
+    const size_t n = b != NULL ? strlen(b) : 0;
+    const bool within =
+        a != NULL && b != NULL && strncmp(a, b, n) == 0 && (a[n] == '/' || a[n] == '\0');
+    free(a);
+    free(b);
+    return within;
+}
+
 ec_status ec_file_read(ec_text *out, const char *path, size_t limit_bytes, ec_error *err) {
     *out = (ec_text){0};
     const bool is_stdin = strcmp(path, "-") == 0;

@@ -18,6 +18,9 @@ ec_status ec_file_cannot_open(const char *path, ec_error *err);
  * the only one. EC_ERR_FORMAT: several snapshots, and none is main's; EC_ERR_NOMEM. */
 ec_status ec_file_model_folder(char **out, const char *path, ec_error *err);
 
+/* Whether a path lies in a folder, or is it, links followed. */
+bool ec_file_is_within(const char *path, const char *folder);
+
 /* Writes a whole file: to a temporary beside it, fsync, rename over `path`. A reader sees the old file
  * or the new one; on failure the old one stands and the temporary is gone. "-" writes to standard output,
  * and what is no regular file (a device, a pipe) is written to rather than replaced. */

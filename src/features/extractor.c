@@ -119,6 +119,23 @@ const ec_preparation *ec_extractor_preparation(const ec_extractor *extractor) {
     return &extractor->preparation;
 }
 
+ec_status ec_extractor_check_beside(const char *name, const ec_extractor_info *info,
+                                    const char *other_name, const ec_extractor_info *other,
+                                    ec_error *err) {
+    if (other->grid_width != info->grid_width || other->grid_height != info->grid_height)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s has %zu x %zu patches and %s %zu x %zu; encoders side by side need "
+                       "equal grids: choose a size for one with @PIXELS, such as %s@%zu",
+                       name, info->grid_width, info->grid_height, other_name, other->grid_width,
+                       other->grid_height, other_name, other->cell * info->grid_width);
+    if (other->n_tokens != info->n_tokens)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s gives %zu tokens and %s %zu, with class and register tokens; encoders "
+                       "side by side need equal numbers: take the patch tokens alone",
+                       name, info->n_tokens, other_name, other->n_tokens);
+    return EC_OK;
+}
+
 /* ---- identity ---- */
 
 static json_t *preparation_json(const ec_preparation *p) {

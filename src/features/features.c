@@ -59,19 +59,8 @@ typedef struct {
 
 /* ---- encoders ---- */
 
-static ec_status refuse_grid(const job *j, size_t i, const ec_extractor_info *info, ec_error *err) {
-    return ec_fail(err, EC_ERR_ARG,
-                   "%s gives %zu x %zu patches and %s %zu x %zu; features can only be joined on "
-                   "equal grids. Give %s an "
-                   "input of %zu pixels (%s@%zu) if its positions may be interpolated, or choose "
-                   "another size for the "
-                   "others",
-                   j->sources[0].folder, j->grid_width, j->grid_height, j->sources[i].folder,
-                   info->grid_width, info->grid_height, j->sources[i].folder,
-                   info->cell * j->grid_width, j->sources[i].folder, info->cell * j->grid_width);
-}
-
 static ec_status open_towers(job *j, ec_error *err) {
+    ec_extractor_info first = {.n_tokens = 0};
     for (size_t i = 0; i < j->n_towers; i++) {
         const ec_tap tap = ec_feature_source_tap(&j->sources[i]);
         if (i == 0) j->tap = tap;
@@ -80,20 +69,19 @@ static ec_status open_towers(job *j, ec_error *err) {
                            "%s is tapped at layer %d and %s at layer %d, or of other tokens; "
                            "features that are joined have one layer and the same tokens",
                            j->sources[0].folder, j->tap.layer, j->sources[i].folder, tap.layer);
-        const ec_status status =
+        ec_status status =
             ec_extractor_open(&j->tower[i], &j->sources[i], &j->options->encoder, err);
         if (status != EC_OK) return status;
         const ec_extractor_info info = ec_extractor_describe(j->tower[i]);
-        if (i == 0) {
-            j->n_tokens = info.n_tokens;
-            j->grid_width = info.grid_width;
-            j->grid_height = info.grid_height;
-        }
-        if (info.grid_width != j->grid_width || info.grid_height != j->grid_height ||
-            info.n_tokens != j->n_tokens)
-            return refuse_grid(j, i, &info, err);
+        if (i == 0) first = info;
+        status = ec_extractor_check_beside(j->sources[0].folder, &first, j->sources[i].folder,
+                                           &info, err);
+        if (status != EC_OK) return status;
         j->n_channels += info.n_channels;
     }
+    j->n_tokens = first.n_tokens;
+    j->grid_width = first.grid_width;
+    j->grid_height = first.grid_height;
     return EC_OK;
 }
 

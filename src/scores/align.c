@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/file.h"
 #include "connectors/mlp.h"
 #include "eyechart/alignment.h"
 #include "scores/align_work.h"
@@ -91,25 +92,14 @@ static ec_status find_encoder(size_t *out, ec_aligner *a, const ec_feature_sourc
 }
 
 static ec_status check_grids(const ec_aligner *a, const member *m, ec_error *err) {
-    const ec_extractor_info *first = &a->encoders[m->encoders[0]].info;
-    for (size_t i = 1; i < m->n_encoders; i++) {
-        const ec_extractor_info *other = &a->encoders[m->encoders[i]].info;
-        if (other->grid_width == first->grid_width && other->grid_height == first->grid_height &&
-            other->n_tokens != first->n_tokens)
-            return ec_fail(err, EC_ERR_ARG,
-                           "%s gives %zu tokens and %s %zu, with class and register tokens; "
-                           "encoders side by side need equal numbers: take the patch tokens alone",
-                           a->names[m->encoders[0]].folder, first->n_tokens,
-                           a->names[m->encoders[i]].folder, other->n_tokens);
-        if (other->n_tokens != first->n_tokens || other->grid_width != first->grid_width ||
-            other->grid_height != first->grid_height)
-            return ec_fail(err, EC_ERR_ARG,
-                           "%s has %zu x %zu patches and %s %zu x %zu; encoders side by side need "
-                           "equal grids: give one a size with @PIXELS",
-                           a->names[m->encoders[0]].folder, first->grid_width, first->grid_height,
-                           a->names[m->encoders[i]].folder, other->grid_width, other->grid_height);
+    const size_t first = m->encoders[0];
+    ec_status status = EC_OK;
+    for (size_t i = 1; i < m->n_encoders && status == EC_OK; i++) {
+        const size_t other = m->encoders[i];
+        status = ec_extractor_check_beside(a->names[first].folder, &a->encoders[first].info,
+                                           a->names[other].folder, &a->encoders[other].info, err);
     }
-    return EC_OK;
+    return status;
 }
 
 static ec_status check_connector(const ec_aligner *a, const member *m, const char *path,
@@ -128,15 +118,6 @@ static ec_status check_connector(const ec_aligner *a, const member *m, const cha
     return EC_OK;
 }
 
-static bool is_within(const char *path, const char *folder) {
-    char *real = realpath(path, NULL);
-    const size_t n = strlen(folder);
-    const bool within =
-        real != NULL && strncmp(real, folder, n) == 0 && (real[n] == '/' || real[n] == '\0');
-    free(real);
-    return within;
-}
-
 /* A connector out of a whole model may have been trained together with its encoder: then the tower
  * in that model is the encoder, and not the original that was named. */
 static ec_status take_trained_tower(size_t *at, ec_aligner *a, member *m,
@@ -149,7 +130,7 @@ static ec_status take_trained_tower(size_t *at, ec_aligner *a, member *m,
     const ec_status opened = ec_align_open_encoder(&extractor, &a->work, *at, err);
     if (opened != EC_OK) return opened;
     const ec_encoder *original = ec_extractor_encoder(extractor);
-    if (source->weights != NULL || is_within(path, e->folder) ||
+    if (source->weights != NULL || ec_file_is_within(path, e->folder) ||
         ec_encoder_describe(original).is_inside)
         return EC_OK;
     if (!ec_encoder_has_tower(path)) {

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "base/file.h"
 #include "eyechart/connector.h"
 #include "eyechart/encoder.h"
 #include "image/source.h"
@@ -274,7 +275,7 @@ static void say_missing_tower(doctor *d, const ec_job_part *part) {
     ec_connector_features says;
     if (connector == NULL || part->sources[0].weights != NULL ||
         ec_connector_features_read(&says, connector, NULL) != EC_OK || !says.tower_trained ||
-        ec_encoder_has_tower(connector) || ec_job_is_within(connector, part->sources[0].folder))
+        ec_encoder_has_tower(connector) || ec_file_is_within(connector, part->sources[0].folder))
         return;
     ec_findings_add(
         &d->found, EC_FINDING_WARNING,

@@ -210,16 +210,6 @@ static bool is_same_file(const char *x, const char *y) {
     return same;
 }
 
-bool ec_job_is_within(const char *path, const char *folder) {
-    char *a = realpath(path, NULL), *b = realpath(folder, NULL);
-    const size_t n = b != NULL ? strlen(b) : 0;
-    const bool within =
-        a != NULL && b != NULL && strncmp(a, b, n) == 0 && (a[n] == '/' || a[n] == '\0');
-    free(a);
-    free(b);
-    return within;
-}
-
 /* A connector out of a whole model may have been trained together with its encoder: then the tower
  * in that model is the encoder, and not the original that was named. */
 static ec_status take_trained_tower(ec_feature_source *source, ec_job *job, const char *connector,

@@ -110,30 +110,15 @@ size_t ec_job_finest_grid(const ec_job *job, const size_t *members, size_t n) {
     return finest;
 }
 
-static bool grids_differ(const ec_job *job, const size_t *members, size_t n) {
-    const ec_extractor_info *first = &job->encoders[members[0]].info;
-    for (size_t k = 1; k < n; k++) {
-        const ec_extractor_info *other = &job->encoders[members[k]].info;
-        if (other->grid_width != first->grid_width || other->grid_height != first->grid_height)
-            return true;
-    }
-    return false;
-}
-
 static ec_status check_grids(const ec_job *job, const size_t *members, size_t n, ec_error *err) {
     const ec_job_encoder *first = &job->encoders[members[0]];
-    for (size_t k = 1; k < n; k++) {
-        const ec_job_encoder *e = &job->encoders[members[k]];
-        if (e->info.grid_width != first->info.grid_width ||
-            e->info.grid_height != first->info.grid_height)
-            return ec_fail(err, EC_ERR_ARG,
-                           "%s gives %zu x %zu patches and %s %zu x %zu; encoders can only be "
-                           "joined on equal grids: give one of them another size "
-                           "(FOLDER@PIXELS), or, for C, 'scores: {resample_grids: true}'",
-                           first->source.folder, first->info.grid_width, first->info.grid_height,
-                           e->source.folder, e->info.grid_width, e->info.grid_height);
+    ec_status status = EC_OK;
+    for (size_t k = 1; k < n && status == EC_OK; k++) {
+        const ec_job_encoder *other = &job->encoders[members[k]];
+        status = ec_extractor_check_beside(first->source.folder, &first->info, other->source.folder,
+                                           &other->info, err);
     }
-    return EC_OK;
+    return status;
 }
 
 void ec_job_sort_members(size_t *members, size_t n, const ec_job *job) {
@@ -178,7 +163,9 @@ static ec_status find_members(bool *left_out, ec_job_part *part, ec_job *job,
 /* What becomes of a combination whose encoders have different grids. */
 static ec_status settle_grids(bool *left_out, ec_job_part *part, const ec_job *job, ec_error *err) {
     const size_t *members = part->wants_c ? part->members[0] : part->measured;
-    if (members == NULL || !grids_differ(job, members, part->n_members)) return EC_OK;
+    ec_error differ;
+    if (members == NULL || check_grids(job, members, part->n_members, &differ) == EC_OK)
+        return EC_OK;
     const bool resample = job->settings.resample_grids;
     part->resampled = resample && part->wants_c;
     *left_out = !resample && ec_study_is_combined(job->study, part->candidate);
@@ -187,7 +174,7 @@ static ec_status settle_grids(bool *left_out, ec_job_part *part, const ec_job *j
                  ec_job_finest_grid(job, members, part->n_members),
                  ec_job_finest_grid(job, members, part->n_members));
     if (resample || *left_out || !part->wants_c) return EC_OK;
-    return check_grids(job, members, part->n_members, err);
+    return ec_fail(err, EC_ERR_ARG, "%s, or 'scores: {resample_grids: true}'", differ.message);
 }
 
 /* Do the part's encoder and its connector name one layer? Layer 22 and layer -3 are the same where
@@ -203,20 +190,6 @@ static ec_status check_features(const ec_job *job, const ec_job_part *part, size
     return status;
 }
 
-static ec_status check_token_numbers(const ec_job *job, const ec_job_part *part, ec_error *err) {
-    const ec_job_encoder *first = &job->encoders[part->a_members[0]];
-    for (size_t k = 1; k < part->n_members; k++) {
-        const ec_job_encoder *e = &job->encoders[part->a_members[k]];
-        if (e->info.n_tokens != first->info.n_tokens)
-            return ec_fail(err, EC_ERR_ARG,
-                           "%s gives %zu tokens and %s %zu, with class and register tokens; "
-                           "encoders joined need equal numbers: 'tokens: patch'",
-                           first->source.folder, first->info.n_tokens, e->source.folder,
-                           e->info.n_tokens);
-    }
-    return EC_OK;
-}
-
 static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature_source *sources,
                                 ec_error *err) {
     part->a_members = calloc(part->n_members, sizeof *part->a_members);
@@ -228,7 +201,6 @@ static ec_status find_a_members(ec_job_part *part, ec_job *job, const ec_feature
         n_channels += job->encoders[part->a_members[k]].info.n_channels;
     }
     ec_status status = check_grids(job, part->a_members, part->n_members, err);
-    if (status == EC_OK) status = check_token_numbers(job, part, err);
     part->connector.path = ec_study_connector(job->study, part->candidate);
     if (status == EC_OK) status = ec_job_identify_connector(&part->connector, job, err);
     for (size_t k = 0; status == EC_OK && k < part->n_members; k++)

@@ -161,8 +161,6 @@ ec_status ec_job_sources(ec_feature_source **out, size_t *n, ec_job *job, size_t
                          ec_error *err);
 /* "layer -1, all tokens"; false: layer -2 and patch tokens, or its encoders have different ones. */
 bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part);
-/* Whether a path lies in a folder, links followed. */
-bool ec_job_is_within(const char *path, const char *folder);
 
 /* The place of an encoder in job->encoders; what has one identity has one place. */
 ec_status ec_job_find_encoder(size_t *index, ec_job *job, const ec_feature_source *source,

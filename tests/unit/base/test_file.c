@@ -83,6 +83,26 @@ static void threads_that_write_one_file_leave_one_of_their_texts(void **state) {
     free(text);
 }
 
+static void a_path_within_a_folder_is_known_through_links(void **state) {
+    const char *folder = *state;
+    char model[512], beside[512], link[512];
+    snprintf(model, sizeof model, "%s/model", folder);
+    snprintf(beside, sizeof beside, "%s/model-2", folder);
+    snprintf(link, sizeof link, "%s/link", folder);
+    assert_int_equal(mkdir(model, 0777), 0);
+    assert_int_equal(mkdir(beside, 0777), 0);
+    assert_int_equal(symlink("model", link), 0);
+    folder_write(folder_join(model, "weights"), "");
+    folder_write(folder_join(beside, "weights"), "");
+    assert_true(ec_file_is_within(folder_join(model, "weights"), model));
+    assert_true(ec_file_is_within(folder_join(link, "weights"), model));
+    assert_true(ec_file_is_within(folder_join(model, "weights"), link));
+    assert_true(ec_file_is_within(model, link));
+    assert_false(ec_file_is_within(folder_join(beside, "weights"), model)); /* begins the same */
+    assert_false(ec_file_is_within(folder_join(model, "nothing"), model));
+    assert_false(ec_file_is_within(folder, model));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_regular_file_is_replaced_as_a_whole, folder_set_up,
@@ -90,6 +110,8 @@ int main(void) {
         cmocka_unit_test_setup_teardown(a_pipe_or_device_is_written_to_and_stays_what_it_is,
                                         folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(a_folder_is_refused, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(a_path_within_a_folder_is_known_through_links,
+                                        folder_set_up, folder_tear_down),
         cmocka_unit_test_setup_teardown(threads_that_write_one_file_leave_one_of_their_texts,
                                         folder_set_up, folder_tear_down),
     };

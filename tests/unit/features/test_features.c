@@ -566,10 +566,29 @@ static void the_order_of_the_passes_is_part_of_a_run(void **state) {
     ec_text_release(&b);
 }
 
+static void encoders_side_by_side_have_one_grid(void **state) {
+    (void)state;
+    const ec_extractor_info clip_info = {
+        .grid_width = 24, .grid_height = 24, .n_tokens = 576, .cell = 14};
+    ec_extractor_info other = {.grid_width = 16, .grid_height = 16, .n_tokens = 256, .cell = 14};
+    ec_error err;
+    assert_int_equal(ec_extractor_check_beside("clip", &clip_info, "dino", &other, &err),
+                     EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "clip has 24 x 24 patches and dino 16 x 16"));
+    assert_non_null(strstr(err.message, "such as dino@336"));
+    other = clip_info;
+    assert_int_equal(ec_extractor_check_beside("clip", &clip_info, "dino", &other, &err), EC_OK);
+    other.n_tokens += 5;
+    assert_int_equal(ec_extractor_check_beside("clip", &clip_info, "dino", &other, &err),
+                     EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "clip gives 576 tokens and dino 581"));
+}
+
 int main(void) {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_combination_is_its_parts_side_by_side),
         cmocka_unit_test(an_extractor_gives_what_the_files_hold),
+        cmocka_unit_test(encoders_side_by_side_have_one_grid),
         cmocka_unit_test(a_stopped_run_ends_with_the_same_bytes),
         cmocka_unit_test(killed_runs_end_with_the_same_bytes),
         cmocka_unit_test(reading_the_weights_can_be_stopped),
