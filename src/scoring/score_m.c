@@ -17,7 +17,7 @@
 #include "scoring/scoring.h"
 
 enum {
-    MATRICES_BYTES = 512 << 20 /* kept at once */
+    MATRICES_BYTES = 512 << 20 /* of the matrices K that are held at once */
 };
 
 /* ---- mean tokens -------------------------------------------------------------------------- */

@@ -53,7 +53,7 @@ static double connector_flops(const ec_job *job, const ec_job_part *part) {
     return part->connector.flops * (double)job->encoders[part->a_members[0]].info.n_tokens;
 }
 
-/* A of the parts that want the image, which have the passes of their encoders counted. */
+/* Connectors and cosines that A of the image takes; passes of encoders are counted elsewhere. */
 static void add_comparisons(ec_job_cost *cost, const ec_job *job, size_t image) {
     bool any = false;
     for (size_t i = 0; i < job->n_parts; i++) {
@@ -86,7 +86,7 @@ bool ec_job_passes_for_a(const ec_job *job, size_t encoder, size_t index) {
     return image != EC_NO_INDEX && ec_align_needs_pass(&job->align, encoder, image);
 }
 
-/* Mean tokens that units of A do not leave. */
+/* Passes for mean tokens that no unit of A will leave. */
 static void add_measures(ec_job_cost *cost, const ec_job *job) {
     for (size_t e = 0; e < job->n_encoders; e++) {
         if (!ec_job_needs_pooled(job, e)) continue;
@@ -152,8 +152,8 @@ static double database_bytes(const ec_job *job) {
     return bytes;
 }
 
-/* K of a few encoders, or of many (score_m.c); those of a candidate and of what it is compared
- * with, and these once more centred. */
+/* What the measures hold: the matrices K of all encoders, as many as half a gigabyte has room for
+ * (score_m.c), and four more: of a candidate and of what it is compared with, and both centred. */
 static double measures_bytes(const ec_job *job) {
     const double matrix = 8.0 * (double)job->n_sample * (double)job->n_sample;
     size_t n = 0;
