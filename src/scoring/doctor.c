@@ -565,7 +565,7 @@ ec_status ec_study_doctor(ec_finding **out, size_t *n_out, ec_study *study,
     *n_out = 0;
     ec_status status = ec_job_init(&d.job, study, NULL, err);
     if (status == EC_OK) status = examine(&d, watcher, context, err);
-    if (status == EC_OK) status = ec_store_flush(&d.job.store, err);
+    if (status == EC_OK) status = ec_file_memory_flush(&d.job.files, err);
     ec_image_check_release(&d.images);
     ec_job_release(&d.job);
     ec_numbers_release(&d.numbers);

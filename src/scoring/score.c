@@ -128,8 +128,9 @@ static ec_status read_pairs(ec_pair_result *out, ec_job *job, const ec_job_part 
     for (size_t k = 0; status == EC_OK && k < job->set.n_categories; k++) {
         const ec_keypoint_category *c = &job->set.categories[k];
         bool found = false;
-        status = ec_store_get_pairs(of_category, &found, &job->store, part->c[protocol].key[0],
-                                    job->category_key[k], c->n_pairs, err);
+        status = ec_database_find_pairs(of_category, c->n_pairs * sizeof *of_category, &found,
+                                        &job->study->db, part->c[protocol].key[0],
+                                        job->category_key[k], err);
         if (status == EC_OK && !found)
             status = ec_fail(err, EC_ERR_IO,
                              "%s: the results of %.80s for %.80s are gone from study.db; run "
@@ -174,8 +175,8 @@ static ec_status read_alignment(double *values, ec_job *job, const ec_job_part *
         for (size_t r = 0; r < n_references; r++) {
             bool found = false;
             const char *image = job->images[choice->images[k]].hash;
-            const ec_status status = ec_store_get_value(&values[r * n + k], &found, &job->store,
-                                                        part->a.key[r], image, err);
+            const ec_status status = ec_database_find_value(
+                &values[r * n + k], &found, &job->study->db, part->a.key[r], image, err);
             if (status != EC_OK) return status;
             if (!found)
                 return ec_fail(err, EC_ERR_IO,

@@ -70,8 +70,8 @@ static ec_status put_value(const ec_scoring *run, const ec_a_value *value, ec_er
         char description[512];
         snprintf(description, sizeof description, "%.200s to %.200s", ec_job_name(job, part),
                  ec_job_name(job, &job->parts[job->reference_parts[r]]));
-        status = ec_store_put_value(&job->store, part->a.key[r], description,
-                                    job->images[value->image].hash, value->scores[r], err);
+        status = ec_database_put_value(&job->study->db, part->a.key[r], description,
+                                       job->images[value->image].hash, value->scores[r], err);
     }
     return status;
 }

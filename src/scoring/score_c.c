@@ -14,6 +14,9 @@
 #include "base/memory.h"
 #include "scoring/scoring.h"
 
+_Static_assert(sizeof(ec_pair_result) == 1 + EC_C_READOUTS * EC_C_ALPHAS,
+               "a pair is stored as its bytes");
+
 enum { SUBSETS_AT_A_TIME = 4096 };
 
 static const ec_keypoint_category *category_of(const ec_scoring *run, size_t category) {
@@ -38,9 +41,9 @@ static ec_status put_results(ec_scoring *run, const size_t *parts, size_t n, ec_
         const ec_job_part *part = &job->parts[parts[k]];
         char description[512];
         describe_part(description, run, part, protocol);
-        status =
-            ec_store_put_pairs(&job->store, part->c[protocol].key[0], description,
-                               job->category_key[category], results + k * n_pairs, n_pairs, err);
+        status = ec_database_put_pairs(&job->study->db, part->c[protocol].key[0], description,
+                                       job->category_key[category], results + k * n_pairs,
+                                       n_pairs * sizeof *results, err);
     }
     status = ec_database_end(&job->study->db, status, err);
     for (size_t k = 0; status == EC_OK && k < n; k++)

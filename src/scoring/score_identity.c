@@ -1,7 +1,7 @@
 /* score_identity.c - what the encoders and connectors of a job are, by their content
  *
  * Reading all weights of an encoder takes long, so what was found out is remembered under a
- * signature of its files (score_store.h). Encoders of one identity are one, whatever folders they
+ * signature of its files (file_memory.h). Encoders of one identity are one, whatever folders they
  * lie in; each of these folders is watched, since any of them may be the one that is opened.
  */
 #include <stdio.h>
@@ -57,7 +57,7 @@ static ec_status remember_encoder(const ec_job_encoder *e, const char *signature
     snprintf(facts, sizeof facts, "%s %zu %zu %zu %zu %zu %zu %.17g %zu %zu", e->identity,
              i->n_tokens, i->n_channels, i->grid_width, i->grid_height, i->input_width,
              i->input_height, i->flops, i->cell, i->n_blocks);
-    return ec_store_remember(&job->store, signature, facts, err);
+    return ec_file_memory_remember(&job->files, signature, facts, err);
 }
 
 /* A file, or the folder of an index, whose files beside it must not change. */
@@ -66,10 +66,10 @@ static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const ch
     const size_t n = strlen(path);
     const char *slash = strrchr(path, '/');
     if (n < 5 || strcmp(path + n - 5, ".json") != 0 || slash == NULL)
-        return ec_store_signature(signature, settled, path, "connector", err);
+        return ec_file_memory_signature(signature, settled, path, "connector", err);
     char *folder = strndup(path, (size_t)(slash - path) + 1);
     if (folder == NULL) return ec_no_memory(path, err);
-    const ec_status status = ec_store_signature(signature, settled, folder, "connector", err);
+    const ec_status status = ec_file_memory_signature(signature, settled, folder, "connector", err);
     free(folder);
     return status;
 }
@@ -80,7 +80,7 @@ static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const
     describe_use(use, job, source);
     ec_status status = ec_file_model_folder(&folder, source->folder, err);
     if (status != EC_OK) return status;
-    status = ec_store_signature(signature, settled, folder, use, err);
+    status = ec_file_memory_signature(signature, settled, folder, use, err);
     free(folder);
     if (status != EC_OK || source->weights == NULL) return status;
     char both[2 * EC_HASH_SIZE];
@@ -103,7 +103,7 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
                        "encoder %s: no such folder; put its weights there, or correct "
                        "'encoder:' in study.yaml",
                        place->source.folder);
-    if (status == EC_OK) status = ec_store_recall(&facts, &job->store, place->signature, err);
+    if (status == EC_OK) status = ec_file_memory_recall(&facts, &job->files, place->signature, err);
     if (status != EC_OK) return status;
     const bool known = facts != NULL && read_facts(e, facts);
     free(facts);
@@ -112,7 +112,7 @@ static ec_status identify_encoder(ec_job_encoder *e, ec_job_place *place, ec_job
     status = open_and_identify(e, job, err);
     if (status == EC_OK && settled) status = remember_encoder(e, place->signature, job, err);
     /* At once: reading the weights of many encoders takes long, and may be stopped. */
-    return status == EC_OK ? ec_store_flush(&job->store, err) : status;
+    return status == EC_OK ? ec_file_memory_flush(&job->files, err) : status;
 }
 
 static bool same_source(const ec_feature_source *x, const ec_feature_source *y) {
@@ -184,12 +184,12 @@ static ec_status recall_tower(char facts[160], ec_job *job, const ec_feature_sou
     bool encoder_settled, model_settled;
     ec_status status = ec_file_model_folder(&folder, source->folder, err);
     if (status != EC_OK) return status;
-    status = ec_store_signature(both, &encoder_settled, folder, "tower of an encoder", err);
+    status = ec_file_memory_signature(both, &encoder_settled, folder, "tower of an encoder", err);
     free(folder);
     if (status == EC_OK) status = sign_file(both + EC_HASH_SIZE - 1, &model_settled, model, err);
     if (status != EC_OK) return status;
     ec_hash_bytes(signature, both, sizeof both - 1);
-    status = ec_store_recall(&known, &job->store, signature, err);
+    status = ec_file_memory_recall(&known, &job->files, signature, err);
     if (status != EC_OK) return status;
     if (known != NULL) {
         snprintf(facts, 160, "%s", known);
@@ -198,7 +198,7 @@ static ec_status recall_tower(char facts[160], ec_job *job, const ec_feature_sou
     }
     status = compare_tower(facts, job, source, model, err);
     return status == EC_OK && encoder_settled && model_settled
-               ? ec_store_remember(&job->store, signature, facts, err)
+               ? ec_file_memory_remember(&job->files, signature, facts, err)
                : status;
 }
 
@@ -291,8 +291,8 @@ static ec_status sign_connector(char signature[EC_HASH_SIZE], bool *settled, con
         memcpy(signature, both, EC_HASH_SIZE);
         return status;
     }
-    status =
-        ec_store_signature(both + EC_HASH_SIZE - 1, &config_settled, says.path, "connector", err);
+    status = ec_file_memory_signature(both + EC_HASH_SIZE - 1, &config_settled, says.path,
+                                      "connector", err);
     *settled = *settled && config_settled;
     if (status == EC_OK) ec_hash_bytes(signature, both, sizeof both - 1);
     return status;
@@ -326,7 +326,7 @@ ec_status ec_job_identify_connector(ec_job_connector *c, ec_job *job, ec_error *
                        "connector %s: no such file; put it there, or correct 'connector:' in "
                        "study.yaml",
                        c->path);
-    if (status == EC_OK) status = ec_store_recall(&facts, &job->store, c->signature, err);
+    if (status == EC_OK) status = ec_file_memory_recall(&facts, &job->files, c->signature, err);
     if (status != EC_OK) return status;
     const bool known = facts != NULL && read_connector_facts(c, facts);
     free(facts);
@@ -336,7 +336,7 @@ ec_status ec_job_identify_connector(ec_job_connector *c, ec_job *job, ec_error *
     char text[160];
     snprintf(text, sizeof text, "%s %zu %zu %.17g", c->identity, c->n_inputs, c->n_outputs,
              c->flops);
-    return ec_store_remember(&job->store, c->signature, text, err);
+    return ec_file_memory_remember(&job->files, c->signature, text, err);
 }
 
 ec_status ec_job_check_connector(const ec_job_connector *connector, ec_error *err) {

@@ -338,7 +338,7 @@ static ec_status hash_category(char key[EC_HASH_SIZE], ec_job *job, size_t categ
     ec_status status = ec_keypoint_category_hash(hash, &job->set, category, err);
     if (status == EC_OK) ec_text_format(&text, "category %s\n", hash);
     for (size_t i = 0; status == EC_OK && i < c->n_images; i++) {
-        status = ec_store_hash_file(hash, &job->store, job->set.images[c->images[i]].path, err);
+        status = ec_file_memory_hash(hash, &job->files, job->set.images[c->images[i]].path, err);
         if (status == EC_OK)
             ec_text_format(&text, "%s\n", hash);
         else
@@ -372,7 +372,7 @@ ec_status ec_job_check_category(ec_job *job, size_t category, ec_error *err) {
 
 static ec_status find_image(size_t *index, ec_job *job, const char *path, ec_error *err) {
     ec_job_image new;
-    ec_status status = ec_store_hash_file(new.hash, &job->store, path, err);
+    ec_status status = ec_file_memory_hash(new.hash, &job->files, path, err);
     if (status != EC_OK) return status;
     for (size_t i = 0; i < job->n_images; i++)
         if (strcmp(job->images[i].hash, new.hash) == 0) {
@@ -447,7 +447,7 @@ ec_status ec_job_load_images(ec_job *job, size_t benchmark, ec_error *err) {
 ec_status ec_job_check_image(ec_job *job, size_t image, ec_error *err) {
     char now[EC_HASH_SIZE];
     const ec_job_image *i = &job->images[image];
-    const ec_status status = ec_store_hash_file(now, &job->store, i->path, err);
+    const ec_status status = ec_file_memory_hash(now, &job->files, i->path, err);
     if (status != EC_OK || strcmp(now, i->hash) == 0) return status;
     return ec_fail(err, EC_ERR_IO,
                    "%s: changed while its features were computed; they were thrown away, run "
@@ -545,8 +545,8 @@ ec_status ec_job_refresh_category(ec_job *job, ec_c_protocol protocol, size_t ca
         ec_job_part *part = &job->parts[i];
         ec_job_results *c = &part->c[protocol];
         if (!ec_job_lacks(c, category)) continue;
-        status = ec_store_has_pairs(&c->done[category], &job->store, c->key[0],
-                                    job->category_key[category], err);
+        status = ec_database_has_pairs(&c->done[category], &job->study->db, c->key[0],
+                                       job->category_key[category], err);
     }
     return status;
 }
@@ -559,8 +559,8 @@ ec_status ec_job_refresh_images(ec_job *job, size_t from, size_t n, ec_error *er
             double value;
             if (!ec_job_lacks(&part->a, image)) continue;
             for (size_t r = 0; found && r < job->settings.n_references; r++) {
-                const ec_status status = ec_store_get_value(
-                    &value, &found, &job->store, part->a.key[r], job->images[image].hash, err);
+                const ec_status status = ec_database_find_value(
+                    &value, &found, &job->study->db, part->a.key[r], job->images[image].hash, err);
                 if (status != EC_OK) return status;
             }
             part->a.done[image] = found;
@@ -624,7 +624,7 @@ ec_status ec_job_init(ec_job *job, ec_study *study, const ec_score_options *opti
     *job = (ec_job){.study = study,
                     .settings = ec_study_score_settings(study),
                     .options = options != NULL ? *options : (ec_score_options){0},
-                    .store = {.study = study},
+                    .files = {.study = study},
                     .work = {.running = -1}};
     if (study->built_in)
         return ec_fail(err, EC_ERR_ARG,
@@ -662,7 +662,7 @@ void ec_job_release(ec_job *job) {
     free(job->work.folder);
     ec_text_release(&job->notes);
     ec_keypoint_set_release(&job->set);
-    ec_store_release(&job->store);
+    ec_file_memory_release(&job->files);
     *job = (ec_job){0};
 }
 
@@ -727,7 +727,8 @@ ec_status ec_job_build(ec_job *job, ec_study *study, const ec_score_options *opt
     ec_status status = ec_job_init(job, study, options, err);
     if (status == EC_OK) status = build(job, err);
     /* What was found out is worth keeping whatever became of the rest. */
-    const ec_status flushed =
-        job->store.n_notes > 0 ? ec_store_flush(&job->store, status == EC_OK ? err : NULL) : EC_OK;
+    const ec_status flushed = job->files.n_notes > 0
+                                  ? ec_file_memory_flush(&job->files, status == EC_OK ? err : NULL)
+                                  : EC_OK;
     return status != EC_OK ? status : flushed;
 }

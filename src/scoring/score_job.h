@@ -13,7 +13,7 @@
 #include "eyechart/matching.h"
 #include "eyechart/score.h"
 #include "scores/align_work.h"
-#include "scoring/score_store.h"
+#include "scoring/file_memory.h"
 #include "scoring/score_work.h"
 
 #define EC_NO_INDEX ((size_t)-1)
@@ -107,7 +107,7 @@ typedef struct ec_job {
     ec_study *study;
     ec_score_settings settings;
     ec_score_options options;
-    ec_store store;
+    ec_file_memory files;
     ec_work work; /* named; entered by `score` alone */
 
     ec_job_encoder *encoders;

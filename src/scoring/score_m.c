@@ -13,7 +13,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "scoring/measure_store.h"
 #include "scoring/scoring.h"
 
 enum {
@@ -22,12 +21,12 @@ enum {
 
 /* ---- mean tokens -------------------------------------------------------------------------- */
 
-static ec_status put_pool(ec_scoring *run, size_t encoder, size_t index, const float *features,
+static ec_status put_mean(ec_scoring *run, size_t encoder, size_t index, const float *features,
                           ec_error *err) {
     ec_job *job = run->job;
     const ec_job_encoder *e = &job->encoders[encoder];
     const ec_extractor_info *info = &e->info;
-    ec_token_norms norms;
+    ec_token_norms norms = {0};
     char key[EC_HASH_SIZE];
     float *mean = malloc(info->n_channels * sizeof *mean);
     if (mean == NULL) return ec_no_memory(run->job->study->path, err);
@@ -35,9 +34,10 @@ static ec_status put_pool(ec_scoring *run, size_t encoder, size_t index, const f
     if (status != EC_OK)
         ec_error_prefix(err, status, "%s: %s", e->source.folder, job->sample[index].path);
     ec_job_pooled_key(key, job, encoder);
+    const ec_pooled_record of = {norms.mean, norms.cv, norms.outliers};
     if (status == EC_OK)
-        status = ec_store_put_mean(&job->store, key, job->sample[index].hash, mean,
-                                   info->n_channels, &norms, err);
+        status = ec_database_put_pooled(&job->study->db, key, job->sample[index].hash, mean,
+                                        info->n_channels, &of, err);
     free(mean);
     return status;
 }
@@ -66,7 +66,7 @@ ec_status ec_mean_tokens_put(void *means, const ec_pass_batch *batch, ec_error *
     if (status != EC_OK) return status;
     for (size_t i = 0; status == EC_OK && i < batch->n; i++)
         if (is_missing(p, batch->first + i))
-            status = put_pool(p->run, p->encoder, p->indices[batch->first + i],
+            status = put_mean(p->run, p->encoder, p->indices[batch->first + i],
                               batch->features[0] + i * info->n_tokens * info->n_channels, err);
     status = ec_database_end(&job->study->db, status, err);
     for (size_t i = batch->first; status == EC_OK && i < batch->first + batch->n; i++)
@@ -177,6 +177,27 @@ void ec_scoring_close_measures(ec_scoring *run) {
     run->n_grams = 0;
 }
 
+/* From study.db: x [n_sample][n_channels], norms [n_sample]. */
+static ec_status read_means(float *x, ec_token_norms *norms, ec_job *job, const char *key,
+                            size_t n_channels, ec_error *err) {
+    for (size_t i = 0; i < job->n_sample; i++) {
+        bool found;
+        ec_pooled_record of;
+        const ec_status status =
+            ec_database_get_pooled(&found, x + i * n_channels, &of, &job->study->db, key,
+                                   job->sample_hashes[i], n_channels, err);
+        if (status != EC_OK) return status;
+        if (!found)
+            return ec_fail(err, EC_ERR_IO,
+                           "%s: the mean tokens of an encoder are gone from study.db; run "
+                           "'eyechart score' again",
+                           job->study->path);
+        norms[i] =
+            (ec_token_norms){.mean = of.norm, .cv = of.norm_cv, .outliers = of.norm_outliers};
+    }
+    return EC_OK;
+}
+
 static ec_status compute_gram(ec_kernel *gram, ec_scoring *run, size_t encoder, ec_error *err) {
     ec_job *job = run->job;
     const size_t n = job->n_sample, n_channels = job->encoders[encoder].info.n_channels;
@@ -188,9 +209,7 @@ static ec_status compute_gram(ec_kernel *gram, ec_scoring *run, size_t encoder, 
     ec_status status = x != NULL && gram->k != NULL && gram->norms != NULL
                            ? EC_OK
                            : ec_no_memory(run->job->study->path, err);
-    if (status == EC_OK)
-        status = ec_store_get_means(x, gram->norms, &job->store, key, job->sample_hashes, n,
-                                    n_channels, err);
+    if (status == EC_OK) status = read_means(x, gram->norms, job, key, n_channels, err);
     if (status == EC_OK) {
         status = ec_gram(gram->k, x, n, n_channels, job->options.n_threads, err);
         if (status != EC_OK)
@@ -260,7 +279,8 @@ static ec_status put_measures(ec_scoring *run, const char *key, size_t which, co
     ec_status status = ec_database_begin_write(&job->study->db, err);
     if (status != EC_OK) return status;
     for (size_t i = 0; status == EC_OK && ec_measure_name(which, i) != NULL; i++)
-        status = ec_store_put_measure(&job->store, key, ec_measure_name(which, i), values[i], err);
+        status = ec_database_put_measure(&job->study->db, key, ec_measure_name(which, i), values[i],
+                                         err);
     return ec_database_end(&job->study->db, status, err);
 }
 
@@ -342,8 +362,8 @@ ec_status ec_scoring_read_measures(double out[EC_REPRESENTATION_COLUMNS],
         for (size_t i = 0; status == EC_OK && ec_measure_name(k, i) != NULL; i++) {
             double *value = k > 0 ? &beside[k - 1][i] : &out[EC_REPRESENTATION_BESIDE + i];
             bool found;
-            status = ec_store_get_measure(value, &found, &job->store, part->measures.key[k],
-                                          ec_measure_name(k, i), err);
+            status = ec_database_find_measure(value, &found, &job->study->db, part->measures.key[k],
+                                              ec_measure_name(k, i), err);
             if (status == EC_OK && !found)
                 status = ec_fail(err, EC_ERR_IO,
                                  "%s: the measures of %.80s are gone from study.db; run 'eyechart "

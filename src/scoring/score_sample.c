@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/memory.h"
-#include "scoring/measure_store.h"
 #include "scoring/score_job.h"
 
 enum { SAMPLE_MOST = 1000 }; /* images; a matrix has 8 MB then */
@@ -81,7 +80,7 @@ static ec_status sample_keypoints(ec_job *job, ec_error *err) {
     if (job->sample == NULL) return ec_no_memory(job->study->path, err);
     for (size_t i = 0; i < job->set.n_images; i++) {
         ec_job_sample s = {.path = job->set.images[i].path, .image = EC_NO_INDEX};
-        const ec_status status = ec_store_hash_file(s.hash, &job->store, s.path, err);
+        const ec_status status = ec_file_memory_hash(s.hash, &job->files, s.path, err);
         if (status != EC_OK) return status;
         if (!is_sampled(job, s.hash)) job->sample[job->n_sample++] = s;
     }
@@ -126,7 +125,7 @@ static ec_status make_sample(ec_job *job, ec_error *err) {
 ec_status ec_job_check_sample(ec_job *job, size_t index, ec_error *err) {
     char now[EC_HASH_SIZE];
     const ec_job_sample *s = &job->sample[index];
-    const ec_status status = ec_store_hash_file(now, &job->store, s->path, err);
+    const ec_status status = ec_file_memory_hash(now, &job->files, s->path, err);
     if (status != EC_OK || strcmp(now, s->hash) == 0) return status;
     return ec_fail(err, EC_ERR_IO,
                    "%s: changed while its features were computed; they were thrown away, run "
@@ -185,8 +184,8 @@ ec_status ec_job_refresh_measures(ec_job *job, ec_job_part *part, ec_error *err)
         double value;
         if (!ec_job_lacks(&part->measures, k)) continue;
         for (size_t i = 0; status == EC_OK && found && ec_measure_name(k, i) != NULL; i++)
-            status = ec_store_get_measure(&value, &found, &job->store, part->measures.key[k],
-                                          ec_measure_name(k, i), err);
+            status = ec_database_find_measure(&value, &found, &job->study->db,
+                                              part->measures.key[k], ec_measure_name(k, i), err);
         part->measures.done[k] = status == EC_OK && found;
     }
     return status;
@@ -195,8 +194,8 @@ ec_status ec_job_refresh_measures(ec_job *job, ec_job_part *part, ec_error *err)
 ec_status ec_job_refresh_pooled(ec_job *job, size_t encoder, ec_error *err) {
     char key[EC_HASH_SIZE];
     ec_job_pooled_key(key, job, encoder);
-    return ec_store_find_means(job->pooled + encoder * job->n_sample, &job->store, key,
-                               job->sample_hashes, job->n_sample, err);
+    return ec_database_find_pooled(job->pooled + encoder * job->n_sample, &job->study->db, key,
+                                   job->sample_hashes, job->n_sample, err);
 }
 
 ec_status ec_job_refresh_all_measures(ec_job *job, ec_error *err) {

@@ -1,5 +1,5 @@
-/* score_store.c - see score_store.h */
-#include "scoring/score_store.h"
+/* file_memory.c - see file_memory.h */
+#include "scoring/file_memory.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,7 +15,7 @@ enum {
 };
 
 /* A row of table file (path), or of table identity. */
-struct ec_store_note {
+struct ec_file_note {
     char *name, *value;
     bool is_file;
     ec_file_state state;
@@ -23,47 +23,48 @@ struct ec_store_note {
 
 /* ---- notes -------------------------------------------------------------------------------- */
 
-static ec_status add_note(ec_store *store, ec_store_note note, ec_error *err) {
+static ec_status add_note(ec_file_memory *memory, ec_file_note note, ec_error *err) {
     note.name = strdup(note.name);
     note.value = strdup(note.value);
-    ec_store_note *notes = ec_grown(store->notes, store->n_notes, &store->capacity, sizeof *notes);
-    if (notes != NULL) store->notes = notes;
+    ec_file_note *notes =
+        ec_grown(memory->notes, memory->n_notes, &memory->capacity, sizeof *notes);
+    if (notes != NULL) memory->notes = notes;
     if (note.name == NULL || note.value == NULL || notes == NULL) {
         free(note.name);
         free(note.value);
-        return ec_no_memory(store->study->path, err);
+        return ec_no_memory(memory->study->path, err);
     }
-    store->notes[store->n_notes++] = note;
+    memory->notes[memory->n_notes++] = note;
     return EC_OK;
 }
 
-static void forget_notes(ec_store *store) {
-    for (size_t i = 0; i < store->n_notes; i++) {
-        free(store->notes[i].name);
-        free(store->notes[i].value);
+static void forget_notes(ec_file_memory *memory) {
+    for (size_t i = 0; i < memory->n_notes; i++) {
+        free(memory->notes[i].name);
+        free(memory->notes[i].value);
     }
-    store->n_notes = 0;
+    memory->n_notes = 0;
 }
 
-void ec_store_release(ec_store *store) {
-    forget_notes(store);
-    free(store->notes);
-    store->notes = NULL;
-    store->capacity = 0;
+void ec_file_memory_release(ec_file_memory *memory) {
+    forget_notes(memory);
+    free(memory->notes);
+    memory->notes = NULL;
+    memory->capacity = 0;
 }
 
-ec_status ec_store_flush(ec_store *store, ec_error *err) {
-    ec_database *db = &store->study->db;
-    if (store->n_notes == 0 || !ec_study_writable(store->study)) return EC_OK;
+ec_status ec_file_memory_flush(ec_file_memory *memory, ec_error *err) {
+    ec_database *db = &memory->study->db;
+    if (memory->n_notes == 0 || !ec_study_writable(memory->study)) return EC_OK;
     ec_status status = ec_database_begin_write(db, err);
     if (status != EC_OK) return status;
-    for (size_t i = 0; status == EC_OK && i < store->n_notes; i++) {
-        const ec_store_note *n = &store->notes[i];
+    for (size_t i = 0; status == EC_OK && i < memory->n_notes; i++) {
+        const ec_file_note *n = &memory->notes[i];
         status = n->is_file ? ec_database_put_file(db, n->name, &n->state, n->value, err)
                             : ec_database_put_identity(db, n->name, n->value, err);
     }
     status = ec_database_end(db, status, err);
-    if (status == EC_OK) forget_notes(store);
+    if (status == EC_OK) forget_notes(memory);
     return status;
 }
 
@@ -87,13 +88,13 @@ static ec_file_state state_of(const struct stat *info) {
     return (ec_file_state){info->st_size, mtime_ns(info), (int64_t)info->st_ino};
 }
 
-static ec_status recall_file(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
+static ec_status recall_file(char hash[EC_HASH_SIZE], ec_file_memory *memory, const char *path,
                              const struct stat *info, ec_error *err) {
     const ec_file_state state = state_of(info);
-    return ec_database_find_file(hash, &store->study->db, path, &state, err);
+    return ec_database_find_file(hash, &memory->study->db, path, &state, err);
 }
 
-static ec_status read_hash(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
+static ec_status read_hash(char hash[EC_HASH_SIZE], ec_file_memory *memory, const char *path,
                            const struct stat *info, ec_error *err) {
     ec_text bytes = {0};
     ec_status status = ec_image_read(&bytes, path, err);
@@ -102,27 +103,27 @@ static ec_status read_hash(char hash[EC_HASH_SIZE], ec_store *store, const char 
     ec_text_release(&bytes);
     if (!is_settled(info)) return EC_OK;
     return add_note(
-        store,
-        (ec_store_note){
+        memory,
+        (ec_file_note){
             .name = (char *)path, .value = hash, .is_file = true, .state = state_of(info)},
         err);
 }
 
-ec_status ec_store_hash_file(char hash[EC_HASH_SIZE], ec_store *store, const char *path,
-                             ec_error *err) {
+ec_status ec_file_memory_hash(char hash[EC_HASH_SIZE], ec_file_memory *memory, const char *path,
+                              ec_error *err) {
     const size_t n = ec_image_file_name(path);
     char *file = strndup(path, n), *real = NULL;
     struct stat info;
     ec_status status = EC_OK;
     if (file == NULL)
-        status = ec_no_memory(store->study->path, err);
+        status = ec_no_memory(memory->study->path, err);
     else if (stat(file, &info) != 0 || (real = realpath(file, NULL)) == NULL)
-        status = errno == ENOMEM ? ec_no_memory(store->study->path, err) : fail_file(path, err);
+        status = errno == ENOMEM ? ec_no_memory(memory->study->path, err) : fail_file(path, err);
     ec_text name = {0};
     ec_text_format(&name, "%s%s", real != NULL ? real : "", path + n); /* where in the file, too */
-    if (status == EC_OK && name.failed) status = ec_no_memory(store->study->path, err);
-    if (status == EC_OK) status = recall_file(hash, store, name.data, &info, err);
-    if (status == EC_OK && hash[0] == '\0') status = read_hash(hash, store, name.data, &info, err);
+    if (status == EC_OK && name.failed) status = ec_no_memory(memory->study->path, err);
+    if (status == EC_OK) status = recall_file(hash, memory, name.data, &info, err);
+    if (status == EC_OK && hash[0] == '\0') status = read_hash(hash, memory, name.data, &info, err);
     ec_text_release(&name);
     free(real);
     free(file);
@@ -164,8 +165,8 @@ static ec_status add_folder(ec_text *out, bool *settled, const char *folder, ec_
     return EC_OK;
 }
 
-ec_status ec_store_signature(char signature[EC_HASH_SIZE], bool *settled, const char *path,
-                             const char *what, ec_error *err) {
+ec_status ec_file_memory_signature(char signature[EC_HASH_SIZE], bool *settled, const char *path,
+                                   const char *what, ec_error *err) {
     struct stat info;
     if (stat(path, &info) != 0) return fail_file(path, err);
     ec_text text = {0};
@@ -182,44 +183,12 @@ ec_status ec_store_signature(char signature[EC_HASH_SIZE], bool *settled, const 
     return status;
 }
 
-ec_status ec_store_recall(char **facts, ec_store *store, const char *signature, ec_error *err) {
-    return ec_database_find_identity(facts, &store->study->db, signature, err);
+ec_status ec_file_memory_recall(char **facts, ec_file_memory *memory, const char *signature,
+                                ec_error *err) {
+    return ec_database_find_identity(facts, &memory->study->db, signature, err);
 }
 
-ec_status ec_store_remember(ec_store *store, const char *signature, const char *facts,
-                            ec_error *err) {
-    return add_note(store, (ec_store_note){.name = (char *)signature, .value = (char *)facts}, err);
-}
-
-/* ---- results ------------------------------------------------------------------------------ */
-
-_Static_assert(sizeof(ec_pair_result) == 1 + EC_C_READOUTS * EC_C_ALPHAS,
-               "a pair is stored as its bytes");
-
-ec_status ec_store_has_pairs(bool *found, ec_store *store, const char *key, const char *category,
-                             ec_error *err) {
-    return ec_database_has_pairs(found, &store->study->db, key, category, err);
-}
-
-ec_status ec_store_get_pairs(ec_pair_result *results, bool *found, ec_store *store, const char *key,
-                             const char *category, size_t n_pairs, ec_error *err) {
-    return ec_database_find_pairs(results, n_pairs * sizeof *results, found, &store->study->db, key,
-                                  category, err);
-}
-
-ec_status ec_store_get_value(double *value, bool *found, ec_store *store, const char *key,
-                             const char *image, ec_error *err) {
-    return ec_database_find_value(value, found, &store->study->db, key, image, err);
-}
-
-ec_status ec_store_put_pairs(ec_store *store, const char *key, const char *description,
-                             const char *category, const ec_pair_result *results, size_t n_pairs,
-                             ec_error *err) {
-    return ec_database_put_pairs(&store->study->db, key, description, category, results,
-                                 n_pairs * sizeof *results, err);
-}
-
-ec_status ec_store_put_value(ec_store *store, const char *key, const char *description,
-                             const char *image, double value, ec_error *err) {
-    return ec_database_put_value(&store->study->db, key, description, image, value, err);
+ec_status ec_file_memory_remember(ec_file_memory *memory, const char *signature, const char *facts,
+                                  ec_error *err) {
+    return add_note(memory, (ec_file_note){.name = (char *)signature, .value = (char *)facts}, err);
 }
