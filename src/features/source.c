@@ -32,10 +32,6 @@ const char *ec_prepare_mode_name(size_t mode) {
     return mode < N_MODES ? modes[mode].name : NULL;
 }
 
-const char *ec_prepare_mode_kept(ec_prepare_mode mode) {
-    return modes[mode].kept;
-}
-
 static const char *mode_at(const void *unused, size_t i) {
     (void)unused;
     return modes[i].name;
@@ -234,6 +230,20 @@ bool ec_tap_same(ec_tap x, ec_tap y) {
 
 static bool same_weights(const char *x, const char *y) {
     return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+void ec_feature_source_use(char out[EC_SOURCE_USE], const ec_feature_source *source,
+                           bool interpolate_plain) {
+    const ec_tap tap = ec_feature_source_tap(source);
+    char own[96] = ""; /* of families that have no layers */
+    if (tap.block != EC_BLOCK_DEFAULT || tap.timestep != EC_TIMESTEP_DEFAULT || tap.seed != 0)
+        snprintf(own, sizeof own, " block %d timestep %d seed %llu", tap.block, tap.timestep,
+                 (unsigned long long)tap.seed);
+    snprintf(out, EC_SOURCE_USE, "encoder %s %zu layer %d%s%s%s%s%s", modes[source->prepare].kept,
+             source->size, tap.layer, tap.keep_class_token ? " all tokens" : "",
+             interpolate_plain ? " positions by size" : "",
+             source->exif_transpose ? " by EXIF" : "", own,
+             source->horizontal_first ? " horizontal first" : "");
 }
 
 bool ec_feature_source_same_use(const ec_feature_source *x, const ec_feature_source *y) {

@@ -16,15 +16,6 @@
 
 /* ---- encoders ----------------------------------------------------------------------------- */
 
-/* What a signature of an encoder's folder is for. */
-static void describe_use(char use[96], const ec_job *job, const ec_feature_source *source) {
-    const ec_tap tap = ec_feature_source_tap(source);
-    snprintf(use, 96, "encoder %s %zu layer %d%s%s%s", ec_prepare_mode_kept(source->prepare),
-             source->size, tap.layer, tap.keep_class_token ? " all tokens" : "",
-             job->settings.positions_by_size ? " positions by size" : "",
-             source->exif_transpose ? " by EXIF" : "");
-}
-
 ec_encoder_options ec_job_encoder_options(const ec_job *job) {
     return (ec_encoder_options){.n_threads = job->options.n_threads,
                                 .interpolate_plain = job->settings.positions_by_size,
@@ -76,8 +67,8 @@ static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const ch
 
 static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const ec_job *job,
                               const ec_feature_source *source, ec_error *err) {
-    char use[96], *folder;
-    describe_use(use, job, source);
+    char use[EC_SOURCE_USE], *folder;
+    ec_feature_source_use(use, source, job->settings.positions_by_size);
     ec_status status = ec_file_model_folder(&folder, source->folder, err);
     if (status != EC_OK) return status;
     status = ec_file_memory_signature(signature, settled, folder, use, err);

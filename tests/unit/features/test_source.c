@@ -224,13 +224,42 @@ static void a_tap_that_nobody_chose_is_the_default(void **state) {
     assert_true(ec_feature_source_same_use(&s, &t));
 }
 
-/* Studies are read that were kept before :pad was LLaVA's. */
-static void preparations_keep_their_names_in_studies(void **state) {
+/* Studies were kept when :pad was the letterbox; what they know of a folder is found by this text. */
+static void what_studies_remember_has_the_same_text_for_the_same_use(void **state) {
     (void)state;
-    static const char *const kept[] = {"native", "square", "squash", "LLaVA's pad", "pad"};
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        assert_string_equal(ec_prepare_mode_kept((ec_prepare_mode)i), kept[i]);
-    assert_null(ec_prepare_mode_name(sizeof kept / sizeof *kept));
+    const ec_tap deep = {.layer = -3, .keep_class_token = true};
+    const struct {
+        ec_feature_source source;
+        const char *text;
+    } cases[] = {
+        {{.folder = "a"}, "encoder native 0 layer -2"},
+        {{.folder = "b", .tap = deep}, "encoder native 0 layer -2"},
+        {{.prepare = EC_PREPARE_SQUARE, .size = 336}, "encoder square 336 layer -2"},
+        {{.prepare = EC_PREPARE_SQUASH}, "encoder squash 0 layer -2"},
+        {{.prepare = EC_PREPARE_LETTERBOX}, "encoder pad 0 layer -2"},
+        {{.prepare = EC_PREPARE_PAD}, "encoder LLaVA's pad 0 layer -2"},
+        {{.has_layer = true, .has_tokens = true, .tap = deep},
+         "encoder native 0 layer -3 all tokens"},
+        {{.exif_transpose = true}, "encoder native 0 layer -2 by EXIF"},
+        {{.horizontal_first = true}, "encoder native 0 layer -2 horizontal first"},
+        {{.tap = {.block = 2}}, "encoder native 0 layer -2 block 2 timestep 0 seed 0"},
+        {{.tap = {.timestep = 2}}, "encoder native 0 layer -2 block 0 timestep 2 seed 0"},
+        {{.tap = {.seed = 2}}, "encoder native 0 layer -2 block 0 timestep 0 seed 2"},
+    };
+    const size_t n = sizeof cases / sizeof *cases;
+    char text[EC_SOURCE_USE], other[EC_SOURCE_USE];
+    for (size_t i = 0; i < n; i++) {
+        ec_feature_source_use(text, &cases[i].source, false);
+        assert_string_equal(text, cases[i].text);
+        for (size_t k = 0; k < n; k++) {
+            ec_feature_source_use(other, &cases[k].source, false);
+            assert_int_equal(ec_feature_source_same_use(&cases[i].source, &cases[k].source),
+                             strcmp(text, other) == 0);
+        }
+    }
+    ec_feature_source_use(text, &cases[7].source, true);
+    assert_string_equal(text, "encoder native 0 layer -2 positions by size by EXIF");
+    assert_null(ec_prepare_mode_name(5));
 }
 
 int main(void) {
@@ -243,7 +272,7 @@ int main(void) {
         cmocka_unit_test_setup_teardown(what_is_written_reads_the_same, folder_set_up,
                                         folder_tear_down),
         cmocka_unit_test(a_tap_that_nobody_chose_is_the_default),
-        cmocka_unit_test(preparations_keep_their_names_in_studies),
+        cmocka_unit_test(what_studies_remember_has_the_same_text_for_the_same_use),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
