@@ -104,7 +104,7 @@ static const option OPTIONS[] = {
                  .low = 1,
                  .high = 4096,
                  .fallback = "8",
-                 .help = "images through an encoder at a time; results do not depend on it"},
+                 .help = "images at a time; results do not depend on it"},
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
     [O_CSV] = {.name = "csv", .help = "print CSV that 'study import' reads"},
