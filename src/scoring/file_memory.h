@@ -26,8 +26,7 @@ ec_status ec_file_memory_flush(ec_file_memory *memory, ec_error *err);
 /* ---- hashes and identities ---------------------------------------------------------------- */
 
 /* The hash of a file's content, or of an image in a list (image/source.h), read only if its size,
- * time or inode is not what it was. Errors
- * name the path. */
+ * time or inode is not what it was. Errors name the path. */
 ec_status ec_file_memory_hash(char hash[EC_HASH_SIZE], ec_file_memory *memory, const char *path,
                               ec_error *err);
 
