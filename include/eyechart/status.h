@@ -26,7 +26,8 @@ typedef enum ec_status {
     EC_ERR_VERSION,     /* written by a newer eyechart */
     EC_ERR_IO,          /* the operating system refused: disk full, read-only, … */
     EC_ERR_INTERRUPTED, /* stopped on request; what was done is saved */
-    EC_ERR_NOMEM
+    EC_ERR_NOMEM,
+    EC_ERR_DEVICE       /* a device or its library failed: a GPU, oneDNN */
 } ec_status;
 
 #define EC_ERROR_MESSAGE_SIZE 1024

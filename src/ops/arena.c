@@ -4,9 +4,8 @@
 #include <assert.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 
-enum { HUGE_PAGE = 2 << 20, FIRST_BLOCK = 1 << 20, LARGEST_STEP = 64 << 20 };
+enum { FIRST_BLOCK = 1 << 20, LARGEST_STEP = 64 << 20 };
 
 /* A block is at least as large as all before it, up to a limit: few blocks, little unused memory.
  */
@@ -18,16 +17,6 @@ static size_t next_size(const ec_arena *arena, size_t wanted) {
     }
     if (size > LARGEST_STEP) size = LARGEST_STEP;
     return size > wanted ? size : wanted;
-}
-
-static unsigned char *allocate(size_t *size_bytes) {
-    const size_t unit = *size_bytes >= HUGE_PAGE ? HUGE_PAGE : EC_ARENA_ALIGNMENT;
-    if (*size_bytes > SIZE_MAX / 2) return NULL;
-    *size_bytes = (*size_bytes + unit - 1) / unit * unit;
-    unsigned char *data = aligned_alloc(unit, *size_bytes);
-    /* Fewer page faults and address translations; where the system refuses, nothing is lost. */
-    if (data != NULL && unit == HUGE_PAGE) madvise(data, *size_bytes, MADV_HUGEPAGE);
-    return data;
 }
 
 static int add_block(ec_arena *arena, size_t wanted) {
@@ -43,7 +32,9 @@ static int add_block(ec_arena *arena, size_t wanted) {
         const ec_arena_block *last = &arena->block[arena->n_blocks - 1];
         start = last->start + last->size_bytes;
     }
-    unsigned char *data = allocate(&size);
+    if (size > SIZE_MAX / 2) return 0;
+    size = (size + EC_ARENA_ALIGNMENT - 1) / EC_ARENA_ALIGNMENT * EC_ARENA_ALIGNMENT;
+    unsigned char *data = arena->backend->take(arena->backend->self, size);
     if (data == NULL) return 0;
     arena->block[arena->n_blocks++] = (ec_arena_block){data, start, size};
     return 1;
@@ -65,7 +56,8 @@ void *ec_arena_take(ec_arena *arena, size_t size_bytes) {
     }
     /* Empty blocks at the end that are too small would stay unused for ever. */
     while (arena->n_blocks > 0 && arena->block[arena->n_blocks - 1].start >= arena->used) {
-        free(arena->block[--arena->n_blocks].data);
+        const ec_arena_block *last = &arena->block[--arena->n_blocks];
+        arena->backend->give(arena->backend->self, last->data, last->size_bytes);
     }
     if (arena->current >= arena->n_blocks && arena->n_blocks > 0)
         arena->current = arena->n_blocks - 1;
@@ -84,7 +76,9 @@ void ec_arena_release(ec_arena *arena, size_t mark) {
 }
 
 void ec_arena_free(ec_arena *arena) {
-    for (size_t i = 0; i < arena->n_blocks; i++) free(arena->block[i].data);
+    for (size_t i = 0; i < arena->n_blocks; i++)
+        arena->backend->give(arena->backend->self, arena->block[i].data,
+                             arena->block[i].size_bytes);
     free(arena->block);
-    *arena = (ec_arena){0};
+    *arena = (ec_arena){.backend = arena->backend};
 }

@@ -8,6 +8,8 @@
 
 #include <stddef.h>
 
+#include "ops/backend.h"
+
 enum { EC_ARENA_ALIGNMENT = 64 };
 
 typedef struct ec_arena_block {
@@ -15,8 +17,9 @@ typedef struct ec_arena_block {
     size_t start, size_bytes; /* position of its first byte in the arena */
 } ec_arena_block;
 
-/* Zero-initialise; ec_arena_release_all() frees. */
+/* Zero-initialised but for the backend, which has the memory; ec_arena_free() gives it back. */
 typedef struct ec_arena {
+    const ec_backend *backend;
     ec_arena_block *block;
     size_t n_blocks, capacity, current; /* the block that `used` lies in */
     size_t used, peak;                  /* positions */

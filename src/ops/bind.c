@@ -1,22 +1,14 @@
 /* bind.c - see bind.h */
-#include "encoders/bind.h"
+#include "ops/bind.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-void ec_made_free(ec_made *made) {
-    while (made != NULL) {
-        ec_made *next = made->next;
-        free(made->own);
-        free(made);
-        made = next;
-    }
-}
-
-void ec_bind_begin(ec_binder *b, ec_weights *files, const char *prefix, const char *note,
-                   ec_error *err) {
-    *b = (ec_binder){.files = files,
+void ec_bind_begin(ec_binder *b, ec_params *params, ec_weights *files, const char *prefix,
+                   const char *note, ec_error *err) {
+    *b = (ec_binder){.params = params,
+                     .files = files,
                      .prefix = prefix,
                      .note = note,
                      .taken = calloc(ec_weights_count(files) + 1, sizeof *b->taken),
@@ -24,12 +16,9 @@ void ec_bind_begin(ec_binder *b, ec_weights *files, const char *prefix, const ch
     if (b->taken == NULL) b->status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
 }
 
-ec_made *ec_bind_end(ec_binder *b) {
-    ec_made *made = b->made;
+void ec_bind_end(ec_binder *b) {
     free(b->taken);
     b->taken = NULL;
-    b->made = NULL;
-    return made;
 }
 
 /* ---- looking up ---- */
@@ -65,8 +54,17 @@ bool ec_bind_has(const ec_binder *b, const char *block, const char *name, const 
     return ec_bind_peek(b, block, name, suffix) != NULL;
 }
 
+/* A parameter in `bytes`, or with memory of its own where that is NULL. */
+static ec_param *add(ec_binder *b, const char *name, const void *bytes, ec_dtype dtype, int n_dims,
+                     const size_t *shape) {
+    ec_param *param = ec_params_add(b->params, name, bytes, dtype, n_dims, shape);
+    if (param == NULL)
+        b->status = ec_fail(b->err, EC_ERR_NOMEM, "out of memory for tensor '%s'", name);
+    return param;
+}
+
 /* The tensor, if it is there and can be computed with; `expected` is its shape, in words. */
-static const ec_tensor *take(ec_binder *b, const char *full, size_t at, const char *expected) {
+static ec_param *take(ec_binder *b, const char *full, size_t at, const char *expected) {
     const ec_tensor *tensor;
     if (at == ec_weights_count(b->files)) {
         const char *gaps = ec_weights_gaps(b->files);
@@ -77,11 +75,11 @@ static const ec_tensor *take(ec_binder *b, const char *full, size_t at, const ch
     }
     if ((b->status = ec_weights_load(&tensor, b->files, at, b->err)) != EC_OK) return NULL;
     b->taken[at] = true;
-    return tensor;
+    return add(b, full, tensor->data, tensor->dtype, tensor->n_dims, tensor->shape);
 }
 
-static const ec_tensor *refuse_shape(ec_binder *b, const char *full, const ec_tensor *tensor,
-                                     const char *expected) {
+static ec_param *refuse_shape(ec_binder *b, const char *full, const ec_tensor *tensor,
+                              const char *expected) {
     char found[128];
     b->status = ec_fail(b->err, EC_ERR_FORMAT, "tensor '%s': shape %s, expected %s%s", full,
                         ec_tensor_shape_text(found, sizeof found, tensor), expected,
@@ -89,8 +87,8 @@ static const ec_tensor *refuse_shape(ec_binder *b, const char *full, const ec_te
     return NULL;
 }
 
-const ec_tensor *ec_bind(ec_binder *b, const char *block, const char *name, const char *suffix,
-                         int n_dims, const size_t *shape) {
+ec_param *ec_bind(ec_binder *b, const char *block, const char *name, const char *suffix, int n_dims,
+                  const size_t *shape) {
     if (b->status != EC_OK) return NULL;
     char full[EC_MAX_TENSOR_NAME], expected[128];
     const size_t at = find(full, b, block, name, suffix);
@@ -108,8 +106,8 @@ const ec_tensor *ec_bind(ec_binder *b, const char *block, const char *name, cons
     return take(b, full, at, expected);
 }
 
-const ec_tensor *ec_bind_rows(ec_binder *b, const char *block, const char *name, size_t n_rows,
-                              size_t width) {
+ec_param *ec_bind_rows(ec_binder *b, const char *block, const char *name, size_t n_rows,
+                       size_t width) {
     if (b->status != EC_OK) return NULL;
     char full[EC_MAX_TENSOR_NAME], expected[128];
     const size_t at = find(full, b, block, name, "");
@@ -128,42 +126,20 @@ const ec_tensor *ec_bind_rows(ec_binder *b, const char *block, const char *name,
 
 /* ---- made of what is there ---- */
 
-/* A tensor beside those of the file. NULL: no memory. */
-static ec_made *add_made(ec_binder *b, ec_dtype dtype, size_t n_rows, size_t width) {
-    ec_made *made = calloc(1, sizeof *made);
-    if (made == NULL) {
-        b->status = ec_fail(b->err, EC_ERR_NOMEM, "out of memory");
-        return NULL;
-    }
-    made->tensor = (ec_tensor){.dtype = dtype, .n_dims = 2, .shape = {n_rows, width}};
-    made->next = b->made;
-    b->made = made;
-    return made;
-}
-
-static ec_made *add_own(ec_binder *b, ec_dtype dtype, size_t n_rows, size_t width) {
-    ec_made *made = add_made(b, dtype, n_rows, width);
+ec_param *ec_bind_matrix(ec_binder *b, const char *block, const char *name, const char *suffix,
+                         size_t n_out, size_t n_in, bool transposed) {
+    if (!transposed) return ec_bind(b, block, name, suffix, 2, (size_t[]){n_out, n_in});
+    ec_param *const turned = ec_bind(b, block, name, suffix, 2, (size_t[]){n_in, n_out});
+    if (turned == NULL) return NULL;
+    const ec_tensor *from = &turned->file;
+    ec_param *const made = add(b, turned->name, NULL, from->dtype, 2, (size_t[]){n_out, n_in});
     if (made == NULL) return NULL;
-    made->own = made->tensor.data = malloc(n_rows * width * ec_dtype_size(dtype) + 1);
-    if (made->own != NULL) return made;
-    b->status =
-        ec_fail(b->err, EC_ERR_NOMEM, "out of memory for a matrix of %zu x %zu", n_rows, width);
-    return NULL;
-}
-
-const ec_tensor *ec_bind_matrix(ec_binder *b, const char *block, const char *name,
-                                const char *suffix, size_t n_out, size_t n_in, bool transposed) {
-    const size_t shape[2] = {n_out, n_in}, turned[2] = {n_in, n_out};
-    const ec_tensor *w = ec_bind(b, block, name, suffix, 2, transposed ? turned : shape);
-    if (w == NULL || !transposed) return w;
-    ec_made *made = add_own(b, w->dtype, n_out, n_in);
-    if (made == NULL) return NULL;
-    const size_t size = ec_dtype_size(w->dtype);
-    char *to = made->own;
+    const size_t size = ec_dtype_size(from->dtype);
+    char *to = made->file.data;
     for (size_t i = 0; i < n_out; i++)
         for (size_t j = 0; j < n_in; j++, to += size)
-            memcpy(to, (const char *)w->data + (j * n_out + i) * size, size);
-    return &made->tensor;
+            memcpy(to, (const char *)from->data + (j * n_out + i) * size, size);
+    return made;
 }
 
 ec_norm_params ec_bind_norm(ec_binder *b, const char *block, const char *name, size_t width) {
@@ -178,28 +154,33 @@ ec_linear_params ec_bind_linear(ec_binder *b, const char *block, const char *nam
         .bias = has_bias ? ec_bind(b, block, name, ".bias", 1, &n_out) : NULL};
 }
 
-const ec_tensor *ec_bind_part(ec_binder *b, const ec_tensor *whole, size_t i, size_t n) {
-    if (whole == NULL || b->status != EC_OK) return NULL;
-    const size_t rows = whole->shape[0] / n, width = whole->n_dims > 1 ? whole->shape[1] : 1;
-    ec_made *made = add_made(b, whole->dtype, rows, width);
-    if (made == NULL) return NULL;
-    made->tensor.n_dims = whole->n_dims;
-    made->tensor.data = (char *)whole->data + i * rows * width * ec_dtype_size(whole->dtype);
-    return &made->tensor;
+static size_t row_length(const ec_tensor *t) {
+    return t->n_dims > 1 ? t->shape[1] : 1;
 }
 
-const ec_tensor *ec_bind_joined(ec_binder *b, const ec_tensor *x, const ec_tensor *y) {
+ec_param *ec_bind_part(ec_binder *b, const ec_param *whole, size_t i, size_t n) {
+    if (whole == NULL || b->status != EC_OK) return NULL;
+    const ec_tensor *from = &whole->file;
+    const size_t rows = from->shape[0] / n, width = row_length(from);
+    return add(b, whole->name,
+               (const char *)from->data + i * rows * width * ec_dtype_size(from->dtype),
+               from->dtype, from->n_dims, (size_t[]){rows, width});
+}
+
+ec_param *ec_bind_joined(ec_binder *b, const ec_param *x, const ec_param *y) {
     if (x == NULL || y == NULL || b->status != EC_OK) return NULL;
-    if (x->dtype != y->dtype) {
+    const ec_tensor *first = &x->file, *second = &y->file;
+    if (first->dtype != second->dtype) {
         b->status = ec_fail(b->err, EC_ERR_FORMAT, "two halves of a matrix are %s and %s",
-                            ec_dtype_name(x->dtype), ec_dtype_name(y->dtype));
+                            ec_dtype_name(first->dtype), ec_dtype_name(second->dtype));
         return NULL;
     }
-    const size_t width = x->n_dims > 1 ? x->shape[1] : 1, size = ec_dtype_size(x->dtype);
-    ec_made *made = add_own(b, x->dtype, x->shape[0] + y->shape[0], width);
+    const size_t width = row_length(first), size = ec_dtype_size(first->dtype);
+    ec_param *const made = add(b, x->name, NULL, first->dtype, first->n_dims,
+                               (size_t[]){first->shape[0] + second->shape[0], width});
     if (made == NULL) return NULL;
-    made->tensor.n_dims = x->n_dims;
-    memcpy(made->own, x->data, x->shape[0] * width * size);
-    memcpy((char *)made->own + x->shape[0] * width * size, y->data, y->shape[0] * width * size);
-    return &made->tensor;
+    memcpy(made->file.data, first->data, first->shape[0] * width * size);
+    memcpy((char *)made->file.data + first->shape[0] * width * size, second->data,
+           second->shape[0] * width * size);
+    return made;
 }
