@@ -16,6 +16,7 @@
 
 #include <stddef.h>
 
+#include "eyechart/device.h"
 #include "eyechart/features.h"
 #include "eyechart/status.h"
 #include "eyechart/tensor.h"
@@ -25,12 +26,6 @@ extern "C" {
 #endif
 
 typedef struct ec_connector ec_connector;
-
-/* Zero-initialised means the default. */
-typedef struct ec_connector_options {
-    size_t n_threads; /* 0: one per processor; results do not depend on it */
-    const char *isa;  /* what computes, as in ec_encoder_options; NULL: the default */
-} ec_connector_options;
 
 /* Opens a connector.
  *
@@ -42,7 +37,10 @@ typedef struct ec_connector_options {
  *          of the last step, the last folder checkpoint-N/ that has one of these; and for a folder
  *          checkpoint-N/ without any, mm_projector/checkpoint-N.bin and then mm_projector.bin and
  *          non_lora_trainables.bin of the folder above. ec_connector_describe() says which was
- * taken. out    owned by the caller, ec_connector_close(); NULL on failure
+ * taken.
+ *   ctx    what computes; borrowed, it outlives the connector. NULL: none, the connector is opened to
+ *          be looked at, and has no forward pass
+ *   out    owned by the caller, ec_connector_close(); NULL on failure
  *
  * Tensors are told by what follows "mm_projector." or "multi_modal_projector." in their name, or by
  * their whole name where none contains that: "weight" and "bias" for a single linear, "0.weight",
@@ -54,8 +52,7 @@ typedef struct ec_connector_options {
  * Errors name the file, the tensor, what was expected and what was found; the caller adds the
  * candidate. EC_ERR_NOT_FOUND: no such file, or no connector in it; EC_ERR_FORMAT; EC_ERR_IO;
  * EC_ERR_NOMEM. */
-ec_status ec_connector_open(ec_connector **out, const char *path,
-                            const ec_connector_options *options, ec_error *err);
+ec_status ec_connector_open(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err);
 void ec_connector_close(ec_connector *connector);
 
 /* What ec_connector_open() would open for `path`: the file that was found in a folder, or the folder
@@ -117,7 +114,7 @@ double ec_connector_flops(const ec_connector *connector);
  *   out  [n][n_outputs]
  *   in   [n][n_inputs], features of an encoder, several encoders side by side on the channel axis
  *
- * Called by one thread at a time; uses options.n_threads inside. Errors: EC_ERR_NOMEM. */
+ * Called by one thread at a time of all that use the context. Errors: EC_ERR_NOMEM, EC_ERR_DEVICE. */
 ec_status ec_connector_forward(float *out, ec_connector *connector, const float *in, size_t n,
                                ec_error *err);
 

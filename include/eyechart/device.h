@@ -39,6 +39,8 @@ typedef struct ec_device_options {
 ec_status ec_ctx_open(ec_ctx **out, const ec_device_options *options, ec_error *err);
 void ec_ctx_free(ec_ctx *ctx); /* NULL is allowed */
 
+/* For what the host computes beside it, such as decoding images: n_threads of its options. */
+size_t ec_ctx_threads(const ec_ctx *ctx);
 /* Its full name, "cpu:avx2". Borrowed from the context. */
 const char *ec_ctx_device(const ec_ctx *ctx);
 /* "f32", or "bf16" where operands of products are rounded to it. Static. */

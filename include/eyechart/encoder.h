@@ -17,6 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eyechart/device.h"
 #include "eyechart/image.h"
 #include "eyechart/status.h"
 #include "eyechart/tensor.h"
@@ -29,30 +30,15 @@ typedef struct ec_encoder ec_encoder;
 
 /* Zero-initialised means the default. */
 typedef struct ec_encoder_options {
-    size_t n_threads;       /* 0: one per processor; results do not depend on it */
+    ec_ctx *ctx;            /* what computes; borrowed, it outlives the encoder. NULL: none, the encoder
+                               is opened to be looked at, and has no forward pass */
     bool interpolate_plain; /* position embeddings of DINOv2 and plain ViT for another grid: false
                                is the "+0.1" of transformers 4.38 and of upstream DINOv2, true is
                                by size alone, as newer transformers; others have one way only */
-    const char *isa;        /* what computes. NULL: $EYECHART_ISA, or else the best of this CPU;
-                               "portable", "avx2", "avx512": own kernels; "onednn": products by oneDNN;
-                               "onednn-bf16": with operands rounded to bf16, which changes the numbers */
     const char *weights;    /* a file, or a folder of a model, whose vision tower is taken in place of
                                the folder's; NULL: the folder's own */
     ec_watch watch;         /* may stop the reading of all weights for their hash */
 } ec_encoder_options;
-
-/* What options.isa may name on this processor and in this build, own kernels first, the best of
- * them before the others. Static; NULL past the end. */
-const char *ec_encoder_isa(size_t i);
-/* What computes where options.isa is NULL: what $EYECHART_ISA names, else the best of this CPU.
- * Static or of the environment. EC_ERR_ARG: it names nothing that is here; the message has the
- * choices. */
-ec_status ec_encoder_preferred_isa(const char **out, ec_error *err);
-/* The version of oneDNN that this build has, such as "2.6.3"; NULL: none. Static. */
-const char *ec_encoder_onednn(void);
-/* Whether "onednn-bf16" is computed by instructions for bf16 (AVX512-BF16, AMX). Where it is not,
- * rounded operands are multiplied in f32, which is no faster than f32. */
-bool ec_encoder_has_bf16(void);
 
 /* Opens the vision transformer of a folder: of transformers (config.json), of timm (its config.json),
  * of open_clip (open_clip_config.json), of facebookresearch/dinov2 and OpenAI's CLIP (weights alone);
@@ -72,7 +58,8 @@ typedef struct ec_encoder_info {
     bool has_class_token;
     bool is_inside; /* of a multimodal model */
     char activation[32];
-    char math[8]; /* "f32", or "bf16" where operands of products are rounded to it */
+    char math[8]; /* "f32", or "bf16" where operands of products are rounded to it; of the context,
+                     "f32" without one */
     double layer_norm_eps;
     size_t n_parameters; /* of the vision tower */
     ec_dtype dtype;      /* of most weights */
@@ -139,7 +126,7 @@ ec_status ec_encoder_feature_shape(ec_feature_shape *out, const ec_encoder *enco
  *   out      [n][n_tokens][n_channels]
  *   images   [n][3][height][width], as ec_prepare writes them
  *
- * Called by one thread at a time; uses options.n_threads inside. */
+ * Called by one thread at a time of all that use the context. EC_ERR_ARG: it was opened without one. */
 ec_status ec_encoder_forward(float *out, ec_encoder *encoder, const float *images, size_t n,
                              size_t width, size_t height, ec_tap tap, ec_error *err);
 

@@ -28,6 +28,10 @@ void ec_ctx_free(ec_ctx *ctx) {
     free(ctx);
 }
 
+size_t ec_ctx_threads(const ec_ctx *ctx) {
+    return ctx->backend.n_threads;
+}
+
 const char *ec_ctx_device(const ec_ctx *ctx) {
     return ctx->device;
 }
