@@ -29,8 +29,8 @@ typedef struct ec_device_options {
      * for tests. NULL: $EYECHART_DEVICE, or else "cpu". */
     const char *name;
     size_t n_threads;     /* 0: one per processor; results do not depend on it */
-    ec_dtype activations; /* what results of operations are kept in: EC_F32, or EC_BF16, which "ref"
-                             alone takes */
+    ec_dtype activations; /* what results of operations are kept in: EC_F32; EC_BF16 and EC_F64,
+                             which "ref" alone takes */
 } ec_device_options;
 
 /* Opens a device. `options` may be NULL. *out is owned by the caller, ec_ctx_free(); NULL on failure.

@@ -20,7 +20,7 @@
 #include "eyechart/tensor.h"
 
 typedef struct ec_array {
-    ec_dtype dtype; /* EC_F32, EC_F16, EC_BF16; EC_I32 for indices */
+    ec_dtype dtype; /* EC_F32, EC_F16, EC_BF16; EC_F64 on ref alone; EC_I32 for indices */
     int n_dims;
     size_t shape[EC_MAX_DIMS];
     size_t stride; /* >= the last dimension */
