@@ -31,8 +31,9 @@ typedef struct {
     const ec_cpu *cpu;
     float *out;
     const float *q, *k, *v;
-    size_t stride, out_stride, t, heads, d;
+    size_t q_stride, k_stride, v_stride, out_stride, t, heads, d;
     float scale;
+    float *log_sums; /* [n, heads, t], or NULL */
 
     size_t key_panels, d_panels; /* t and d in panels */
     size_t key_blocks;           /* of key panels, split evenly */
@@ -82,13 +83,23 @@ static void pack_head(const attention *a, float *keys, float *values, const floa
     const ec_cpu_kernels *kernels = a->cpu->kernels;
     const size_t panel = kernels->panel;
     for (size_t j = 0; j < a->t; j += panel, keys += a->d * panel)
-        kernels->pack(keys, k + j * a->stride, EC_F32, a->stride, least(panel, a->t - j), a->d);
+        kernels->pack(keys, k + j * a->k_stride, EC_F32, a->k_stride, least(panel, a->t - j), a->d);
     for (size_t b = 0; b < a->key_blocks; b++) {
         size_t first;
         const size_t n = key_block(a, b, &first);
         for (size_t c = 0; c < a->d; c += panel, values += n * panel)
-            kernels->pack_columns(values, v + first * a->stride + c, a->stride,
+            kernels->pack_columns(values, v + first * a->v_stride + c, a->v_stride,
                                   least(panel, a->d - c), n);
+    }
+}
+
+/* The logarithms of the sums that softmax_finish divides by, of m queries. */
+static void write_log_sums(const float *scratch, const size_t at[PIECES], float *out, size_t m) {
+    for (size_t r = 0; r < m; r++) {
+        const float *sum = scratch + at[SUMS] + r * EC_CPU_MAX_LANES;
+        double total = 0.0;
+        for (size_t l = 0; l < EC_CPU_MAX_LANES; l++) total += (double)sum[l];
+        out[r] = (float)((double)scratch[at[HIGHEST] + r] + log(total));
     }
 }
 
@@ -98,7 +109,7 @@ static void attend(const attention *a, float *scratch, const size_t at[PIECES], 
     const size_t panel = kernels->panel;
     float *const query = scratch + at[BLOCK_QUERIES], *const score = scratch + at[SCORES];
     float *const o = scratch + at[OUTPUT];
-    kernels->scale_rows(query, q, a->stride, m, a->d, a->scale);
+    kernels->scale_rows(query, q, a->q_stride, m, a->d, a->scale);
     memset(scratch + at[SUMS], 0, m * EC_CPU_MAX_LANES * sizeof(float));
     memset(o, 0, m * padded_d(a) * sizeof(float));
     for (size_t r = 0; r < m; r++) scratch[at[HIGHEST] + r] = -INFINITY;
@@ -122,39 +133,44 @@ static void run_task(void *context, size_t i, size_t worker) {
     const attention *a = context;
     const size_t task = i % a->query_tasks, head = i / a->query_tasks % a->heads;
     const size_t image = i / a->query_tasks / a->heads;
-    const size_t in = image * a->t * a->stride + head * a->d;
-    const size_t out = image * a->t * a->out_stride + head * a->d;
+    const size_t first = image * a->t, column = head * a->d;
 
     size_t at[PIECES];
     layout(a, at);
     float *const scratch = a->cpu->buffer[worker].data;
-    pack_head(a, scratch + at[KEYS_PACKED], scratch + at[VALUES_PACKED], a->k + in, a->v + in);
+    pack_head(a, scratch + at[KEYS_PACKED], scratch + at[VALUES_PACKED],
+              a->k + first * a->k_stride + column, a->v + first * a->v_stride + column);
 
     const size_t end = part(a->query_blocks, task + 1, a->query_tasks);
     for (size_t b = part(a->query_blocks, task, a->query_tasks); b < end; b++) {
-        const size_t row = b * QUERIES;
-        attend(a, scratch, at, a->out + out + row * a->out_stride, a->q + in + row * a->stride,
-               least(QUERIES, a->t - row));
+        const size_t row = b * QUERIES, m = least(QUERIES, a->t - row);
+        attend(a, scratch, at, a->out + (first + row) * a->out_stride + column,
+               a->q + (first + row) * a->q_stride + column, m);
+        if (a->log_sums != NULL)
+            write_log_sums(scratch, at, a->log_sums + (image * a->heads + head) * a->t + row, m);
     }
 }
 
-ec_status ec_cpu_attention(void *backend, float *out, size_t out_stride, const float *q,
-                           const float *k, const float *v, size_t qkv_stride, size_t n, size_t t,
-                           size_t heads, size_t head_dim, float scale) {
-    ec_cpu *cpu = backend;
+ec_status ec_cpu_attention(void *self, const ec_attention_work *work) {
+    ec_cpu *cpu = self;
+    const size_t n = work->y.shape[0], t = work->y.shape[1], heads = work->heads;
+    const size_t head_dim = heads > 0 ? work->y.shape[2] / heads : 0;
     if (n == 0 || t == 0 || heads == 0 || head_dim == 0) return EC_OK;
     const size_t panel = cpu->kernels->panel, threads = ec_pool_size(cpu->pool);
     attention a = {.cpu = cpu,
-                   .out = out,
-                   .q = q,
-                   .k = k,
-                   .v = v,
-                   .stride = qkv_stride,
-                   .out_stride = out_stride,
+                   .out = ec_cpu_floats(work->y),
+                   .q = ec_cpu_floats(work->q),
+                   .k = ec_cpu_floats(work->k),
+                   .v = ec_cpu_floats(work->v),
+                   .q_stride = work->q.stride,
+                   .k_stride = work->k.stride,
+                   .v_stride = work->v.stride,
+                   .out_stride = work->y.stride,
                    .t = t,
                    .heads = heads,
                    .d = head_dim,
-                   .scale = scale};
+                   .scale = work->scale,
+                   .log_sums = work->log_sums.at};
     a.key_panels = ceil_div(t, panel);
     a.d_panels = ceil_div(head_dim, panel);
     a.key_blocks = ceil_div(a.key_panels, KEYS / panel);

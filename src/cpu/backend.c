@@ -1,9 +1,5 @@
-/* backend.c - the CPU's table of operations: choice of kernels, caches, threads, memory
- *
- * Norms and other operations of one pass over memory are here too, since all there is to them is
- * the split of their rows.
- */
-#include <stdio.h>
+/* backend.c - the CPU's table: choice of kernels, caches, threads, memory */
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -14,7 +10,6 @@
 #endif
 
 #include "cpu/cpu.h"
-#include "eyechart/spelling.h"
 
 /* ---- which kernels ---- */
 
@@ -45,20 +40,45 @@ const ec_cpu_kernels *ec_cpu_kernels_find(const char *isa) {
 
 /* ---- memory ---- */
 
-enum { HUGE_PAGE = 2 << 20 };
+enum { HUGE_PAGE = 2 << 20, CACHE_LINE = 64 };
+
+/* Fewer page faults and address translations where the system gives huge pages; where it refuses,
+ * nothing is lost. */
+static void *take(size_t size_bytes) {
+    const size_t unit = size_bytes >= HUGE_PAGE ? HUGE_PAGE : CACHE_LINE;
+    if (size_bytes > SIZE_MAX / 2) return NULL;
+    size_bytes = (size_bytes + unit - 1) / unit * unit;
+    void *at = aligned_alloc(unit, size_bytes > 0 ? size_bytes : unit);
+    if (at != NULL && unit == HUGE_PAGE) madvise(at, size_bytes, MADV_HUGEPAGE);
+    return at;
+}
 
 bool ec_cpu_buffer_grow(ec_cpu_buffer *buffer, size_t size_bytes) {
     if (size_bytes <= buffer->size_bytes) return true;
-    const bool large = size_bytes >= HUGE_PAGE;
-    const size_t unit = large ? HUGE_PAGE : 64;
-    if (size_bytes > SIZE_MAX - unit) return false;
-    size_bytes = (size_bytes + unit - 1) / unit * unit;
-
     free(buffer->data); /* what was in it is of no use to the next call */
-    buffer->data = aligned_alloc(unit, size_bytes);
+    buffer->data = take(size_bytes);
     buffer->size_bytes = buffer->data != NULL ? size_bytes : 0;
-    if (buffer->data != NULL && large) madvise(buffer->data, size_bytes, MADV_HUGEPAGE);
     return buffer->data != NULL;
+}
+
+static void *cpu_take(void *self, size_t bytes) {
+    (void)self;
+    return take(bytes);
+}
+
+static void cpu_give(void *self, void *at, size_t bytes) {
+    (void)self;
+    (void)bytes;
+    free(at);
+}
+
+static ec_status cpu_copy(void *self, void *to, size_t to_step, const void *from, size_t from_step,
+                          size_t bytes, size_t rows, ec_direction way) {
+    (void)self;
+    (void)way;
+    for (size_t i = 0; i < rows; i++)
+        memcpy((char *)to + i * to_step, (const char *)from + i * from_step, bytes);
+    return EC_OK;
 }
 
 bool ec_cpu_reserve(ec_cpu *cpu, size_t size_bytes) {
@@ -72,80 +92,28 @@ static size_t cache_bytes(int name, size_t otherwise) {
     return bytes > 0 ? (size_t)bytes : otherwise;
 }
 
-/* ---- operations of one pass ---- */
+/* ---- pieces of rows ---- */
 
-/* Rows of a task: enough work to be worth handing out. */
-static size_t rows_per_task(size_t row_floats) {
-    const size_t rows = 16384 / (row_floats + 1);
-    return rows > 0 ? rows : 1;
-}
+enum { PIECE_FLOATS = 16384 };
 
 typedef struct {
-    const ec_cpu *cpu;
-    float *y;
-    const float *x, *weight, *bias;
-    size_t y_stride, x_stride, rows, d, step;
-    float eps;
-} pass;
+    size_t rows, step;
+    void (*work)(void *context, size_t first, size_t n);
+    void *context;
+} over_rows;
 
-static size_t rows_of(const pass *p, size_t i) {
-    return p->rows - i * p->step < p->step ? p->rows - i * p->step : p->step;
-}
-
-static void norm_task(void *context, size_t i, size_t worker) {
+static void rows_task(void *context, size_t i, size_t worker) {
     (void)worker;
-    const pass *p = context;
-    const size_t row = i * p->step;
-    p->cpu->kernels->layer_norm(p->y + row * p->y_stride, p->y_stride, p->x + row * p->x_stride,
-                                p->x_stride, rows_of(p, i), p->d, p->weight, p->bias, p->eps);
+    const over_rows *o = context;
+    const size_t first = i * o->step, left = o->rows - first;
+    o->work(o->context, first, left < o->step ? left : o->step);
 }
 
-ec_status ec_cpu_layer_norm(void *backend, float *y, size_t y_stride, const float *x,
-                            size_t x_stride, size_t rows, size_t d, const ec_tensor *weight,
-                            const ec_tensor *bias, float eps) {
-    ec_cpu *cpu = backend;
-    if (rows == 0 || d == 0) return EC_OK;
-    if (!ec_cpu_buffer_grow(&cpu->shared, 2 * d * sizeof(float))) return EC_ERR_NOMEM;
-    float *const w = cpu->shared.data, *const b = w + d;
-    cpu->kernels->to_f32(w, weight->data, weight->dtype, d);
-    cpu->kernels->to_f32(b, bias->data, bias->dtype, d);
-    pass p = {.cpu = cpu,
-              .y = y,
-              .x = x,
-              .weight = w,
-              .bias = b,
-              .y_stride = y_stride,
-              .x_stride = x_stride,
-              .rows = rows,
-              .d = d,
-              .step = rows_per_task(d),
-              .eps = eps};
-    ec_pool_run(cpu->pool, (rows + p.step - 1) / p.step, norm_task, &p);
-    return EC_OK;
-}
-
-static void swiglu_task(void *context, size_t i, size_t worker) {
-    (void)worker;
-    const pass *p = context;
-    const size_t row = i * p->step;
-    p->cpu->kernels->swiglu(p->y + row * p->y_stride, p->y_stride, p->x + row * p->x_stride,
-                            p->x_stride, rows_of(p, i), p->d);
-}
-
-ec_status ec_cpu_swiglu(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
-                        size_t rows, size_t d) {
-    ec_cpu *cpu = backend;
-    if (rows == 0 || d == 0) return EC_OK;
-    pass p = {.cpu = cpu,
-              .y = y,
-              .x = x,
-              .y_stride = y_stride,
-              .x_stride = x_stride,
-              .rows = rows,
-              .d = d,
-              .step = rows_per_task(d)};
-    ec_pool_run(cpu->pool, (rows + p.step - 1) / p.step, swiglu_task, &p);
-    return EC_OK;
+void ec_cpu_over_rows(ec_cpu *cpu, size_t rows, size_t row_floats,
+                      void (*work)(void *context, size_t first, size_t n), void *context) {
+    const size_t step = PIECE_FLOATS / (row_floats + 1);
+    over_rows o = {rows, step > 0 ? step : 1, work, context};
+    ec_pool_run(cpu->pool, (rows + o.step - 1) / o.step, rows_task, &o);
 }
 
 /* ---- life ---- */
@@ -163,12 +131,10 @@ void ec_cpu_release(ec_cpu *cpu) {
 ec_status ec_cpu_init(ec_cpu *cpu, const char *isa, size_t n_threads, ec_error *err) {
     *cpu = (ec_cpu){.kernels = ec_cpu_kernels_find(isa)};
     if (cpu->kernels == NULL)
-        return ec_fail(
-            err, EC_ERR_ARG,
-            "instruction set '%.32s': this processor does not have it, or there is none of this "
-            "name; expected portable, avx2, avx512, onednn or onednn-bf16 (or none, for the best "
-            "there is: %s)",
-            isa, ec_cpu_kernels_find(NULL)->name);
+        return ec_fail(err, EC_ERR_ARG,
+                       "instruction set '%.32s': this processor does not have it, or there is none "
+                       "of this name; expected portable, avx2 or avx512",
+                       isa);
     cpu->l1_bytes = cache_bytes(_SC_LEVEL1_DCACHE_SIZE, 32 << 10);
     cpu->l2_bytes = cache_bytes(_SC_LEVEL2_CACHE_SIZE, 512 << 10);
     cpu->l3_bytes = cache_bytes(_SC_LEVEL3_CACHE_SIZE, 4 << 20);
@@ -181,35 +147,31 @@ ec_status ec_cpu_init(ec_cpu *cpu, const char *isa, size_t n_threads, ec_error *
     return status;
 }
 
-static void backend_free(void *backend) {
-    if (backend != NULL) ec_cpu_release(backend);
-    free(backend);
+static void backend_free(void *self) {
+    if (self != NULL) ec_cpu_release(self);
+    free(self);
 }
 
 ec_backend ec_cpu_table(void) {
     return (ec_backend){
         .math = "f32",
-        .row_gap = 64 / sizeof(float), /* a cache line */
-        .linear = ec_cpu_linear,
+        .row_gap = CACHE_LINE / sizeof(float),
+        .shares_host_memory = true,
+        .take = cpu_take,
+        .give = cpu_give,
+        .copy = cpu_copy,
+        .product = ec_cpu_product,
         .conv2d = ec_cpu_conv2d,
         .attention = ec_cpu_attention,
-        .layer_norm = ec_cpu_layer_norm,
-        .swiglu = ec_cpu_swiglu,
+        .norm = ec_cpu_norm,
+        .pointwise = ec_cpu_pointwise,
+        .rows = ec_cpu_rows,
         .free = backend_free,
     };
 }
 
 ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
     *out = (ec_backend){0};
-    if (isa != NULL && (strcmp(isa, "onednn") == 0 || strcmp(isa, "onednn-bf16") == 0))
-#ifdef EC_ONEDNN
-        return ec_onednn_backend_new(out, isa, n_threads, err);
-#else
-        return ec_fail(err, EC_ERR_ARG,
-                       "%s: this eyechart was built without oneDNN; install it (Debian: "
-                       "libdnnl-dev) and build again",
-                       isa);
-#endif
     ec_cpu *cpu = calloc(1, sizeof *cpu);
     if (cpu == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
     const ec_status status = ec_cpu_init(cpu, isa, n_threads, err);
@@ -219,66 +181,7 @@ ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads,
     }
     *out = ec_cpu_table();
     out->name = cpu->kernels->name;
-    out->state = cpu;
+    out->n_threads = n_threads;
+    out->self = cpu;
     return EC_OK;
-}
-
-/* ---- what the user prefers to the best kernels ---- */
-
-static const char *const isas[] = {"avx512", "avx2", "portable", "onednn"};
-enum { N_ISAS = sizeof isas / sizeof *isas };
-
-static const char *isa_at(const void *unused, size_t i) {
-    (void)unused;
-    return isas[i];
-}
-
-static bool is_here(const char *isa) {
-#ifdef EC_ONEDNN
-    if (strcmp(isa, "onednn") == 0) return true;
-#endif
-    return ec_cpu_kernels_find(isa) != NULL;
-}
-
-/* EYECHART_ISA is none of those that are here. */
-static ec_status fail_preferred(const char *wanted, ec_error *err) {
-    char here[100] = "", why[100] = "there is none of this name";
-    for (size_t i = 0; i < N_ISAS; i++) {
-        const size_t n = strlen(here);
-        if (is_here(isas[i]))
-            snprintf(here + n, sizeof here - n, "%s%s", n > 0 ? ", " : "", isas[i]);
-    }
-    const size_t nearest = ec_spelling_nearest(wanted, isa_at, NULL, N_ISAS);
-    if (nearest != EC_SPELLING_NONE && strcmp(isas[nearest], wanted) == 0)
-        snprintf(why, sizeof why, "%s",
-                 strcmp(wanted, "onednn") == 0 ? "this eyechart was built without oneDNN"
-                                               : "this processor does not have it");
-    else if (nearest != EC_SPELLING_NONE)
-        snprintf(why, sizeof why, "there is none of this name (did you mean '%s'?)", isas[nearest]);
-    return ec_fail(err, EC_ERR_ARG,
-                   "EYECHART_ISA=%.40s: %s; unset it for the best there is (%s), or set one of %s",
-                   wanted, why, ec_cpu_kernels_find(NULL)->name, here);
-}
-
-/* A mode with other numbers is not for a variable that may be forgotten: who wants it asks for it
- * by name. */
-ec_status ec_cpu_preferred(const char **isa, ec_error *err) {
-    const char *wanted = getenv("EYECHART_ISA");
-    *isa = NULL;
-    if (wanted == NULL || wanted[0] == '\0') return EC_OK;
-    if (strcmp(wanted, "onednn-bf16") == 0)
-        return ec_fail(err, EC_ERR_ARG,
-                       "EYECHART_ISA=onednn-bf16 changes the numbers, so no variable turns it on; "
-                       "'eyechart features --math bf16' does, and says so in what it writes");
-    if (!is_here(wanted)) return fail_preferred(wanted, err);
-    *isa = wanted;
-    return EC_OK;
-}
-
-ec_status ec_ctx_new(ec_ctx **out, const char *isa, size_t n_threads, ec_error *err) {
-    *out = NULL;
-    ec_backend backend;
-    ec_status status = isa == NULL ? ec_cpu_preferred(&isa, err) : EC_OK;
-    if (status == EC_OK) status = ec_cpu_backend_new(&backend, isa, n_threads, err);
-    return status == EC_OK ? ec_ctx_new_on(out, backend, err) : status;
 }

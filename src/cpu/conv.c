@@ -38,7 +38,7 @@ static void copy_window(void *context, size_t i, size_t worker) {
             /* Below the padding these wrap to numbers past every edge. */
             const size_t py = y0 + ky - s->steps.top, px = x0 + kx - s->steps.left;
             const bool inside = py < s->height && px < s->width;
-            const size_t at = ((image * s->height + py) * s->width + px) * s->in;
+            const size_t at = ((image * s->height + py) * s->width + px) * s->x_stride;
             float *to = row + ky * s->kernel_x + kx;
             for (size_t c = 0; c < s->in; c++) to[c * area] = inside ? b->x[at + c] : 0.0f;
         }
@@ -51,31 +51,56 @@ static bool is_product(const ec_conv_shape *s) {
            t->top == 0 && t->left == 0 && t->bottom == 0 && t->right == 0;
 }
 
-ec_status ec_cpu_conv2d_by(ec_cpu_linear_function *linear, ec_cpu *cpu, float *y, const float *x,
-                           const ec_conv_shape *s, const ec_tensor *w,
-                           const ec_epilogue *epilogue) {
-    const size_t k = s->in * s->kernel_y * s->kernel_x;
-    const size_t rows = s->n * s->out_height * s->out_width;
-    if (rows == 0 || s->out == 0) return EC_OK;
+ec_conv_shape ec_cpu_conv_shape(const ec_conv *work) {
+    return (ec_conv_shape){.n = work->x.shape[0],
+                           .height = work->x.shape[1],
+                           .width = work->x.shape[2],
+                           .in = work->x.shape[3],
+                           .out = work->w.shape[0],
+                           .kernel_y = work->w.shape[2],
+                           .kernel_x = work->w.shape[3],
+                           .out_height = work->y.shape[1],
+                           .out_width = work->y.shape[2],
+                           .x_stride = work->x.stride,
+                           .y_stride = work->y.stride,
+                           .steps = work->steps};
+}
+
+ec_status ec_cpu_conv2d_by(ec_status (*product)(void *self, const ec_product *work), ec_cpu *cpu,
+                           const ec_conv *work) {
+    const ec_conv_shape s = ec_cpu_conv_shape(work);
+    const size_t k = s.in * s.kernel_y * s.kernel_x;
+    const size_t rows = s.n * s.out_height * s.out_width;
+    if (rows == 0 || s.out == 0) return EC_OK;
     assert(k > 0);
-    if (is_product(s)) return linear(cpu, y, s->out, x, k, rows, k, w, epilogue);
+    ec_product p = {.y = ec_array_rows(work->y, 0, rows),
+                    .b = ec_array_as(work->w, 2, (size_t[]){s.out, k}),
+                    .b_transposed = true,
+                    .epilogue = work->epilogue};
+    if (is_product(&s)) {
+        p.a = ec_array_rows(work->x, 0, rows);
+        return product(cpu, &p);
+    }
     const size_t block = BLOCK_FLOATS / k > 64 ? BLOCK_FLOATS / k : 64;
     const size_t most = rows < block ? rows : block;
     if (!ec_cpu_buffer_grow(&cpu->columns, most * k * sizeof(float))) return EC_ERR_NOMEM;
-    window_block b = {.s = s, .x = x, .columns = cpu->columns.data};
-    for (; b.first < rows; b.first += block) {
+    window_block b = {.s = &s, .x = ec_cpu_floats(work->x), .columns = cpu->columns.data};
+    ec_status status = EC_OK;
+    for (; b.first < rows && status == EC_OK; b.first += block) {
         const size_t n = rows - b.first < block ? rows - b.first : block;
         ec_pool_run(cpu->pool, n, copy_window, &b);
-        ec_epilogue part = *epilogue;
-        if (part.residual != NULL) part.residual += b.first * s->out;
-        const ec_status status =
-            linear(cpu, y + b.first * s->out, s->out, b.columns, k, n, k, w, &part);
-        if (status != EC_OK) return status;
+        ec_array residual = {0};
+        if (work->epilogue.residual != NULL) {
+            residual = ec_array_rows(*work->epilogue.residual, b.first, n);
+            p.epilogue.residual = &residual;
+        }
+        p.y = ec_array_rows(work->y, b.first, n);
+        p.a = ec_array_at(b.columns, EC_F32, 2, (size_t[]){n, k});
+        status = product(cpu, &p);
     }
-    return EC_OK;
+    return status;
 }
 
-ec_status ec_cpu_conv2d(void *backend, float *y, const float *x, const ec_conv_shape *shape,
-                        const ec_tensor *w, const ec_epilogue *epilogue) {
-    return ec_cpu_conv2d_by(ec_cpu_linear, backend, y, x, shape, w, epilogue);
+ec_status ec_cpu_conv2d(void *self, const ec_conv *work) {
+    return ec_cpu_conv2d_by(ec_cpu_product, self, work);
 }

@@ -1,8 +1,9 @@
-/* cpu.h - the backend of ops.h on the processor
+/* cpu.h - the table of backend.h on the processor
  *
- *     ops.h -> backend.c -> gemm.c, attention.c, conv.c   cut into pieces for cache and threads
- *                              -> kernels_*.c              the pieces, per instruction set
- *                        -> onednn.c                       products and convolutions by oneDNN
+ *     backend.c -> gemm.c, conv.c, attention.c,          cut into pieces for cache and threads
+ *                  norm.c, pointwise.c, rows.c
+ *                     -> kernels_*.c                      the pieces, per instruction set
+ *               -> onednn.c                               products and convolutions by oneDNN
  *
  * Every piece of an operation computes the same bits whatever thread runs it and however the rest
  * is cut, so results depend on the instruction set (and its block sizes, which follow from the
@@ -11,9 +12,12 @@
 #ifndef EC_CPU_CPU_H
 #define EC_CPU_CPU_H
 
+#include <assert.h>
+#include <stdbool.h>
+
 #include "cpu/kernels.h"
 #include "cpu/pool.h"
-#include "ops/ops.h"
+#include "ops/backend.h"
 
 /* A worker's memory, kept from one call to the next. 64-byte aligned. */
 typedef struct ec_cpu_buffer {
@@ -30,19 +34,17 @@ typedef struct ec_cpu {
     size_t l1_bytes, l2_bytes, l3_bytes; /* data; of a core, of a core, of the machine */
 } ec_cpu;
 
-/* isa and n_threads as for ec_ctx_new. The backend is owned by the caller: backend->free. */
+/* The backend by own kernels: "portable", "avx2" or "avx512", or NULL for the best of this
+ * processor. EC_ERR_ARG: it has no such instruction set. */
 ec_status ec_cpu_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err);
 
-/* What EYECHART_ISA names, NULL where it is not set. EC_ERR_ARG: it names nothing that is here. */
-ec_status ec_cpu_preferred(const char **isa, ec_error *err);
-
-/* A CPU with the best own kernels for `isa`, and the table of its operations. */
+/* A CPU with own kernels for `isa`, and the table of its operations. */
 ec_status ec_cpu_init(ec_cpu *cpu, const char *isa, size_t n_threads, ec_error *err);
 void ec_cpu_release(ec_cpu *cpu);
 ec_backend ec_cpu_table(void);
 
-/* onednn.c, in builds with EC_ONEDNN. `isa` is "onednn" or "onednn-bf16". */
-ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err);
+/* onednn.c, in builds with EC_ONEDNN; `rounds`: operands are rounded to bf16. */
+ec_status ec_onednn_backend_new(ec_backend *out, bool rounds, size_t n_threads, ec_error *err);
 /* "2.6.3", of the headers it was built with. */
 const char *ec_onednn_version(void);
 /* Whether this processor multiplies bf16 itself (AVX512-BF16, AMX); else onednn-bf16 multiplies the
@@ -53,25 +55,34 @@ bool ec_onednn_has_bf16(void);
 bool ec_cpu_reserve(ec_cpu *cpu, size_t size_bytes);
 bool ec_cpu_buffer_grow(ec_cpu_buffer *buffer, size_t size_bytes);
 
-/* The operations of ops.h. */
-ec_status ec_cpu_linear(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
-                        size_t m, size_t k, const ec_tensor *w, const ec_epilogue *epilogue);
-ec_status ec_cpu_conv2d(void *backend, float *y, const float *x, const ec_conv_shape *shape,
-                        const ec_tensor *w, const ec_epilogue *epilogue);
-/* The same by another function for its products, as ec_backend.linear; it gets `cpu`. */
-typedef ec_status ec_cpu_linear_function(void *backend, float *y, size_t y_stride, const float *x,
-                                         size_t x_stride, size_t m, size_t k, const ec_tensor *w,
-                                         const ec_epilogue *epilogue);
-ec_status ec_cpu_conv2d_by(ec_cpu_linear_function *linear, ec_cpu *cpu, float *y, const float *x,
-                           const ec_conv_shape *shape, const ec_tensor *w,
-                           const ec_epilogue *epilogue);
-ec_status ec_cpu_attention(void *backend, float *out, size_t out_stride, const float *q,
-                           const float *k, const float *v, size_t qkv_stride, size_t n, size_t t,
-                           size_t heads, size_t head_dim, float scale);
-ec_status ec_cpu_layer_norm(void *backend, float *y, size_t y_stride, const float *x,
-                            size_t x_stride, size_t rows, size_t d, const ec_tensor *weight,
-                            const ec_tensor *bias, float eps);
-ec_status ec_cpu_swiglu(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
-                        size_t rows, size_t d);
+/* The numbers of an array that is f32, as every result and everything computed here is. */
+static inline float *ec_cpu_floats(ec_array x) {
+    assert(x.dtype == EC_F32);
+    return x.at;
+}
+
+/* Calls work(context, first, n) for pieces [first, first + n) of rows [0, rows), each of enough
+ * numbers to be worth handing out. */
+void ec_cpu_over_rows(ec_cpu *cpu, size_t rows, size_t row_floats,
+                      void (*work)(void *context, size_t first, size_t n), void *context);
+
+/* A convolution's sizes and the distances of its pixels, as conv.c and onednn.c cut it. */
+typedef struct ec_conv_shape {
+    size_t n, height, width, in, out, kernel_y, kernel_x, out_height, out_width;
+    size_t x_stride, y_stride;
+    ec_conv_steps steps;
+} ec_conv_shape;
+
+/* The entries of the table. */
+ec_status ec_cpu_product(void *self, const ec_product *work);
+ec_status ec_cpu_conv2d(void *self, const ec_conv *work);
+/* The same by another function for its products, as ec_backend.product; it gets `cpu`. */
+ec_status ec_cpu_conv2d_by(ec_status (*product)(void *self, const ec_product *work), ec_cpu *cpu,
+                           const ec_conv *work);
+ec_conv_shape ec_cpu_conv_shape(const ec_conv *work);
+ec_status ec_cpu_attention(void *self, const ec_attention_work *work);
+ec_status ec_cpu_norm(void *self, const ec_norm_work *work);
+ec_status ec_cpu_pointwise(void *self, const ec_pointwise_work *work);
+ec_status ec_cpu_rows(void *self, const ec_rows_work *work);
 
 #endif

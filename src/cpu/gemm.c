@@ -1,4 +1,4 @@
-/* gemm.c - y = epilogue(x W^T) for weights that stay as they lie in their file
+/* gemm.c - y = epilogue(x W^T), for weights that stay as they lie in their file
  *
  *     task        a range of columns of y (rows of W), and of rows where columns alone do not feed
  *                 all threads
@@ -24,7 +24,7 @@ typedef struct {
     const ec_cpu *cpu;
     float *y;
     const float *x;
-    size_t y_stride, x_stride, m, n, k;
+    size_t y_stride, x_stride, w_stride, m, n, k;
     const unsigned char *w;
     ec_dtype dtype;
     ec_epilogue epilogue;
@@ -132,7 +132,8 @@ static void pack_task(const gemm *g, float *packed, size_t first_panel, size_t p
         const size_t block = least(g->block_k, g->k - p);
         for (size_t j = 0; j < panels; j++) {
             const size_t row = (first_panel + j) * panel;
-            g->cpu->kernels->pack(packed, g->w + (row * g->k + p) * bytes, g->dtype, g->k,
+            g->cpu->kernels->pack(packed, g->w + (row * g->w_stride + p) * bytes, g->dtype,
+                                  g->w_stride,
                                   least(panel, g->n - row), block);
             packed += block * panel;
         }
@@ -169,11 +170,11 @@ static void multiply_wide(const gemm *g, float *sums, double *wide, const float 
 }
 
 /* n parameters from `first` on as f32, zeros after them to fill the panels; NULL gives zeros. */
-static void parameters(const gemm *g, float *out, const ec_tensor *tensor, size_t first, size_t n) {
+static void parameters(const gemm *g, float *out, const ec_array *x, size_t first, size_t n) {
     memset(out, 0, task_columns(g) * sizeof *out);
-    if (tensor == NULL) return;
-    const unsigned char *data = tensor->data;
-    g->cpu->kernels->to_f32(out, data + first * dtype_bytes(tensor->dtype), tensor->dtype, n);
+    if (x == NULL) return;
+    const unsigned char *from = x->at;
+    g->cpu->kernels->to_f32(out, from + first * dtype_bytes(x->dtype), x->dtype, n);
 }
 
 static void run_task(void *context, size_t i, size_t worker) {
@@ -208,29 +209,33 @@ static void run_task(void *context, size_t i, size_t worker) {
         else
             multiply(g, sums, g->x + from * g->x_stride, to - from, packed, panels);
         const size_t at = from * g->y_stride + first;
-        const float *residual = g->epilogue.residual;
+        const float *residual =
+            g->epilogue.residual != NULL ? ec_cpu_floats(*g->epilogue.residual) : NULL;
         g->cpu->kernels->epilogue(g->y + at, residual != NULL ? residual + at : NULL, g->y_stride,
                                   sums, panels * panel, to - from, columns, bias,
                                   g->epilogue.scale != NULL ? scale : NULL, g->epilogue.activation);
     }
 }
 
-ec_status ec_cpu_linear(void *backend, float *y, size_t y_stride, const float *x, size_t x_stride,
-                        size_t m, size_t k, const ec_tensor *w, const ec_epilogue *epilogue) {
-    ec_cpu *cpu = backend;
+ec_status ec_cpu_product(void *self, const ec_product *work) {
+    ec_cpu *cpu = self;
+    const size_t k = ec_array_width(work->a);
+    assert(!work->a_transposed && work->b_transposed);
+    assert(work->epilogue.residual == NULL || work->epilogue.residual->stride == work->y.stride);
     gemm g = {.cpu = cpu,
-              .y = y,
-              .x = x,
-              .y_stride = y_stride,
-              .x_stride = x_stride,
-              .m = m,
-              .n = w->shape[0],
+              .y = ec_cpu_floats(work->y),
+              .x = ec_cpu_floats(work->a),
+              .y_stride = work->y.stride,
+              .x_stride = work->a.stride,
+              .w_stride = work->b.stride,
+              .m = ec_array_height(work->y),
+              .n = ec_array_width(work->y),
               .k = k,
-              .w = w->data,
-              .dtype = w->dtype,
-              .epilogue = *epilogue,
-              .piece = epilogue->wide_sums ? wide_piece(k) : 0};
-    if (m == 0 || g.n == 0) return EC_OK;
+              .w = work->b.at,
+              .dtype = work->b.dtype,
+              .epilogue = work->epilogue,
+              .piece = work->wide_sums ? wide_piece(k) : 0};
+    if (g.m == 0 || g.n == 0) return EC_OK;
     assert(k > 0);
     plan(&g);
     if (!ec_cpu_buffer_grow(&cpu->shared, (g.n_panels + 1) * sizeof *g.edge)) return EC_ERR_NOMEM;

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "ops/ops.h"
+#include "ops/backend.h"
 
 typedef struct ec_cpu_kernels {
     const char *name;
@@ -56,14 +56,18 @@ typedef struct ec_cpu_kernels {
     void (*softmax_finish)(float *y, size_t y_stride, const float *o, size_t o_width,
                            const float *sum, size_t m, size_t d);
 
-    /* See ops.h. Weight and bias as f32. */
+    /* See backend.h. Weight and bias as f32. */
     void (*layer_norm)(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                        size_t d, const float *weight, const float *bias, float eps);
     void (*swiglu)(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                    size_t d);
 
-    /* y [n] = act(x [n]); what epilogue does, by itself, for tests of its accuracy. */
+    /* y [n] = act(x [n]), as epilogue computes it; y may be x. */
     void (*activate)(float *y, const float *x, size_t n, ec_activation activation);
+    /* y [n] += x [n]. */
+    void (*add)(float *y, const float *x, size_t n);
+    /* The largest of n > 0 numbers; NaN if one is. */
+    float (*largest)(const float *x, size_t n);
 
     /* Multiply-adds, and nothing else, `rounds` times; returns how many operations (2 each). */
     double (*fma_loop)(size_t rounds);

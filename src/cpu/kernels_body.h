@@ -240,11 +240,55 @@ static void epilogue(float *y, const float *residual, size_t y_stride, const flo
 #undef EPILOGUE_CASE
 }
 
+INLINE void activate_as(float *y, const float *x, size_t n, const ec_activation activation) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) v_store(y + i, act(v_load(x + i), activation));
+    if (i < n) v_store_head(y + i, act(v_load_head(x + i, n - i), activation), n - i);
+}
+
 static void activate(float *y, const float *x, size_t n, ec_activation activation) {
-    for (size_t i = 0; i < n; i += LANES) {
-        const size_t here = n - i < LANES ? n - i : LANES;
-        v_store_head(y + i, act(v_load_head(x + i, here), activation), here);
+#define ACTIVATE_CASE(a)                                                                           \
+    case a:                                                                                        \
+        activate_as(y, x, n, a);                                                                   \
+        return;
+    switch (activation) {
+        ACTIVATE_CASE(EC_ACT_NONE)
+        ACTIVATE_CASE(EC_ACT_QUICK_GELU)
+        ACTIVATE_CASE(EC_ACT_GELU)
+        ACTIVATE_CASE(EC_ACT_GELU_TANH)
+        ACTIVATE_CASE(EC_ACT_SILU)
+        ACTIVATE_CASE(EC_ACT_RELU)
     }
+#undef ACTIVATE_CASE
+}
+
+/* ---- rows ---- */
+
+static void add(float *y, const float *x, size_t n) {
+    size_t i = 0;
+    for (; i + LANES <= n; i += LANES) v_store(y + i, v_load(y + i) + v_load(x + i));
+    if (i < n) v_store_head(y + i, v_load_head(y + i, n - i) + v_load_head(x + i, n - i), n - i);
+}
+
+/* A maximum forgets a NaN, so those are counted beside it. */
+static float largest(const float *x, size_t n) {
+    vf best = v_set1(-INFINITY), other = best;
+    vi bad = {0};
+    size_t i = 0;
+    for (; i + 2 * LANES <= n; i += 2 * LANES) {
+        const vf a = v_load(x + i), b = v_load(x + i + LANES);
+        best = v_max(best, a);
+        other = v_max(other, b);
+        bad |= (vi)(a != a) | (vi)(b != b);
+    }
+    float highest = v_highest(v_max(best, other));
+    bool is_bad = false;
+    for (size_t l = 0; l < LANES; l++) is_bad = is_bad || bad[l] != 0;
+    for (; i < n; i++) {
+        highest = x[i] > highest ? x[i] : highest;
+        is_bad = is_bad || isnan(x[i]);
+    }
+    return is_bad ? NAN : highest;
 }
 
 /* ---- streaming softmax ---- */
@@ -428,5 +472,7 @@ const ec_cpu_kernels KERNELS = {
     .layer_norm = layer_norm,
     .swiglu = swiglu,
     .activate = activate,
+    .add = add,
+    .largest = largest,
     .fma_loop = fma_loop,
 };

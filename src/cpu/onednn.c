@@ -83,14 +83,14 @@ static const char *status_name(dnnl_status_t status) {
 static bool succeeds(onednn *o, dnnl_status_t status, const char *function) {
     if (status == dnnl_success) return true;
     snprintf(o->fault, sizeof o->fault,
-             "%s of oneDNN %s failed (status %d: %s); without EYECHART_ISA=onednn and --math bf16 "
+             "%s of oneDNN %s failed (status %d: %s); without --device cpu:onednn and --math bf16 "
              "eyechart's own kernels compute this",
              function, ec_onednn_version(), (int)status, status_name(status));
     return false;
 }
 
-static const char *onednn_fault(const void *backend) {
-    return ((const onednn *)backend)->fault;
+static const char *onednn_fault(const void *self) {
+    return ((const onednn *)self)->fault;
 }
 
 /* Calls that tasks make, which remember the first failure of an operation: the call, and what it
@@ -109,7 +109,7 @@ static ec_status fail_in_task(onednn *o, int failure) {
                                             "dnnl_stream_wait"};
     const dnnl_status_t status = (dnnl_status_t)(failure % STATUS_RANGE);
     succeeds(o, status, functions[failure / STATUS_RANGE]);
-    return status == dnnl_out_of_memory ? EC_ERR_NOMEM : EC_ERR_IO;
+    return status == dnnl_out_of_memory ? EC_ERR_NOMEM : EC_ERR_DEVICE;
 }
 
 /* ---- oneDNN 2 and 3 ---- */
@@ -322,10 +322,10 @@ typedef struct {
     const ec_conv_shape *s;
     float *y;
     const float *x;
-    const ec_tensor *w;
+    ec_array w; /* [out, in * kernel_y * kernel_x] */
     const ec_epilogue *epilogue;
 
-    const unsigned char *operand; /* x as oneDNN takes it */
+    const unsigned char *operand; /* x as oneDNN takes it, pixels dense */
     size_t bands, band_rows, chunks;
     const kernel *slot[MAX_CALL_KERNELS]; /* one for each order of packed weights */
     size_t n_slots;
@@ -418,17 +418,19 @@ static void pack_task(void *context, size_t i, size_t worker) {
     const onednn *o = c->o;
     const size_t slot = i / c->chunks, first = i % c->chunks * CHUNK;
     const size_t k = c->s->in * c->s->kernel_y * c->s->kernel_x;
-    const size_t rows = least(c->s->out - first, CHUNK), size = ec_dtype_size(c->w->dtype);
+    const size_t rows = least(c->s->out - first, CHUNK), size = ec_dtype_size(c->w.dtype);
+    const size_t step = c->w.stride * size;
     if (c->slot[slot]->shape.w[0] != (dnnl_dim_t)rows) return; /* another's chunk */
     float *const scratch = o->cpu.buffer[worker].data, *const row = scratch + c->scratch_floats;
     unsigned char *const operands = (unsigned char *)(row + line(k));
-    const unsigned char *from = (const unsigned char *)c->w->data + first * k * size;
+    const unsigned char *from = (const unsigned char *)c->w.at + first * step;
     const ec_dtype wanted = o->type == dnnl_bf16 ? EC_BF16 : EC_F32;
     const void *w = from;
-    if (c->w->dtype != wanted || (uintptr_t)from % size != 0 || (o->rounds && wanted == EC_F32)) {
+    if (c->w.dtype != wanted || (uintptr_t)from % size != 0 || c->w.stride != k ||
+        (o->rounds && wanted == EC_F32)) {
         for (size_t j = 0; j < rows; j++) {
             unsigned char *to = operands + j * k * operand_size(o);
-            o->cpu.kernels->to_f32(row, from + j * k * size, c->w->dtype, k);
+            o->cpu.kernels->to_f32(row, from + j * step, c->w.dtype, k);
             if (o->rounds)
                 round_operands(o, to, row, k);
             else
@@ -440,12 +442,12 @@ static void pack_task(void *context, size_t i, size_t worker) {
                             c->packed + i * c->packed_floats, scratch));
 }
 
-/* n parameters from `first` on, and zeros to whole vectors; no tensor: zeros. */
-static void parameters(const call *c, float *out, const ec_tensor *p, size_t first, size_t n) {
+/* n parameters from `first` on, and zeros to whole vectors; no array: zeros. */
+static void parameters(const call *c, float *out, const ec_array *p, size_t first, size_t n) {
     memset(out, 0, line(n) * sizeof *out);
     if (p == NULL) return;
-    const unsigned char *data = p->data;
-    c->o->cpu.kernels->to_f32(out, data + first * ec_dtype_size(p->dtype), p->dtype, n);
+    const unsigned char *from = p->at;
+    c->o->cpu.kernels->to_f32(out, from + first * ec_dtype_size(p->dtype), p->dtype, n);
 }
 
 /* [scratch | bias | scale | sums, and a vector past them] */
@@ -470,18 +472,24 @@ static void piece_task(void *context, size_t i, size_t worker) {
     }
     parameters(c, bias, e->bias, p.channel, p.channels);
     parameters(c, scale, e->scale, p.channel, p.channels);
-    const size_t at = (image * s->out_height + p.row) * s->out_width * s->out + p.channel;
-    o->cpu.kernels->epilogue(c->y + at, e->residual != NULL ? e->residual + at : NULL, s->out, sums,
-                             p.channels, p.rows * s->out_width, p.channels, bias,
-                             e->scale != NULL ? scale : NULL, e->activation);
+    const size_t at = (image * s->out_height + p.row) * s->out_width * s->y_stride + p.channel;
+    o->cpu.kernels->epilogue(
+        c->y + at, e->residual != NULL ? ec_cpu_floats(*e->residual) + at : NULL, s->y_stride, sums,
+        p.channels, p.rows * s->out_width, p.channels, bias, e->scale != NULL ? scale : NULL,
+        e->activation);
 }
 
-static void round_task(void *context, size_t i, size_t worker) {
+/* Pixels as oneDNN takes them: rounded, and one directly after the other. */
+static void pixels_task(void *context, size_t i, size_t worker) {
     (void)worker;
     const call *c = context;
-    const size_t n = c->s->width * c->s->in;
+    const size_t n = c->s->in, size = operand_size(c->o);
     unsigned char *out = (unsigned char *)c->o->cpu.shared.data;
-    round_operands(c->o, out + i * n * operand_size(c->o), c->x + i * n, n);
+    for (size_t j = i * c->s->width; j < (i + 1) * c->s->width; j++)
+        if (c->o->rounds)
+            round_operands(c->o, out + j * n * size, c->x + j * c->s->x_stride, n);
+        else
+            memcpy(out + j * n * size, c->x + j * c->s->x_stride, n * size);
 }
 
 static ec_status compute(call *c) {
@@ -496,10 +504,10 @@ static ec_status compute(call *c) {
         return EC_ERR_NOMEM;
     c->packed = o->packed.data;
     c->operand = (const unsigned char *)c->x;
-    if (o->rounds) {
+    if (o->rounds || s->x_stride != s->in) {
         if (!ec_cpu_buffer_grow(&o->cpu.shared, rows * s->width * s->in * sizeof(float)))
             return EC_ERR_NOMEM;
-        ec_pool_run(o->cpu.pool, rows, round_task, c);
+        ec_pool_run(o->cpu.pool, rows, pixels_task, c);
         c->operand = (const unsigned char *)o->cpu.shared.data;
     }
     ec_pool_run(o->cpu.pool, c->n_slots * c->chunks, pack_task, c);
@@ -508,9 +516,14 @@ static ec_status compute(call *c) {
     return failure != 0 ? fail_in_task(o, failure) : EC_OK;
 }
 
-static call call_of(onednn *o, float *y, const float *x, const ec_conv_shape *s, const ec_tensor *w,
+static call call_of(onednn *o, ec_array y, ec_array x, const ec_conv_shape *s, ec_array w,
                     const ec_epilogue *epilogue) {
-    call c = {.o = o, .s = s, .y = y, .x = x, .w = w, .epilogue = epilogue};
+    call c = {.o = o,
+              .s = s,
+              .y = ec_cpu_floats(y),
+              .x = ec_cpu_floats(x),
+              .w = w,
+              .epilogue = epilogue};
     c.band_rows = least(ceil_div(BAND_PIXELS, s->out_width), s->out_height);
     c.bands = ceil_div(s->out_height, c.band_rows);
     c.chunks = ceil_div(s->out, CHUNK);
@@ -519,13 +532,15 @@ static call call_of(onednn *o, float *y, const float *x, const ec_conv_shape *s,
 
 /* ---- the operations ---- */
 
-static ec_status onednn_linear(void *backend, float *y, size_t y_stride, const float *x,
-                               size_t x_stride, size_t m, size_t k, const ec_tensor *w,
-                               const ec_epilogue *epilogue) {
-    onednn *o = backend;
-    const size_t n = w->shape[0];
-    if (epilogue->wide_sums) return ec_cpu_linear(o, y, y_stride, x, x_stride, m, k, w, epilogue);
-    assert(x_stride == k && y_stride == n); /* this backend's row_gap is 0 */
+/* Forward products alone: those of backward passes are summed over what oneDNN calls pixels. */
+static bool is_forward(const ec_product *p) {
+    return !p->a_transposed && p->b_transposed && !p->wide_sums;
+}
+
+static ec_status onednn_product(void *self, const ec_product *p) {
+    onednn *o = self;
+    const size_t m = ec_array_height(p->y), n = ec_array_width(p->y), k = ec_array_width(p->a);
+    if (!is_forward(p)) return ec_cpu_product(o, p);
     if (m == 0 || n == 0) return EC_OK;
     assert(k > 0);
     const ec_conv_shape s = {.n = 1,
@@ -537,26 +552,29 @@ static ec_status onednn_linear(void *backend, float *y, size_t y_stride, const f
                              .kernel_x = 1,
                              .out_height = m,
                              .out_width = 1,
+                             .x_stride = p->a.stride,
+                             .y_stride = p->y.stride,
                              .steps = {.stride_y = 1, .stride_x = 1}};
-    call c = call_of(o, y, x, &s, w, epilogue);
+    call c = call_of(o, p->y, p->a, &s, p->b, &p->epilogue);
     if (prepare(&c, o->rounds)) return compute(&c);
-    return o->rounds ? EC_ERR_IO : ec_cpu_linear(o, y, n, x, k, m, k, w, epilogue);
+    return o->rounds ? EC_ERR_DEVICE : ec_cpu_product(o, p);
 }
 
-static ec_status onednn_conv2d(void *backend, float *y, const float *x, const ec_conv_shape *s,
-                               const ec_tensor *w, const ec_epilogue *epilogue) {
-    onednn *o = backend;
-    if (epilogue->wide_sums) return ec_cpu_conv2d(o, y, x, s, w, epilogue);
-    if (s->n == 0 || s->out == 0) return EC_OK;
-    call c = call_of(o, y, x, s, w, epilogue);
+static ec_status onednn_conv2d(void *self, const ec_conv *work) {
+    onednn *o = self;
+    const ec_conv_shape s = ec_cpu_conv_shape(work);
+    if (s.n == 0 || s.out == 0) return EC_OK;
+    const size_t k = s.in * s.kernel_y * s.kernel_x;
+    call c = call_of(o, work->y, work->x, &s, ec_array_as(work->w, 2, (size_t[]){s.out, k}),
+                     &work->epilogue);
     if (prepare(&c, false)) return compute(&c);
-    return ec_cpu_conv2d_by(onednn_linear, &o->cpu, y, x, s, w, epilogue);
+    return ec_cpu_conv2d_by(onednn_product, &o->cpu, work);
 }
 
 /* ---- life ---- */
 
-static void onednn_free(void *backend) {
-    onednn *o = backend;
+static void onednn_free(void *self) {
+    onednn *o = self;
     if (o == NULL) return;
     kernels_drop(o);
     for (size_t i = 0; o->stream != NULL && i < ec_pool_size(o->cpu.pool); i++)
@@ -599,14 +617,15 @@ bool ec_onednn_has_bf16(void) {
            dnnl_cpu_isa_avx512_core_bf16;
 }
 
-ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
+ec_status ec_onednn_backend_new(ec_backend *out, bool rounds, size_t n_threads, ec_error *err) {
+    *out = (ec_backend){0};
     onednn *o = calloc(1, sizeof *o);
     if (o == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
-    o->rounds = strcmp(isa, "onednn-bf16") == 0;
+    o->rounds = rounds;
     o->type = o->rounds && ec_onednn_has_bf16() ? dnnl_bf16 : dnnl_f32;
     ec_status status = ec_cpu_init(&o->cpu, NULL, n_threads, err);
     if (status == EC_OK && !start(o))
-        status = *o->fault != '\0' ? ec_fail(err, EC_ERR_IO, "%s", o->fault)
+        status = *o->fault != '\0' ? ec_fail(err, EC_ERR_DEVICE, "%s", o->fault)
                                    : ec_fail(err, EC_ERR_NOMEM, "no memory for oneDNN");
     if (status != EC_OK) {
         onednn_free(o);
@@ -615,11 +634,12 @@ ec_status ec_onednn_backend_new(ec_backend *out, const char *isa, size_t n_threa
     *out = ec_cpu_table();
     out->name = o->rounds ? "onednn-bf16" : "onednn";
     if (o->rounds) out->math = "bf16";
+    out->n_threads = n_threads;
     out->row_gap = 0;
     out->fault = onednn_fault;
-    out->linear = onednn_linear;
+    out->product = onednn_product;
     out->conv2d = onednn_conv2d;
     out->free = onednn_free;
-    out->state = o;
+    out->self = o;
     return EC_OK;
 }
