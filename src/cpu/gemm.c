@@ -133,8 +133,7 @@ static void pack_task(const gemm *g, float *packed, size_t first_panel, size_t p
         for (size_t j = 0; j < panels; j++) {
             const size_t row = (first_panel + j) * panel;
             g->cpu->kernels->pack(packed, g->w + (row * g->w_stride + p) * bytes, g->dtype,
-                                  g->w_stride,
-                                  least(panel, g->n - row), block);
+                                  g->w_stride, least(panel, g->n - row), block);
             packed += block * panel;
         }
     }

@@ -11,8 +11,8 @@ static void norm_rows(void *context, size_t first, size_t n) {
     const norm *o = context;
     const ec_array y = o->work->y, x = o->work->x;
     o->cpu->kernels->layer_norm(ec_cpu_floats(y) + first * y.stride, y.stride,
-                                ec_cpu_floats(x) + first * x.stride, x.stride, n,
-                                ec_array_width(x), o->weight, o->bias, o->work->eps);
+                                ec_cpu_floats(x) + first * x.stride, x.stride, n, ec_array_width(x),
+                                o->weight, o->bias, o->work->eps);
 }
 
 ec_status ec_cpu_norm(void *self, const ec_norm_work *work) {

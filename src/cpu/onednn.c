@@ -473,10 +473,10 @@ static void piece_task(void *context, size_t i, size_t worker) {
     parameters(c, bias, e->bias, p.channel, p.channels);
     parameters(c, scale, e->scale, p.channel, p.channels);
     const size_t at = (image * s->out_height + p.row) * s->out_width * s->y_stride + p.channel;
-    o->cpu.kernels->epilogue(
-        c->y + at, e->residual != NULL ? ec_cpu_floats(*e->residual) + at : NULL, s->y_stride, sums,
-        p.channels, p.rows * s->out_width, p.channels, bias, e->scale != NULL ? scale : NULL,
-        e->activation);
+    o->cpu.kernels->epilogue(c->y + at,
+                             e->residual != NULL ? ec_cpu_floats(*e->residual) + at : NULL,
+                             s->y_stride, sums, p.channels, p.rows * s->out_width, p.channels, bias,
+                             e->scale != NULL ? scale : NULL, e->activation);
 }
 
 /* Pixels as oneDNN takes them: rounded, and one directly after the other. */
@@ -518,12 +518,8 @@ static ec_status compute(call *c) {
 
 static call call_of(onednn *o, ec_array y, ec_array x, const ec_conv_shape *s, ec_array w,
                     const ec_epilogue *epilogue) {
-    call c = {.o = o,
-              .s = s,
-              .y = ec_cpu_floats(y),
-              .x = ec_cpu_floats(x),
-              .w = w,
-              .epilogue = epilogue};
+    call c = {
+        .o = o, .s = s, .y = ec_cpu_floats(y), .x = ec_cpu_floats(x), .w = w, .epilogue = epilogue};
     c.band_rows = least(ceil_div(BAND_PIXELS, s->out_width), s->out_height);
     c.bands = ceil_div(s->out_height, c.band_rows);
     c.chunks = ceil_div(s->out, CHUNK);

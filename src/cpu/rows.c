@@ -75,8 +75,7 @@ static void add_rows(void *context, size_t first, size_t n) {
 static void gather_rows(void *context, size_t first, size_t n) {
     const rows *r = context;
     const int32_t *index = r->work->index.at;
-    for (size_t i = first; i < first + n; i++)
-        read_row(r, row_of(r->work->y, i), (size_t)index[i]);
+    for (size_t i = first; i < first + n; i++) read_row(r, row_of(r->work->y, i), (size_t)index[i]);
 }
 
 static void largest_of_rows(void *context, size_t first, size_t n) {
