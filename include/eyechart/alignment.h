@@ -22,6 +22,7 @@
 #include <stddef.h>
 
 #include "eyechart/connector.h"
+#include "eyechart/device.h"
 #include "eyechart/features.h"
 #include "eyechart/status.h"
 
@@ -30,13 +31,6 @@ extern "C" {
 #endif
 
 /* ---- of embeddings that are there ---- */
-
-/* Threads and memory of the comparison. Used by one thread at a time. */
-typedef struct ec_matcher ec_matcher;
-
-/* isa and n_threads as in ec_connector_options. Owned by the caller, ec_matcher_free(). */
-ec_status ec_matcher_new(ec_matcher **out, const char *isa, size_t n_threads, ec_error *err);
-void ec_matcher_free(ec_matcher *matcher);
 
 /* Divides each of the n rows [n][width] by its length + 1e-10, in place; bf16_compat as the authors
  * did, with every intermediate result rounded to bfloat16. EC_ERR_FORMAT: a value is not finite. */
@@ -48,8 +42,8 @@ ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_
  *   target     [n_target][width], reference [n_reference][width]: rows from
  *              ec_alignment_normalise with the same bf16_compat; both n >= 1
  *
- * Results do not depend on the number of threads. Errors: EC_ERR_NOMEM. */
-ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float *target,
+ * Results do not depend on the number of threads. Errors: EC_ERR_NOMEM, EC_ERR_DEVICE. */
+ec_status ec_alignment_max_cosine(double *mean, ec_ctx *ctx, const float *target,
                                   size_t n_target, const float *reference, size_t n_reference,
                                   size_t width, bool bf16_compat, ec_error *err);
 
@@ -82,7 +76,7 @@ typedef struct ec_align_member {
 /* Zero-initialised means the default. */
 typedef struct ec_align_options {
     bool bf16_compat;
-    ec_encoder_options encoder; /* n_threads and isa hold for everything */
+    ec_encoder_options encoder; /* its context, which is required, computes everything */
     /* Results do not depend on these two. */
     size_t batch;      /* images through an encoder at a time; 0: 8 */
     size_t kept_bytes; /* memory for embeddings and features that wait for an encoder; 0: 512 MiB */

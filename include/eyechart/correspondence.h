@@ -55,6 +55,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "eyechart/device.h"
 #include "eyechart/features.h"
 #include "eyechart/keypoints.h"
 #include "eyechart/status.h"
@@ -92,9 +93,8 @@ ec_c_frame ec_c_frame_authors(size_t width, size_t height);
  * number of threads. */
 typedef struct ec_correspondence ec_correspondence;
 
-/* isa and n_threads as in ec_encoder_options. Owned by the caller, ec_correspondence_free(). */
-ec_status ec_correspondence_new(ec_correspondence **out, const char *isa, size_t n_threads,
-                                ec_error *err);
+/* On a context that outlives it. Owned by the caller, ec_correspondence_free(). */
+ec_status ec_correspondence_new(ec_correspondence **out, ec_ctx *ctx, ec_error *err);
 void ec_correspondence_free(ec_correspondence *c);
 
 /* Divides each of the n rows [n][channels] by its length + 1e-10, in place. The length is summed in

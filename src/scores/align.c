@@ -10,10 +10,8 @@
 #include <string.h>
 
 #include "base/file.h"
-#include "connectors/mlp.h"
 #include "eyechart/alignment.h"
 #include "scores/align_work.h"
-#include "scores/matcher.h"
 
 /* What an encoder was called. */
 typedef struct {
@@ -35,7 +33,6 @@ typedef struct {
 
 struct ec_aligner {
     ec_align_options options;
-    ec_matcher *matcher; /* its context also runs the connectors */
     ec_align_encoder *encoders;
     encoder_names *names; /* of the encoders */
     size_t n_encoders;
@@ -187,7 +184,7 @@ static ec_status open_member(ec_aligner *a, member *m, const ec_align_member *fr
     if (m->name == NULL || m->encoders == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     if (from->n_sources == 0) return ec_fail(err, EC_ERR_ARG, "no encoder");
     ec_connector *connector;
-    ec_status status = ec_connector_open_on(&connector, from->connector, a->matcher->ctx, err);
+    ec_status status = ec_connector_open(&connector, from->connector, NULL, err);
     if (status != EC_OK) return status;
     status = find_member_encoders(a, m, connector, from, err);
     m->info = ec_connector_describe(connector);
@@ -240,11 +237,8 @@ static ec_status open_all(ec_aligner *a, const ec_align_member *references,
     const ec_encoder_options *options = &a->options.encoder;
     a->members = calloc(n, sizeof *a->members);
     ec_status status = a->members != NULL ? EC_OK : ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    if (status == EC_OK)
-        status = ec_matcher_new(&a->matcher, options->isa, options->n_threads, err);
     a->work = (ec_align_work){.bf16_compat = a->options.bf16_compat,
                               .options = *options,
-                              .matcher = a->matcher,
                               .batch = a->options.batch,
                               .kept_bytes = a->options.kept_bytes};
     for (size_t i = 0; i < n && status == EC_OK; i++) {
@@ -291,7 +285,6 @@ void ec_aligner_close(ec_aligner *a) {
         free(a->names[i].weights);
     }
     ec_align_close_encoder(&a->work);
-    ec_matcher_free(a->matcher);
     free(a->names);
     free(a->encoders);
     free(a->members);

@@ -6,8 +6,6 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "connectors/mlp.h"
-#include "scores/matcher.h"
 
 static float *new_floats(size_t n_images, size_t n_tokens, size_t width, ec_error *err) {
     const size_t row = n_tokens * width; /* of one image: it was checked by its encoder */
@@ -159,7 +157,7 @@ static ec_status normalise(const ec_align_work *w, const ec_align_part *m, float
                            const size_t *images, size_t n_images, ec_error *err) {
     normalising n = {rows, m->n_tokens, m->width, w->bf16_compat, malloc(n_images * sizeof *n.err)};
     if (n.err == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    ec_parallel_for(n_images, w->options.n_threads, normalise_image, &n);
+    ec_parallel_for(n_images, ec_ctx_threads(w->options.ctx), normalise_image, &n);
     ec_status status = EC_OK;
     for (size_t i = 0; i < n_images && status == EC_OK; i++) {
         if ((status = n.err[i].status) == EC_OK) continue;
@@ -196,7 +194,7 @@ static ec_status compare(bool *done, ec_align_work *w, size_t member, size_t ima
                              n_reference * m->width, err);
         *done = status == EC_OK && reference != NULL;
         if (!*done) break;
-        status = ec_alignment_max_cosine(&scores[r], w->matcher, rows, m->n_tokens, reference,
+        status = ec_alignment_max_cosine(&scores[r], w->options.ctx, rows, m->n_tokens, reference,
                                          n_reference, m->width, w->bf16_compat, err);
         w->keep.give_back(w->keep.self, reference);
     }
@@ -293,7 +291,7 @@ static ec_status take_batch(void *context, const ec_pass_batch *batch, ec_error 
 static ec_status open_connector(ec_connector **out, const ec_align_work *w, size_t member,
                                 ec_error *err) {
     const ec_align_part *m = &w->members[member];
-    const ec_status status = ec_connector_open_on(out, m->connector, w->matcher->ctx, err);
+    const ec_status status = ec_connector_open(out, m->connector, w->options.ctx, err);
     return status == EC_OK ? EC_OK : ec_error_prefix(err, status, "%s", m->name);
 }
 

@@ -12,30 +12,9 @@
 
 #include "base/hash.h"
 #include "base/text.h"
-#include "scores/matcher.h"
+#include "ops/ops.h"
+#include "scores/bf16.h"
 #include "scores/unit.h"
-
-enum { LANES = 8 }; /* maxima that need not wait for one another */
-
-ec_status ec_matcher_new(ec_matcher **out, const char *isa, size_t n_threads, ec_error *err) {
-    *out = NULL;
-    ec_matcher *m = calloc(1, sizeof *m);
-    if (m == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
-    m->n_threads = n_threads;
-    const ec_status status = ec_ctx_new(&m->ctx, isa, n_threads, err);
-    if (status != EC_OK) {
-        free(m);
-        return status;
-    }
-    *out = m;
-    return EC_OK;
-}
-
-void ec_matcher_free(ec_matcher *matcher) {
-    if (matcher == NULL) return;
-    ec_ctx_free(matcher->ctx);
-    free(matcher);
-}
 
 ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_compat,
                                  ec_error *err) {
@@ -53,37 +32,26 @@ ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_
     return EC_OK;
 }
 
-static float largest(const float *row, size_t n) {
-    float best[LANES];
-    for (size_t l = 0; l < LANES; l++) best[l] = row[0];
-    size_t j = 0;
-    for (; j + LANES <= n; j += LANES)
-        for (size_t l = 0; l < LANES; l++) best[l] = row[j + l] > best[l] ? row[j + l] : best[l];
-    for (; j < n; j++) best[0] = row[j] > best[0] ? row[j] : best[0];
-    for (size_t l = 1; l < LANES; l++) best[0] = best[l] > best[0] ? best[l] : best[0];
-    return best[0];
-}
-
-ec_status ec_alignment_max_cosine(double *mean, ec_matcher *matcher, const float *target,
-                                  size_t n_target, const float *reference, size_t n_reference,
-                                  size_t width, bool bf16_compat, ec_error *err) {
+ec_status ec_alignment_max_cosine(double *mean, ec_ctx *ctx, const float *target, size_t n_target,
+                                  const float *reference, size_t n_reference, size_t width,
+                                  bool bf16_compat, ec_error *err) {
     assert(n_target > 0 && n_reference > 0 && width > 0);
     if (bf16_compat)
         return ec_bf16_max_cosine(mean, target, n_target, reference, n_reference, width,
-                                  matcher->n_threads, err);
-    ec_ctx *ctx = matcher->ctx;
+                                  ec_ctx_threads(ctx), err);
+    float *largest = malloc(n_target * sizeof *largest);
+    if (largest == NULL) return ec_fail(err, EC_ERR_NOMEM, "out of memory");
     const ec_mark mark = ec_scratch_mark(ctx);
-    const ec_tensor e = {.n_dims = 2, .shape = {n_target, width}, .data = (float *)target},
-                    r = {.n_dims = 2, .shape = {n_reference, width}, .data = (float *)reference};
-    const ec_tensor cosine = ec_linear(ctx, e, (ec_linear_params){.weight = &r}, EC_ACT_NONE);
-    if (!ec_ctx_failed(ctx)) {
-        double sum = 0;
-        for (size_t v = 0; v < n_target; v++)
-            sum += largest((const float *)cosine.data + v * ec_row_stride(&cosine), n_reference);
-        *mean = sum / (double)n_target;
-    }
+    const ec_array e = ec_upload(ctx, target, EC_F32, 2, (size_t[]){n_target, width});
+    const ec_array r = ec_upload(ctx, reference, EC_F32, 2, (size_t[]){n_reference, width});
+    ec_download(ctx, largest, ec_row_max(ctx, ec_product_nt(ctx, e, r, false)));
     ec_scratch_release(ctx, mark);
-    return ec_ctx_status(ctx, err);
+    const ec_status status = ec_ctx_status(ctx, err);
+    double sum = 0;
+    for (size_t v = 0; v < n_target && status == EC_OK; v++) sum += largest[v];
+    *mean = sum / (double)n_target;
+    free(largest);
+    return status;
 }
 
 static void add_side(ec_text *text, const ec_align_side *side) {

@@ -16,7 +16,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
-#include "scores/matcher.h"
+#include "scores/bf16.h"
 
 enum { LANES = 16, ROWS_AT_ONCE = 8 };
 

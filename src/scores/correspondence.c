@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/parallel.h"
+#include "cpu/kernels.h"
 #include "scores/unit.h"
 
 enum { MAX_POINTS_AT_ONCE = 1024 }; /* of one product: bounds the scratch */
@@ -31,32 +32,25 @@ double ec_c_alpha(size_t alpha) {
     return alphas[alpha];
 }
 
-ec_status ec_correspondence_new(ec_correspondence **out, const char *isa, size_t n_threads,
-                                ec_error *err) {
-    *out = NULL;
-    ec_correspondence *c = calloc(1, sizeof *c);
-    if (c == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for comparing features");
-    c->n_threads = n_threads;
-    const ec_status status = ec_ctx_new(&c->ctx, isa, n_threads, err);
-    if (status != EC_OK) {
-        free(c);
-        return status;
-    }
-    c->kernels = ec_row_kernels_find(ec_ctx_backend_name(c->ctx));
-    *out = c;
+ec_status ec_correspondence_new(ec_correspondence **out, ec_ctx *ctx, ec_error *err) {
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for comparing features");
+    **out = (ec_correspondence){.ctx = ctx,
+                                .kernels = ec_row_kernels_find(ec_ctx_backend_name(ctx)),
+                                .n_threads = ec_ctx_threads(ctx)};
     return EC_OK;
 }
 
 const ec_row_kernels *ec_row_kernels_find(const char *backend) {
 #if defined(__x86_64__)
-    if (strcmp(backend, "portable") != 0) return &ec_row_kernels_avx2; /* AVX-512 has it as well */
+    if (strcmp(backend, "portable") != 0 && ec_cpu_kernels_find("avx2") != NULL)
+        return &ec_row_kernels_avx2;
 #endif
     (void)backend;
     return &ec_row_kernels_portable;
 }
 
 void ec_correspondence_free(ec_correspondence *c) {
-    if (c != NULL) ec_ctx_free(c->ctx);
     free(c);
 }
 
@@ -141,35 +135,31 @@ ec_status ec_features_normalise(ec_correspondence *c, float *rows, size_t n, siz
 
 /* ---- rows --------------------------------------------------------------------------------- */
 
-/* One point to be compared with the target at hand. */
+/* The points of a category, in the order of their targets. */
 typedef struct {
-    const float *patch;
-    float *row;
-} query;
+    size_t *patch; /* the source's, among all patches of the category's images */
+    float **row;   /* where its similarities belong */
+} queries;
 
-/* rows = patches x target^T, at most MAX_POINTS_AT_ONCE of them. */
-static void multiply(ec_ctx *ctx, const query *queries, size_t n, const float *target,
-                     size_t patches, size_t channels) {
+/* Rows [first, first + n) = source patches x target^T, at most MAX_POINTS_AT_ONCE of them. */
+static void multiply(ec_ctx *ctx, const queries *q, size_t first, size_t n, ec_array features,
+                     ec_array target) {
+    const size_t patches = ec_array_height(target);
     const ec_mark mark = ec_scratch_mark(ctx);
-    const ec_tensor w = {
-        .dtype = EC_F32, .n_dims = 2, .shape = {patches, channels}, .data = (void *)target};
-    const ec_tensor x = ec_scratch(ctx, 2, (size_t[]){n, channels});
-    if (!ec_ctx_failed(ctx))
-        for (size_t i = 0; i < n; i++)
-            memcpy((float *)x.data + i * channels, queries[i].patch, channels * sizeof(float));
-    const ec_tensor y = ec_linear_wide(ctx, x, &w); /* exp(s / .02) will magnify its errors */
-    if (!ec_ctx_failed(ctx))
-        for (size_t i = 0; i < n; i++)
-            memcpy(queries[i].row, (const float *)y.data + i * ec_row_stride(&y),
-                   patches * sizeof(float));
+    const ec_array x = ec_gather_rows(ctx, features, q->patch + first, n);
+    const ec_array y = ec_product_nt(ctx, x, target, true); /* exp(s / .02) magnifies its errors */
+    float *const *row = q->row + first;
+    for (size_t i = 0, end; i < n; i = end) { /* points of a pair have their rows side by side */
+        for (end = i + 1; end < n && row[end] == row[end - 1] + patches;) end++;
+        ec_download(ctx, row[i], ec_array_rows(y, i, end - i));
+    }
     ec_scratch_release(ctx, mark);
 }
 
-/* All points of the category as queries, sorted by target: first [n_images + 1] receives where
- * each target's begin. */
-static void collect(query *queries, size_t *first, const ec_similarity *s,
-                    const ec_keypoint_set *set, const ec_keypoint_category *category,
-                    const float *features, size_t channels) {
+/* All points of the category, sorted by target: first [n_images + 1] receives where each target's
+ * begin. */
+static void collect(queries *q, size_t *first, const ec_similarity *s, const ec_keypoint_set *set,
+                    const ec_keypoint_category *category) {
     const size_t patches = s->grid * s->grid;
     memset(first, 0, (category->n_images + 1) * sizeof *first);
     for (size_t i = 0; i < category->n_pairs; i++) {
@@ -189,7 +179,8 @@ static void collect(query *queries, size_t *first, const ec_similarity *s,
         size_t *at = &first[ec_category_place(category, pair->target)];
         for (size_t k = 0; k < pair->n_points; k++, row += patches) {
             const size_t patch = source_patch(pair->source_points[k], s, &s->frames[source]);
-            queries[(*at)++] = (query){features + (source * patches + patch) * channels, row};
+            q->patch[*at] = source * patches + patch;
+            q->row[(*at)++] = row;
         }
     }
     memmove(first + 1, first, category->n_images * sizeof *first); /* ends to beginnings */
@@ -206,23 +197,28 @@ ec_status ec_similarity_compute(ec_similarity *s, ec_correspondence *c, const ec
             return ec_fail(err, EC_ERR_ARG, "%s: the frame of image '%.120s' makes no sense",
                            s->name, set->images[category->images[i]].name);
 
-    query *queries = malloc((category->n_points + 1) * sizeof *queries);
+    queries q = {malloc((category->n_points + 1) * sizeof *q.patch),
+                 malloc((category->n_points + 1) * sizeof *q.row)};
     size_t *first = malloc((category->n_images + 1) * sizeof *first);
     ec_status status = EC_ERR_NOMEM;
-    if (queries != NULL && first != NULL) {
-        collect(queries, first, s, set, category, features, channels);
+    if (q.patch != NULL && q.row != NULL && first != NULL) {
+        const ec_mark mark = ec_scratch_mark(c->ctx);
+        const ec_array all = ec_upload(c->ctx, features, EC_F32, 2,
+                                       (size_t[]){category->n_images * patches, channels});
+        collect(&q, first, s, set, category);
         for (size_t t = 0; t < category->n_images; t++)
             for (size_t from = first[t]; from < first[t + 1]; from += MAX_POINTS_AT_ONCE) {
                 const size_t left = first[t + 1] - from;
-                multiply(c->ctx, queries + from,
-                         left < MAX_POINTS_AT_ONCE ? left : MAX_POINTS_AT_ONCE,
-                         features + t * patches * channels, patches, channels);
+                multiply(c->ctx, &q, from, left < MAX_POINTS_AT_ONCE ? left : MAX_POINTS_AT_ONCE,
+                         all, ec_array_rows(all, t * patches, patches));
             }
+        ec_scratch_release(c->ctx, mark);
         status = ec_ctx_status(c->ctx, err);
     } else {
         ec_fail(err, status, "%s: no memory for comparing %zu points", s->name, category->n_points);
     }
-    free(queries);
+    free(q.patch);
+    free(q.row);
     free(first);
     return status;
 }

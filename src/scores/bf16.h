@@ -1,14 +1,8 @@
-/* matcher.h - what a comparison of embeddings runs on, for src/scores alone */
-#ifndef EC_SCORES_MATCHER_H
-#define EC_SCORES_MATCHER_H
+/* bf16.h - the comparison of embeddings with the authors' roundings, for src/scores alone */
+#ifndef EC_SCORES_BF16_H
+#define EC_SCORES_BF16_H
 
 #include "eyechart/alignment.h"
-#include "ops/ops.h"
-
-struct ec_matcher {
-    ec_ctx *ctx;
-    size_t n_threads; /* 0: one per processor */
-};
 
 /* Rounds to bfloat16, to nearest, ties to even. `x` is finite. */
 float ec_bf16_round(float x);
