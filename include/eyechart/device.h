@@ -39,7 +39,8 @@ typedef struct ec_device_options {
 ec_status ec_ctx_open(ec_ctx **out, const ec_device_options *options, ec_error *err);
 void ec_ctx_free(ec_ctx *ctx); /* NULL is allowed */
 
-/* For what the host computes beside it, such as decoding images: n_threads of its options. */
+/* For what the host computes beside it, such as decoding images: n_threads of its options. NULL is
+ * allowed: 0. */
 size_t ec_ctx_threads(const ec_ctx *ctx);
 /* Its full name, "cpu:avx2". Borrowed from the context. */
 const char *ec_ctx_device(const ec_ctx *ctx);
@@ -49,8 +50,9 @@ const char *ec_ctx_math(const ec_ctx *ctx);
 /* The devices that open on this processor and in this build by their full names, the default first.
  * Static; NULL past the end. */
 const char *ec_device_name(size_t i);
-/* The full name of what NULL opens. EC_ERR_ARG: $EYECHART_DEVICE names nothing that is here. */
-ec_status ec_device_default(const char **out, ec_error *err);
+/* The full name of what ec_ctx_open() opens for `name`, which may be NULL. Static. EC_ERR_ARG: there is
+ * no such device here, or $EYECHART_DEVICE names none; the message has the choices. */
+ec_status ec_device_find(const char **out, const char *name, ec_error *err);
 
 /* The version of oneDNN that this build has, such as "2.6.3"; NULL: none. Static. */
 const char *ec_device_onednn(void);

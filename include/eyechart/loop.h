@@ -25,6 +25,7 @@
 #ifndef EYECHART_LOOP_H
 #define EYECHART_LOOP_H
 
+#include "eyechart/device.h"
 #include "eyechart/status.h"
 #include "eyechart/study.h"
 
@@ -76,7 +77,7 @@ typedef struct ec_loop_options {
     bool no_score;       /* A and C as they are known */
     bool anyway;         /* use up the budget, even where no candidate is worth its cost; true too
                             where study.yaml says so */
-    size_t n_threads;    /* for scoring; 0: one per processor */
+    ec_ctx *ctx;         /* what scoring computes with, borrowed for the call; not needed without */
     const ec_rank_column *columns; /* [n_columns] scores that the policy goes by, as in ec_ask_options */
     size_t n_columns;
 } ec_loop_options;

@@ -34,6 +34,7 @@
 #ifndef EYECHART_SCORE_H
 #define EYECHART_SCORE_H
 
+#include "eyechart/device.h"
 #include "eyechart/representation.h"
 #include "eyechart/study.h"
 
@@ -43,13 +44,13 @@ extern "C" {
 
 /* ---- plan -------------------------------------------------------------------------------- */
 
-/* Zero-initialised means all. */
+/* Zero-initialised means all; to compute takes a context. */
 typedef struct ec_score_options {
     bool only_a, only_c, only_measures; /* at most one of them */
     const size_t *candidates;           /* [n_candidates] these only, and what they need */
     size_t n_candidates;
-    size_t n_threads; /* 0: one per processor; results do not depend on it */
-    bool calibrate;   /* measure for up to about three seconds, for the estimate of time */
+    ec_ctx *ctx;    /* what computes, borrowed for the call; a plan needs it to calibrate alone */
+    bool calibrate; /* measure for up to about three seconds, for the estimate of time */
     ec_watch watch;   /* may stop the reading of weights and images that comes before the work;
                          ec_study_score() asks its watcher where there is none */
 } ec_score_options;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/device.h"
 #include "cli/images.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -25,6 +26,7 @@ enum {
     O_PREPARE,
     O_EXIF,
     O_BATCH,
+    O_DEVICE,
     O_THREADS,
     O_POSITIONS,
     O_CSV,
@@ -105,6 +107,7 @@ static const option OPTIONS[] = {
                  .high = 4096,
                  .fallback = "8",
                  .help = "images at a time; results do not depend on it"},
+    [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
     [O_CSV] = {.name = "csv", .help = "print CSV that 'study import' reads"},
@@ -344,12 +347,11 @@ static ec_status score_benchmark(benchmark *b, ec_aligner *aligner, const member
     return status;
 }
 
-static int score_all(benchmark *b, size_t n, const members *m, const arguments *args) {
+static int score_all(benchmark *b, size_t n, const members *m, ec_ctx *ctx, const arguments *args) {
     const option_value *v = args->values;
     const ec_align_options options = {
         .bf16_compat = v[O_BF16].given,
-        .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
-                    .interpolate_plain = v[O_POSITIONS].given},
+        .encoder = {.ctx = ctx, .interpolate_plain = v[O_POSITIONS].given},
         .batch = (size_t)v[O_BATCH].count,
     };
     ec_error err;
@@ -530,7 +532,10 @@ static int run(const arguments *args) {
     if (status == EXIT_DONE && v[O_CSV].given && v[O_JSON].given)
         status = usage_error(args->command, "--csv and --json: one of them");
     if (status == EXIT_DONE) status = load_benchmarks(b, n, args);
-    if (status == EXIT_DONE) status = score_all(b, n, &m, args);
+    ec_ctx *ctx = NULL;
+    if (status == EXIT_DONE) status = device_open(&ctx, &v[O_DEVICE], &v[O_THREADS]);
+    if (status == EXIT_DONE) status = score_all(b, n, &m, ctx, args);
+    ec_ctx_free(ctx);
     if (status == EXIT_DONE) {
         if (v[O_JSON].given)
             print_json(b, n, &m, args);

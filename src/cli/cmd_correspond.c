@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "cli/combinations.h"
+#include "cli/device.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/sources.h"
@@ -37,6 +38,7 @@ enum {
     O_REPLICATES,
     O_SEED,
     O_BATCH,
+    O_DEVICE,
     O_THREADS,
     O_JSON
 };
@@ -117,6 +119,7 @@ static const option OPTIONS[] = {
                  .high = 4096,
                  .fallback = "8",
                  .help = "images at a time; results do not depend on it"},
+    [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_JSON] = OPTION_JSON,
     {0},
@@ -154,6 +157,7 @@ typedef struct {
     bool *wanted; /* [set.n_categories] */
     size_t n_images, n_pairs, n_points;
     ec_c_protocol first, last; /* protocols to compute */
+    ec_ctx *ctx;
     ec_correspondence *compare;
     ec_pair_result *results; /* [protocol][row][set.n_pairs] */
     FILE *pairs, *points;
@@ -170,16 +174,12 @@ static ec_pair_result *results_of(const job *j, ec_c_protocol protocol, size_t r
     return j->results + ((size_t)protocol * j->all.n_rows + row) * j->set.n_pairs;
 }
 
-static size_t n_threads_of(const arguments *args) {
-    return args->values[O_THREADS].given ? (size_t)args->values[O_THREADS].count : 0;
-}
-
 static ec_status open_member(ec_extractor **out, const job *j, const member *m,
                              ec_c_protocol protocol, ec_error *err) {
     ec_feature_source source = m->source;
     source.prepare = ec_matching_prepare(protocol);
     source.exif_transpose = false; /* keypoints are in the picture as it lies */
-    const ec_encoder_options options = {.n_threads = n_threads_of(j->args),
+    const ec_encoder_options options = {.ctx = j->ctx,
                                         .interpolate_plain = j->args->values[O_POSITIONS].given};
     return ec_extractor_open(out, &source, &options, err);
 }
@@ -442,7 +442,7 @@ static ec_status score_category(job *j, size_t category, ec_error *err) {
     ec_image *images;
     j->category = j->set.categories[category].name;
     ec_status status =
-        ec_matching_images_load(&images, &j->set, category, n_threads_of(j->args), err);
+        ec_matching_images_load(&images, &j->set, category, ec_ctx_threads(j->ctx), err);
     for (ec_c_protocol p = j->first; p <= j->last && status == EC_OK; p++) {
         ec_similarity rows[EC_C_MAX_MEMBERS] = {{0}};
         status = compute_rows(rows, j, p, category, images, err);
@@ -458,8 +458,7 @@ static ec_status score_category(job *j, size_t category, ec_error *err) {
 static int score(job *j) {
     ec_error err;
     j->results = allocate(EC_C_PROTOCOLS * j->all.n_rows * j->set.n_pairs, sizeof *j->results);
-    if (ec_correspondence_new(&j->compare, NULL, n_threads_of(j->args), &err) != EC_OK)
-        return report_error(&err);
+    if (ec_correspondence_new(&j->compare, j->ctx, &err) != EC_OK) return report_error(&err);
     ec_status status = EC_OK;
     for (size_t c = 0; c < j->set.n_categories && status == EC_OK; c++) {
         if (j->wanted[c]) status = score_category(j, c, &err);
@@ -684,9 +683,11 @@ static int run(const arguments *args) {
                                          .has_layer = true};
     int status = combinations_parse(&j.all, args, otherwise, v[O_COMBINE].text);
     if (status == EXIT_DONE) status = load_keypoints(&j);
+    if (status == EXIT_DONE) status = device_open(&j.ctx, &v[O_DEVICE], &v[O_THREADS]);
     if (status == EXIT_DONE) status = look_at_members(&j);
     if (status == EXIT_DONE) status = score_and_conclude(&j);
     ec_correspondence_free(j.compare);
+    ec_ctx_free(j.ctx);
     ec_keypoint_set_release(&j.set);
     combinations_release(&j.all);
     free(j.results);

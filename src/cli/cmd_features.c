@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "cli/device.h"
 #include "cli/images.h"
 #include "cli/options.h"
 #include "cli/output.h"
@@ -43,6 +44,7 @@ enum {
     O_LIST,
     O_ROOT,
     O_BATCH,
+    O_DEVICE,
     O_THREADS,
     O_POSITIONS,
     O_SKIP_BAD,
@@ -118,6 +120,7 @@ static const option OPTIONS[] = {
                  .high = 4096,
                  .fallback = "8",
                  .help = "images at a time; part of what makes a run the same"},
+    [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
     [O_SKIP_BAD] = {.name = "skip-bad",
@@ -305,11 +308,13 @@ static ec_status bf16_effect(double *out, const ec_feature_source *source, const
                              ec_encoder_options options, ec_error *err) {
     float *features[2] = {NULL, NULL}; /* in f32, in the options' math */
     size_t n = 0;
-    ec_status status = EC_OK;
-    const char *const isa[2] = {NULL, options.isa};
+    ec_ctx *f32;
+    const ec_device_options device = {.n_threads = ec_ctx_threads(options.ctx)};
+    ec_status status = ec_ctx_open(&f32, &device, err);
+    ec_ctx *const ctx[2] = {f32, options.ctx};
     for (size_t i = 0; i < 2 && status == EC_OK; i++) {
         ec_extractor *extractor;
-        options.isa = isa[i];
+        options.ctx = ctx[i];
         status = ec_extractor_open(&extractor, source, &options, err);
         if (status != EC_OK) break;
         const ec_extractor_info info = ec_extractor_describe(extractor);
@@ -325,6 +330,7 @@ static ec_status bf16_effect(double *out, const ec_feature_source *source, const
         size += f32 * f32;
     }
     *out = sqrt(moved / size);
+    ec_ctx_free(f32);
     free(features[0]);
     free(features[1]);
     return status;
@@ -346,7 +352,7 @@ static ec_status tell_effect(const ec_feature_source *sources, size_t n_sources,
             note("%s: bf16 products move the features of %s by %.1e (relative RMS)",
                  sources[i].folder, images->path[first], effect);
     }
-    if (status == EC_OK && !ec_encoder_has_bf16())
+    if (status == EC_OK && !ec_device_has_bf16())
         note("this processor has no instructions for bf16: rounded operands are multiplied in f32, "
              "which is no faster than --math f32");
     ec_image_release(&image);
@@ -363,8 +369,8 @@ static void print_result(const ec_features_progress *p, const char *out, const a
         printf("%s\n", out);
 }
 
-static int compute(const ec_feature_source *sources, size_t n_sources, const path_list *images,
-                   ec_array_format format, const arguments *args) {
+static int compute(ec_ctx *ctx, const ec_feature_source *sources, size_t n_sources,
+                   const path_list *images, ec_array_format format, const arguments *args) {
     const option_value *v = args->values;
     const ec_features_options options = {
         .format = format,
@@ -373,15 +379,14 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
         .batch = (size_t)v[O_BATCH].count,
         .skip_bad = v[O_SKIP_BAD].given,
         .restart = v[O_RESTART].given,
-        .encoder = {.n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
+        .encoder = {.ctx = ctx,
                     .interpolate_plain = v[O_POSITIONS].given,
-                    .isa = v[O_MATH].choice == 1 ? "onednn-bf16" : NULL,
                     .watch = progress_watch()},
     };
     ec_features_progress progress_now = {0};
     ec_error err;
     ec_status status = EC_OK;
-    if (options.encoder.isa != NULL)
+    if (strcmp(ec_ctx_math(ctx), "f32") != 0)
         status = tell_effect(sources, n_sources, images, &options, &err);
     if (status != EC_OK) return report_error(&err);
     progress line;
@@ -397,6 +402,16 @@ static int compute(const ec_feature_source *sources, size_t n_sources, const pat
     if (status != EC_OK) return report_error(&err);
     print_result(&progress_now, v[O_OUT].text, args);
     return progress_now.n_bad > 0 ? EXIT_AGAIN : EXIT_DONE;
+}
+
+/* --math bf16 is another name of a device. */
+static int open_device(ec_ctx **out, const arguments *args) {
+    static const option_value bf16 = {.given = true, .text = "cpu:onednn-bf16"};
+    const option_value *v = args->values;
+    if (v[O_MATH].choice == 1 && v[O_DEVICE].given && strcmp(v[O_DEVICE].text, bf16.text) != 0)
+        return usage_error(args->command, "--math bf16 is --device %s, not %s; give one of them",
+                           bf16.text, v[O_DEVICE].text);
+    return device_open(out, v[O_MATH].choice == 1 ? &bf16 : &v[O_DEVICE], &v[O_THREADS]);
 }
 
 static int run(const arguments *args) {
@@ -418,7 +433,10 @@ static int run(const arguments *args) {
     if (status == EXIT_DONE)
         status = parse_sources(&sources, &n_sources, args->operands[0], otherwise, args->command);
     if (status == EXIT_DONE) status = gather_images(&images, args);
-    if (status == EXIT_DONE) status = compute(sources, n_sources, &images, format, args);
+    ec_ctx *ctx = NULL;
+    if (status == EXIT_DONE) status = open_device(&ctx, args);
+    if (status == EXIT_DONE) status = compute(ctx, sources, n_sources, &images, format, args);
+    ec_ctx_free(ctx);
     for (size_t i = 0; i < images.n; i++) free(images.path[i]);
     free(images.path);
     free(sources);

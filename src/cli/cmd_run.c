@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "cli/device.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/ranking.h"
@@ -23,6 +24,7 @@ enum {
     O_ANYWAY,
     O_NO_REPORT,
     O_COLUMNS,
+    O_DEVICE,
     O_THREADS,
     O_JSON
 };
@@ -62,6 +64,7 @@ static const option OPTIONS[] = {
                   .help = "use up the budget, even where no candidate left is worth its cost"},
     [O_NO_REPORT] = {.name = "no-report", .help = "do not write STUDY/report.html"},
     [O_COLUMNS] = OPTION_COLUMNS,
+    [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = {.name = "threads",
                    .argument = "N",
                    .type = VALUE_COUNT,
@@ -366,13 +369,16 @@ static ec_loop_options options_of(const arguments *args, const columns_choice *c
                              .retry_failed = v[O_RETRY_FAILED].given,
                              .no_score = v[O_NO_SCORE].given,
                              .anyway = v[O_ANYWAY].given,
-                             .n_threads = v[O_THREADS].given ? v[O_THREADS].count : 0,
                              .columns = columns->list,
                              .n_columns = columns->n};
 }
 
 static int run_study(ec_study *study, const columns_choice *columns, const arguments *args) {
-    const ec_loop_options options = options_of(args, columns);
+    const option_value *v = args->values;
+    ec_loop_options options = options_of(args, columns);
+    const int opened =
+        options.no_score ? EXIT_DONE : device_open(&options.ctx, &v[O_DEVICE], &v[O_THREADS]);
+    if (opened != EXIT_DONE) return opened;
     show s = {.study = study, .told = json_array(), .gave_up = json_array()};
     ec_loop_summary sum;
     ec_error err;
@@ -394,6 +400,7 @@ static int run_study(ec_study *study, const columns_choice *columns, const argum
     }
     json_decref(s.told);
     json_decref(s.gave_up);
+    ec_ctx_free(options.ctx);
     return result;
 }
 

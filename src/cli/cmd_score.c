@@ -3,13 +3,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/device.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/sources.h"
 #include "cli/study.h"
 #include "eyechart/score.h"
 
-enum { O_STUDY, O_A, O_C, O_MEASURES, O_CANDIDATE, O_PLAN, O_THREADS, O_JSON };
+enum { O_STUDY, O_A, O_C, O_MEASURES, O_CANDIDATE, O_PLAN, O_DEVICE, O_THREADS, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -26,6 +27,7 @@ static const option OPTIONS[] = {
     [O_PLAN] = {.name = "plan",
                 .help = "say what would be computed, what is known already, and how long it takes "
                         "(measured for up to three seconds); compute nothing"},
+    [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_JSON] = OPTION_JSON,
     {0},
@@ -347,13 +349,15 @@ static int run(const arguments *args) {
     if (status != EXIT_DONE) return status;
     size_t *candidates = allocate(v[O_CANDIDATE].n_all + 1, sizeof *candidates);
     status = find_candidates(candidates, study, &v[O_CANDIDATE]);
+    ec_ctx *ctx = NULL;
+    if (status == EXIT_DONE) status = device_open(&ctx, &v[O_DEVICE], &v[O_THREADS]);
     const ec_score_options options = {
         .only_a = v[O_A].given,
         .only_c = v[O_C].given,
         .only_measures = v[O_MEASURES].given,
         .candidates = candidates,
         .n_candidates = v[O_CANDIDATE].n_all,
-        .n_threads = v[O_THREADS].given ? (size_t)v[O_THREADS].count : 0,
+        .ctx = ctx,
         .calibrate = true,
     };
     for (size_t i = 0; status == EXIT_DONE && i < ec_study_n_candidates(study); i++) {
@@ -366,6 +370,7 @@ static int run(const arguments *args) {
     if (status == EXIT_DONE)
         status = (v[O_PLAN].given ? print_plan : score)(study, &options, v[O_JSON].given);
     free(candidates);
+    ec_ctx_free(ctx);
     ec_study_close(study);
     return status;
 }

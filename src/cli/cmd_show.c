@@ -7,6 +7,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "cli/device.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/sources.h"
@@ -57,6 +58,7 @@ enum {
     O_HEAT,
     O_DOT,
     O_HEIGHT,
+    O_DEVICE,
     O_THREADS,
     O_POSITIONS,
     O_JSON
@@ -146,6 +148,7 @@ static const option OPTIONS[] = {
                   .high = 4096,
                   .fallback = "360",
                   .help = "of every image in the picture"},
+    [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
     [O_JSON] = OPTION_JSON,
@@ -188,6 +191,7 @@ typedef struct request {
     ec_study *study; /* NULL: none */
     row *rows;
     size_t n_rows;
+    ec_ctx *ctx; /* NULL without rows */
     ec_show_options options;
     char *out; /* owned */
     bool html;
@@ -295,9 +299,11 @@ static int add_rows(request *q) {
         for (size_t i = 0; i < args->n_operands && status == EXIT_DONE; i++)
             status = add_folder_row(&q->rows[q->n_rows++], args->operands[i], args);
     }
+    if (status == EXIT_DONE && q->n_rows > 0)
+        status = device_open(&q->ctx, &v[O_DEVICE], &v[O_THREADS]);
     for (size_t i = 0; i < q->n_rows; i++) {
-        q->rows[i].encoder.options = (ec_encoder_options){
-            .n_threads = (size_t)v[O_THREADS].count, .interpolate_plain = v[O_POSITIONS].given};
+        q->rows[i].encoder.options =
+            (ec_encoder_options){.ctx = q->ctx, .interpolate_plain = v[O_POSITIONS].given};
     }
     if (status == EXIT_DONE && q->n_rows == 0 && !v[O_PAIR].given)
         return usage_error(args->command, "no encoder: name weight folders, or candidates of a "
@@ -594,6 +600,7 @@ static int run(const arguments *args) {
         free(q.rows[i].sources);
     }
     free(q.rows);
+    ec_ctx_free(q.ctx);
     free(q.out);
     ec_study_close(q.study);
     return status;

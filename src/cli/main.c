@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "cli/command.h"
+#include "cli/device.h"
 #include "cli/help.h"
 #include "cli/options.h"
 #include "cli/output.h"
-#include "eyechart/encoder.h"
 
 /* A closed standard stream would give its number to the next file opened, a study.db for example,
  * and messages would be written into it. Streams opened here the wrong way round fail when used. */
@@ -53,10 +53,8 @@ static int unknown_command(char *const *argv, size_t n) {
 }
 
 static int run(const command *which, const arguments *args) {
-    const char *isa;
-    ec_error err;
-    if (which->computes && ec_encoder_preferred_isa(&isa, &err) != EC_OK) return report_error(&err);
-    return which->run(args);
+    const int status = which->computes ? device_check(args) : EXIT_DONE;
+    return status == EXIT_DONE ? which->run(args) : status;
 }
 
 static bool is_help(const char *word) {

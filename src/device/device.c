@@ -146,9 +146,17 @@ static ec_status find_default(const device **out, ec_error *err) {
     return find_by_variable(out, "EYECHART_ISA", value, name, err);
 }
 
-ec_status ec_device_default(const char **out, ec_error *err) {
+/* What options name, or the environment. */
+static ec_status find_named(const device **out, const char *name, ec_error *err) {
+    if (name == NULL) return find_default(out, err);
+    char said[80];
+    snprintf(said, sizeof said, "device '%.60s'", name);
+    return find(out, said, name, err);
+}
+
+ec_status ec_device_find(const char **out, const char *name, ec_error *err) {
     const device *d;
-    const ec_status status = find_default(&d, err);
+    const ec_status status = find_named(&d, name, err);
     *out = status == EC_OK ? d->name : NULL;
     return status;
 }
@@ -173,10 +181,7 @@ ec_status ec_ctx_open(ec_ctx **out, const ec_device_options *options, ec_error *
     if (options == NULL) options = &defaults;
     *out = NULL;
     const device *d;
-    char said[80];
-    snprintf(said, sizeof said, "device '%.60s'", options->name != NULL ? options->name : "");
-    ec_status status =
-        options->name != NULL ? find(&d, said, options->name, err) : find_default(&d, err);
+    ec_status status = find_named(&d, options->name, err);
     if (status != EC_OK) return status;
     if (d->provider != REFERENCE && options->activations != EC_F32)
         return ec_fail(err, EC_ERR_ARG, "device %s keeps results in F32, not in %s; ref does that",

@@ -170,7 +170,7 @@ ec_status ec_study_run(ec_loop_summary *out, ec_study *study, const ec_loop_opti
     l.context = context;
     if (status == EC_OK && options->retry_failed) status = ec_loop_forgive_lost(&l);
     if (status == EC_OK && options->retry_failed) status = ec_loop_find_failed(&l);
-    if (status == EC_OK && !options->no_score) status = ec_loop_score(&l, options->n_threads);
+    if (status == EC_OK && !options->no_score) status = ec_loop_score(&l, options->ctx);
     if (status == EC_OK) status = turn(&l);
     if (status == EC_OK && options->retry_failed) status = ec_loop_name_not_retried(&l);
     if (l.runs != NULL) {

@@ -44,7 +44,7 @@ ec_status ec_loop_folder_of(char **out, const ec_loop *l, size_t candidate);
 /* ---- scores --------------------------------------------------------------------------------- */
 
 /* Computes A and C of the candidates that have encoders; does nothing where there is nothing to. */
-ec_status ec_loop_score(ec_loop *l, size_t n_threads);
+ec_status ec_loop_score(ec_loop *l, ec_ctx *ctx);
 /* What that would do, in words; "" nothing. */
 ec_status ec_loop_score_plan(char text[200], ec_loop *l);
 

@@ -18,8 +18,8 @@ static bool see(void *context, const ec_score_progress *p) {
     return !l->stopped;
 }
 
-ec_status ec_loop_score(ec_loop *l, size_t n_threads) {
-    const ec_score_options options = {.n_threads = n_threads};
+ec_status ec_loop_score(ec_loop *l, ec_ctx *ctx) {
+    const ec_score_options options = {.ctx = ctx};
     ec_score_summary *summary;
     if (!ec_job_has_wants(l->study)) return EC_OK;
     const ec_status status = ec_study_score(&summary, l->study, &options, see, l, l->err);

@@ -29,7 +29,7 @@ void ec_ctx_free(ec_ctx *ctx) {
 }
 
 size_t ec_ctx_threads(const ec_ctx *ctx) {
-    return ctx->backend.n_threads;
+    return ctx != NULL ? ctx->backend.n_threads : 0;
 }
 
 const char *ec_ctx_device(const ec_ctx *ctx) {

@@ -105,10 +105,9 @@ static ec_status predict(ec_show_point *points, ec_text *views, const ec_show_en
     judgement j = {.encoder = encoder, .protocol = protocol, .one = one, .images = images};
     ec_point_prediction *predictions = calloc(one->pair.n_points + 1, sizeof *predictions);
     j.members = calloc(n, sizeof *j.members);
-    ec_status status =
-        predictions == NULL || j.members == NULL
-            ? ec_fail(err, EC_ERR_NOMEM, "out of memory for a comparison")
-            : ec_correspondence_new(&j.work, encoder->options.isa, encoder->options.n_threads, err);
+    ec_status status = predictions == NULL || j.members == NULL
+                           ? ec_fail(err, EC_ERR_NOMEM, "out of memory for a comparison")
+                           : ec_correspondence_new(&j.work, encoder->options.ctx, err);
     for (size_t k = 0; k < n && status == EC_OK; k++) status = run_source(&j, k, err);
     const uint32_t all = (uint32_t)((UINT64_C(1) << n) - 1);
     if (status == EC_OK)

@@ -104,9 +104,9 @@ static void check_settings(doctor *d) {
 
 /* What encoders are computed with. */
 static void check_machine(doctor *d) {
-    const char *isa;
+    const char *name;
     ec_error err;
-    if (any_encoder(d) && ec_encoder_preferred_isa(&isa, &err) != EC_OK) say_error(d, &err);
+    if (any_encoder(d) && ec_device_find(&name, NULL, &err) != EC_OK) say_error(d, &err);
 }
 
 /* Candidates that 'run' could come to and that declare nothing for {encoder} or {connector}. */

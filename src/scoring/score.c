@@ -102,8 +102,7 @@ static ec_status wait_for_others(ec_scoring *run, ec_error *err) {
 
 static ec_status work(ec_scoring *run, ec_error *err) {
     ec_outcome outcome = EC_WORKED;
-    ec_status status =
-        ec_correspondence_new(&run->correspondence, NULL, run->job->options.n_threads, err);
+    ec_status status = ec_correspondence_new(&run->correspondence, run->job->options.ctx, err);
     if (status == EC_OK) status = ec_scoring_recount(run, err);
     run->progress.n_cached = run->progress.n_done;
     while (status == EC_OK && outcome != EC_COMPLETE) {
@@ -150,7 +149,7 @@ static ec_status score_c(ec_score_row *row, ec_scoring *run, const ec_job_part *
     ec_correspondence *correspondence = NULL;
     ec_status status = pairs != NULL ? EC_OK : ec_no_memory(job->study->path, err);
     if (status == EC_OK)
-        status = ec_correspondence_new(&correspondence, NULL, job->options.n_threads, err);
+        status = ec_correspondence_new(&correspondence, job->options.ctx, err);
     for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
         ec_pck pck;
         status = read_pairs(pairs, job, part, (ec_c_protocol)p, err);
@@ -550,6 +549,8 @@ static bool goes_on(void *context) {
 ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score_options *options,
                          ec_score_watcher watcher, void *context, ec_error *err) {
     if (out != NULL) *out = NULL;
+    if (options == NULL || options->ctx == NULL)
+        return ec_fail(err, EC_ERR_ARG, "%s: no context to compute its scores on", study->path);
     ec_job job = {0};
     ec_scoring run = {
         .job = &job, .watcher = watcher, .context = context, .started = seconds_now()};
@@ -557,7 +558,7 @@ ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score
     ec_status status =
         summary != NULL ? check_writable(study, err) : ec_no_memory(study->path, err);
     if (status == EC_OK) {
-        ec_score_options watched = options != NULL ? *options : (ec_score_options){0};
+        ec_score_options watched = *options;
         if (watched.watch.goes_on == NULL) watched.watch = (ec_watch){goes_on, &run};
         status = ec_job_build(&job, study, &watched, err);
         if (status == EC_OK) status = score(summary, &run, err);

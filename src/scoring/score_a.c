@@ -233,13 +233,11 @@ static ec_status start(ec_scoring *run, ec_error *err) {
     job->align.scored = take_scores;
     job->align.scored_context = run;
     ec_align_order(run->a_order, &job->align);
-    return ec_matcher_new(&job->align.matcher, NULL, job->options.n_threads, err);
+    return EC_OK;
 }
 
 void ec_scoring_close_alignment(ec_scoring *run) {
     ec_align_close_encoder(&run->job->align);
-    ec_matcher_free(run->job->align.matcher);
-    run->job->align.matcher = NULL;
     forget_values(run);
     free(run->a_order);
     free(run->turned_images);

@@ -64,7 +64,7 @@ static ec_status decode_images(ec_scoring *run, size_t category, ec_error *err) 
     ec_scoring_close_category(run);
     run->images_category = category;
     const ec_status status = ec_matching_images_load(&run->images, &run->job->set, category,
-                                                     run->job->options.n_threads, err);
+                                                     ec_ctx_threads(run->job->options.ctx), err);
     if (status != EC_ERR_NOT_FOUND && status != EC_ERR_IO) return status;
     return ec_error_prefix(err, status,
                            "%s: an image cannot be read any more; put it back and run 'eyechart "

@@ -17,7 +17,7 @@
 /* ---- encoders ----------------------------------------------------------------------------- */
 
 ec_encoder_options ec_job_encoder_options(const ec_job *job) {
-    return (ec_encoder_options){.n_threads = job->options.n_threads,
+    return (ec_encoder_options){.ctx = job->options.ctx,
                                 .interpolate_plain = job->settings.positions_by_size,
                                 .watch = job->options.watch};
 }
@@ -67,8 +67,11 @@ static ec_status sign_file(char signature[EC_HASH_SIZE], bool *settled, const ch
 
 static ec_status sign_encoder(char signature[EC_HASH_SIZE], bool *settled, const ec_job *job,
                               const ec_feature_source *source, ec_error *err) {
-    char use[EC_SOURCE_USE], *folder;
+    const bool rounds =
+        job->options.ctx != NULL && strcmp(ec_ctx_math(job->options.ctx), "f32") != 0;
+    char use[EC_SOURCE_USE + sizeof " in bf16"], *folder;
     ec_feature_source_use(use, source, job->settings.positions_by_size);
+    if (rounds) strcat(use, " in bf16");
     ec_status status = ec_file_model_folder(&folder, source->folder, err);
     if (status != EC_OK) return status;
     status = ec_file_memory_signature(signature, settled, folder, use, err);

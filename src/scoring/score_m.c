@@ -211,7 +211,7 @@ static ec_status compute_gram(ec_kernel *gram, ec_scoring *run, size_t encoder, 
                            : ec_no_memory(run->job->study->path, err);
     if (status == EC_OK) status = read_means(x, gram->norms, job, key, n_channels, err);
     if (status == EC_OK) {
-        status = ec_gram(gram->k, x, n, n_channels, job->options.n_threads, err);
+        status = ec_gram(gram->k, x, n, n_channels, ec_ctx_threads(job->options.ctx), err);
         if (status != EC_OK)
             ec_error_prefix(err, status, "%s", job->encoders[encoder].source.folder);
     }
