@@ -103,7 +103,6 @@ typedef enum ec_pointwise {
     EC_ACTIVATE_BACKWARD, /* y = z act'(x); z is dL/d act(x) */
     EC_SWIGLU,            /* y [.., d] = silu(x[.., :d]) * x[.., d:] (DINOv2's SwiGLU) */
     EC_SWIGLU_BACKWARD,   /* y [.., 2 d] from x [.., 2 d] and z [.., d] */
-    EC_ADD,               /* y = x + z */
 } ec_pointwise;
 typedef struct ec_pointwise_work {
     ec_pointwise kind;

@@ -1,4 +1,4 @@
-/* pointwise.c - activations, SwiGLU, sums: element by element, and their derivatives
+/* pointwise.c - activations and SwiGLU: element by element, and their derivatives
  *
  *     gelu        x Phi(x), Phi the normal distribution function     Hendrycks, arXiv:1606.08415
  *     gelu tanh   its approximation x sigmoid(2 u), u = sqrt(2/pi) (x + 0.044715 x^3); the same as
@@ -65,23 +65,18 @@ double ec_ref_slope(double x, ec_activation activation) {
     }
 }
 
-static double both(const ec_pointwise_work *work, double x, double z) {
-    switch (work->kind) {
-    case EC_ACTIVATE:
-        return ec_ref_activation(x, work->activation);
-    case EC_ACTIVATE_BACKWARD:
-        return z * ec_ref_slope(x, work->activation);
-    default: /* EC_ADD */
-        return x + z;
-    }
+/* Forward where z is NULL; else z is the gradient of the result. */
+static void activate(double *y, const double *x, const double *z, size_t n, ec_activation a) {
+    for (size_t i = 0; i < n; i++)
+        y[i] = z != NULL ? z[i] * ec_ref_slope(x[i], a) : ec_ref_activation(x[i], a);
 }
 
-/* Rows of y from those of x and z, of as many numbers as y has. */
+/* Likewise; x [rows, 2 d]. */
 static void swiglu(double *y, const double *x, const double *z, size_t rows, size_t d) {
     for (size_t i = 0; i < rows; i++)
         for (size_t j = 0; j < d; j++) {
             const double *a = x + i * 2 * d + j, *b = a + d;
-            if (z == NULL) { /* forward */
+            if (z == NULL) {
                 y[i * d + j] = ec_ref_activation(*a, EC_ACT_SILU) * *b;
                 continue;
             }
@@ -93,14 +88,14 @@ static void swiglu(double *y, const double *x, const double *z, size_t rows, siz
 ec_status ec_ref_pointwise(void *self, const ec_pointwise_work *work) {
     ec_ref *r = self;
     const size_t rows = ec_array_height(work->x), width = ec_array_width(work->x);
-    const bool has_z = work->kind != EC_ACTIVATE && work->kind != EC_SWIGLU;
-    const double *x = ec_ref_read(r, &work->x), *z = has_z ? ec_ref_read(r, &work->z) : NULL;
+    const bool backward = work->kind == EC_ACTIVATE_BACKWARD || work->kind == EC_SWIGLU_BACKWARD;
+    const double *x = ec_ref_read(r, &work->x), *z = backward ? ec_ref_read(r, &work->z) : NULL;
     double *y = ec_ref_zeros(r, rows * width);
     if (ec_ref_ready(r)) {
         if (work->kind == EC_SWIGLU || work->kind == EC_SWIGLU_BACKWARD)
             swiglu(y, x, z, rows, width / 2);
         else
-            for (size_t i = 0; i < rows * width; i++) y[i] = both(work, x[i], has_z ? z[i] : 0.0);
+            activate(y, x, z, rows * width, work->activation);
         ec_ref_write(r, &work->y, y);
     }
     return ec_ref_end(r);
