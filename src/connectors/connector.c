@@ -19,8 +19,7 @@ struct ec_connector {
     mlp_config config;
     mlp_spec spec;
     mlp_weights weights;
-    ec_ctx *ctx;
-    bool owns_ctx;
+    ec_ctx *ctx; /* borrowed; NULL: only to be looked at */
 };
 
 static ec_status open_files(ec_connector *c, const char *path, ec_error *err) {
@@ -33,42 +32,26 @@ static ec_status open_files(ec_connector *c, const char *path, ec_error *err) {
     return status == EC_OK ? mlp_config_read(&c->config, c->file.data, err) : status;
 }
 
-ec_status ec_connector_open_on(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err) {
+ec_status ec_connector_open(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err) {
     *out = NULL;
     ec_connector *c = calloc(1, sizeof *c);
     if (c == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
+    c->ctx = ctx;
     ec_status status = open_files(c, path, err);
     const char *file = c->file.data;
     if (status == EC_OK) status = mlp_spec_read(&c->spec, c->files, &c->config, file, err);
     if (status == EC_OK) status = mlp_weights_bind(&c->weights, &c->spec, c->files, file, err);
-    if (status != EC_OK) {
-        ec_connector_close(c);
-        return status;
-    }
-    c->ctx = ctx;
-    *out = c;
-    return EC_OK;
-}
-
-ec_status ec_connector_open(ec_connector **out, const char *path,
-                            const ec_connector_options *options, ec_error *err) {
-    static const ec_connector_options defaults = {0};
-    if (options == NULL) options = &defaults;
-    *out = NULL;
-    ec_ctx *ctx;
-    ec_status status = ec_ctx_new(&ctx, options->isa, options->n_threads, err);
-    if (status != EC_OK) return status;
-    status = ec_connector_open_on(out, path, ctx, err);
+    if (status == EC_OK && ctx != NULL) status = ec_params_place(c->weights.params, ctx, err);
     if (status == EC_OK)
-        (*out)->owns_ctx = true;
+        *out = c;
     else
-        ec_ctx_free(ctx);
+        ec_connector_close(c);
     return status;
 }
 
 void ec_connector_close(ec_connector *c) {
     if (c == NULL) return;
-    if (c->owns_ctx) ec_ctx_free(c->ctx);
+    mlp_weights_release(&c->weights);
     ec_weights_close(c->files);
     ec_text_release(&c->file);
     free(c);
@@ -95,7 +78,7 @@ ec_connector_info ec_connector_describe(const ec_connector *c) {
         .n_linears = s->n_linears,
         .n_inputs = s->n_inputs,
         .n_outputs = s->n_outputs,
-        .dtype = s->n_layers > 0 ? c->weights.layer[0].weight->dtype : EC_F32,
+        .dtype = s->n_layers > 0 ? c->weights.layer[0].weight->file.dtype : EC_F32,
         .file = c->file.data,
     };
     for (size_t i = 0; i < s->n_layers; i++) {
@@ -119,9 +102,10 @@ double ec_connector_flops(const ec_connector *c) {
 
 /* "linear 0 weight F32 [4096, 1024] <hash of its bytes>" */
 static void add_identity(ec_text *text, const char *kind, size_t i, const char *parameter,
-                         const ec_tensor *tensor) {
+                         const ec_param *param) {
     char shape[128], hash[EC_HASH_SIZE];
-    if (tensor == NULL) return;
+    if (param == NULL) return;
+    const ec_tensor *tensor = &param->file;
     ec_hash_bytes(hash, tensor->data, ec_tensor_count(tensor) * ec_dtype_size(tensor->dtype));
     ec_text_format(text, "%s %zu %s %s %s %s\n", kind, i, parameter, ec_dtype_name(tensor->dtype),
                    ec_tensor_shape_text(shape, sizeof shape, tensor), hash);
@@ -152,17 +136,16 @@ ec_status ec_connector_hash(char out[33], const ec_connector *c, ec_error *err) 
 ec_status ec_connector_forward(float *out, ec_connector *c, const float *in, size_t n,
                                ec_error *err) {
     const size_t n_inputs = c->spec.n_inputs, n_outputs = c->spec.n_outputs;
+    if (c->ctx == NULL)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: was opened without a context, to be looked at alone; open it on one",
+                       c->file.data);
     for (size_t at = 0; at < n && !ec_ctx_failed(c->ctx); at += TOKENS_AT_ONCE) {
         const size_t some = n - at < TOKENS_AT_ONCE ? n - at : TOKENS_AT_ONCE;
         const ec_mark mark = ec_scratch_mark(c->ctx);
-        const ec_tensor x = {.n_dims = 2,
-                             .shape = {some, n_inputs},
-                             .data = (float *)(in + at * n_inputs)}; /* only read */
-        const ec_tensor e = mlp_forward(c->ctx, &c->spec, &c->weights, x);
-        if (!ec_ctx_failed(c->ctx))
-            for (size_t i = 0; i < some; i++)
-                memcpy(out + (at + i) * n_outputs, (const float *)e.data + i * ec_row_stride(&e),
-                       n_outputs * sizeof *out);
+        const ec_array x =
+            ec_upload(c->ctx, in + at * n_inputs, EC_F32, 2, (size_t[]){some, n_inputs});
+        ec_download(c->ctx, out + at * n_outputs, mlp_forward(c->ctx, &c->spec, &c->weights, x));
         ec_scratch_release(c->ctx, mark);
     }
     return ec_ctx_status(c->ctx, err);

@@ -10,13 +10,13 @@
  */
 #include "connectors/mlp.h"
 
-ec_tensor mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_tensor x) {
+ec_array mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x) {
     for (size_t i = 0; i < spec->n_layers; i++) {
         const mlp_layer *layer = &spec->layer[i];
-        const mlp_params p = weights->layer[i];
-        x = layer->is_norm ? ec_layer_norm(ctx, x, (ec_norm_params){p.weight, p.bias}, spec->eps)
-                           : ec_linear(ctx, x, (ec_linear_params){p.weight, p.bias},
-                                       layer->activates ? spec->activation : EC_ACT_NONE);
+        const ec_linear_params p = weights->layer[i];
+        x = layer->is_norm
+                ? ec_layer_norm(ctx, x, (ec_norm_params){p.weight, p.bias}, spec->eps)
+                : ec_linear(ctx, x, p, layer->activates ? spec->activation : EC_ACT_NONE);
     }
     return x; /* [n, width of the language model] */
 }

@@ -8,60 +8,60 @@
 
 #include "connectors/mlp.h"
 
-/* The tensor with this key; NULL and an error when there is none or more than one. */
-static const ec_tensor *find(ec_weights *files, const char *key, const ec_tensor *wanted,
-                             const char *path, ec_error *err) {
-    const char *const prefix = mlp_prefix(files);
-    const ec_tensor *found = NULL, *loaded;
-    const char *found_name = NULL;
-    size_t found_at = 0;
-    char expected[128], shape[128];
-    ec_tensor_shape_text(expected, sizeof expected, wanted);
+/* What stands before the keys of the connector's tensors: "model.mm_projector.". */
+static ec_status find_front(char front[EC_MAX_TENSOR_NAME], const ec_weights *files,
+                            const char *path, ec_error *err) {
+    const char *const prefix = mlp_prefix(files), *first = NULL;
+    snprintf(front, EC_MAX_TENSOR_NAME, "%s", prefix);
     for (size_t i = 0; i < ec_weights_count(files); i++) {
-        const char *name = ec_weights_name(files, i), *this_key = mlp_key(name, prefix);
-        if (this_key == NULL || strcmp(this_key, key) != 0) continue;
-        if (found != NULL) {
-            ec_fail(err, EC_ERR_FORMAT,
-                    "%s: both '%.160s' and '%.160s' are the connector's '%s'; expected one "
-                    "connector in a file",
-                    path, found_name, name, key);
-            return NULL;
+        const char *name = ec_weights_name(files, i), *key = mlp_key(name, prefix);
+        if (key == NULL) continue;
+        const size_t length = (size_t)(key - name);
+        if (first == NULL) {
+            first = name;
+            snprintf(front, EC_MAX_TENSOR_NAME, "%.*s", (int)length, name);
+        } else if (length != strlen(front) || strncmp(name, front, length) != 0) {
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s: both '%.160s' and '%.160s' are of a connector; expected one "
+                           "connector in a file",
+                           path, first, name);
         }
-        found = ec_weights_tensor(files, i);
-        found_name = name;
-        found_at = i;
     }
-    if (found == NULL) {
-        const char *gaps = ec_weights_gaps(files);
-        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s%s' is missing; expected shape %s%s%s", path,
-                prefix, key, expected, gaps != NULL ? "; " : "", gaps != NULL ? gaps : "");
-        return NULL;
-    }
-    if (found->n_dims != wanted->n_dims || found->shape[0] != wanted->shape[0] ||
-        (found->n_dims == 2 && found->shape[1] != wanted->shape[1])) {
-        ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%.160s': shape %s, expected %s", path, found_name,
-                ec_tensor_shape_text(shape, sizeof shape, found), expected);
-        return NULL;
-    }
-    return ec_weights_load(&loaded, files, found_at, err) == EC_OK ? loaded : NULL;
+    return EC_OK;
+}
+
+static ec_param *take(ec_binder *b, const mlp_spec *spec, const mlp_layer *layer,
+                      const char *parameter, int n_dims) {
+    char key[48];
+    mlp_key_of(key, sizeof key, spec->naming, layer->slot, parameter);
+    return ec_bind(b, "", key, "", n_dims, (size_t[]){layer->n_out, layer->n_in});
 }
 
 ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, ec_weights *files,
                            const char *path, ec_error *err) {
-    ec_error unheard;
-    if (err == NULL) err = &unheard; /* find() speaks through it */
+    char front[EC_MAX_TENSOR_NAME];
+    ec_error why = {0};
+    ec_binder b;
     *out = (mlp_weights){0};
-    for (size_t i = 0; i < spec->n_layers; i++) {
+    ec_status status = ec_params_new(&out->params, err);
+    if (status != EC_OK || spec->n_layers == 0) return status;
+    b = (ec_binder){.status = find_front(front, files, path, &why)};
+    if (b.status == EC_OK) ec_bind_begin(&b, out->params, files, front, "", &why);
+    for (size_t i = 0; i < spec->n_layers && b.status == EC_OK; i++) {
         const mlp_layer *layer = &spec->layer[i];
-        char key[48];
-        const ec_tensor matrix = {.n_dims = 2, .shape = {layer->n_out, layer->n_in}},
-                        vector = {.n_dims = 1, .shape = {layer->n_out}};
-        mlp_key_of(key, sizeof key, spec->naming, layer->slot, "weight");
-        out->layer[i].weight = find(files, key, layer->is_norm ? &vector : &matrix, path, err);
-        if (out->layer[i].weight == NULL) return err->status;
-        if (!layer->has_bias) continue;
-        mlp_key_of(key, sizeof key, spec->naming, layer->slot, "bias");
-        if ((out->layer[i].bias = find(files, key, &vector, path, err)) == NULL) return err->status;
+        out->layer[i].weight = take(&b, spec, layer, "weight", layer->is_norm ? 1 : 2);
+        if (layer->has_bias) out->layer[i].bias = take(&b, spec, layer, "bias", 1);
     }
-    return EC_OK;
+    ec_bind_end(&b);
+    if (b.status == EC_OK) return EC_OK;
+    mlp_weights_release(out);
+    /* What cannot be loaded is told with its file already. */
+    const bool has_path = strncmp(why.message, path, strlen(path)) == 0;
+    return ec_fail(err, b.status, "%s%s%s", has_path ? "" : path, has_path ? "" : ": ",
+                   why.message);
+}
+
+void mlp_weights_release(mlp_weights *weights) {
+    ec_params_free(weights->params);
+    *weights = (mlp_weights){0};
 }

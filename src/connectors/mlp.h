@@ -15,6 +15,7 @@
 
 #include "base/text.h"
 #include "eyechart/connector.h"
+#include "ops/bind.h"
 #include "ops/ops.h"
 
 enum { MLP_MAX_LINEARS = 32, MLP_MAX_LAYERS = 2 * MLP_MAX_LINEARS };
@@ -75,35 +76,29 @@ const char *mlp_prefix(const ec_weights *files);
 /* What follows the prefix in a name; NULL: this is no tensor of the connector. */
 const char *mlp_key(const char *name, const char *prefix);
 
-/* Opens the files of the connector that `path`, a file or a folder, leads to. *file: what was opened,
- * owned. */
+/* Opens the files of the connector that `path`, a file or a folder, leads to. *file: what was
+ * opened, owned. */
 ec_status mlp_open_files(ec_weights **out, ec_text *file, const char *path, ec_error *err);
 
 /* Reads the spec from names and shapes, and from what config.json says. `path` is for messages. */
 ec_status mlp_spec_read(mlp_spec *out, ec_weights *files, const mlp_config *config,
                         const char *path, ec_error *err);
 
-typedef struct mlp_params {
-    const ec_tensor *weight, *bias; /* bias NULL: none */
-} mlp_params;
-
-/* Views into the weight files, which must outlive them. */
+/* Parameters of the weight files, which must outlive them. */
 typedef struct mlp_weights {
-    mlp_params layer[MLP_MAX_LAYERS];
+    ec_params *params;                      /* all of them, owned: mlp_weights_release */
+    ec_linear_params layer[MLP_MAX_LAYERS]; /* of a norm both are [d] */
 } mlp_weights;
 
-/* Finds every tensor the spec asks for, checks its shape and dtype. */
+/* Finds every tensor the spec asks for, checks its shape and dtype. `path` is for messages. */
 ec_status mlp_weights_bind(mlp_weights *out, const mlp_spec *spec, ec_weights *files,
                            const char *path, ec_error *err);
+void mlp_weights_release(mlp_weights *weights);
 
 /* The key of a layer's weight or bias. */
 void mlp_key_of(char *out, size_t size, mlp_naming naming, size_t slot, const char *parameter);
 
 /* x [n, n_inputs] -> [n, n_outputs], scratch of ctx. */
-ec_tensor mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_tensor x);
-
-/* ec_connector_open on a context that outlives the connector and is shared with others of the same
- * thread. */
-ec_status ec_connector_open_on(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err);
+ec_array mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x);
 
 #endif

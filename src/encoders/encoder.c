@@ -22,7 +22,7 @@ struct ec_encoder {
     const ec_encoder_family *family;
     void *model;
     ec_description description;
-    ec_ctx *ctx;
+    ec_ctx *ctx; /* borrowed; NULL: only to be looked at */
     ec_text source;
     ec_encoder_watcher watcher;
 };
@@ -46,10 +46,10 @@ ec_status ec_encoder_open_among(ec_encoder **out, const ec_encoder_family *const
     *out = NULL;
     ec_encoder *e = calloc(1, sizeof *e);
     if (e == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", folder);
+    e->ctx = options->ctx;
     ec_status status = ec_description_load(&e->description, folder, families, err);
     if (status == EC_OK) status = ec_description_family(&e->family, &e->description, err);
-    if (status == EC_OK) status = ec_ctx_new(&e->ctx, options->isa, options->n_threads, err);
-    if (status == EC_OK) status = e->family->open(&e->model, &e->description, e->ctx, options, err);
+    if (status == EC_OK) status = e->family->open(&e->model, &e->description, options, err);
     if (status == EC_OK) status = name_source(e, err);
     if (status == EC_OK)
         *out = e;
@@ -66,7 +66,6 @@ ec_status ec_encoder_open(ec_encoder **out, const char *folder, const ec_encoder
 void ec_encoder_close(ec_encoder *e) {
     if (e == NULL) return;
     if (e->model != NULL) e->family->close(e->model);
-    ec_ctx_free(e->ctx);
     ec_description_release(&e->description);
     ec_text_release(&e->source);
     free(e);
@@ -160,7 +159,7 @@ ec_encoder_info ec_encoder_describe(const ec_encoder *e) {
     const ec_encoder_files *part;
     for (size_t i = 0; (part = e->family->files(e->model, i)) != NULL; i++)
         info.weight_bytes += bytes_of(part);
-    snprintf(info.math, sizeof info.math, "%s", ec_ctx_math(e->ctx));
+    snprintf(info.math, sizeof info.math, "%s", e->ctx != NULL ? ec_ctx_math(e->ctx) : "f32");
     return info;
 }
 
@@ -205,11 +204,39 @@ void ec_encoder_watch(ec_encoder *e,
     e->watcher = (ec_encoder_watcher){see, context};
 }
 
+void ec_encoder_show(const ec_encoder_watcher *watcher, ec_ctx *ctx, size_t block, ec_array x) {
+    if (watcher->see == NULL || ec_ctx_failed(ctx)) return;
+    ec_tensor hidden = {.n_dims = x.n_dims, .data = malloc(ec_array_count(x) * sizeof(float))};
+    memcpy(hidden.shape, x.shape, sizeof hidden.shape);
+    if (hidden.data != NULL) {
+        ec_download(ctx, hidden.data, x);
+        watcher->see(watcher->context, block, &hidden);
+    }
+    free(hidden.data);
+}
+
 ec_status ec_encoder_forward(float *out, ec_encoder *e, const float *images, size_t n, size_t width,
                              size_t height, ec_tap tap, ec_error *err) {
-    ec_feature_shape shape;
-    const ec_status status = ec_encoder_feature_shape(&shape, e, width, height, tap, err);
-    return status == EC_OK
-               ? e->family->forward(out, e->model, images, n, width, height, &tap, &e->watcher, err)
-               : status;
+    const char *folder = e->description.folder;
+    ec_feature_shape s;
+    ec_array x;
+    ec_status status = ec_encoder_feature_shape(&s, e, width, height, tap, err);
+    if (status != EC_OK) return status;
+    if (e->ctx == NULL)
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: was opened without a context, to be looked at alone; open it on one",
+                       folder);
+    const ec_mark mark = ec_scratch_mark(e->ctx);
+    const ec_array input = ec_upload(e->ctx, images, EC_F32, 4, (size_t[]){n, 3, height, width});
+    status = e->family->forward(&x, e->model, input, &tap, &e->watcher, err); /* [n, t, channels] */
+    for (size_t i = 0; i < n && status == EC_OK; i++) {
+        const size_t t = x.shape[1], first = t - s.n_tokens;
+        ec_download(e->ctx, out + i * s.n_tokens * s.n_channels,
+                    ec_array_rows(x, i * t + first, s.n_tokens));
+    }
+    ec_error computed = {0};
+    if (ec_ctx_status(e->ctx, &computed) != EC_OK && status == EC_OK)
+        status = ec_fail(err, computed.status, "%s: %s", folder, computed.message);
+    ec_scratch_release(e->ctx, mark);
+    return status;
 }

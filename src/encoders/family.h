@@ -23,11 +23,13 @@ typedef struct ec_encoder_files {
     const char *prefix; /* what stands before their names where `taken` is not NULL */
 } ec_encoder_files;
 
-/* Is called with hidden states [n, t, d]; see ec_encoder_watch. */
+/* Who looks on at hidden states; see ec_encoder_watch. */
 typedef struct ec_encoder_watcher {
     void (*see)(void *context, size_t block, const ec_tensor *hidden);
     void *context;
 } ec_encoder_watcher;
+/* Shows x [n, t, d], where somebody looks on. */
+void ec_encoder_show(const ec_encoder_watcher *watcher, ec_ctx *ctx, size_t block, ec_array x);
 
 typedef struct ec_encoder_family {
     const char *name;
@@ -38,8 +40,9 @@ typedef struct ec_encoder_family {
 
     /* Whether the model is its own: to open, or to refuse with a better reason than its type. */
     bool (*recognises)(const ec_description *description);
-    /* *out is NULL on failure. The description and ctx outlive the model. Errors name the file. */
-    ec_status (*open)(void **out, const ec_description *description, ec_ctx *ctx,
+    /* *out is NULL on failure. The description and options->ctx outlive the model; without a
+     * context there is no forward pass, and nothing is placed. Errors name the file. */
+    ec_status (*open)(void **out, const ec_description *description,
                       const ec_encoder_options *options, ec_error *err);
     void (*close)(void *model);
 
@@ -50,16 +53,17 @@ typedef struct ec_encoder_family {
     /* Adds to an object what decides the numbers beside the weights, their dtype and the tap.
      * False: no memory. */
     bool (*identify)(json_t *to, const void *model);
-    /* As ec_encoder_preparation, _flops, _feature_shape and _forward; encoder.c has checked that
-     * the sides are at most EC_MAX_INPUT. `shape` refuses a tap that the family has no meaning for,
-     * and `forward` is called with one that it took. */
+    /* As ec_encoder_preparation, _flops and _feature_shape; encoder.c has checked that the sides
+     * are at most EC_MAX_INPUT. `shape` refuses a tap that the family has no meaning for. */
     ec_status (*preparation)(ec_preparation *out, const void *model, ec_error *err);
     double (*flops)(const void *model, size_t width, size_t height, const ec_tap *tap);
     ec_status (*shape)(ec_feature_shape *out, const void *model, size_t width, size_t height,
                        const ec_tap *tap, ec_error *err);
-    ec_status (*forward)(float *out, void *model, const float *images, size_t n, size_t width,
-                         size_t height, const ec_tap *tap, const ec_encoder_watcher *watcher,
-                         ec_error *err);
+    /* Images [n, 3, height, width] to *out [n, t, n_channels], scratch, of which the last n_tokens
+     * of every image are its features; with a tap and sizes that `shape` took. What fails in the
+     * context is asked for there. */
+    ec_status (*forward)(ec_array *out, void *model, ec_array images, const ec_tap *tap,
+                         const ec_encoder_watcher *watcher, ec_error *err);
 
     /* As ec_encoder_has_tower and _compare; NULL where no larger model has such an encoder in it.
      */

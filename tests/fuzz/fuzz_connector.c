@@ -20,7 +20,9 @@ static void demand_chain(const mlp_spec *spec, const mlp_weights *weights) {
     DEMAND(spec->n_linears > 0 && spec->n_linears <= MLP_MAX_LINEARS);
     for (size_t i = 0; i < spec->n_layers; i++) {
         const mlp_layer *layer = &spec->layer[i];
-        const ec_tensor *weight = weights->layer[i].weight, *bias = weights->layer[i].bias;
+        const ec_param *of_bias = weights->layer[i].bias;
+        const ec_tensor *weight = &weights->layer[i].weight->file,
+                        *bias = of_bias != NULL ? &of_bias->file : NULL;
         DEMAND(layer->n_in == width);
         DEMAND(weight->n_dims == (layer->is_norm ? 1 : 2) && weight->shape[0] == layer->n_out);
         DEMAND(layer->is_norm || weight->shape[1] == width);
@@ -42,10 +44,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size) {
         static const mlp_config nothing;
         ec_status status = mlp_spec_read(&spec, files, &nothing, "input", &err);
         if (status == EC_OK) status = mlp_weights_bind(&weights, &spec, files, "input", &err);
-        if (status == EC_OK)
+        if (status == EC_OK) {
             demand_chain(&spec, &weights);
-        else
+            mlp_weights_release(&weights);
+        } else {
             demand_message(&err, status);
+        }
     }
     ec_weights_close(files);
     return 0;

@@ -9,15 +9,15 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static void demand_all_of(const ec_tensor *tensor, size_t n) {
+static void demand_all_of(const ec_param *param, size_t n) {
     char hash[EC_HASH_SIZE];
-    DEMAND(tensor != NULL && ec_tensor_count(tensor) == n);
-    ec_hash_bytes(hash, tensor->data, n * ec_dtype_size(tensor->dtype));
+    DEMAND(param != NULL && ec_tensor_count(&param->file) == n);
+    ec_hash_bytes(hash, param->file.data, n * ec_dtype_size(param->file.dtype));
 }
 
 static void demand_model(const vit_spec *s, const vit_weights *w) {
     const size_t d = s->width, mlp = s->mlp_width, side = s->image_size / s->patch;
-    demand_all_of(&w->patch_matrix, 3 * s->patch * s->patch * d);
+    demand_all_of(w->patch.weight, 3 * s->patch * s->patch * d);
     demand_all_of(w->position, (w->n_extra_positions + side * side) * d);
     for (size_t i = 0; i < s->blocks; i++) {
         const vit_block *b = &w->block[i];

@@ -11,8 +11,8 @@
 #ifndef EC_ENCODERS_VIT_VIT_H
 #define EC_ENCODERS_VIT_VIT_H
 
-#include "encoders/bind.h"
 #include "encoders/family.h"
+#include "ops/bind.h"
 
 typedef enum vit_family { VIT_CLIP, VIT_SIGLIP, VIT_DINOV2, VIT_PLAIN } vit_family;
 
@@ -118,20 +118,21 @@ void vit_block_prefix(char out[64], const char *format, size_t i);
 typedef struct vit_block {
     ec_norm_params norm1, norm2;
     ec_linear_params query, key, value, proj, fc1, fc2;
-    const ec_tensor *scale1, *scale2; /* [d]; NULL without LayerScale */
+    ec_param *scale1, *scale2; /* [d]; NULL without LayerScale */
 } vit_block;
 
-/* Views into the weight files, which must outlive them. */
+/* Parameters of the weight files, which must outlive them. */
 typedef struct vit_weights {
-    ec_tensor patch_matrix; /* [d, 3 p p]: the patch convolution seen as a matrix */
-    const ec_tensor *patch_bias, *class_token, *registers;
-    const ec_tensor *position; /* [n_extra_positions + grid, d] */
+    ec_params *params;      /* all of them, owned: vit_weights_release */
+    ec_linear_params patch; /* [d, 3, p, p]: the convolution that projects patches */
+    ec_param *class_token;  /* [1, d] */
+    ec_param *registers;    /* [registers, d] */
+    ec_param *position;     /* [n_extra_positions + grid, d] */
     /* Positions before those of the patches: 1 of the class token; 0: it has none (timm's
      * no_embed_class); 1 + registers: those have some too. */
     size_t n_extra_positions;
     ec_norm_params pre_norm;
-    vit_block *block; /* [blocks], owned: vit_weights_release */
-    ec_made *made;    /* tensors that are not in the file as they are needed; likewise */
+    vit_block *block;                /* [blocks], likewise owned */
     char prefix[EC_MAX_TENSOR_NAME]; /* before the names of its tensors */
     bool *of_tower; /* [ec_weights_count] which tensors of the file it consists of; likewise */
 } vit_weights;
@@ -151,10 +152,11 @@ void vit_compare(char *where, size_t size, const vit_spec *spec, const vit_weigh
 ec_status vit_positions(float *out, const vit_spec *spec, const vit_weights *weights, size_t height,
                         size_t width, ec_error *err);
 
-/* Hidden state after `n_blocks` blocks, [n, t, d], scratch of ctx.
- *   images [n][3][height][width]; position [height/p, width/p, d] from vit_positions */
-ec_tensor vit_forward(ec_ctx *ctx, const vit_spec *spec, const vit_weights *weights,
-                      const float *position, const float *images, size_t n, size_t height,
-                      size_t width, size_t n_blocks, ec_encoder_watcher watcher);
+/* Hidden state after `n_blocks` blocks, [n, t, d], scratch of ctx. Is shown after the embeddings
+ * (block 0) and after every block.
+ *   images [n, 3, height, width]; position [height/p width/p, d] from vit_positions */
+ec_array vit_forward(ec_ctx *ctx, const vit_spec *spec, const vit_weights *weights,
+                     ec_array position, ec_array images, size_t n_blocks,
+                     const ec_encoder_watcher *watcher);
 
 #endif

@@ -21,10 +21,11 @@ static double tolerance_of(ec_dtype dtype) {
     return dtype == EC_BF16 ? 0x1.2p-8 : dtype == EC_F16 ? 0x1.2p-11 : 0.0;
 }
 
-static void compare(comparison *c, const ec_tensor *x, const ec_tensor *y, const char *what,
+static void compare(comparison *c, const ec_param *of_x, const ec_param *of_y, const char *what,
                     size_t block) {
     enum { AT_ONCE = 1024 };
     float a[AT_ONCE], b[AT_ONCE];
+    const ec_tensor *x = of_x != NULL ? &of_x->file : NULL, *y = of_y != NULL ? &of_y->file : NULL;
     if (c->where[0] != '\0' || (x == NULL && y == NULL)) return;
     const bool same_dtype = x != NULL && y != NULL && x->dtype == y->dtype;
     const double relative = same_dtype || x == NULL || y == NULL
@@ -70,8 +71,7 @@ void vit_compare(char *where, size_t size, const vit_spec *spec, const vit_weigh
                  const vit_weights *y) {
     comparison c = {where, size};
     where[0] = '\0';
-    compare(&c, &x->patch_matrix, &y->patch_matrix, "the patch projection", 0);
-    compare(&c, x->patch_bias, y->patch_bias, "the patch projection", 0);
+    compare_linear(&c, x->patch, y->patch, "the patch projection", 0);
     compare(&c, x->class_token, y->class_token, "the class token", 0);
     compare(&c, x->registers, y->registers, "the register tokens", 0);
     compare(&c, x->position, y->position, "the positions", 0);

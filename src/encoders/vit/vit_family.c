@@ -10,7 +10,7 @@
 
 typedef struct {
     const char *folder; /* the description's, which outlives the model */
-    ec_ctx *ctx;
+    ec_ctx *ctx;        /* NULL: only to be looked at */
     vit_spec spec;
     vit_origin origin;
     vit_weights weights;
@@ -46,15 +46,18 @@ static bool vit_has_tower(const char *path) {
     return found;
 }
 
-static ec_status bind_weights(vit_model *m, ec_weights *files, ec_error *err) {
+/* Binds the tower's parameters, and places them where it is to run. */
+static ec_status take_weights(vit_model *m, ec_weights *files, ec_error *err) {
     vit_found unused;
     if (m->spec.inside && !vit_naming_any(&unused, files))
         return ec_fail(err, EC_ERR_FORMAT,
                        "no vision tower among its %zu tensors, as LLaVA saves a model whose "
                        "tower was not trained: give the folder of the original encoder",
                        ec_weights_count(files));
-    const ec_status status = m->spec.from_tensors ? vit_measure(&m->spec, files, err) : EC_OK;
-    return status == EC_OK ? vit_weights_bind(&m->weights, &m->spec, files, err) : status;
+    ec_status status = m->spec.from_tensors ? vit_measure(&m->spec, files, err) : EC_OK;
+    if (status == EC_OK) status = vit_weights_bind(&m->weights, &m->spec, files, err);
+    if (status == EC_OK && m->ctx != NULL) status = ec_params_place(m->weights.params, m->ctx, err);
+    return status;
 }
 
 static ec_status vit_compare_with(char difference[128], const void *model, const char *path,
@@ -91,17 +94,17 @@ static void vit_close(void *model) {
     free(m);
 }
 
-static ec_status vit_open(void **out, const ec_description *description, ec_ctx *ctx,
+static ec_status vit_open(void **out, const ec_description *description,
                           const ec_encoder_options *options, ec_error *err) {
     *out = NULL;
     vit_model *m = calloc(1, sizeof *m);
     if (m == NULL) return ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", description->folder);
     m->folder = description->folder;
-    m->ctx = ctx;
+    m->ctx = options->ctx;
     const char *path = options->weights != NULL ? options->weights : m->folder;
     ec_status status = vit_spec_of(&m->spec, &m->origin, description, err); /* names the file */
     if (status == EC_OK) status = open_weights(&m->files.weights, path, err);
-    if (status == EC_OK && (status = bind_weights(m, m->files.weights, err)) != EC_OK)
+    if (status == EC_OK && (status = take_weights(m, m->files.weights, err)) != EC_OK)
         ec_error_prefix(err, status, "%s", path);
     if (status != EC_OK) {
         vit_close(m);
@@ -149,7 +152,7 @@ static ec_encoder_info vit_describe(const void *model) {
         .n_parameters = 3 * s->patch * s->patch * d + (s->patch_bias ? d : 0) +
                         (side * side + s->class_token) * d + (s->class_token + s->registers) * d +
                         (s->pre_norm ? 2 * d : 0) + s->blocks * block,
-        .dtype = m->weights.patch_matrix.dtype,
+        .dtype = m->weights.patch.weight->file.dtype,
     };
     snprintf(info.family, sizeof info.family, "%s", vit_family_name(s->family));
     snprintf(info.activation, sizeof info.activation, "%s",
@@ -255,30 +258,20 @@ static ec_status prepare_positions(vit_model *m, size_t grid_width, size_t grid_
     return status;
 }
 
-static ec_status vit_run(float *out, void *model, const float *images, size_t n, size_t width,
-                         size_t height, const ec_tap *tap, const ec_encoder_watcher *watcher,
-                         ec_error *err) {
+static ec_status vit_run(ec_array *out, void *model, ec_array images, const ec_tap *tap,
+                         const ec_encoder_watcher *watcher, ec_error *err) {
     vit_model *m = model;
-    ec_feature_shape shape;
+    const size_t grid_height = images.shape[2] / m->spec.patch,
+                 grid_width = images.shape[3] / m->spec.patch;
     size_t n_blocks = 0;
-    ec_status status = vit_shape(&shape, m, width, height, tap, err);
-    if (status == EC_OK) status = prepare_positions(m, shape.grid_width, shape.grid_height, err);
+    const ec_status status = prepare_positions(m, grid_width, grid_height, err);
     if (status != EC_OK) return status;
     blocks_of_layer(&n_blocks, &m->spec, tap->layer);
-
-    const ec_mark mark = ec_scratch_mark(m->ctx);
-    const ec_tensor x = vit_forward(m->ctx, &m->spec, &m->weights, m->position, images, n, height,
-                                    width, n_blocks, *watcher); /* [n, t, d] */
-    status = ec_ctx_status(m->ctx, err);
-    if (status == EC_OK) {
-        const size_t t = x.shape[1], d = x.shape[2],
-                     first = t - shape.n_tokens; /* class and register tokens stand first */
-        for (size_t i = 0; i < n; i++)
-            memcpy(out + i * shape.n_tokens * d, (const float *)x.data + (i * t + first) * d,
-                   shape.n_tokens * d * sizeof *out);
-    }
-    ec_scratch_release(m->ctx, mark);
-    return status == EC_OK ? EC_OK : ec_error_prefix(err, status, "%s", m->folder);
+    const ec_array position = ec_upload(m->ctx, m->position, EC_F32, 2,
+                                        (size_t[]){grid_height * grid_width, m->spec.width});
+    /* [n, t, d]: class and register tokens stand first. */
+    *out = vit_forward(m->ctx, &m->spec, &m->weights, position, images, n_blocks, watcher);
+    return EC_OK;
 }
 
 const ec_encoder_family ec_family_vit = {

@@ -101,7 +101,7 @@ ec_status vit_measure(vit_spec *out, ec_weights *files, ec_error *err) {
         status = EC_OK;
     }
     if (status != EC_OK) return status;
-    ec_bind_begin(&b, files, found.prefix, "", err);
+    ec_bind_begin(&b, NULL, files, found.prefix, "", err); /* looks, and takes nothing */
     if (b.status != EC_OK) return b.status;
     const vit_naming *n = found.naming;
     const ec_tensor *patch = ec_bind_peek(&b, "", n->patch, ".weight");
@@ -119,6 +119,6 @@ ec_status vit_measure(vit_spec *out, ec_weights *files, ec_error *err) {
     const size_t side = side_of(out, rows_of(ec_bind_peek(&b, "", n->position, "")));
     if (out->patch > 0 && out->image_size / out->patch != side) out->image_size = side * out->patch;
     if (out->heads == 0) out->heads = heads_of(out->width, out->family == VIT_DINOV2);
-    ec_made_free(ec_bind_end(&b));
+    ec_bind_end(&b);
     return check(out, files, err);
 }

@@ -91,7 +91,8 @@ ec_status vit_positions(float *out, const vit_spec *spec, const vit_weights *wei
         goto done;
     }
     /* The positions of other tokens come first in the table. */
-    ec_tensor_to_f32(old, weights->position, weights->n_extra_positions * d, side * side * d);
+    ec_tensor_to_f32(old, &weights->position->file, weights->n_extra_positions * d,
+                     side * side * d);
     if (height == side &&
         width == side) { /* the reference does not interpolate then, not even with + .1 */
         memcpy(out, old, side * side * d * sizeof *out);

@@ -24,9 +24,8 @@ static void take_fused(binding *k, vit_block *out, const char *prefix) {
     const ec_tensor *seen = ec_bind_peek(&k->b, prefix, k->name->qkv, "weight");
     const bool transposed = k->name->may_be_transposed && seen != NULL && seen->n_dims == 2 &&
                             seen->shape[0] == d && seen->shape[1] == d3;
-    const ec_tensor *weight =
-        ec_bind_matrix(&k->b, prefix, k->name->qkv, "weight", d3, d, transposed);
-    const ec_tensor *bias =
+    ec_param *weight = ec_bind_matrix(&k->b, prefix, k->name->qkv, "weight", d3, d, transposed);
+    ec_param *bias =
         k->spec->qkv_bias ? ec_bind(&k->b, prefix, k->name->qkv, "bias", 1, &d3) : NULL;
     ec_linear_params *const thirds[3] = {&out->query, &out->key, &out->value};
     for (size_t i = 0; i < 3; i++)
@@ -94,11 +93,8 @@ static void take_embeddings(binding *k, vit_weights *out) {
     const vit_spec *spec = k->spec;
     const vit_naming *name = k->name;
     const size_t d = spec->width, p = spec->patch;
-    const ec_tensor *patch = ec_bind(&k->b, "", name->patch, ".weight", 4, (size_t[]){d, 3, p, p});
-    if (patch != NULL)
-        out->patch_matrix = (ec_tensor){
-            .dtype = patch->dtype, .n_dims = 2, .shape = {d, 3 * p * p}, .data = patch->data};
-    if (spec->patch_bias) out->patch_bias = ec_bind(&k->b, "", name->patch, ".bias", 1, &d);
+    out->patch.weight = ec_bind(&k->b, "", name->patch, ".weight", 4, (size_t[]){d, 3, p, p});
+    if (spec->patch_bias) out->patch.bias = ec_bind(&k->b, "", name->patch, ".bias", 1, &d);
     take_positions(k, out);
     if (spec->class_token) out->class_token = ec_bind_rows(&k->b, "", name->class_token, 1, d);
     if (spec->registers > 0)
@@ -171,27 +167,28 @@ ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *f
     ec_status status = vit_naming_find(&found, spec->family, spec->swiglu, files, err);
     if (status == EC_OK) status = check_naming(spec, found.naming, err);
     if (status != EC_OK) return status;
+    status = ec_params_new(&out->params, err);
+    if (status != EC_OK) return status;
     make_note(note, sizeof note, &found, files);
     memcpy(out->prefix, found.prefix, sizeof out->prefix);
     out->block = calloc(spec->blocks, sizeof *out->block);
     binding k = {.spec = spec, .name = found.naming, .block_format = found.block};
-    ec_bind_begin(&k.b, files, found.prefix, note, err);
+    ec_bind_begin(&k.b, out->params, files, found.prefix, note, err);
     if (out->block == NULL && k.b.status == EC_OK)
         k.b.status = ec_fail(err, EC_ERR_NOMEM, "out of memory");
     if (k.b.status == EC_OK) take_embeddings(&k, out);
     for (size_t i = 0; i < spec->blocks && k.b.status == EC_OK; i++)
         take_block(&k, &out->block[i], i);
     if (k.b.status == EC_OK) k.b.status = refuse_unexpected(&k);
-    status = k.b.status;
     out->of_tower = k.b.taken;
     k.b.taken = NULL;
-    out->made = ec_bind_end(&k.b);
-    if (status != EC_OK) vit_weights_release(out);
-    return status;
+    ec_bind_end(&k.b);
+    if (k.b.status != EC_OK) vit_weights_release(out);
+    return k.b.status;
 }
 
 void vit_weights_release(vit_weights *weights) {
-    ec_made_free(weights->made);
+    ec_params_free(weights->params);
     free(weights->of_tower);
     free(weights->block);
     *weights = (vit_weights){0};
