@@ -13,7 +13,7 @@
     } while (0)
 
 static bool is_value(ec_dtype dtype) {
-    return dtype == EC_F32 || dtype == EC_F16 || dtype == EC_BF16;
+    return dtype == EC_F32 || dtype == EC_F16 || dtype == EC_BF16 || dtype == EC_F64;
 }
 
 /* A vector of n parameters, or none. */
