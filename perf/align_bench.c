@@ -1,6 +1,6 @@
 /* align_bench.c - how near the A score comes to the machine's peak
  *
- *     align_bench [--isa NAME] [--threads N] [--rounds N]
+ *     align_bench [--device NAME] [--threads N] [--rounds N]
  *
  * Prints one JSON object a line, medians over the rounds:
  *
@@ -55,25 +55,24 @@ static float *random_rows(size_t n, size_t width) {
 }
 
 typedef struct {
-    ec_matcher *matcher;
     ec_ctx *ctx;
     float *target, *raw, *work, *reference, *few, *features;
-    ec_tensor parameter[4]; /* two weights, two biases */
+    ec_params *params;
+    uint16_t *bytes[4]; /* of two weights, two biases */
     mlp_spec spec;
     mlp_weights weights;
 } operands;
 
-static ec_tensor random_bf16(size_t rows, size_t columns) {
-    ec_tensor t = {.dtype = EC_BF16, .n_dims = columns > 0 ? 2 : 1, .shape = {rows, columns}};
-    const size_t n = rows * (columns > 0 ? columns : 1);
-    t.data = need(malloc(n * 2));
-    for (size_t i = 0; i < n; i++)
-        ((uint16_t *)t.data)[i] =
-            (uint16_t)((next() >> 31) << 15 | 0x3c80 | (next() >> 16 & 0x7f)); /* about 1/64 */
-    return t;
+/* A parameter of numbers of about 1/64. */
+static ec_param *random_bf16(operands *o, size_t i, int n_dims, const size_t *shape) {
+    const size_t n = shape[0] * (n_dims > 1 ? shape[1] : 1);
+    o->bytes[i] = need(malloc(n * sizeof *o->bytes[i]));
+    for (size_t k = 0; k < n; k++)
+        o->bytes[i][k] = (uint16_t)((next() >> 31) << 15 | 0x3c80 | (next() >> 16 & 0x7f));
+    return need(ec_params_add(o->params, "", o->bytes[i], EC_BF16, n_dims, shape));
 }
 
-static void prepare(operands *o, const char *isa, size_t threads) {
+static void prepare(operands *o, const char *device, size_t threads) {
     ec_error err;
     *o = (operands){.target = random_rows(TOKENS, WIDTH),
                     .reference = random_rows(TOKENS, WIDTH),
@@ -82,21 +81,21 @@ static void prepare(operands *o, const char *isa, size_t threads) {
                     .work = need(malloc(TOKENS * WIDTH * sizeof(float)))};
     o->raw = need(malloc(TOKENS * WIDTH * sizeof(float)));
     memcpy(o->raw, o->target, TOKENS * WIDTH * sizeof(float));
-    if (ec_matcher_new(&o->matcher, isa, threads, &err) != EC_OK ||
-        ec_ctx_new(&o->ctx, isa, threads, &err) != EC_OK ||
+    const ec_device_options options = {.name = device, .n_threads = threads};
+    if (ec_ctx_open(&o->ctx, &options, &err) != EC_OK || ec_params_new(&o->params, &err) != EC_OK ||
         ec_alignment_normalise(o->target, TOKENS, WIDTH, false, &err) != EC_OK ||
         ec_alignment_normalise(o->reference, TOKENS, WIDTH, false, &err) != EC_OK ||
         ec_alignment_normalise(o->few, FEW, WIDTH, false, &err) != EC_OK)
         stop(err.message);
-    o->parameter[0] = random_bf16(WIDTH, CHANNELS);
-    o->parameter[1] = random_bf16(WIDTH, WIDTH);
-    o->parameter[2] = random_bf16(WIDTH, 0);
-    o->parameter[3] = random_bf16(WIDTH, 0);
+    const size_t wide = WIDTH;
+    ec_param *const weight[2] = {random_bf16(o, 0, 2, (size_t[]){WIDTH, CHANNELS}),
+                                 random_bf16(o, 1, 2, (size_t[]){WIDTH, WIDTH})};
+    ec_param *const bias[2] = {random_bf16(o, 2, 1, &wide), random_bf16(o, 3, 1, &wide)};
+    if (ec_params_place(o->params, o->ctx, &err) != EC_OK) stop(err.message);
     o->spec = (mlp_spec){
         .activation = EC_ACT_GELU, .n_layers = 2, .n_inputs = CHANNELS, .n_outputs = WIDTH};
     o->spec.layer[0].activates = true;
-    for (size_t i = 0; i < 2; i++)
-        o->weights.layer[i] = (mlp_params){&o->parameter[i], &o->parameter[2 + i]};
+    for (size_t i = 0; i < 2; i++) o->weights.layer[i] = (mlp_params){weight[i], bias[i]};
 }
 
 static double operations(kind k) {
@@ -114,8 +113,7 @@ static double operations(kind k) {
 static ec_status compare(operands *o, const float *target, const float *reference, size_t n,
                          bool bf16, ec_error *err) {
     double mean;
-    return ec_alignment_max_cosine(&mean, o->matcher, target, TOKENS, reference, n, WIDTH, bf16,
-                                   err);
+    return ec_alignment_max_cosine(&mean, o->ctx, target, TOKENS, reference, n, WIDTH, bf16, err);
 }
 
 static void call(kind k, operands *o) {
@@ -131,7 +129,7 @@ static void call(kind k, operands *o) {
         break;
     case CONNECTOR:
         mlp_forward(o->ctx, &o->spec, &o->weights,
-                    (ec_tensor){.n_dims = 2, .shape = {TOKENS, CHANNELS}, .data = o->features});
+                    ec_upload(o->ctx, o->features, EC_F32, 2, (size_t[]){TOKENS, CHANNELS}));
         status = ec_ctx_status(o->ctx, &err);
         break;
     default:
@@ -167,29 +165,29 @@ static bool measure(kind k, operands *o, size_t threads, size_t rounds) {
 }
 
 int main(int argc, char **argv) {
-    const char *isa = NULL;
+    const char *device = NULL;
     size_t threads = 1, rounds = 9;
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (value != NULL && strcmp(argv[i], "--isa") == 0)
-            isa = value;
+        if (value != NULL && strcmp(argv[i], "--device") == 0)
+            device = value;
         else if (value != NULL && strcmp(argv[i], "--threads") == 0)
             threads = strtoul(value, NULL, 10);
         else if (value != NULL && strcmp(argv[i], "--rounds") == 0)
             rounds = strtoul(value, NULL, 10);
         else
-            stop("usage: align_bench [--isa NAME] [--threads N] [--rounds N]");
+            stop("usage: align_bench [--device NAME] [--threads N] [--rounds N]");
     }
     if (threads == 0 || rounds == 0 || rounds > MAX_ROUNDS)
         stop("at least 1 thread, and 1 to 101 rounds");
     operands o;
-    prepare(&o, isa, threads);
+    prepare(&o, device, threads);
     bool met = true;
     for (kind k = MAX_COSINE; k <= MAX_COSINE_BF16; k++)
         met = measure(k, &o, threads, k == MAX_COSINE_BF16 && rounds > 3 ? 3 : rounds) && met;
-    ec_matcher_free(o.matcher);
+    ec_params_free(o.params);
     ec_ctx_free(o.ctx);
     free(o.target), free(o.raw), free(o.work), free(o.reference), free(o.few), free(o.features);
-    for (size_t i = 0; i < 4; i++) free(o.parameter[i].data);
+    for (size_t i = 0; i < 4; i++) free(o.bytes[i]);
     return met ? 0 : 1;
 }

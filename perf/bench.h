@@ -8,6 +8,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "cpu/kernels.h"
 #include "cpu/peak.h"
 
 static inline void stop(const char *why) {
@@ -31,11 +32,11 @@ static inline double median(double *v, size_t n) {
     return n % 2 == 1 ? v[n / 2] : 0.5 * (v[n / 2 - 1] + v[n / 2]);
 }
 
-/* Of the best own kernels where `isa` is a library. */
+/* Of the own kernels called `isa`; of the best where it is another backend, or NULL. */
 static inline double peak(const char *isa, size_t threads) {
     double flops;
     ec_error err;
-    if (isa != NULL && strncmp(isa, "onednn", 6) == 0) isa = NULL;
+    if (isa != NULL && ec_cpu_kernels_find(isa) == NULL) isa = NULL;
     if (ec_cpu_peak(&flops, isa, threads, 0.02, &err) != EC_OK) stop(err.message);
     return flops;
 }

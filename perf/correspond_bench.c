@@ -169,7 +169,9 @@ int main(int argc, char **argv) {
     }
     ec_error err;
     ec_correspondence *c;
-    check(ec_correspondence_new(&c, NULL, THREADS, &err), &err);
+    ec_ctx *ctx;
+    check(ec_ctx_open(&ctx, &(ec_device_options){.n_threads = THREADS}, &err), &err);
+    check(ec_correspondence_new(&c, ctx, &err), &err);
     const size_t n = (size_t)IMAGES * PATCHES * CHANNELS;
     float *features = take(n, sizeof *features);
     ec_rng rng;
@@ -181,5 +183,6 @@ int main(int argc, char **argv) {
         run_subsets(c, features);
     free(features);
     ec_correspondence_free(c);
+    ec_ctx_free(ctx);
     return 0;
 }

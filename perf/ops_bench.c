@@ -1,6 +1,6 @@
 /* ops_bench.c - how near the operations come to the machine's peak
  *
- *     ops_bench [--isa NAME] [--threads N] [--rounds N] [--only TEXT]
+ *     ops_bench [--device NAME] [--threads N] [--rounds N] [--only TEXT]
  *
  * Prints one JSON object a line: the operation, its shape and the weights' dtype, threads, the
  * median over the rounds of GFLOP/s, and of the percentage of the FMA peak that was measured just
@@ -73,42 +73,59 @@ static uint32_t next(void) {
     return seed = seed * 1664525u + 1013904223u;
 }
 
+static void *need(void *memory) {
+    if (memory == NULL) stop("no memory");
+    return memory;
+}
+
+/* Parameters, and the bytes that they borrow. */
+enum { QUERY, KEY, VALUE, PROJ, FC1, FC2, MATRICES };
+enum { MAX_PARAMETERS = SETS * MATRICES + 3 };
+
+typedef struct {
+    ec_params *params;
+    void *bytes[MAX_PARAMETERS];
+    size_t n_bytes;
+    ec_array in, out;                 /* LINEAR, LINEAR_ADD; the stream of BLOCK is `in` */
+    ec_array q, k, v;                 /* ATTENTION */
+    ec_param *matrix[SETS][MATRICES]; /* LINEAR and LINEAR_ADD have the first */
+    ec_param *wide, *narrow, *bias;   /* vectors: of MLP, of WIDTH, of as many as `out` */
+    size_t calls;
+} operands;
+
 /* Small weights; halfwords of a fixed exponent and random fractions and signs. */
-static ec_tensor weights(ec_dtype dtype, size_t rows, size_t columns) {
-    ec_tensor t = {.dtype = dtype, .n_dims = 2, .shape = {rows, columns}};
-    const size_t n = rows * columns;
-    t.data = malloc(n * ec_dtype_size(dtype));
-    if (t.data == NULL) stop("no memory");
+static ec_param *weights(operands *o, ec_dtype dtype, int n_dims, const size_t *shape) {
+    size_t n = 1;
+    for (int i = 0; i < n_dims; i++) n *= shape[i];
+    void *const bytes = need(malloc(n * ec_dtype_size(dtype)));
     for (size_t i = 0; i < n; i++) {
         const uint32_t r = next();
         if (dtype == EC_F32)
-            ((float *)t.data)[i] = ((float)(r >> 8) * 0x1p-23f - 1.0f) * 0.05f;
+            ((float *)bytes)[i] = ((float)(r >> 8) * 0x1p-23f - 1.0f) * 0.05f;
         else
-            ((uint16_t *)t.data)[i] =
+            ((uint16_t *)bytes)[i] =
                 (uint16_t)((r >> 31) << 15 | (dtype == EC_F16 ? 0x2800 : 0x3d00) |
                            (r >> 16 & 0x7f));
     }
-    return t;
+    o->bytes[o->n_bytes++] = bytes;
+    return need(ec_params_add(o->params, "", bytes, dtype, n_dims, shape));
+}
+
+static ec_param *matrix(operands *o, ec_dtype dtype, size_t rows, size_t columns) {
+    return weights(o, dtype, 2, (size_t[]){rows, columns});
 }
 
 /* Activations lie in scratch memory, as in an encoder. */
-static ec_tensor activations(ec_ctx *ctx, const bench *b, size_t width) {
-    const ec_tensor t = ec_scratch(ctx, 3, (size_t[]){b->images, b->tokens, width});
-    if (t.data == NULL) stop("no memory");
-    for (size_t i = 0; i < ec_tensor_count(&t); i++)
-        ((float *)t.data)[i] = (float)(next() >> 8) * 0x1p-23f - 1.0f;
-    return t;
+static ec_array activations(ec_ctx *ctx, size_t n, size_t rows, size_t width) {
+    const size_t shape[3] = {n, rows, width}, count = n * rows * width;
+    float *const random = need(malloc(count * sizeof *random));
+    for (size_t i = 0; i < count; i++) random[i] = (float)(next() >> 8) * 0x1p-23f - 1.0f;
+    const ec_array x = ec_scratch(ctx, 3, shape);
+    ec_put_rows(ctx, x, 0, ec_upload(ctx, random, EC_F32, 3, shape));
+    if (ec_ctx_failed(ctx)) stop("no memory");
+    free(random);
+    return x;
 }
-
-enum { QUERY, KEY, VALUE, PROJ, FC1, FC2, MATRICES };
-
-typedef struct {
-    ec_tensor in, out;                /* LINEAR, LINEAR_ADD; the stream of BLOCK is `in` */
-    ec_tensor q, k, v;                /* ATTENTION */
-    ec_tensor matrix[SETS][MATRICES]; /* LINEAR and LINEAR_ADD have the first */
-    ec_tensor vector;                 /* every bias and norm weight is a part of it */
-    size_t calls;
-} operands;
 
 static size_t kernel_of(const bench *b) {
     return b->kind == CONV ? 3 : 14;
@@ -116,44 +133,46 @@ static size_t kernel_of(const bench *b) {
 
 static void prepare_conv(ec_ctx *ctx, const bench *b, operands *o) {
     const size_t kernel = kernel_of(b), side = b->tokens;
-    *o = (operands){.vector = weights(EC_F32, 1, MLP)};
-    o->in = ec_scratch(ctx, 4, (size_t[]){b->images, side, side, b->in});
-    if (o->in.data == NULL) stop("no memory");
-    for (size_t i = 0; i < ec_tensor_count(&o->in); i++)
-        ((float *)o->in.data)[i] = (float)(next() >> 8) * 0x1p-23f - 1.0f;
+    o->in = ec_array_as(activations(ctx, b->images, side * side, b->in), 4,
+                        (size_t[]){b->images, side, side, b->in});
+    for (int i = 0; i < SETS; i++)
+        o->matrix[i][0] = weights(o, b->dtype, 4, (size_t[]){b->out, b->in, kernel, kernel});
+}
+
+static void prepare_rows(ec_ctx *ctx, const bench *b, operands *o) {
+    const bool linear = b->kind == LINEAR || b->kind == LINEAR_ADD;
+    o->in = activations(ctx, b->images, b->tokens, linear ? b->in : WIDTH);
+    if (b->kind == LINEAR_ADD) o->out = activations(ctx, b->images, b->tokens, b->out);
+    if (b->kind == ATTENTION) {
+        o->q = activations(ctx, b->images, b->tokens, WIDTH);
+        o->k = activations(ctx, b->images, b->tokens, WIDTH);
+        o->v = activations(ctx, b->images, b->tokens, WIDTH);
+    }
     for (int i = 0; i < SETS; i++) {
-        ec_tensor *w = &o->matrix[i][0];
-        *w = weights(b->dtype, b->out, b->in * kernel * kernel);
-        w->n_dims = 4;
-        memcpy(w->shape, (size_t[]){b->out, b->in, kernel, kernel}, 4 * sizeof(size_t));
+        if (linear) o->matrix[i][0] = matrix(o, b->dtype, b->out, b->in);
+        for (int j = 0; b->kind == BLOCK && j < MATRICES; j++)
+            o->matrix[i][j] = matrix(o, b->dtype, j == FC1 ? MLP : WIDTH, j == FC2 ? MLP : WIDTH);
     }
 }
 
 static void prepare(ec_ctx *ctx, const bench *b, operands *o) {
-    if (b->kind == CONV || b->kind == PATCHES) {
+    const size_t wide = MLP, narrow = WIDTH, out = b->out > 0 ? b->out : WIDTH;
+    ec_error err;
+    *o = (operands){0};
+    if (ec_params_new(&o->params, &err) != EC_OK) stop(err.message);
+    o->wide = weights(o, EC_F32, 1, &wide);
+    o->narrow = weights(o, EC_F32, 1, &narrow);
+    o->bias = weights(o, EC_F32, 1, &out);
+    if (b->kind == CONV || b->kind == PATCHES)
         prepare_conv(ctx, b, o);
-        return;
-    }
-    *o = (operands){.vector = weights(EC_F32, 1, MLP)};
-    const bool linear = b->kind == LINEAR || b->kind == LINEAR_ADD;
-    o->in = activations(ctx, b, linear ? b->in : WIDTH);
-    if (b->kind == LINEAR_ADD) o->out = activations(ctx, b, b->out);
-    if (b->kind == ATTENTION) {
-        o->q = activations(ctx, b, WIDTH);
-        o->k = activations(ctx, b, WIDTH);
-        o->v = activations(ctx, b, WIDTH);
-    }
-    for (int i = 0; i < SETS; i++) {
-        if (linear) o->matrix[i][0] = weights(b->dtype, b->out, b->in);
-        for (int j = 0; b->kind == BLOCK && j < MATRICES; j++)
-            o->matrix[i][j] = weights(b->dtype, j == FC1 ? MLP : WIDTH, j == FC2 ? MLP : WIDTH);
-    }
+    else
+        prepare_rows(ctx, b, o);
+    if (ec_params_place(o->params, ctx, &err) != EC_OK) stop(err.message);
 }
 
 static void discard(operands *o) {
-    free(o->vector.data);
-    for (int i = 0; i < SETS; i++)
-        for (int j = 0; j < MATRICES; j++) free(o->matrix[i][j].data);
+    ec_params_free(o->params);
+    for (size_t i = 0; i < o->n_bytes; i++) free(o->bytes[i]);
 }
 
 /* ---- the operations ---- */
@@ -177,25 +196,23 @@ static double operations(const bench *b) {
     }
 }
 
-static void block(ec_ctx *ctx, const ec_tensor *matrix, ec_tensor x, const ec_tensor *wide,
-                  const ec_tensor *narrow, ec_activation activation) {
-    const ec_norm_params norm = {narrow, narrow};
-    ec_tensor h = ec_layer_norm(ctx, x, norm, 1e-5);
-    const ec_tensor q = ec_linear(ctx, h, (ec_linear_params){&matrix[QUERY], narrow}, EC_ACT_NONE);
-    const ec_tensor k = ec_linear(ctx, h, (ec_linear_params){&matrix[KEY], narrow}, EC_ACT_NONE);
-    const ec_tensor v = ec_linear(ctx, h, (ec_linear_params){&matrix[VALUE], narrow}, EC_ACT_NONE);
-    h = ec_attention(ctx, q, k, v, HEADS);
-    ec_linear_add(ctx, x, h, (ec_linear_params){&matrix[PROJ], narrow}, NULL);
+static void block(ec_ctx *ctx, ec_param *const *matrix, ec_array x, const operands *o,
+                  ec_activation activation) {
+    const ec_norm_params norm = {o->narrow, o->narrow};
+    ec_array h = ec_layer_norm(ctx, x, norm, 1e-5);
+    const ec_array q = ec_linear(ctx, h, (ec_linear_params){matrix[QUERY], o->narrow}, EC_ACT_NONE);
+    const ec_array k = ec_linear(ctx, h, (ec_linear_params){matrix[KEY], o->narrow}, EC_ACT_NONE);
+    const ec_array v = ec_linear(ctx, h, (ec_linear_params){matrix[VALUE], o->narrow}, EC_ACT_NONE);
+    h = ec_attention(ctx, q, k, v, HEADS, NULL);
+    ec_linear_add(ctx, x, h, (ec_linear_params){matrix[PROJ], o->narrow}, NULL);
     h = ec_layer_norm(ctx, x, norm, 1e-5);
-    h = ec_linear(ctx, h, (ec_linear_params){&matrix[FC1], wide}, activation);
-    ec_linear_add(ctx, x, h, (ec_linear_params){&matrix[FC2], narrow}, NULL);
+    h = ec_linear(ctx, h, (ec_linear_params){matrix[FC1], o->wide}, activation);
+    ec_linear_add(ctx, x, h, (ec_linear_params){matrix[FC2], o->narrow}, NULL);
 }
 
 static void call(ec_ctx *ctx, const bench *b, operands *o) {
-    const ec_tensor *matrix = o->matrix[o->calls++ % SETS];
-    const size_t out = b->out > 0 ? b->out : WIDTH;
-    const ec_tensor bias = {.dtype = EC_F32, .n_dims = 1, .shape = {out}, .data = o->vector.data};
-    const ec_linear_params linear = {matrix, &bias};
+    ec_param *const *matrix = o->matrix[o->calls++ % SETS];
+    const ec_linear_params linear = {matrix[0], o->bias};
     const ec_mark mark = ec_scratch_mark(ctx);
     switch (b->kind) {
     case LINEAR:
@@ -211,13 +228,13 @@ static void call(ec_ctx *ctx, const bench *b, operands *o) {
         ec_linear_add(ctx, o->out, o->in, linear, NULL);
         break;
     case ATTENTION:
-        ec_attention(ctx, o->q, o->k, o->v, HEADS);
+        ec_attention(ctx, o->q, o->k, o->v, HEADS, NULL);
         break;
     case LAYER_NORM:
-        ec_layer_norm(ctx, o->in, (ec_norm_params){&bias, &bias}, 1e-5);
+        ec_layer_norm(ctx, o->in, (ec_norm_params){o->bias, o->bias}, 1e-5);
         break;
     case BLOCK:
-        block(ctx, matrix, o->in, &o->vector, &bias, b->activation);
+        block(ctx, matrix, o->in, o, b->activation);
     }
     ec_scratch_release(ctx, mark);
     ec_error err;
@@ -266,12 +283,12 @@ static bool measure(ec_ctx *ctx, const bench *b, size_t threads, size_t rounds) 
 }
 
 int main(int argc, char **argv) {
-    const char *isa = NULL, *only = "";
+    const char *device = NULL, *only = "";
     size_t threads = 1, rounds = 9;
     for (int i = 1; i < argc; i += 2) {
         const char *value = i + 1 < argc ? argv[i + 1] : NULL;
-        if (value != NULL && strcmp(argv[i], "--isa") == 0)
-            isa = value;
+        if (value != NULL && strcmp(argv[i], "--device") == 0)
+            device = value;
         else if (value != NULL && strcmp(argv[i], "--threads") == 0)
             threads = strtoul(value, NULL, 10);
         else if (value != NULL && strcmp(argv[i], "--rounds") == 0)
@@ -279,14 +296,15 @@ int main(int argc, char **argv) {
         else if (value != NULL && strcmp(argv[i], "--only") == 0)
             only = value;
         else
-            stop("usage: ops_bench [--isa NAME] [--threads N] [--rounds N] [--only TEXT]");
+            stop("usage: ops_bench [--device NAME] [--threads N] [--rounds N] [--only TEXT]");
     }
     if (threads == 0 || rounds == 0 || rounds > MAX_ROUNDS)
         stop("at least 1 thread, and 1 to 101 rounds");
 
     ec_ctx *ctx;
     ec_error err;
-    if (ec_ctx_new(&ctx, isa, threads, &err) != EC_OK) stop(err.message);
+    const ec_device_options options = {.name = device, .n_threads = threads};
+    if (ec_ctx_open(&ctx, &options, &err) != EC_OK) stop(err.message);
     printf("{\"op\": \"peak\", \"isa\": \"%s\", \"threads\": %zu, \"gflops\": %.1f}\n",
            ec_ctx_backend_name(ctx), threads, peak(ec_ctx_backend_name(ctx), threads) * 1e-9);
     bool met = true;

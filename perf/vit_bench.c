@@ -63,7 +63,9 @@ int main(int argc, char **argv) {
     ec_error err;
     ec_encoder *encoder;
     /* The peers are of today: positions are interpolated by size, without the older + 0.1. */
-    const ec_encoder_options options = {.n_threads = threads, .interpolate_plain = true};
+    ec_ctx *ctx;
+    check(ec_ctx_open(&ctx, &(ec_device_options){.n_threads = threads}, &err), &err);
+    const ec_encoder_options options = {.ctx = ctx, .interpolate_plain = true};
     check(ec_encoder_open(&encoder, folder, &options, &err), &err);
     ec_preparation preparation;
     size_t width, height;
@@ -110,5 +112,6 @@ int main(int argc, char **argv) {
     free(input);
     free(features);
     ec_encoder_close(encoder);
+    ec_ctx_free(ctx);
     return 0;
 }

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 
 #include "base/text.h"
+#include "device.h"
 #include "eyechart/connector.h"
 #include "eyechart/tensor.h"
 #include "folder.h"
@@ -36,13 +37,12 @@ static const fixture fixtures[] = {
 };
 enum { N_FIXTURES = sizeof fixtures / sizeof *fixtures };
 
-static ec_connector *open_fixture(const char *name, const char *isa) {
+static ec_connector *open_fixture(const char *name, ec_ctx *ctx) {
     char path[512];
     ec_connector *c;
     ec_error err;
     snprintf(path, sizeof path, ALIGN "%s", name);
-    const ec_connector_options options = {.isa = isa, .n_threads = 2};
-    if (ec_connector_open(&c, path, &options, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_connector_open(&c, path, ctx, &err) != EC_OK) fail_msg("%s", err.message);
     return c;
 }
 
@@ -52,8 +52,9 @@ static void connectors_give_what_pytorch_gives(void **state) {
     ec_weights *expected;
     ec_error err;
     assert_int_equal(ec_weights_open(&expected, ALIGN "connectors.safetensors", &err), EC_OK);
-    for (size_t i = 0; i < 2 * N_FIXTURES; i++) {
-        const fixture *f = &fixtures[i / 2];
+    static const char *const devices[] = {NULL, "cpu:portable", "ref"};
+    for (size_t i = 0; i < 3 * N_FIXTURES; i++) {
+        const fixture *f = &fixtures[i / 3];
         char name[64];
         snprintf(name, sizeof name, "%s.in", f->name);
         const ec_tensor *in = ec_weights_find(expected, name);
@@ -62,7 +63,8 @@ static void connectors_give_what_pytorch_gives(void **state) {
         assert_true(in != NULL && out != NULL);
         const size_t n = in->shape[0], d = out->shape[1];
 
-        ec_connector *c = open_fixture(f->name, i % 2 == 0 ? NULL : "portable");
+        ec_ctx *ctx = open_device(devices[i % 3], 2);
+        ec_connector *c = open_fixture(f->name, ctx);
         float x[5 * 68], y[5 * 48], wanted[5 * 48];
         assert_true(n == 5 && d == 48 && in->shape[1] == f->in);
         ec_tensor_to_f32(x, in, 0, n * f->in);
@@ -76,6 +78,7 @@ static void connectors_give_what_pytorch_gives(void **state) {
         const double rms = sqrt(square / (double)(n * d));
         if (!(worst < 2e-6 * rms)) fail_msg("%s: off by %g of %g", f->name, worst, rms);
         ec_connector_close(c);
+        ec_ctx_free(ctx);
     }
     ec_weights_close(expected);
 }
@@ -101,7 +104,8 @@ static void a_connector_says_what_it_is(void **state) {
 static void a_token_is_the_same_in_any_company(void **state) {
     (void)state;
     enum { N = 2500, C = 32, D = 48 };
-    ec_connector *c = open_fixture("vit.bin", NULL);
+    ec_ctx *ctx = open_device(NULL, 2);
+    ec_connector *c = open_fixture("vit.bin", ctx);
     float *x = malloc(N * C * sizeof *x), *y = malloc(N * D * sizeof *y), one[D];
     for (size_t i = 0; i < N * C; i++) x[i] = sinf((float)i);
     ec_error err;
@@ -114,6 +118,7 @@ static void a_token_is_the_same_in_any_company(void **state) {
     free(x);
     free(y);
     ec_connector_close(c);
+    ec_ctx_free(ctx);
 }
 
 /* ---- files made here ---- */
@@ -474,7 +479,8 @@ static void connectors_of_other_kinds_give_what_pytorch_gives(void **state) {
         ec_connector *c;
         float x[N * C], y[N * D], wanted[N * D];
         snprintf(path, sizeof path, "%s/tests/connectors/%s", EC_SOURCE_DIR, cases[i].name);
-        if (ec_connector_open(&c, path, NULL, &err) != EC_OK) fail_msg("%s", err.message);
+        ec_ctx *ctx = open_device(NULL, 2);
+        if (ec_connector_open(&c, path, ctx, &err) != EC_OK) fail_msg("%s", err.message);
         const ec_connector_info info = ec_connector_describe(c);
         assert_string_equal(info.type, cases[i].type);
         assert_int_equal(info.n_norms, cases[i].n_norms);
@@ -493,6 +499,7 @@ static void connectors_of_other_kinds_give_what_pytorch_gives(void **state) {
         const double rms = sqrt(square / (N * D));
         if (!(worst < 2e-6 * rms)) fail_msg("%s: off by %g of %g", cases[i].name, worst, rms);
         ec_connector_close(c);
+        ec_ctx_free(ctx);
     }
     ec_weights_close(expected);
 }

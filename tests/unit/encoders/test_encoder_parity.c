@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "eyechart/encoder.h"
 
 /* Relative RMS difference per hidden state. Observed: below 4e-7; below 6e-3 with operands rounded
@@ -65,7 +66,7 @@ static void compare(void *context, size_t block, const ec_tensor *hidden) {
 }
 
 /* Runs a fixture and returns its features of layer -2 (owned), for further looks. */
-static float *run(const char *name, const char *isa, bool plain, size_t *n_floats) {
+static float *run(const char *name, const char *device, bool plain, size_t *n_floats) {
     char path[512];
     ec_error err = {0};
     ec_weights *expected;
@@ -73,7 +74,8 @@ static float *run(const char *name, const char *isa, bool plain, size_t *n_float
     if (ec_weights_open(&expected, path, &err) != EC_OK) fail_msg("%s", err.message);
     snprintf(path, sizeof path, "%s/tests/parity/%s", EC_SOURCE_DIR, name);
     ec_encoder *encoder;
-    const ec_encoder_options options = {.isa = isa, .n_threads = 2, .interpolate_plain = plain};
+    ec_ctx *ctx = open_device(device, 2);
+    const ec_encoder_options options = {.ctx = ctx, .interpolate_plain = plain};
     if (ec_encoder_open(&encoder, path, &options, &err) != EC_OK) fail_msg("%s", err.message);
 
     const ec_tensor *input = ec_weights_find(expected, "input"); /* [n, 3, h, w] */
@@ -93,12 +95,13 @@ static float *run(const char *name, const char *isa, bool plain, size_t *n_float
     float *features = malloc(*n_floats * sizeof *features);
     if (ec_encoder_forward(features, encoder, images, n, width, height, last, &err) != EC_OK)
         fail_msg("%s", err.message);
-    if (c.failure[0] != '\0') fail_msg("%s (%s)", c.failure, isa != NULL ? isa : "best");
+    if (c.failure[0] != '\0') fail_msg("%s (%s)", c.failure, ec_ctx_device(ctx));
     assert_int_equal(c.seen, ec_encoder_describe(encoder).n_blocks + 1);
-    print_message("%s: worst relative RMS %.2g (%s)\n", name, c.worst, isa != NULL ? isa : "best");
+    print_message("%s: worst relative RMS %.2g (%s)\n", name, c.worst, ec_ctx_device(ctx));
     if (bf16) assert_true(c.worst > 1e-4); /* else nothing was rounded */
     free(images);
     ec_encoder_close(encoder);
+    ec_ctx_free(ctx);
     ec_weights_close(expected);
     return features;
 }
@@ -133,18 +136,17 @@ static void every_fixture_equals_transformers(void **state) {
                  {"timm-swiglu", false},
                  {"timm-siglip", false},
                  {"timm-vit", false}};
-    static const char *const isas[] = {
-        "portable",
-        NULL,
+    static const char *const devices[] = {
+        "cpu:portable", "cpu",
 #ifdef EC_ONEDNN
-        "onednn",
-        "onednn-bf16",
+        "cpu:onednn",   "cpu:onednn-bf16",
 #endif
+        "ref", /* where a model that follows a pointer to numbers dies */
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
-        for (size_t j = 0; j < sizeof isas / sizeof *isas; j++) {
+        for (size_t j = 0; j < sizeof devices / sizeof *devices; j++) {
             size_t n;
-            free(run(cases[i].name, isas[j], cases[i].plain, &n));
+            free(run(cases[i].name, devices[j], cases[i].plain, &n));
         }
 }
 
@@ -157,8 +159,9 @@ static void dinov2_interpolations_differ(void **state) {
     ec_encoder *encoder[2];
     float *features[2];
     snprintf(path, sizeof path, "%s/tests/parity/dinov2-plain", EC_SOURCE_DIR);
+    ec_ctx *ctx = open_device(NULL, 1);
     for (int plain = 0; plain < 2; plain++) {
-        const ec_encoder_options options = {.interpolate_plain = plain, .n_threads = 1};
+        const ec_encoder_options options = {.ctx = ctx, .interpolate_plain = plain};
         assert_int_equal(ec_encoder_open(&encoder[plain], path, &options, &err), EC_OK);
         float *image = calloc(3 * 63 * 35, sizeof *image);
         features[plain] = malloc(9 * 5 * 36 * sizeof(float));
@@ -168,6 +171,7 @@ static void dinov2_interpolations_differ(void **state) {
         free(image);
         ec_encoder_close(encoder[plain]);
     }
+    ec_ctx_free(ctx);
     assert_memory_not_equal(features[0], features[1], 9 * 5 * 36 * sizeof(float));
     free(features[0]);
     free(features[1]);
@@ -181,7 +185,8 @@ static void dropping_class_token_keeps_the_patches(void **state) {
     char path[512];
     ec_encoder *encoder;
     snprintf(path, sizeof path, "%s/tests/parity/dinov2-registers-down", EC_SOURCE_DIR);
-    assert_int_equal(ec_encoder_open(&encoder, path, NULL, &err), EC_OK);
+    const ec_encoder_options options = {.ctx = open_device(NULL, 0)};
+    assert_int_equal(ec_encoder_open(&encoder, path, &options, &err), EC_OK);
     float *image = calloc(3 * 21 * 28, sizeof *image);
     for (size_t i = 0; i < 3 * 21 * 28; i++) image[i] = (float)(i % 17) / 17;
     float *all = malloc(16 * 36 * sizeof *all), *patches = malloc(12 * 36 * sizeof *patches);
@@ -194,6 +199,7 @@ static void dropping_class_token_keeps_the_patches(void **state) {
     free(all);
     free(patches);
     ec_encoder_close(encoder);
+    ec_ctx_free(options.ctx);
 }
 
 /* Layer -2 is the input of the last block; 0 is before the first; both ends are checked. */

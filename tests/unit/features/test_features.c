@@ -17,6 +17,7 @@
 #include <unistd.h>
 
 #include "base/file.h"
+#include "device.h"
 #include "eyechart/features.h"
 #include "eyechart/rng.h"
 
@@ -51,9 +52,12 @@ static void write_image(const char *path, uint64_t seed) {
     ec_text_release(&ppm);
 }
 
+static ec_ctx *ctx;
+
 static int make_images(void **state) {
     (void)state;
     if (mkdtemp(folder) == NULL) return -1;
+    ctx = open_device(NULL, 2);
     for (size_t i = 0; i < N_IMAGES; i++) {
         snprintf(names[i], sizeof names[i], "%s/image-%02zu.ppm", folder, i);
         images[i] = names[i];
@@ -71,11 +75,12 @@ static int remove_one(const char *path, const struct stat *info, int type, struc
 
 static int remove_images(void **state) {
     (void)state;
+    ec_ctx_free(ctx);
     return nftw(folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
 }
 
 static ec_features_options options_of_test(void) {
-    return (ec_features_options){.batch = BATCH, .encoder = {.n_threads = 2}};
+    return (ec_features_options){.batch = BATCH, .encoder = {.ctx = ctx}};
 }
 
 static ec_status write_features(const char *out, const ec_features_options *options,
@@ -257,6 +262,7 @@ static void killed_runs_end_with_the_same_bytes(void **state) {
         const pid_t child = fork();
         assert_true(child >= 0);
         if (child == 0) {
+            ctx = open_device(NULL, 2); /* threads are not inherited */
             const ec_features_options options = options_of_test();
             _exit(write_features(out, &options, NULL, NULL, NULL, NULL) == EC_OK ? 0 : 1);
         }

@@ -17,6 +17,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "device.h"
 #include "eyechart/loop.h"
 #include "eyechart/rng.h"
 #include "eyechart/score.h"
@@ -150,11 +151,12 @@ static bool meet(void *context, const ec_score_progress *progress) {
 static void *score(void *argument) {
     score_job *job = argument;
     ec_study *study;
-    const ec_score_options options = {.n_threads = job->n_threads};
+    const ec_score_options options = {.ctx = open_device(NULL, job->n_threads)};
     job->status = ec_study_open(&study, job->folder, &job->err);
     if (job->status == EC_OK)
         job->status = ec_study_score(&job->summary, study, &options, meet, job, &job->err);
     ec_study_close(study);
+    ec_ctx_free(options.ctx);
     return NULL;
 }
 

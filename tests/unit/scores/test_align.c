@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "eyechart/alignment.h"
 #include "folder.h"
 
@@ -40,8 +41,10 @@ static const ec_align_member candidates[N_CANDIDATES] = {
     {"vit", &vit, 1, ALIGN "vit.bin"},
     {"first", &clip, 1, ALIGN "clip.bin"}};
 
+static ec_ctx *ctx;
+
 static ec_aligner *open_aligner(const ec_align_member *c, size_t n, bool bf16) {
-    const ec_align_options options = {.bf16_compat = bf16, .encoder = {2}};
+    const ec_align_options options = {.bf16_compat = bf16, .encoder = {.ctx = ctx}};
     ec_aligner *a;
     ec_error err;
     if (ec_aligner_open(&a, references, N_REFERENCES, c, n, &options, &err) != EC_OK)
@@ -229,7 +232,7 @@ static void members_are_described(void **state) {
 
 static void assert_refused(const ec_align_member *r, size_t n_references, const ec_align_member *c,
                            ec_status status, const char *const *words) {
-    const ec_align_options options = {.bf16_compat = false};
+    const ec_align_options options = {.encoder = {.ctx = ctx}};
     ec_aligner *a;
     ec_error err = {.message = "(none)"};
     const ec_status got = ec_aligner_open(&a, r, n_references, c, 1, &options, &err);
@@ -316,5 +319,8 @@ int main(void) {
         cmocka_unit_test(what_does_not_fit_is_refused_by_name),
         cmocka_unit_test(connectors_that_cannot_be_compared_are_named),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    ctx = open_device(NULL, 2);
+    const int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ec_ctx_free(ctx);
+    return n_failed;
 }

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/hash.h"
+#include "device.h"
 #include "eyechart/alignment.h"
 #include "eyechart/rng.h"
 #include "eyechart/tensor.h"
@@ -42,19 +43,19 @@ static float *copy_of(const float *rows, size_t n) {
 
 /* Of copies, so that the caller keeps the rows as they are. */
 static double score(const float *target, size_t n_target, const float *reference,
-                    size_t n_reference, size_t width, bool bf16, const char *isa, size_t threads) {
-    ec_matcher *m;
+                    size_t n_reference, size_t width, bool bf16, const char *device,
+                    size_t threads) {
+    ec_ctx *ctx = open_device(device, threads);
     ec_error err;
     double mean = NAN;
-    assert_int_equal(ec_matcher_new(&m, isa, threads, &err), EC_OK);
     float *t = copy_of(target, n_target * width), *r = copy_of(reference, n_reference * width);
     assert_int_equal(ec_alignment_normalise(t, n_target, width, bf16, &err), EC_OK);
     assert_int_equal(ec_alignment_normalise(r, n_reference, width, bf16, &err), EC_OK);
     assert_int_equal(
-        ec_alignment_max_cosine(&mean, m, t, n_target, r, n_reference, width, bf16, &err), EC_OK);
+        ec_alignment_max_cosine(&mean, ctx, t, n_target, r, n_reference, width, bf16, &err), EC_OK);
     free(t);
     free(r);
-    ec_matcher_free(m);
+    ec_ctx_free(ctx);
     return mean;
 }
 
@@ -79,10 +80,10 @@ static void scores_are_those_of_numpy_and_of_pytorch_in_bfloat16(void **state) {
         const ec_tensor *r = ec_weights_find(w, name);
         assert_true(t != NULL && r != NULL);
         float *target = rows_of(t), *reference = rows_of(r);
-        static const char *const isas[] = {NULL, "portable"};
+        static const char *const devices[] = {NULL, "cpu:portable", "ref"};
         for (size_t i = 0; i < 2; i++) {
-            const double a =
-                score(target, t->shape[0], reference, r->shape[0], t->shape[1], false, isas[i], 1);
+            const double a = score(target, t->shape[0], reference, r->shape[0], t->shape[1], false,
+                                   devices[i], 1);
             if (!(fabs(a - wanted) < 3e-7)) fail_msg("set %d: %.9f, expected %.9f", set, a, wanted);
         }
         const double b =

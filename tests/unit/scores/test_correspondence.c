@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "device.h"
 #include "eyechart/alignment.h"
 #include "eyechart/correspondence.h"
 #include "eyechart/rng.h"
@@ -22,8 +23,14 @@
 static ec_correspondence *new_correspondence(size_t n_threads) {
     ec_correspondence *c;
     ec_error err;
-    assert_int_equal(ec_correspondence_new(&c, NULL, n_threads, &err), EC_OK);
+    assert_int_equal(ec_correspondence_new(&c, open_device(NULL, n_threads), &err), EC_OK);
     return c;
+}
+
+static void free_correspondence(ec_correspondence *c) {
+    ec_ctx *ctx = c->ctx;
+    ec_correspondence_free(c);
+    ec_ctx_free(ctx);
 }
 
 /* Our JSON, from text. */
@@ -201,7 +208,7 @@ static size_t list_kernels(const ec_row_kernels *out[2]) {
     ec_correspondence *c = new_correspondence(1);
     out[0] = &ec_row_kernels_portable;
     out[1] = c->kernels;
-    ec_correspondence_free(c);
+    free_correspondence(c);
     return out[1] == out[0] ? 1 : 2;
 }
 
@@ -339,7 +346,7 @@ static void one_hot_features_are_found_where_they_were_moved(void **state) {
     free(results);
     free(predictions);
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* The golden cases of the half stride: 26 for a grid of 16, 17 for 24, 30 for 14, 13 for 32. */
@@ -367,7 +374,7 @@ static void the_authors_add_the_floor_of_half_a_stride(void **state) {
         release_similarity(&s);
     }
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* A distance of exactly alpha times the box is wrong, a little less is right. The prediction is the
@@ -393,7 +400,7 @@ static void the_threshold_is_strict(void **state) {
     free(features);
     release_similarity(&s);
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 static void features_are_made_unit_length(void **state) {
@@ -408,7 +415,7 @@ static void features_are_made_unit_length(void **state) {
     assert_float_equal(rows[2][0], 1e-10, 1e-15); /* the 1e-10 of the definition */
     rows[2][1] = NAN;
     assert_int_equal(ec_features_normalise(c, rows[0], 3, 2, &err), EC_ERR_FORMAT);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* One rule: a row of features and a row of embeddings come out the same. */
@@ -426,7 +433,7 @@ static void both_scores_make_unit_length_alike(void **state) {
     assert_int_equal(ec_features_normalise(c, of_c[0], ROWS, CHANNELS, &err), EC_OK);
     assert_int_equal(ec_alignment_normalise(of_a[0], ROWS, CHANNELS, false, &err), EC_OK);
     assert_memory_equal(of_c, of_a, sizeof of_c);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* ---- rows --------------------------------------------------------------------------------- */
@@ -460,7 +467,7 @@ static void rows_are_the_cosines_of_source_patches(void **state) {
     free(features);
     release_similarity(&s);
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* Bit for bit: the number of threads, and which other pairs share the target, change nothing. */
@@ -481,7 +488,7 @@ static void results_do_not_depend_on_threads_or_neighbours(void **state) {
         p[i] = malloc(n * sizeof *p[i]);
         assert_non_null(p[i]);
         judge(NULL, p[i], c, &set, EC_C_CONSISTENT, &s[i], 1, alone, 1);
-        ec_correspondence_free(c);
+        free_correspondence(c);
     }
     assert_memory_equal(s[0].rows, s[1].rows, n * GRID * GRID * sizeof(float));
     assert_memory_equal(p[0], p[1], n * sizeof *p[0]);
@@ -499,7 +506,7 @@ static void results_do_not_depend_on_threads_or_neighbours(void **state) {
     assert_memory_equal(by_itself.rows, s[0].rows + (n - 30) * GRID * GRID,
                         30 * GRID * GRID * sizeof(float));
     release_similarity(&by_itself);
-    ec_correspondence_free(c);
+    free_correspondence(c);
     for (int i = 0; i < 2; i++) {
         free(p[i]);
         release_similarity(&s[i]);
@@ -588,7 +595,7 @@ static void combinations_equal_concatenated_features(void **state) {
         }
     }
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 static void grids_that_differ_and_senseless_subsets_are_refused(void **state) {
@@ -621,7 +628,7 @@ static void grids_that_differ_and_senseless_subsets_are_refused(void **state) {
     assert_non_null(strstr(err.message, "clip: the frame of image 'i1'"));
     free(frames);
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* torch.nn.functional.interpolate(mode="bilinear", align_corners=False) of PyTorch 2 on the same
@@ -652,7 +659,7 @@ static void rows_are_resampled_as_torch_does(void **state) {
     ec_similarity cut = {.rows = three, .grid = 3, .covers = 0.75};
     ec_similarity_resample(&cut, c, &large, 1);
     for (size_t i = 0; i < 9; i++) assert_float_equal(three[i], four[i / 3 * 4 + i % 3], 1e-6);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* A combination is judged on its finest grid, whatever else is asked for: two encoders have 8 x 8
@@ -699,7 +706,7 @@ static void mixed_grids_are_judged_on_the_finest(void **state) {
     free(all);
     free(one);
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* What is drawn as right is what is counted. */
@@ -735,7 +742,7 @@ static void a_count_is_of_the_points_that_are_right(void **state) {
     }
     assert_true(n_right > 10 && n_wrong > 10);
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* ---- PCK ---------------------------------------------------------------------------------- */
@@ -783,7 +790,7 @@ static void pck_is_the_mean_over_pairs_and_over_points(void **state) {
     assert_int_equal(ec_pck_summarise(&overall, NULL, c, &set, bad, 50, 1, &err), EC_ERR_ARG);
     assert_non_null(strstr(err.message, "pair '000001'"));
     ec_keypoint_set_release(&set);
-    ec_correspondence_free(c);
+    free_correspondence(c);
 }
 
 /* The bootstrap of four images is small enough to enumerate: all 4^4 draws, each as likely, those
@@ -835,8 +842,8 @@ static void standard_errors_are_those_of_drawing_images(void **state) {
     assert_memory_equal(&overall, &again, sizeof overall);
     assert_int_equal(ec_pck_summarise(&again, NULL, one, &set, results, 20000, 4, &err), EC_OK);
     assert_true(again.per_image_error[EC_C_SOFT][0] != overall.per_image_error[EC_C_SOFT][0]);
-    ec_correspondence_free(c);
-    ec_correspondence_free(one);
+    free_correspondence(c);
+    free_correspondence(one);
     ec_keypoint_set_release(&set);
 }
 

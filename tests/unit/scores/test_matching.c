@@ -14,6 +14,7 @@
 #include <math.h>
 #include <unistd.h>
 
+#include "device.h"
 #include "eyechart/matching.h"
 #include "folder.h"
 #include "golden_csv.h"
@@ -44,11 +45,25 @@ static const struct {
  * from its float64); the largest of each configuration is printed. */
 static const double point_tolerance = 1e-3;
 
+static ec_ctx *ctx;
+
+static int open_ctx(void **state) {
+    (void)state;
+    ctx = open_device(NULL, 2);
+    return 0;
+}
+
+static int free_ctx(void **state) {
+    (void)state;
+    ec_ctx_free(ctx);
+    return 0;
+}
+
 static ec_extractor *open_at_size(size_t encoder, ec_c_protocol protocol, size_t size) {
     ec_feature_source source = sources[encoder];
     source.prepare = ec_matching_prepare(protocol);
     if (size > 0) source.size = size;
-    const ec_encoder_options options = {.n_threads = 2, .interpolate_plain = true};
+    const ec_encoder_options options = {.ctx = ctx, .interpolate_plain = true};
     ec_extractor *extractor;
     ec_error err;
     if (ec_extractor_open(&extractor, &source, &options, &err) != EC_OK)
@@ -135,7 +150,7 @@ static void cats_of_spair_agree_with_the_python_reference(void **state) {
     ec_error err;
     assert_int_equal(ec_keypoint_set_load(&set, SPAIR, NULL, &err), EC_OK);
     assert_int_equal(set.n_pairs, 600);
-    assert_int_equal(ec_correspondence_new(&c, NULL, 2, &err), EC_OK);
+    assert_int_equal(ec_correspondence_new(&c, ctx, &err), EC_OK);
     assert_int_equal(
         ec_weights_open(&golden, EC_SOURCE_DIR "/tests/golden/correspond-points.safetensors", &err),
         EC_OK);
@@ -213,7 +228,7 @@ static void noise_start(noise *n) {
     ec_error err;
     folder_make(n->folder);
     n->set = noise_set(n->folder, 60);
-    assert_int_equal(ec_correspondence_new(&n->c, NULL, 2, &err), EC_OK);
+    assert_int_equal(ec_correspondence_new(&n->c, ctx, &err), EC_OK);
     if (ec_matching_images_load(&n->images, &n->set, 0, 2, &err) != EC_OK)
         fail_msg("%s", err.message);
 }
@@ -367,5 +382,5 @@ int main(void) {
 #if defined(__SANITIZE_THREAD__)
     cmocka_set_skip_filter("cats_*"); /* numbers, not threads: the other builds run it */
 #endif
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, open_ctx, free_ctx);
 }
