@@ -330,7 +330,7 @@ static ec_status bf16_effect(double *out, const ec_feature_source *source, const
         size += f32 * f32;
     }
     *out = sqrt(moved / size);
-    ec_ctx_free(f32);
+    ec_ctx_free(usual);
     free(features[0]);
     free(features[1]);
     return status;
