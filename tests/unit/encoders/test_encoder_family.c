@@ -1,7 +1,7 @@
 /* test_encoder_family.c - a family of encoders is a table of functions: one made up here is opened,
  * hashed, identified and run as those of the library are
  *
- *     mean colour of each place [3] -> "encoder" [3, 3] -> "decoder" [4, 3] + noise of the timestep
+ *     patches of 4 x 4 [48] -> "encoder" [3, 48] + noise -> "decoder" [4, 3, 2, 2], stride 2
  *
  * As a diffusion model it has several weight files, a numbering of blocks of its own, a timestep
  * and a seed.
@@ -16,20 +16,24 @@
 #include <math.h>
 #include <string.h>
 
+#include "device.h"
 #include "encoders/family.h"
 #include "eyechart/rng.h"
 #include "folder.h"
+#include "ops/bind.h"
 
 /* ---- the family ---- */
 
-enum { N_PARTS = 2, MIXED = 1, DECODED = 2 }; /* blocks */
+enum { N_PARTS = 2, ENCODED = 1, DECODED = 2, MAX_PLACES = 64 }; /* two of them blocks */
 
 static const char *const part_names[N_PARTS] = {"encoder", "decoder"};
 
 typedef struct {
     const char *folder;
+    ec_ctx *ctx;
     ec_encoder_files part[N_PARTS];
-    float *weight[N_PARTS]; /* [3, 3] and [4, 3] */
+    ec_params *params;
+    ec_linear_params layer[N_PARTS]; /* [3, 48] and [4, 3, 2, 2] */
 } mosaic;
 
 static const char *mosaic_type(size_t i, bool inside) {
@@ -43,40 +47,39 @@ static bool mosaic_recognises(const ec_description *d) {
 
 static void mosaic_close(void *model) {
     mosaic *m = model;
-    for (int i = 0; i < N_PARTS; i++) {
-        ec_weights_close(m->part[i].weights);
-        free(m->weight[i]);
-    }
+    ec_params_free(m->params);
+    for (int i = 0; i < N_PARTS; i++) ec_weights_close(m->part[i].weights);
     free(m);
 }
 
 /* One tensor and no other. */
 static ec_status take_part(mosaic *m, int i, ec_error *err) {
     static const char *const names[] = {"mosaic", "mosaic.fp16", NULL};
-    const size_t rows = i == 0 ? 3 : 4;
     char path[2 * FOLDER_SIZE];
+    ec_binder b;
     snprintf(path, sizeof path, "%s/%s", m->folder, part_names[i]);
     m->part[i].name = part_names[i];
     ec_status status = ec_weights_open_named(&m->part[i].weights, path, names, err);
     if (status != EC_OK) return status;
-    const ec_tensor *t = ec_weights_find(m->part[i].weights, "weight");
-    if (t == NULL || t->n_dims != 2 || t->shape[0] != rows || t->shape[1] != 3)
-        return ec_fail(err, EC_ERR_FORMAT, "%s: tensor 'weight' is not [%zu, 3]", path, rows);
+    ec_bind_begin(&b, m->params, m->part[i].weights, "", "", err);
+    m->layer[i].weight = i == 0 ? ec_bind(&b, "", "weight", "", 2, (size_t[]){3, 48})
+                                : ec_bind(&b, "", "weight", "", 4, (size_t[]){4, 3, 2, 2});
+    ec_bind_end(&b);
+    if (b.status != EC_OK) return ec_error_prefix(err, b.status, "%s", path);
     if (ec_weights_count(m->part[i].weights) > 1)
         return ec_fail(err, EC_ERR_FORMAT, "%s: tensor '%s' is unexpected", path,
                        ec_weights_name(m->part[i].weights, 0));
-    m->weight[i] = malloc(rows * 3 * sizeof(float));
-    ec_tensor_to_f32(m->weight[i], t, 0, rows * 3);
     return EC_OK;
 }
 
-static ec_status mosaic_open(void **out, const ec_description *d, ec_ctx *ctx,
-                             const ec_encoder_options *options, ec_error *err) {
-    (void)ctx, (void)options;
+static ec_status mosaic_open(void **out, const ec_description *d, const ec_encoder_options *options,
+                             ec_error *err) {
     mosaic *m = calloc(1, sizeof *m);
     m->folder = d->folder;
-    ec_status status = EC_OK;
+    m->ctx = options->ctx;
+    ec_status status = ec_params_new(&m->params, err);
     for (int i = 0; i < N_PARTS && status == EC_OK; i++) status = take_part(m, i, err);
+    if (status == EC_OK && m->ctx != NULL) status = ec_params_place(m->params, m->ctx, err);
     *out = status == EC_OK ? m : NULL;
     if (status != EC_OK) mosaic_close(m);
     return status;
@@ -113,50 +116,45 @@ static ec_status mosaic_shape(ec_feature_shape *out, const void *model, size_t w
                               const ec_tap *tap, ec_error *err) {
     const mosaic *m = model;
     const int block = tap->block == EC_BLOCK_DEFAULT ? DECODED : tap->block;
-    if (block != MIXED && block != DECODED)
+    if (block != ENCODED && block != DECODED)
         return ec_fail(err, EC_ERR_ARG, "%s: there is no block %d; it has 1 and 2", m->folder,
                        block);
-    const size_t cell = block == MIXED ? 4 : 8;
+    const size_t cell = block == ENCODED ? 4 : 8;
     *out = (ec_feature_shape){.n_tokens = width / cell * (height / cell),
-                              .n_channels = block == MIXED ? 3 : 4,
+                              .n_channels = block == ENCODED ? 3 : 4,
                               .grid_width = width / cell,
                               .grid_height = height / cell,
                               .cell = cell};
     return EC_OK;
 }
 
-static void apply(float *y, const float *w, const float *x, size_t rows) {
-    for (size_t i = 0; i < rows; i++)
-        y[i] = w[3 * i] * x[0] + w[3 * i + 1] * x[1] + w[3 * i + 2] * x[2];
-}
-
-static ec_status mosaic_forward(float *out, void *model, const float *images, size_t n,
-                                size_t width, size_t height, const ec_tap *tap,
-                                const ec_encoder_watcher *watcher, ec_error *err) {
-    const mosaic *m = model;
-    ec_feature_shape s;
-    (void)watcher;
-    const ec_status status = mosaic_shape(&s, m, width, height, tap, err);
+/* Noise [places, 3] is drawn on the host, as random numbers are. */
+static void add_noise(ec_ctx *ctx, ec_array x, const ec_tap *tap) {
+    const size_t places = x.shape[1];
+    float noise[MAX_PLACES * 3];
     ec_rng rng;
     ec_rng_init(&rng, tap->seed, 0);
-    for (size_t i = 0; i < n && status == EC_OK; i++)
-        for (size_t at = 0; at < s.n_tokens; at++, out += s.n_channels) {
-            float colour[3] = {0}, mixed[3];
-            const size_t top = at / s.grid_width * s.cell, left = at % s.grid_width * s.cell;
-            for (size_t c = 0; c < 3; c++)
-                for (size_t p = 0; p < s.cell * s.cell; p++)
-                    colour[c] += images[((i * 3 + c) * height + top + p / s.cell) * width + left +
-                                        p % s.cell] /
-                                 (float)(s.cell * s.cell);
-            for (size_t c = 0; c < 3; c++)
-                colour[c] += (float)tap->timestep * (float)ec_rng_uniform(&rng);
-            apply(mixed, m->weight[0], colour, 3);
-            if (s.n_channels == 3)
-                memcpy(out, mixed, sizeof mixed);
-            else
-                apply(out, m->weight[1], mixed, 4);
-        }
-    return status;
+    for (size_t i = 0; i < places * 3; i++)
+        noise[i] = (float)tap->timestep * (float)ec_rng_uniform(&rng);
+    ec_add_rows(ctx, x, 0, ec_upload(ctx, noise, EC_F32, 2, (size_t[]){places, 3}));
+}
+
+static ec_status mosaic_forward(ec_array *out, void *model, ec_array images, const ec_tap *tap,
+                                const ec_encoder_watcher *watcher, ec_error *err) {
+    const mosaic *m = model;
+    const size_t n = images.shape[0], high = images.shape[2] / 4, wide = images.shape[3] / 4;
+    (void)err;
+    ec_array x = ec_linear(m->ctx, ec_patches(m->ctx, images, 4), m->layer[0], EC_ACT_NONE);
+    add_noise(m->ctx, x, tap);
+    ec_encoder_show(watcher, m->ctx, ENCODED, x);
+    if (tap->block != ENCODED) {
+        x = ec_array_as(x, 4, (size_t[]){n, high, wide, 3});
+        x = ec_conv2d(m->ctx, x, m->layer[1], (ec_conv_steps){.stride_y = 2, .stride_x = 2},
+                      EC_ACT_NONE);
+        x = ec_array_as(x, 3, (size_t[]){n, high / 2 * (wide / 2), 4});
+    }
+    *out = x;
+    return EC_OK;
 }
 
 static const ec_encoder_family mosaics = {.name = "mosaic",
@@ -176,14 +174,18 @@ static const ec_encoder_family *const families[] = {&mosaics, &ec_family_vit, NU
 
 /* ---- folders ---- */
 
+/* The encoder's weight, of three rows, or the decoder's, of four: [rows, n_dims - 1 more]. */
 static void put_weight(const char *path, const char *name, size_t rows, float value) {
+    const size_t width = rows == 3 ? 48 : 12;
     ec_array_writer *writer;
     ec_error err;
     const ec_status status = ec_array_writer_open(&writer, path, EC_ARRAY_SAFETENSORS, name, EC_F32,
-                                                  &(size_t){3}, 1, 0, &err);
+                                                  rows == 3 ? (size_t[]){48} : (size_t[]){3, 2, 2},
+                                                  rows == 3 ? 1 : 3, 0, &err);
     if (status != EC_OK) fail_msg("%s", err.message);
     for (size_t i = 0; i < rows; i++) {
-        const float row[3] = {value, i == 1 ? value : 0.0F, i == 2 ? -value : 0.0F};
+        float row[48];
+        for (size_t j = 0; j < width; j++) row[j] = value / (float)(1 + (3 * i + j) % 5);
         assert_int_equal(ec_array_writer_add(writer, row, &err), EC_OK);
     }
     assert_int_equal(ec_array_writer_finish(writer, &err), EC_OK);
@@ -200,14 +202,21 @@ static int put_mosaic(void **state) {
     return 0;
 }
 
-static ec_encoder *must_open(const char *folder) {
+/* On this device; NULL: on none, to be looked at. */
+static ec_encoder *open_on(ec_ctx *ctx, const char *folder) {
     ec_encoder *encoder;
     ec_error err = {.message = ""};
-    const ec_encoder_options options = {.n_threads = 1};
+    const ec_encoder_options options = {.ctx = ctx};
     if (ec_encoder_open_among(&encoder, families, folder, &options, &err) != EC_OK)
         fail_msg("%s", err.message);
     return encoder;
 }
+
+static ec_encoder *must_open(const char *folder) {
+    return open_on(NULL, folder);
+}
+
+static const char clip_fixture[] = EC_SOURCE_DIR "/tests/parity/clip-f32";
 
 static void is_refused(const char *folder, ec_status status, const char *what) {
     ec_encoder *encoder;
@@ -218,14 +227,10 @@ static void is_refused(const char *folder, ec_status status, const char *what) {
         fail_msg("status %d: '%s'; expected %d, '%s'", got, err.message, status, what);
 }
 
-static ec_encoder *open_clip_fixture(void) {
-    return must_open(EC_SOURCE_DIR "/tests/parity/clip-f32");
-}
-
 /* ---- which family ---- */
 
 static void each_folder_is_opened_by_the_family_that_recognises_it(void **state) {
-    ec_encoder *own = must_open(*state), *clip = open_clip_fixture();
+    ec_encoder *own = must_open(*state), *clip = must_open(clip_fixture);
     assert_string_equal(ec_encoder_describe(own).family, "mosaic");
     assert_string_equal(ec_encoder_describe(clip).family, "clip");
     ec_encoder_close(own);
@@ -259,7 +264,7 @@ static void all_files_count_in_source_size_and_hash(void **state) {
     ec_encoder *e = must_open(*state);
     assert_string_equal(ec_encoder_source(e),
                         "encoder: mosaic.safetensors, decoder: mosaic.fp16.safetensors");
-    assert_int_equal(ec_encoder_describe(e).weight_bytes, (9 + 12) * sizeof(float));
+    assert_int_equal(ec_encoder_describe(e).weight_bytes, (3 * 48 + 4 * 12) * sizeof(float));
     assert_int_equal(ec_encoder_hash(hash, e, NULL, &err), EC_OK);
     ec_encoder_close(e);
 
@@ -283,7 +288,8 @@ static void all_files_count_in_source_size_and_hash(void **state) {
 
 static void what_is_wrong_with_a_file_names_it(void **state) {
     put_weight(folder_join(*state, "decoder/mosaic.fp16.safetensors"), "other", 4, 1);
-    is_refused(*state, EC_ERR_FORMAT, "decoder: tensor 'weight' is not [4, 3]");
+    is_refused(*state, EC_ERR_FORMAT,
+               "decoder: tensor 'weight' is missing; expected shape [4, 3, 2, 2]");
     remove(folder_join(*state, "decoder/mosaic.fp16.safetensors"));
     is_refused(*state, EC_ERR_NOT_FOUND, "decoder: no weights there");
 }
@@ -300,8 +306,9 @@ static void run(float *out, ec_encoder *e, ec_tap tap, ec_feature_shape *shape) 
 }
 
 /* A cell is what a place of the features covers, which the block decides. */
-static void block_timestep_and_seed_reach_the_family(void **state) {
-    ec_encoder *e = must_open(*state);
+static void check_taps(const char *folder, const char *device) {
+    ec_ctx *ctx = open_device(device, 1);
+    ec_encoder *e = open_on(ctx, folder);
     float plain[6 * 4], noisy[6 * 4], again[6 * 4], mixed[24 * 3];
     ec_feature_shape shape;
     ec_tap tap = EC_TAP_DEFAULT;
@@ -324,6 +331,23 @@ static void block_timestep_and_seed_reach_the_family(void **state) {
     assert_int_equal(ec_encoder_feature_shape(&shape, e, 24, 16, (ec_tap){.block = 3}, &err),
                      EC_ERR_ARG);
     assert_int_equal(shape.n_tokens, 0);
+    ec_encoder_close(e);
+    ec_ctx_free(ctx);
+}
+
+static void block_timestep_and_seed_reach_the_family(void **state) {
+    check_taps(*state, NULL);
+    check_taps(*state, "ref");
+}
+
+static void without_a_context_it_is_looked_at_alone(void **state) {
+    float image[3 * 16 * 16] = {0}, out[4 * 4];
+    ec_error err = {.message = ""};
+    ec_encoder *e = must_open(*state);
+    assert_string_equal(ec_encoder_describe(e).math, "f32");
+    assert_int_equal(ec_encoder_forward(out, e, image, 1, 16, 16, EC_TAP_DEFAULT, &err),
+                     EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "opened without a context"));
     ec_encoder_close(e);
 }
 
@@ -353,7 +377,7 @@ static void a_vision_transformer_refuses_what_it_has_not(void **state) {
     } cases[] = {{{.layer = -2, .block = 1}, "give the layer alone"},
                  {{.layer = -2, .timestep = 261}, "a vision transformer has no timesteps"},
                  {{.layer = -2, .seed = 7}, "a vision transformer draws no noise"}};
-    ec_encoder *clip = open_clip_fixture();
+    ec_encoder *clip = must_open(clip_fixture);
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         ec_feature_shape shape;
         ec_error err = {.message = ""};
@@ -375,6 +399,7 @@ int main(void) {
         IN_FOLDER(all_files_count_in_source_size_and_hash),
         IN_FOLDER(what_is_wrong_with_a_file_names_it),
         IN_FOLDER(block_timestep_and_seed_reach_the_family),
+        IN_FOLDER(without_a_context_it_is_looked_at_alone),
         cmocka_unit_test(an_identity_has_no_defaults_of_block_timestep_and_seed),
         cmocka_unit_test(a_vision_transformer_refuses_what_it_has_not),
     };
