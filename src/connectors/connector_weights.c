@@ -8,24 +8,24 @@
 
 #include "connectors/mlp.h"
 
-/* What stands before the keys of the connector's tensors: "model.mm_projector.". */
+/* What stands before the keys of the connector's tensors, "model.mm_projector.": those of the first.
+ * No key may be there once more behind something else. */
 static ec_status find_front(char front[EC_MAX_TENSOR_NAME], const ec_weights *files,
                             const char *path, ec_error *err) {
     const char *const prefix = mlp_prefix(files), *first = NULL;
     snprintf(front, EC_MAX_TENSOR_NAME, "%s", prefix);
     for (size_t i = 0; i < ec_weights_count(files); i++) {
         const char *name = ec_weights_name(files, i), *key = mlp_key(name, prefix);
+        char same[2 * EC_MAX_TENSOR_NAME];
         if (key == NULL) continue;
-        const size_t length = (size_t)(key - name);
-        if (first == NULL) {
-            first = name;
-            snprintf(front, EC_MAX_TENSOR_NAME, "%.*s", (int)length, name);
-        } else if (length != strlen(front) || strncmp(name, front, length) != 0) {
+        if (first == NULL) snprintf(front, EC_MAX_TENSOR_NAME, "%.*s", (int)(key - name), name);
+        if (first == NULL) first = name;
+        snprintf(same, sizeof same, "%s%s", front, key);
+        if (strcmp(same, name) != 0 && ec_weights_find(files, same) != NULL)
             return ec_fail(err, EC_ERR_FORMAT,
-                           "%s: both '%.160s' and '%.160s' are of a connector; expected one "
+                           "%s: both '%.160s' and '%.160s' are the connector's '%s'; expected one "
                            "connector in a file",
-                           path, first, name);
-        }
+                           path, same, name, key);
     }
     return EC_OK;
 }

@@ -245,7 +245,7 @@ static void what_is_wrong_with_a_connector_is_said(void **state) {
             {"model.multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 0},
             {"model.multi_modal_projector.linear_1.bias", "F32", "[2]", 8, 0},
             {"model.multi_modal_projector.linear_2.weight", "F32", "[2,2]", 16, 0}};
-        REFUSED(EC_ERR_FORMAT, "'multi_modal_projector.linear_2.bias' is missing", "[2]");
+        REFUSED(EC_ERR_FORMAT, "'model.multi_modal_projector.linear_2.bias' is missing", "[2]");
     }
     {
         const stored tensors[] = {{"multi_modal_projector.linear_1.weight", "F32", "[2,3]", 24, 0},
