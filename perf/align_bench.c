@@ -95,7 +95,7 @@ static void prepare(operands *o, const char *device, size_t threads) {
     o->spec = (mlp_spec){
         .activation = EC_ACT_GELU, .n_layers = 2, .n_inputs = CHANNELS, .n_outputs = WIDTH};
     o->spec.layer[0].activates = true;
-    for (size_t i = 0; i < 2; i++) o->weights.layer[i] = (mlp_params){weight[i], bias[i]};
+    for (size_t i = 0; i < 2; i++) o->weights.layer[i] = (ec_linear_params){weight[i], bias[i]};
 }
 
 static double operations(kind k) {

@@ -308,10 +308,10 @@ static ec_status bf16_effect(double *out, const ec_feature_source *source, const
                              ec_encoder_options options, ec_error *err) {
     float *features[2] = {NULL, NULL}; /* in f32, in the options' math */
     size_t n = 0;
-    ec_ctx *f32;
+    ec_ctx *usual;
     const ec_device_options device = {.n_threads = ec_ctx_threads(options.ctx)};
-    ec_status status = ec_ctx_open(&f32, &device, err);
-    ec_ctx *const ctx[2] = {f32, options.ctx};
+    ec_status status = ec_ctx_open(&usual, &device, err);
+    ec_ctx *const ctx[2] = {usual, options.ctx};
     for (size_t i = 0; i < 2 && status == EC_OK; i++) {
         ec_extractor *extractor;
         options.ctx = ctx[i];

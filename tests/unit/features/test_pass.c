@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "device.h"
 #include "features/pass.h"
 
 #define IMAGES EC_SOURCE_DIR "/tests/images/"
@@ -21,10 +22,12 @@ static const char *const paths[N_IMAGES] = {IMAGES "png-rgb-8.png", IMAGES "pnm-
 static const char *const good[N_IMAGES - 1] = {IMAGES "png-rgb-8.png", IMAGES "pnm-p3.ppm",
                                                IMAGES "bmp-24.bmp", IMAGES "png-palette-8.png"};
 
+static ec_ctx *ctx;
+
 static ec_extractor *open_toy(void) {
     const ec_feature_source source = {.folder = EC_SOURCE_DIR "/tests/parity/clip-f32",
                                       .prepare = EC_PREPARE_SQUARE};
-    const ec_encoder_options options = {.n_threads = 2};
+    const ec_encoder_options options = {.ctx = ctx};
     ec_extractor *extractor;
     ec_error err;
     if (ec_extractor_open(&extractor, &source, &options, &err) != EC_OK)
@@ -147,5 +150,8 @@ int main(void) {
         cmocka_unit_test(a_bad_image_ends_the_pass_or_is_told),
         cmocka_unit_test(a_consumer_stops_the_pass),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    ctx = open_device(NULL, 2);
+    const int n_failed = cmocka_run_group_tests(tests, NULL, NULL);
+    ec_ctx_free(ctx);
+    return n_failed;
 }
