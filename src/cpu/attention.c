@@ -88,7 +88,7 @@ static void pack_head(const attention *a, float *keys, float *values, const floa
         size_t first;
         const size_t n = key_block(a, b, &first);
         for (size_t c = 0; c < a->d; c += panel, values += n * panel)
-            kernels->pack_columns(values, v + first * a->v_stride + c, a->v_stride,
+            kernels->pack_columns(values, v + first * a->v_stride + c, EC_F32, a->v_stride,
                                   least(panel, a->d - c), n);
     }
 }

@@ -1,7 +1,8 @@
 /* cpu.h - the table of backend.h on the processor
  *
  *     backend.c -> gemm.c, conv.c, attention.c,          cut into pieces for cache and threads
- *                  norm.c, pointwise.c, rows.c
+ *                  attention_backward.c, norm.c,
+ *                  pointwise.c, rows.c
  *                     -> kernels_*.c                      the pieces, per instruction set
  *               -> onednn.c                               products and convolutions by oneDNN
  *
@@ -81,7 +82,9 @@ ec_status ec_cpu_conv2d_by(ec_status (*product)(void *self, const ec_product *wo
                            const ec_conv *work);
 ec_conv_shape ec_cpu_conv_shape(const ec_conv *work);
 ec_status ec_cpu_attention(void *self, const ec_attention_work *work);
+ec_status ec_cpu_attention_backward(void *self, const ec_attention_work *work);
 ec_status ec_cpu_norm(void *self, const ec_norm_work *work);
+ec_status ec_cpu_norm_backward(void *self, const ec_norm_work *work);
 ec_status ec_cpu_pointwise(void *self, const ec_pointwise_work *work);
 ec_status ec_cpu_rows(void *self, const ec_rows_work *work);
 

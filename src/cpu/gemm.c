@@ -1,10 +1,11 @@
-/* gemm.c - y = epilogue(x W^T), for weights that stay as they lie in their file
+/* gemm.c - y = epilogue(x W^T), for weights that stay as they lie in their file; x W, x^T W
+ * likewise
  *
  *     task        a range of columns of y (rows of W), and of rows where columns alone do not feed
  *                 all threads
  *     pack        the range's rows of W, once: converted to f32, in panels, block of k by block
  *     for each block of rows of x              fits the second cache next to the sums
- *         for each block of k
+ *         for each block of k                  of x^T: the block is turned over into a copy
  *             for each panel                   fits the first cache
  *                 sums += x block * panel      kernels->product
  *         y = epilogue(sums)
@@ -27,6 +28,7 @@ typedef struct {
     size_t y_stride, x_stride, w_stride, m, n, k;
     const unsigned char *w;
     ec_dtype dtype;
+    bool x_turned, w_plain; /* x is [k, m] in memory; W is [k, n] */
     ec_epilogue epilogue;
 
     size_t n_panels, column_tasks; /* panels of W, split evenly into tasks */
@@ -125,47 +127,80 @@ static size_t sums_floats(const gemm *g) {
     return g->piece > 0 ? 3 * sums : sums;
 }
 
+/* Rows of a copy of x^T; a cache line more, so that they do not fall on the same places of it. */
+static size_t turned_stride(const gemm *g) {
+    return g->block_k + 16;
+}
+
+static size_t turned_floats(const gemm *g) {
+    return g->x_turned ? g->block_tiles * g->cpu->kernels->tile * turned_stride(g) : 0;
+}
+
 /* The packed panels of a task: block of k by block of k, panel by panel. */
 static void pack_task(const gemm *g, float *packed, size_t first_panel, size_t panels) {
-    const size_t panel = g->cpu->kernels->panel, bytes = dtype_bytes(g->dtype);
+    const ec_cpu_kernels *kernels = g->cpu->kernels;
+    const size_t panel = kernels->panel, bytes = dtype_bytes(g->dtype);
     for (size_t p = 0; p < g->k; p += g->block_k) {
         const size_t block = least(g->block_k, g->k - p);
         for (size_t j = 0; j < panels; j++) {
-            const size_t row = (first_panel + j) * panel;
-            g->cpu->kernels->pack(packed, g->w + (row * g->w_stride + p) * bytes, g->dtype,
-                                  g->w_stride, least(panel, g->n - row), block);
+            const size_t column = (first_panel + j) * panel, columns = least(panel, g->n - column);
+            if (g->w_plain)
+                kernels->pack_columns(packed, g->w + (p * g->w_stride + column) * bytes, g->dtype,
+                                      g->w_stride, columns, block);
+            else
+                kernels->pack(packed, g->w + (column * g->w_stride + p) * bytes, g->dtype,
+                              g->w_stride, columns, block);
             packed += block * panel;
         }
     }
 }
 
+/* Rows of x, or of x^T. */
+typedef struct {
+    size_t first, n;
+    float *turned; /* room for a block of x^T */
+} x_rows;
+
+/* Terms [p, p + n) of the rows, *stride apart. */
+static const float *x_block(const gemm *g, const x_rows *rows, size_t p, size_t n, size_t *stride) {
+    *stride = g->x_turned ? turned_stride(g) : g->x_stride;
+    if (!g->x_turned) return g->x + rows->first * g->x_stride + p;
+    g->cpu->kernels->transpose(rows->turned, *stride, g->x + p * g->x_stride + rows->first,
+                               g->x_stride, n, rows->n);
+    return rows->turned;
+}
+
 /* sums [rows][columns] = x [rows][k] * packed panels. */
-static void multiply(const gemm *g, float *sums, const float *x, size_t rows, const float *packed,
+static void multiply(const gemm *g, float *sums, const x_rows *rows, const float *packed,
                      size_t panels) {
     const size_t panel = g->cpu->kernels->panel;
+    size_t stride;
     for (size_t p = 0; p < g->k; p += g->block_k) {
         const size_t block = least(g->block_k, g->k - p);
+        const float *x = x_block(g, rows, p, block, &stride);
         for (size_t j = 0; j < panels; j++) {
-            g->cpu->kernels->product(sums + j * panel, panels * panel, x + p, g->x_stride, packed,
-                                     block, rows, p > 0);
+            g->cpu->kernels->product(sums + j * panel, panels * panel, x, stride, packed, block,
+                                     rows->n, p > 0);
             packed += block * panel;
         }
     }
 }
 
 /* The same by way of wide sums [rows][columns]. */
-static void multiply_wide(const gemm *g, float *sums, double *wide, const float *x, size_t rows,
+static void multiply_wide(const gemm *g, float *sums, double *wide, const x_rows *rows,
                           const float *packed, size_t panels) {
     const size_t panel = g->cpu->kernels->panel;
+    size_t stride;
     for (size_t p = 0; p < g->k; p += g->block_k) {
         const size_t block = least(g->block_k, g->k - p);
+        const float *x = x_block(g, rows, p, block, &stride);
         for (size_t j = 0; j < panels; j++) {
-            g->cpu->kernels->product_wide(wide + j * panel, panels * panel, x + p, g->x_stride,
-                                          packed, block, rows, g->piece, p > 0);
+            g->cpu->kernels->product_wide(wide + j * panel, panels * panel, x, stride, packed,
+                                          block, rows->n, g->piece, p > 0);
             packed += block * panel;
         }
     }
-    for (size_t i = 0; i < rows * panels * panel; i++) sums[i] = (float)wide[i];
+    for (size_t i = 0; i < rows->n * panels * panel; i++) sums[i] = (float)wide[i];
 }
 
 /* n parameters from `first` on as f32, zeros after them to fill the panels; NULL gives zeros. */
@@ -203,10 +238,11 @@ static void run_task(void *context, size_t i, size_t worker) {
     for (size_t b = 0; b < blocks; b++) {
         const size_t from = (first_tile + part(tiles, b, blocks)) * tile;
         const size_t to = least((first_tile + part(tiles, b + 1, blocks)) * tile, g->m);
+        const x_rows rows = {from, to - from, scale + task_columns(g)};
         if (g->piece > 0)
-            multiply_wide(g, sums, wide, g->x + from * g->x_stride, to - from, packed, panels);
+            multiply_wide(g, sums, wide, &rows, packed, panels);
         else
-            multiply(g, sums, g->x + from * g->x_stride, to - from, packed, panels);
+            multiply(g, sums, &rows, packed, panels);
         const size_t at = from * g->y_stride + first;
         const float *residual =
             g->epilogue.residual != NULL ? ec_cpu_floats(*g->epilogue.residual) : NULL;
@@ -218,8 +254,7 @@ static void run_task(void *context, size_t i, size_t worker) {
 
 ec_status ec_cpu_product(void *self, const ec_product *work) {
     ec_cpu *cpu = self;
-    const size_t k = ec_array_width(work->a);
-    assert(!work->a_transposed && work->b_transposed);
+    const size_t k = work->a_transposed ? ec_array_height(work->a) : ec_array_width(work->a);
     assert(work->epilogue.residual == NULL || work->epilogue.residual->stride == work->y.stride);
     gemm g = {.cpu = cpu,
               .y = ec_cpu_floats(work->y),
@@ -232,6 +267,8 @@ ec_status ec_cpu_product(void *self, const ec_product *work) {
               .k = k,
               .w = work->b.at,
               .dtype = work->b.dtype,
+              .x_turned = work->a_transposed,
+              .w_plain = !work->b_transposed,
               .epilogue = work->epilogue,
               .piece = work->wide_sums ? wide_piece(k) : 0};
     if (g.m == 0 || g.n == 0) return EC_OK;
@@ -240,7 +277,8 @@ ec_status ec_cpu_product(void *self, const ec_product *work) {
     if (!ec_cpu_buffer_grow(&cpu->shared, (g.n_panels + 1) * sizeof *g.edge)) return EC_ERR_NOMEM;
     g.edge = (size_t *)(void *)cpu->shared.data;
     plan_last(&g);
-    const size_t floats = packed_floats(&g) + sums_floats(&g) + 2 * task_columns(&g);
+    const size_t floats =
+        packed_floats(&g) + sums_floats(&g) + 2 * task_columns(&g) + turned_floats(&g);
     if (!ec_cpu_reserve(cpu, floats * sizeof(float))) return EC_ERR_NOMEM;
     ec_pool_run(cpu->pool, (g.row_tasks - 1) * g.column_tasks + g.last_tasks, run_task, &g);
     return EC_OK;

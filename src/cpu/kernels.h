@@ -24,8 +24,12 @@ typedef struct ec_cpu_kernels {
     /* Packs `rows` <= panel rows of w (of `dtype`, `stride` elements apart, any alignment), k
      * elements of each, into out [k][panel]. */
     void (*pack)(float *out, const void *w, ec_dtype dtype, size_t stride, size_t rows, size_t k);
-    /* The same for a matrix that is already [k][columns], `stride` elements apart, f32. */
-    void (*pack_columns)(float *out, const float *v, size_t stride, size_t columns, size_t k);
+    /* The same for a matrix that is already [k][columns], `stride` elements apart. */
+    void (*pack_columns)(float *out, const void *v, ec_dtype dtype, size_t stride, size_t columns,
+                         size_t k);
+    /* out [columns][rows] = in [rows][columns], transposed; rows of each with a stride. */
+    void (*transpose)(float *out, size_t out_stride, const float *in, size_t in_stride, size_t rows,
+                      size_t columns);
 
     /* out [m][n] dense = factor * in [m][n], whose rows are `stride` apart. */
     void (*scale_rows)(float *out, const float *in, size_t stride, size_t m, size_t n,
@@ -69,11 +73,34 @@ typedef struct ec_cpu_kernels {
     /* The largest of n > 0 numbers; NaN if one is. */
     float (*largest)(const float *x, size_t n);
 
+    /* Backward. y [n] = z act'(x); y may be x or z. */
+    void (*activate_backward)(float *y, const float *x, const float *z, size_t n,
+                              ec_activation activation);
+    /* y [2 d] = the gradient of swiglu at x [2 d], given that of its result, z [d]. */
+    void (*swiglu_backward)(float *y, const float *x, const float *z, size_t d);
+    /* dx [rows][d] (+)= the gradient of layer_norm; stats [rows][EC_CPU_NORM_STATS] receives what
+     * norm_gradients needs of each row. */
+    void (*layer_norm_backward)(float *dx, size_t dx_stride, const float *x, size_t x_stride,
+                                const float *dy, size_t dy_stride, size_t rows, size_t d,
+                                const float *weight, float eps, bool adds, float *stats);
+    /* dweight [n] += sum of dy h, dbias [n] += sum of dy, over the rows in order; either may be
+     * NULL. For given operands each column gives the same bits, whatever n. */
+    void (*norm_gradients)(float *dweight, float *dbias, const float *x, size_t x_stride,
+                           const float *dy, size_t dy_stride, size_t rows, size_t n,
+                           const float *stats);
+    /* out [m] = the rows of a [m][n] times those of b. */
+    void (*row_dots)(float *out, const float *a, size_t a_stride, const float *b, size_t b_stride,
+                     size_t m, size_t n);
+    /* p [m][n] becomes exp(p - log_sums), dp becomes p (dp - dots); a column of each to each
+     * number of log_sums and dots, which have room for whole vectors past n, as rows have. */
+    void (*softmax_backward)(float *p, float *dp, size_t stride, size_t m, size_t n,
+                             const float *log_sums, const float *dots);
+
     /* Multiply-adds, and nothing else, `rounds` times; returns how many operations (2 each). */
     double (*fma_loop)(size_t rounds);
 } ec_cpu_kernels;
 
-enum { EC_CPU_MAX_LANES = 16, EC_CPU_MAX_PANEL = 32 };
+enum { EC_CPU_MAX_LANES = 16, EC_CPU_MAX_PANEL = 32, EC_CPU_NORM_STATS = 3 };
 
 extern const ec_cpu_kernels ec_cpu_kernels_portable;
 #if defined(__x86_64__)

@@ -81,13 +81,43 @@ static void pack(float *out, const void *w, ec_dtype dtype, size_t stride, size_
     }
 }
 
-static void pack_columns(float *out, const float *v, size_t stride, size_t columns, size_t k) {
+INLINE void pack_columns_as(float *out, const unsigned char *v, const ec_dtype dtype,
+                            size_t stride, size_t columns, size_t k) {
+    const size_t bytes = element_bytes(dtype);
+    for (size_t p = 0; p < k; p++)
+        for (size_t i = 0; i < PANEL; i += LANES) {
+            const size_t n = i < columns ? columns - i : 0;
+            const unsigned char *from = v + (p * stride + i) * bytes;
+            v_store(out + p * PANEL + i,
+                    n >= LANES ? v_load_as(from, dtype) : v_load_head_as(from, dtype, n));
+        }
+}
+
+/* Activations, which are f32 at their own alignment: their ends are loaded without a copy. */
+static void pack_columns_f32(float *out, const float *v, size_t stride, size_t columns, size_t k) {
     for (size_t p = 0; p < k; p++)
         for (size_t i = 0; i < PANEL; i += LANES) {
             const size_t n = i < columns ? columns - i : 0;
             v_store(out + p * PANEL + i,
                     n >= LANES ? v_load(v + p * stride + i) : v_load_head(v + p * stride + i, n));
         }
+}
+
+static void pack_columns(float *out, const void *v, ec_dtype dtype, size_t stride, size_t columns,
+                         size_t k) {
+    switch (dtype) {
+    case EC_F16:
+        pack_columns_as(out, v, EC_F16, stride, columns, k);
+        return;
+    case EC_BF16:
+        pack_columns_as(out, v, EC_BF16, stride, columns, k);
+        return;
+    default:
+        if ((uintptr_t)v % sizeof(float) == 0)
+            pack_columns_f32(out, v, stride, columns, k);
+        else
+            pack_columns_as(out, v, EC_F32, stride, columns, k);
+    }
 }
 
 static void scale_rows(float *out, const float *in, size_t stride, size_t m, size_t n,
@@ -375,38 +405,49 @@ INLINE vf centred(const float *p, size_t n, vf mean) {
     return v_load(part);
 }
 
+typedef struct {
+    float mean, delta, factor; /* h = (x - mean - delta) * factor */
+} row_stats;
+
 /* Two passes, the second around the mean of the first, which it also corrects:
  *     delta = mean(x - mean),  var = mean((x - mean)^2) - delta^2,
  * so that a mean far larger than the deviation costs no accuracy. */
+INLINE row_stats stats_of(const float *x, size_t d, float eps) {
+    sums sum = {{{0}}};
+    size_t j = 0;
+    for (; j + 4 * LANES <= d; j += 4 * LANES) {
+        UNROLL for (size_t i = 0; i < 4; i++) sum.part[i] += v_load(x + j + i * LANES);
+    }
+    for (; j < d; j += LANES) sum.part[0] += load_upto(x + j, d - j);
+    row_stats s = {.mean = sums_total(&sum) / (float)d};
+    const vf mean = v_set1(s.mean);
+
+    sums first = {{{0}}}, second = {{{0}}};
+    for (j = 0; j + 4 * LANES <= d; j += 4 * LANES) {
+        UNROLL for (size_t i = 0; i < 4; i++) {
+            const vf e = v_load(x + j + i * LANES) - mean;
+            first.part[i] += e;
+            second.part[i] = v_fma(e, e, second.part[i]);
+        }
+    }
+    for (; j < d; j += LANES) {
+        const vf e = centred(x + j, d - j, mean);
+        first.part[0] += e;
+        second.part[0] = v_fma(e, e, second.part[0]);
+    }
+    s.delta = sums_total(&first) / (float)d;
+    const float variance = sums_total(&second) / (float)d - s.delta * s.delta;
+    s.factor = 1.0f / sqrtf(variance + eps);
+    return s;
+}
+
 static void layer_norm(float *y, size_t y_stride, const float *x, size_t x_stride, size_t rows,
                        size_t d, const float *weight, const float *bias, float eps) {
     for (size_t r = 0; r < rows; r++, x += x_stride, y += y_stride) {
-        sums sum = {{{0}}};
+        const row_stats s = stats_of(x, d, eps);
+        const vf mean = v_set1(s.mean), off = v_set1(s.delta), scale = v_set1(s.factor);
         size_t j = 0;
-        for (; j + 4 * LANES <= d; j += 4 * LANES) {
-            UNROLL for (size_t i = 0; i < 4; i++) sum.part[i] += v_load(x + j + i * LANES);
-        }
-        for (; j < d; j += LANES) sum.part[0] += load_upto(x + j, d - j);
-        const vf mean = v_set1(sums_total(&sum) / (float)d);
-
-        sums first = {{{0}}}, second = {{{0}}};
-        for (j = 0; j + 4 * LANES <= d; j += 4 * LANES) {
-            UNROLL for (size_t i = 0; i < 4; i++) {
-                const vf e = v_load(x + j + i * LANES) - mean;
-                first.part[i] += e;
-                second.part[i] = v_fma(e, e, second.part[i]);
-            }
-        }
-        for (; j < d; j += LANES) {
-            const vf e = centred(x + j, d - j, mean);
-            first.part[0] += e;
-            second.part[0] = v_fma(e, e, second.part[0]);
-        }
-        const float delta = sums_total(&first) / (float)d;
-        const float variance = sums_total(&second) / (float)d - delta * delta;
-        const vf scale = v_set1(1.0f / sqrtf(variance + eps)), off = v_set1(delta);
-
-        for (j = 0; j + LANES <= d; j += LANES) {
+        for (; j + LANES <= d; j += LANES) {
             const vf e = (v_load(x + j) - mean - off) * scale;
             v_store(y + j, v_fma(e, v_load(weight + j), v_load(bias + j)));
         }
@@ -430,6 +471,8 @@ static void swiglu(float *y, size_t y_stride, const float *x, size_t x_stride, s
                 v_store_head(y + j, g, n);
         }
 }
+
+#include "cpu/kernels_backward.h"
 
 /* ---- the peak ---- */
 
@@ -474,5 +517,12 @@ const ec_cpu_kernels KERNELS = {
     .activate = activate,
     .add = add,
     .largest = largest,
+    .transpose = transpose,
+    .activate_backward = activate_backward,
+    .swiglu_backward = swiglu_backward,
+    .layer_norm_backward = layer_norm_backward,
+    .norm_gradients = norm_gradients,
+    .row_dots = row_dots,
+    .softmax_backward = softmax_backward,
     .fma_loop = fma_loop,
 };

@@ -134,6 +134,38 @@ static void linear_joins_its_blocks(void **state) {
     close_backend(&b);
 }
 
+/* What gradients are made of: dy W and dy^T x, over every edge of tiles and panels, several blocks,
+ * and weights of every dtype at odd addresses. */
+static void every_form_of_product_is_the_double_loop(void **state) {
+    ec_backend b = open_backend(state, 2);
+    static const size_t m[] = {1, 5, 7, 12, 13, 25, 33}, k[] = {1, 3, 4, 16, 17, 129, 700},
+                        n[] = {1, 7, 15, 16, 31, 33, 65};
+    size_t turn = 0;
+    for (size_t i = 0; i < 7; i++)
+        for (size_t j = 0; j < 7; j++, turn++)
+            for (int form = 0; form < 3; form++)
+                check_product(&b, &(product_case){.m = m[i],
+                                                  .n = n[j],
+                                                  .k = k[turn % 7],
+                                                  .dtype = DTYPES[turn % 3],
+                                                  .gap = turn / 2 % 2,
+                                                  .apart = turn / 3 % 2 * 5,
+                                                  .bias = turn % 2,
+                                                  .residual = turn / 5 % 2,
+                                                  .in_place = turn / 5 % 2,
+                                                  .a_transposed = form != 0,
+                                                  .b_plain = form != 1});
+    for (int form = 0; form < 3; form++)
+        check_product(&b, &(product_case){.m = 150,
+                                          .k = 900,
+                                          .n = 210,
+                                          .residual = true,
+                                          .in_place = true,
+                                          .a_transposed = form != 0,
+                                          .b_plain = form != 1});
+    close_backend(&b);
+}
+
 /* The largest error of x W^T, of positive terms, as a part of the sum. */
 static double worst_sum(const ec_backend *backend, size_t m, size_t k, size_t n, bool wide) {
     const ec_array a = floats(m, k, 1.0f), y = floats(m, n, 1.0f), b = floats(n, k, 1.0f);
@@ -240,6 +272,7 @@ int main(void) {
         ON_EVERY_BACKEND(linear_is_the_double_loop_at_every_edge),
         ON_EVERY_BACKEND(linear_applies_every_epilogue),
         ON_EVERY_BACKEND(linear_joins_its_blocks),
+        ON_EVERY_F32(every_form_of_product_is_the_double_loop),
         ON_EVERY_ISA(wide_sums_are_nearly_exact),
         ON("onednn-bf16", wide_sums_are_nearly_exact), /* not rounded */
         ON_EVERY_ISA(linear_takes_weights_of_more_dimensions),

@@ -13,7 +13,7 @@
 /* ---- the same bits ---- */
 
 enum { T_M = 97, T_K = 700, T_N = 300, T_T = 130, T_HEADS = 3, T_D = 24 };
-enum { T_IN = 28, T_SIDE = 35, T_OUT = 130, MAX_RESULTS = 16 };
+enum { T_IN = 28, T_SIDE = 35, T_OUT = 130, MAX_RESULTS = 24 };
 
 /* Results of all operations on one set of operands, one after the other. */
 typedef struct {
@@ -84,6 +84,55 @@ static void passes_with(ec_backend *b, results *r, ec_array x) {
     assert_int_equal(b->rows(b->self, &largest), EC_OK);
 }
 
+/* Gradients: their sums over rows and over tokens are made in one order, too. */
+static void gradients_with(ec_backend *b, results *r, ec_array x) {
+    const ec_array dy = floats(T_M, T_N, 1.0f), w = matrix(EC_F16, T_N, T_K, 0);
+    assert_int_equal(
+        b->product(b->self,
+                   &(ec_product){.y = result(r, 2, (size_t[]){T_M, T_K}), .a = dy, .b = w}),
+        EC_OK);
+    const ec_array dw = result(r, 2, (size_t[]){T_N, T_K});
+    assert_int_equal(b->product(b->self, &(ec_product){.y = dw,
+                                                       .a = dy,
+                                                       .a_transposed = true,
+                                                       .b = x,
+                                                       .epilogue = {.residual = &dw}}),
+                     EC_OK);
+    const ec_rows_work sum = {.kind = EC_ROWS_SUM, .y = result(r, 1, (size_t[]){T_K}), .x = x};
+    assert_int_equal(b->rows(b->self, &sum), EC_OK);
+    const ec_norm_work norm = {.x = x,
+                               .weight = matrix(EC_F32, 1, T_K, 0),
+                               .eps = 1e-5f,
+                               .dx = result(r, 2, (size_t[]){T_M, T_K}),
+                               .dy = floats(T_M, T_K, 1.0f),
+                               .dweight = result(r, 1, (size_t[]){T_K}),
+                               .dbias = result(r, 1, (size_t[]){T_K})};
+    assert_int_equal(b->norm_backward(b->self, &norm), EC_OK);
+    const ec_pointwise_work gelu = {.kind = EC_ACTIVATE_BACKWARD,
+                                    .y = result(r, 2, (size_t[]){T_M, T_K}),
+                                    .x = x,
+                                    .z = norm.dy,
+                                    .activation = EC_ACT_GELU};
+    assert_int_equal(b->pointwise(b->self, &gelu), EC_OK);
+    enum { WIDTH = T_HEADS * T_D };
+    const size_t tokens[] = {1, T_T, WIDTH};
+    const ec_array qkv = ec_array_at(x.at, EC_F32, 3, (size_t[]){1, T_T, 3 * WIDTH});
+    ec_attention_work attention = {
+        .y = ec_array_as(floats(T_T, WIDTH, 1.0f), 3, tokens),
+        .q = ec_array_columns(qkv, 0, WIDTH),
+        .k = ec_array_columns(qkv, WIDTH, WIDTH),
+        .v = ec_array_columns(qkv, 2 * WIDTH, WIDTH),
+        .heads = T_HEADS,
+        .scale = 0.2f,
+        .log_sums = ec_array_as(floats(T_HEADS, T_T, 1.0f), 3, (size_t[]){1, T_HEADS, T_T}),
+        .dy = ec_array_as(floats(T_T, WIDTH, 1.0f), 3, tokens)};
+    assert_int_equal(b->attention(b->self, &attention), EC_OK);
+    attention.dq = result(r, 3, tokens);
+    attention.dk = result(r, 3, tokens);
+    attention.dv = result(r, 3, tokens);
+    assert_int_equal(b->attention_backward(b->self, &attention), EC_OK);
+}
+
 static results with_threads(void **state, size_t threads) {
     ec_backend b = open_backend(state, threads);
     results r = {.n = 0};
@@ -91,6 +140,7 @@ static results with_threads(void **state, size_t threads) {
     products_with(&b, &r, x);
     attention_with(&b, &r, x);
     passes_with(&b, &r, x);
+    gradients_with(&b, &r, x);
     release_operands();
     close_backend(&b);
     return r;

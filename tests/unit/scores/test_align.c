@@ -105,7 +105,7 @@ static void scores_depend_on_neither_blocks_nor_batches(void **state) {
     run(all, a, NULL);
     ec_aligner_close(a);
     for (size_t batch = 1; batch <= N_IMAGES; batch++) {
-        const ec_align_options options = {.encoder = {2}, .batch = batch, .kept_bytes = 1};
+        const ec_align_options options = {.encoder = {.ctx = ctx}, .batch = batch, .kept_bytes = 1};
         ec_error err;
         assert_int_equal(
             ec_aligner_open(&a, references, N_REFERENCES, candidates, N_CANDIDATES, &options, &err),
@@ -120,7 +120,7 @@ static void scores_depend_on_neither_blocks_nor_batches(void **state) {
 static void a_combination_may_be_a_reference(void **state) {
     (void)state;
     const ec_align_member joined[] = {candidates[0], references[0]};
-    const ec_align_options options = {.encoder = {2}};
+    const ec_align_options options = {.encoder = {.ctx = ctx}};
     scores all;
     double out[N_IMAGES][N_CANDIDATES][2];
     ec_aligner *a = open_aligner(candidates, N_CANDIDATES, false);
@@ -206,7 +206,7 @@ static void one_encoder_is_open_at_a_time(void **state) {
     ec_error err;
     stopping s = {.stop_at = 0};
     assert_int_equal(count_mapped("model.safetensors"), 0);
-    const ec_align_options options = {.encoder = {2}};
+    const ec_align_options options = {.encoder = {.ctx = ctx}};
     assert_int_equal(ec_aligner_open(&a, references, N_REFERENCES, plain, 3, &options, &err),
                      EC_OK);
     assert_int_equal(count_mapped("model.safetensors"), 0);
