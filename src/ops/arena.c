@@ -19,18 +19,6 @@ static size_t next_size(const ec_arena *arena, size_t wanted) {
     return size > wanted ? size : wanted;
 }
 
-static void *take_block(const ec_arena *arena, size_t size_bytes) {
-    return arena->backend != NULL ? arena->backend->take(arena->backend->self, size_bytes)
-                                  : aligned_alloc(EC_ARENA_ALIGNMENT, size_bytes);
-}
-
-static void give_block(const ec_arena *arena, const ec_arena_block *block) {
-    if (arena->backend != NULL)
-        arena->backend->give(arena->backend->self, block->data, block->size_bytes);
-    else
-        free(block->data);
-}
-
 static int add_block(ec_arena *arena, size_t wanted) {
     if (arena->n_blocks == arena->capacity) {
         const size_t capacity = arena->capacity > 0 ? 2 * arena->capacity : 8;
@@ -46,7 +34,7 @@ static int add_block(ec_arena *arena, size_t wanted) {
     }
     if (size > SIZE_MAX / 2) return 0;
     size = (size + EC_ARENA_ALIGNMENT - 1) / EC_ARENA_ALIGNMENT * EC_ARENA_ALIGNMENT;
-    unsigned char *data = take_block(arena, size);
+    unsigned char *data = arena->backend->take(arena->backend->self, size);
     if (data == NULL) return 0;
     arena->block[arena->n_blocks++] = (ec_arena_block){data, start, size};
     return 1;
@@ -68,7 +56,8 @@ void *ec_arena_take(ec_arena *arena, size_t size_bytes) {
     }
     /* Empty blocks at the end that are too small would stay unused for ever. */
     while (arena->n_blocks > 0 && arena->block[arena->n_blocks - 1].start >= arena->used) {
-        give_block(arena, &arena->block[--arena->n_blocks]);
+        const ec_arena_block *last = &arena->block[--arena->n_blocks];
+        arena->backend->give(arena->backend->self, last->data, last->size_bytes);
     }
     if (arena->current >= arena->n_blocks && arena->n_blocks > 0)
         arena->current = arena->n_blocks - 1;
@@ -87,7 +76,9 @@ void ec_arena_release(ec_arena *arena, size_t mark) {
 }
 
 void ec_arena_free(ec_arena *arena) {
-    for (size_t i = 0; i < arena->n_blocks; i++) give_block(arena, &arena->block[i]);
+    for (size_t i = 0; i < arena->n_blocks; i++)
+        arena->backend->give(arena->backend->self, arena->block[i].data,
+                             arena->block[i].size_bytes);
     free(arena->block);
     *arena = (ec_arena){.backend = arena->backend};
 }

@@ -1,5 +1,4 @@
-/* arena.h - memory that is taken in order and given back to a mark: scratch of a device, or records
- * of the host
+/* arena.h - memory for a forward pass: taken in order, given back to a mark
  *
  * Memory comes in blocks that are kept until the arena is freed, so that the second pass allocates
  * nothing. A mark is a position in the sequence of all blocks.
@@ -18,8 +17,7 @@ typedef struct ec_arena_block {
     size_t start, size_bytes; /* position of its first byte in the arena */
 } ec_arena_block;
 
-/* Zero-initialised but for the backend, which has the memory; NULL: it is the host's.
- * ec_arena_free() gives it back. */
+/* Zero-initialised but for the backend, which has the memory; ec_arena_free() gives it back. */
 typedef struct ec_arena {
     const ec_backend *backend;
     ec_arena_block *block;

@@ -1,6 +1,7 @@
 /* keypoints.c - a keypoint set out of what a reader found: see keypoints.h */
 #include "sets/keypoints.h"
 
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -9,9 +10,16 @@
 #include "base/file.h"
 #include "base/hash.h"
 #include "base/memory.h"
-#include "ops/arena.h"
 
 #define MAX_JSON_BYTES ((size_t)256 << 20)
+
+/* The memory of a set: blocks in a list, the newest first, given back together. */
+enum { BLOCK_BYTES = 1 << 20 };
+typedef struct block {
+    struct block *older;
+    size_t used, size_bytes;
+    max_align_t bytes[];
+} block;
 
 static ec_status no_memory(ec_error *err) {
     return ec_fail(err, EC_ERR_NOMEM, "out of memory for the keypoint set");
@@ -22,9 +30,8 @@ static ec_status no_memory(ec_error *err) {
 ec_status ec_keypoint_draft_init(ec_keypoint_draft *draft, ec_keypoint_set *set, ec_error *err) {
     *draft = (ec_keypoint_draft){.set = set, .n_slots = 64};
     *set = (ec_keypoint_set){0};
-    set->memory = calloc(1, sizeof(ec_arena));
     draft->slots = calloc(draft->n_slots, sizeof *draft->slots);
-    return set->memory != NULL && draft->slots != NULL ? EC_OK : no_memory(err);
+    return draft->slots != NULL ? EC_OK : no_memory(err);
 }
 
 void ec_keypoint_draft_release(ec_keypoint_draft *draft) {
@@ -34,8 +41,18 @@ void ec_keypoint_draft_release(ec_keypoint_draft *draft) {
 }
 
 void *ec_keypoint_draft_take(ec_keypoint_draft *draft, size_t n, size_t size_bytes) {
-    if (n > SIZE_MAX / 2 / size_bytes) return NULL;
-    return ec_arena_take(draft->set->memory, n * size_bytes);
+    if (n > SIZE_MAX / 4 / size_bytes) return NULL;
+    const size_t unit = sizeof(max_align_t), wanted = (n * size_bytes + unit - 1) / unit * unit;
+    block *newest = draft->set->memory;
+    if (newest == NULL || newest->size_bytes - newest->used < wanted) {
+        const size_t size = wanted > BLOCK_BYTES ? wanted : BLOCK_BYTES;
+        block *added = malloc(sizeof *added + size);
+        if (added == NULL) return NULL;
+        *added = (block){.older = newest, .size_bytes = size};
+        draft->set->memory = newest = added;
+    }
+    newest->used += wanted;
+    return (char *)newest->bytes + newest->used - wanted;
 }
 
 char *ec_keypoint_draft_text(ec_keypoint_draft *draft, const char *text) {
@@ -302,8 +319,10 @@ ec_status ec_keypoint_set_load(ec_keypoint_set *out, const char *path, const cha
 }
 
 void ec_keypoint_set_release(ec_keypoint_set *set) {
-    if (set->memory != NULL) ec_arena_free(set->memory);
-    free(set->memory);
+    for (block *b = set->memory, *older; b != NULL; b = older) {
+        older = b->older;
+        free(b);
+    }
     *set = (ec_keypoint_set){0};
 }
 
