@@ -121,8 +121,8 @@ run 0 run fresh --dry-run
 
 # --- what encoders are computed with
 make_study machine
-EYECHART_ISA=none "$EYECHART" doctor machine >out 2>err
-check "doctor finds EYECHART_ISA" test $? -eq 1
-prints "error: EYECHART_ISA=none: there is none of this name"
+EYECHART_DEVICE=none "$EYECHART" doctor machine >out 2>err
+check "doctor finds EYECHART_DEVICE" test $? -eq 1
+prints "error: EYECHART_DEVICE=none: there is none of this name"
 
 finish

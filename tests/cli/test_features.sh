@@ -40,39 +40,56 @@ check "the manifest tells the order of the passes" jq -e '.encoders[0].preparati
 # What computes: another way to the same numbers, or other numbers under another identity.
 run 0 features "$clip" pictures --prepare square -o f32.npy
 check "f32 is not worth a word" jq -e '.encoders[0] | has("math") | not' f32.npy.json
-ran="EYECHART_ISA=avx128 eyechart features"
-EYECHART_ISA=avx128 "$EYECHART" features "$clip" pictures --prepare square -o none.npy >out 2>err
-check "an unknown EYECHART_ISA is status 2 or 3" test $? -ge 2
-says "EYECHART_ISA=avx128: there is none of this name"
-says "or set one of "
-# with <VARIABLE> <VALUE> STATUS COMMAND...
-with_isa() {
-    ran="EYECHART_ISA=$1 eyechart ${*:3}"
-    EYECHART_ISA=$1 "$EYECHART" "${@:3}" >out 2>err </dev/null
+# with VARIABLE VALUE STATUS COMMAND...
+with() {
+    ran="$1=$2 eyechart ${*:4}"
+    env "$1=$2" "$EYECHART" "${@:4}" >out 2>err </dev/null
     local status=$?
-    check "$ran: exit status $2, here $status" test $status -eq "$2"
+    check "$ran: exit status $3, here $status" test $status -eq "$3"
 }
+with EYECHART_DEVICE cpu:avx128 3 features "$clip" pictures --prepare square -o none.npy
+says "EYECHART_DEVICE=cpu:avx128: there is none of this name"
+says "or take one of cpu, "
 for command in version "version --json" "score nowhere" "run nowhere" "align -c x=a,b" "correspond nothing" "show nothing"; do
     read -ra words <<<"$command"
-    with_isa portabel 3 "${words[@]}"
-    says "EYECHART_ISA=portabel: there is none of this name (did you mean 'portable'?)"
+    with EYECHART_DEVICE cpu:portabel 3 "${words[@]}"
+    says "EYECHART_DEVICE=cpu:portabel: there is none of this name (did you mean 'cpu:portable'?)"
 done
-with_isa portabel 0 study show paper-2024 # computes nothing
-with_isa portable 0 version
-prints "computes with portable, as EYECHART_ISA says"
-with_isa portable 0 version --json
-json '.computes_with == "portable" and (.isa | index("portable"))'
-with_isa "" 0 version --json
-json '.computes_with == .isa[0]'
-ran="EYECHART_ISA=onednn-bf16 eyechart features"
-EYECHART_ISA=onednn-bf16 "$EYECHART" features "$clip" pictures --prepare square -o none.npy >out 2>err
-check "no variable changes numbers" test $? -ge 2
-says "--math bf16"
-EYECHART_ISA=portable "$EYECHART" features "$clip" pictures --prepare square -o portable.npy >out 2>err
+with EYECHART_DEVICE portable 3 version
+says "did you mean 'cpu:portable'?"
+with EYECHART_DEVICE cpu:portabel 0 study show paper-2024 # computes nothing
+with EYECHART_DEVICE cpu:portable 0 version
+prints "computes with cpu:portable, as EYECHART_DEVICE says"
+with EYECHART_DEVICE cpu:portable 0 version --json
+json '.device == "cpu:portable" and .computes_with == "portable" and (.isa | index("portable"))'
+json '.devices | index("cpu:portable") and index("ref")'
+with EYECHART_DEVICE ref 0 version --json
+json '.device == "ref" and .computes_with == "ref"'
+with EYECHART_DEVICE "" 0 version --json
+json '.device == .devices[0] and .computes_with == .isa[0]'
+with EYECHART_DEVICE cpu:onednn-bf16 3 features "$clip" pictures --prepare square -o none.npy
+check "no variable changes numbers" grep -q -e "--math bf16" -e "without oneDNN" err
+run 2 features "$clip" pictures --prepare square --device cpu:portabel -o none.npy
+says "--device: device 'cpu:portabel': there is none of this name (did you mean 'cpu:portable'?)"
+run 2 features "$clip" pictures --prepare square --device cpu:portable --math bf16 -o none.npy
+says "give one of them"
+# The variable's name before this version.
+with EYECHART_ISA portable 0 version --json
+json '.device == "cpu:portable"'
+says "EYECHART_ISA is now EYECHART_DEVICE=cpu:portable; it works until the next release"
+with EYECHART_ISA avx128 3 version
+says "EYECHART_ISA=avx128: there is none of this name"
+ran="EYECHART_ISA=avx128 EYECHART_DEVICE=cpu:portable eyechart version"
+EYECHART_ISA=avx128 EYECHART_DEVICE=cpu:portable "$EYECHART" version >out 2>err
+check "the new name comes first, and the old one is not a word worth" test ! -s err
+run 0 features "$clip" pictures --prepare square --device cpu:portable -o portable.npy
+run 0 features "$clip" pictures --prepare square --device ref -o ref.npy
 same_run() { test "$(jq -r .fingerprint "$1.npy.json")" = "$(jq -r .fingerprint f32.npy.json)"; }
 check "the same run by other kernels" same_run portable
+check "the same run by the reference" same_run ref
+check "whose numbers are others in the last bits" bash -c '! cmp -s ref.npy f32.npy'
 if "$EYECHART" version --json | jq -e '.onednn != null' >/dev/null; then
-    DNNL_VERBOSE=1 EYECHART_ISA=onednn "$EYECHART" features "$clip" pictures --prepare square -o onednn.npy >out 2>err
+    DNNL_VERBOSE=1 EYECHART_DEVICE=cpu:onednn "$EYECHART" features "$clip" pictures --prepare square -o onednn.npy >out 2>err
     check "the same run by oneDNN" same_run onednn
     check "by oneDNN indeed" grep -q "verbose.*exec,cpu,convolution" out
     # A call that fails is told as what it is.
@@ -85,7 +102,7 @@ int dnnl_primitive_execute(void *primitive, void *stream, int n, const void *arg
 END
     if ! sanitized && cc -shared -fPIC -o refusing.so refusing.c 2>cc_err; then
         for refusal in "5 runtime error" "3 unimplemented"; do
-            REFUSE=${refusal%% *} LD_PRELOAD=./refusing.so EYECHART_ISA=onednn \
+            REFUSE=${refusal%% *} LD_PRELOAD=./refusing.so EYECHART_DEVICE=cpu:onednn \
                 "$EYECHART" features "$clip" pictures --prepare square -o refused.npy >out 2>err
             check "oneDNN's refusal is status 3" test $? -eq 3
             says "dnnl_primitive_execute of oneDNN"
@@ -96,6 +113,9 @@ END
     run 0 features "$clip" pictures --prepare square --math bf16 -o bf16.npy
     says "bf16 products move the features of pictures/bmp-16.bmp by"
     check "the manifest tells the math" jq -e '.encoders[0].math == "bf16"' bf16.npy.json
+    run 0 features "$clip" pictures --prepare square --device cpu:onednn-bf16 -o device.npy
+    says "bf16 products move the features of pictures/bmp-16.bmp by"
+    check "--math bf16 is that device" cmp -s bf16.npy device.npy
     check "bf16 is another run" test "$(same_run bf16 && echo the same)" = ""
     check "bf16 is other numbers" test "$(cmp bf16.npy f32.npy | wc -l)" -eq 1
 else
