@@ -23,9 +23,10 @@ static ec_ctx *ctx;
 
 static int open_ref(void **state) {
     (void)state;
-    const ec_device_options options = {.name = "ref", .activations = EC_F64};
     ec_rng_init(&rng, 11, 0);
-    return ec_ctx_open(&ctx, &options, NULL) == EC_OK ? 0 : -1;
+    ec_backend b;
+    if (ec_ref_backend_new(&b, NULL) != EC_OK) return -1;
+    return ec_ctx_new_on(&ctx, b, "ref", EC_F64, NULL) == EC_OK ? 0 : -1;
 }
 
 static int close_ref(void **state) {
