@@ -129,7 +129,7 @@ static void call(kind k, operands *o) {
         break;
     case CONNECTOR:
         mlp_forward(o->ctx, &o->spec, &o->weights,
-                    ec_upload(o->ctx, o->features, EC_F32, 2, (size_t[]){TOKENS, CHANNELS}));
+                    ec_upload(o->ctx, o->features, EC_F32, 2, (size_t[]){TOKENS, CHANNELS}), NULL);
         status = ec_ctx_status(o->ctx, &err);
         break;
     default:

@@ -145,7 +145,8 @@ ec_status ec_connector_forward(float *out, ec_connector *c, const float *in, siz
         const ec_mark mark = ec_scratch_mark(c->ctx);
         const ec_array x =
             ec_upload(c->ctx, in + at * n_inputs, EC_F32, 2, (size_t[]){some, n_inputs});
-        ec_download(c->ctx, out + at * n_outputs, mlp_forward(c->ctx, &c->spec, &c->weights, x));
+        ec_download(c->ctx, out + at * n_outputs,
+                    mlp_forward(c->ctx, &c->spec, &c->weights, x, NULL));
         ec_scratch_release(c->ctx, mark);
     }
     return ec_ctx_status(c->ctx, err);

@@ -8,8 +8,8 @@
 
 #include "connectors/mlp.h"
 
-/* What stands before the keys of the connector's tensors, "model.mm_projector.": those of the first.
- * No key may be there once more behind something else. */
+/* What stands before the keys of the connector's tensors, "model.mm_projector.": those of the
+ * first. No key may be there once more behind something else. */
 static ec_status find_front(char front[EC_MAX_TENSOR_NAME], const ec_weights *files,
                             const char *path, ec_error *err) {
     const char *const prefix = mlp_prefix(files), *first = NULL;

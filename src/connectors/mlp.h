@@ -98,7 +98,21 @@ void mlp_weights_release(mlp_weights *weights);
 /* The key of a layer's weight or bias. */
 void mlp_key_of(char *out, size_t size, mlp_naming naming, size_t slot, const char *parameter);
 
-/* x [n, n_inputs] -> [n, n_outputs], scratch of ctx. */
-ec_array mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x);
+/* What a forward pass leaves for the backward pass; scratch. */
+typedef struct mlp_kept {
+    ec_array x[MLP_MAX_LAYERS]; /* what each layer was given */
+    ec_array
+        before[MLP_MAX_LAYERS]; /* of those that activate: what the activation was applied to */
+} mlp_kept;
+
+/* x [n, n_inputs] -> [n, n_outputs], scratch of ctx. `kept` NULL: no backward pass follows, and an
+ * activation is computed with its linear layer. */
+ec_array mlp_forward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x,
+                     mlp_kept *kept);
+
+/* dL/dx [n, n_inputs], scratch of ctx, of x and of dy, which is dL/dy [n, n_outputs]. Gradients of
+ * the parameters that are trained (ec_params_train) are added to. */
+ec_array mlp_backward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x,
+                      ec_array dy);
 
 #endif
