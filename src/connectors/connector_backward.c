@@ -3,7 +3,7 @@
  * The chain rule, layer by layer from the last: what a layer was given and what its activation was
  * applied to are computed again from the connector's input, which is all that has to be kept of a
  * forward pass. Held against finite differences and the reference backend
- * (tests/unit/test_connector_backward.c). The loss is the language model's.
+ * (tests/unit/connectors/test_connector_backward.c). The loss is the language model's.
  */
 #include "connectors/mlp.h"
 
