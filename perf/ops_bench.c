@@ -24,13 +24,26 @@
 enum { MAX_ROUNDS = 101, SETS = 4 };
 enum { WIDTH = 1024, MLP = 4096, HEADS = 16 }; /* ViT-L */
 
-typedef enum { LINEAR, LINEAR_ADD, ATTENTION, LAYER_NORM, BLOCK, CONV, PATCHES } kind;
+/* Of the backward passes, DX has frozen parameters and DX_DW has none. */
+typedef enum {
+    LINEAR,
+    LINEAR_ADD,
+    DX,
+    DX_DW,
+    ATTENTION,
+    ATTENTION_BACKWARD,
+    LAYER_NORM,
+    LAYER_NORM_BACKWARD,
+    BLOCK,
+    CONV,
+    PATCHES
+} kind;
 
 typedef struct {
     kind kind;
     const char *name;
-    size_t images, tokens, in, out; /* of every image; in and out of LINEAR and LINEAR_ADD;
-                                       tokens of CONV and PATCHES: the side of the image */
+    size_t images, tokens, in, out; /* of every image; in and out of linear layers; tokens of CONV
+                                       and PATCHES: the side of the image */
     ec_dtype dtype;
     ec_activation activation;
     double goal; /* percent of the peak; 0: none */
@@ -55,6 +68,15 @@ static const bench benches[] = {
     {ATTENTION, "attention", 1, 577, 0, 0, EC_F32, EC_ACT_NONE, 60},
     {ATTENTION, "attention", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 60},
     {LAYER_NORM, "layer_norm", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 0},
+    {DX, "fc1 dx", 1, 577, WIDTH, MLP, EC_F32, EC_ACT_NONE, 0},
+    {DX, "fc1 dx", 8, 577, WIDTH, MLP, EC_F32, EC_ACT_NONE, 0},
+    {DX, "fc1 dx", 8, 577, WIDTH, MLP, EC_F16, EC_ACT_NONE, 0},
+    {DX, "fc1 dx", 8, 577, WIDTH, MLP, EC_BF16, EC_ACT_NONE, 0},
+    {DX_DW, "fc1 dx dw", 1, 577, WIDTH, MLP, EC_F32, EC_ACT_NONE, 0},
+    {DX_DW, "fc1 dx dw", 8, 577, WIDTH, MLP, EC_F32, EC_ACT_NONE, 0},
+    {ATTENTION_BACKWARD, "attention dq dk dv", 1, 577, 0, 0, EC_F32, EC_ACT_NONE, 0},
+    {ATTENTION_BACKWARD, "attention dq dk dv", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 0},
+    {LAYER_NORM_BACKWARD, "layer_norm dx", 8, 577, 0, 0, EC_F32, EC_ACT_NONE, 0},
     /* two of Stable Diffusion's, and the patch embedding of ViT-L/14 at 336 as a convolution */
     {CONV, "conv3x3", 1, 128, 128, 128, EC_F32, EC_ACT_NONE, 0},
     {CONV, "conv3x3", 1, 48, 640, 640, EC_F32, EC_ACT_NONE, 0},
@@ -86,9 +108,11 @@ typedef struct {
     ec_params *params;
     void *bytes[MAX_PARAMETERS];
     size_t n_bytes;
-    ec_array in, out;                 /* LINEAR, LINEAR_ADD; the stream of BLOCK is `in` */
-    ec_array q, k, v;                 /* ATTENTION */
-    ec_param *matrix[SETS][MATRICES]; /* LINEAR and LINEAR_ADD have the first */
+    ec_array in, out; /* of linear layers; the stream of BLOCK is `in`; backward
+                         `out` is the gradient of the result */
+    ec_qkv qkv;       /* ATTENTION, and backward with y and log_sums */
+    ec_array y, log_sums;
+    ec_param *matrix[SETS][MATRICES]; /* linear layers have the first */
     ec_param *wide, *narrow, *bias;   /* vectors: of MLP, of WIDTH, of as many as `out` */
     size_t calls;
 } operands;
@@ -139,17 +163,31 @@ static void prepare_conv(ec_ctx *ctx, const bench *b, operands *o) {
         o->matrix[i][0] = weights(o, b->dtype, 4, (size_t[]){b->out, b->in, kernel, kernel});
 }
 
+static bool is_linear(const bench *b) {
+    return b->kind == LINEAR || b->kind == LINEAR_ADD || b->kind == DX || b->kind == DX_DW;
+}
+
+static bool is_backward(const bench *b) {
+    return b->kind == DX || b->kind == DX_DW || b->kind == ATTENTION_BACKWARD ||
+           b->kind == LAYER_NORM_BACKWARD;
+}
+
+static bool is_attention(const bench *b) {
+    return b->kind == ATTENTION || b->kind == ATTENTION_BACKWARD;
+}
+
 static void prepare_rows(ec_ctx *ctx, const bench *b, operands *o) {
-    const bool linear = b->kind == LINEAR || b->kind == LINEAR_ADD;
-    o->in = activations(ctx, b->images, b->tokens, linear ? b->in : WIDTH);
-    if (b->kind == LINEAR_ADD) o->out = activations(ctx, b->images, b->tokens, b->out);
-    if (b->kind == ATTENTION) {
-        o->q = activations(ctx, b->images, b->tokens, WIDTH);
-        o->k = activations(ctx, b->images, b->tokens, WIDTH);
-        o->v = activations(ctx, b->images, b->tokens, WIDTH);
-    }
+    const size_t n = b->images, t = b->tokens;
+    o->in = activations(ctx, n, t, is_linear(b) ? b->in : WIDTH);
+    if (is_backward(b) || b->kind == LINEAR_ADD)
+        o->out = activations(ctx, n, t, is_linear(b) ? b->out : WIDTH);
+    if (is_attention(b))
+        o->qkv = (ec_qkv){activations(ctx, n, t, WIDTH), activations(ctx, n, t, WIDTH),
+                          activations(ctx, n, t, WIDTH)};
+    if (b->kind == ATTENTION_BACKWARD)
+        o->y = ec_attention(ctx, o->qkv.q, o->qkv.k, o->qkv.v, HEADS, &o->log_sums);
     for (int i = 0; i < SETS; i++) {
-        if (linear) o->matrix[i][0] = matrix(o, b->dtype, b->out, b->in);
+        if (is_linear(b)) o->matrix[i][0] = matrix(o, b->dtype, b->out, b->in);
         for (int j = 0; b->kind == BLOCK && j < MATRICES; j++)
             o->matrix[i][j] = matrix(o, b->dtype, j == FC1 ? MLP : WIDTH, j == FC2 ? MLP : WIDTH);
     }
@@ -168,6 +206,8 @@ static void prepare(ec_ctx *ctx, const bench *b, operands *o) {
     else
         prepare_rows(ctx, b, o);
     if (ec_params_place(o->params, ctx, &err) != EC_OK) stop(err.message);
+    const bool trains = b->kind == DX_DW || b->kind == LAYER_NORM_BACKWARD;
+    if (trains && ec_params_train(o->params, NULL, &err) != EC_OK) stop(err.message);
 }
 
 static void discard(operands *o) {
@@ -183,8 +223,14 @@ static double operations(const bench *b) {
     switch (b->kind) {
     case ATTENTION:
         return attention;
+    case ATTENTION_BACKWARD: /* five products instead of two */
+        return 2.5 * attention;
     case LAYER_NORM:
         return 7.0 * rows * WIDTH;
+    case LAYER_NORM_BACKWARD:
+        return 20.0 * rows * WIDTH;
+    case DX_DW:
+        return 4.0 * rows * (double)b->in * (double)b->out;
     case CONV: /* multiplications with the zeros around are counted */
         return 18.0 * (double)(b->images * b->tokens * b->tokens * b->in * b->out);
     case PATCHES:
@@ -228,10 +274,20 @@ static void call(ec_ctx *ctx, const bench *b, operands *o) {
         ec_linear_add(ctx, o->out, o->in, linear, NULL);
         break;
     case ATTENTION:
-        ec_attention(ctx, o->q, o->k, o->v, HEADS, NULL);
+        ec_attention(ctx, o->qkv.q, o->qkv.k, o->qkv.v, HEADS, NULL);
+        break;
+    case ATTENTION_BACKWARD:
+        ec_attention_backward(ctx, o->out, o->y, o->qkv, o->log_sums, HEADS);
+        break;
+    case DX:
+    case DX_DW:
+        ec_linear_backward(ctx, o->out, o->in, linear);
         break;
     case LAYER_NORM:
         ec_layer_norm(ctx, o->in, (ec_norm_params){o->bias, o->bias}, 1e-5);
+        break;
+    case LAYER_NORM_BACKWARD:
+        ec_layer_norm_backward(ctx, o->out, o->in, (ec_norm_params){o->bias, o->bias}, 1e-5);
         break;
     case BLOCK:
         block(ctx, matrix, o->in, o, b->activation);
