@@ -21,6 +21,25 @@ void ec_bind_end(ec_binder *b) {
     b->taken = NULL;
 }
 
+/* Counters, masks and buffers of integers are no weights, and neither is what cannot be had. */
+static bool may_be_weight(const ec_tensor *tensor) {
+    return ec_dtype_is_float(tensor->dtype) && tensor->n_dims > 0;
+}
+
+void ec_bind_no_others(ec_binder *b, bool (*is_companion)(const void *context, const char *tensor),
+                       const void *context) {
+    for (size_t i = 0; b->status == EC_OK && i < ec_weights_count(b->files); i++) {
+        const char *tensor = ec_weights_name(b->files, i);
+        if (b->taken[i] || !may_be_weight(ec_weights_tensor(b->files, i))) continue;
+        if (is_companion != NULL && is_companion(context, tensor)) continue;
+        b->status =
+            ec_fail(b->err, EC_ERR_FORMAT,
+                    "tensor '%s' is unexpected: the model that config.json describes has no "
+                    "place for it",
+                    tensor);
+    }
+}
+
 /* ---- looking up ---- */
 
 /* Where a name is among the sorted ones; ec_weights_count when it is not there. */

@@ -33,6 +33,10 @@ typedef struct ec_binder {
 /* EC_ERR_NOMEM in b->status. */
 void ec_bind_begin(ec_binder *b, ec_params *params, ec_weights *files, const char *prefix,
                    const char *note, ec_error *err);
+/* The first tensor that was not taken, and could have been, is an error: the model has no place for
+ * it. Those that `is_companion` (NULL: none) knows are let be, and what is no weight. */
+void ec_bind_no_others(ec_binder *b, bool (*is_companion)(const void *context, const char *tensor),
+                       const void *context);
 /* Frees what only binding needed. */
 void ec_bind_end(ec_binder *b);
 

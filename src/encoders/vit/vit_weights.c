@@ -106,31 +106,14 @@ static bool starts_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
-static bool is_companion(const binding *k, const char *tensor) {
+static bool is_companion(const void *context, const char *tensor) {
+    const binding *k = context;
     const char *prefix = k->b.prefix;
     if (!starts_with(tensor, prefix)) return true; /* of another model */
     const char *rest = tensor + strlen(prefix);
     for (size_t i = 0; i < VIT_MAX_COMPANIONS && k->name->companions[i] != NULL; i++)
         if (starts_with(rest, k->name->companions[i])) return true;
     return vit_is_beside(tensor);
-}
-
-/* Counters, masks and buffers of integers are no weights, and neither is what cannot be had. */
-static bool may_be_weight(const ec_tensor *tensor) {
-    return ec_dtype_is_float(tensor->dtype) && tensor->n_dims > 0;
-}
-
-static ec_status refuse_unexpected(const binding *k) {
-    for (size_t i = 0; i < ec_weights_count(k->b.files); i++) {
-        const char *tensor = ec_weights_name(k->b.files, i);
-        if (!k->b.taken[i] && may_be_weight(ec_weights_tensor(k->b.files, i)) &&
-            !is_companion(k, tensor))
-            return ec_fail(k->b.err, EC_ERR_FORMAT,
-                           "tensor '%s' is unexpected: the model that config.json describes has no "
-                           "place for it",
-                           tensor);
-    }
-    return EC_OK;
 }
 
 /* Features that the spec has and the naming has no name for. */
@@ -179,7 +162,7 @@ ec_status vit_weights_bind(vit_weights *out, const vit_spec *spec, ec_weights *f
     if (k.b.status == EC_OK) take_embeddings(&k, out);
     for (size_t i = 0; i < spec->blocks && k.b.status == EC_OK; i++)
         take_block(&k, &out->block[i], i);
-    if (k.b.status == EC_OK) k.b.status = refuse_unexpected(&k);
+    ec_bind_no_others(&k.b, is_companion, &k);
     out->of_tower = k.b.taken;
     k.b.taken = NULL;
     ec_bind_end(&k.b);
