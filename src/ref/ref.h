@@ -3,7 +3,7 @@
  * Plain loops in double over arrays of f64, f32, f16 or bf16; a result is rounded once, to its
  * dtype. It is slow, uses one thread, and has three uses:
  *
- *     definition   other backends are held against it (tests/unit/test_ops_*.c, test_backward.c)
+ *     definition   other backends are held against it (tests/unit/cpu)
  *     gradients    its own backward passes are held against finite differences of its forward ones,
  *                  in f64 activations, which it alone takes
  *     policeman    the addresses it gives out may not be read or written: its arrays lie elsewhere,
