@@ -242,6 +242,43 @@ HELPER ec_epilogue epilogue_on_ref(const ec_epilogue *e, ec_array place[3]) {
     return copy;
 }
 
+/* ---- attention ---- */
+
+typedef struct {
+    size_t n, t, heads, d;
+    float q_size;
+} attention_case;
+
+/* [n t, ..] as [n, t, ..]. */
+HELPER ec_array as_tokens(const attention_case *c, ec_array x) {
+    return ec_array_as(x, 3, (size_t[]){c->n, c->t, ec_array_width(x)});
+}
+
+/* q, k and v are thirds of rows, as of a fused product; queries are larger. */
+HELPER ec_attention_work attention_of(const attention_case *c) {
+    const size_t width = c->heads * c->d, rows = c->n * c->t;
+    const ec_array qkv = as_tokens(c, floats(rows, 3 * width, 1.0f));
+    for (size_t i = 0; i < rows; i++)
+        for (size_t j = 0; j < width; j++) f32_of(qkv)[i * 3 * width + j] *= c->q_size;
+    return (ec_attention_work){.y = as_tokens(c, spaced(EC_F32, rows, width, width + 3, 0, 1.0f)),
+                               .q = ec_array_columns(qkv, 0, width),
+                               .k = ec_array_columns(qkv, width, width),
+                               .v = ec_array_columns(qkv, 2 * width, width),
+                               .heads = c->heads,
+                               .scale = (float)(1.0 / sqrt((double)c->d)),
+                               .log_sums = ec_array_as(floats(c->n * c->heads, c->t, 1.0f), 3,
+                                                       (size_t[]){c->n, c->heads, c->t})};
+}
+
+/* The same work for the reference, which has done it forward. */
+HELPER ec_attention_work attention_on_ref(const ec_attention_work *work) {
+    ec_attention_work on = *work;
+    on.y = on_ref(work->y), on.q = on_ref(work->q), on.k = on_ref(work->k), on.v = on_ref(work->v);
+    on.log_sums = on_ref(work->log_sums);
+    assert_int_equal(ref.attention(ref.self, &on), EC_OK);
+    return on;
+}
+
 static const ec_dtype DTYPES[] = {EC_F32, EC_F16, EC_BF16};
 
 #define ON(isa, test)                                                                              \

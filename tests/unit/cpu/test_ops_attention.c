@@ -9,37 +9,10 @@
 
 #include "operands.h"
 
-typedef struct {
-    size_t n, t, heads, d;
-    float q_size;
-} attention_case;
-
-static ec_array thirds(ec_array qkv, size_t i, size_t width) {
-    return ec_array_columns(qkv, i * width, width);
-}
-
 /* Allowed: some roundings of the values' size, and as many of the scores' size, which become
  * relative errors of their exponentials. Observed: 0.3 of it. */
 static void check_attention(const ec_backend *b, const attention_case *c) {
-    const size_t width = c->heads * c->d, stride = 3 * width;
-    const ec_array qkv =
-        ec_array_as(floats(c->n * c->t, stride, 1.0f), 3, (size_t[]){c->n, c->t, stride});
-    for (size_t i = 0; i < c->n * c->t; i++)
-        for (size_t j = 0; j < width; j++) f32_of(qkv)[i * stride + j] *= c->q_size;
-    ec_attention_work work = {
-        .y = ec_array_as(spaced(EC_F32, c->n * c->t, width, width + 3, 0, 1.0f), 3,
-                         (size_t[]){c->n, c->t, width}),
-        .q = thirds(qkv, 0, width),
-        .k = thirds(qkv, 1, width),
-        .v = thirds(qkv, 2, width),
-        .heads = c->heads,
-        .scale = (float)(1.0 / sqrt((double)c->d)),
-        .log_sums =
-            ec_array_as(floats(c->n * c->heads, c->t, 1.0f), 3, (size_t[]){c->n, c->heads, c->t})};
-    ec_attention_work on = work;
-    on.y = on_ref(work.y), on.q = on_ref(work.q), on.k = on_ref(work.k), on.v = on_ref(work.v);
-    on.log_sums = on_ref(work.log_sums);
-    assert_int_equal(ref.attention(ref.self, &on), EC_OK);
+    ec_attention_work work = attention_of(c), on = attention_on_ref(&work);
     double *const expected = from_ref(on.y), *const log_sums = from_ref(on.log_sums);
 
     char what[120];
@@ -57,7 +30,7 @@ static void check_attention(const ec_backend *b, const attention_case *c) {
     assert_int_equal(b->attention(b->self, &work), EC_OK);
     for (size_t i = 0; i < c->n * c->t; i++)
         assert_memory_equal(f32_of(work.y) + i * work.y.stride, f32_of(before) + i * before.stride,
-                            width * sizeof(float));
+                            c->heads * c->d * sizeof(float));
     free(expected);
     free(log_sums);
     release_operands();
