@@ -70,11 +70,10 @@ typedef struct ec_align_work {
     const size_t *references; /* [n_references] members that are references, in their order */
     size_t n_references;
     const char *const *paths; /* of the images */
-    ec_tap tap;               /* of sources that do not say */
     bool bf16_compat;
     ec_encoder_options options; /* their context also runs the connectors and compares */
-    size_t batch;      /* images at a time; 0: EC_PASS_BATCH */
-    size_t kept_bytes; /* of a block of images; 0: EC_ALIGN_KEPT_BYTES */
+    size_t batch;               /* images at a time; 0: EC_PASS_BATCH */
+    size_t kept_bytes;          /* of a block of images; 0: EC_ALIGN_KEPT_BYTES */
     ec_align_keep keep;
 
     /* Does the member, as a candidate, lack its scores of the image? False once `scored`. */
