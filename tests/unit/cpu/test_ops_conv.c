@@ -42,18 +42,21 @@ static double *sizes_of_conv(const ec_conv *work) {
     return from_ref(w.y);
 }
 
-/* As for products: 4e-7 of the sizes that were added up. */
-static void check_conv(const ec_backend *b, const conv_case *c) {
+/* As for products: 4e-7 of the sizes that were added up. Pixels are `apart` numbers further from one
+ * another than they have channels. */
+static void check_conv(const ec_backend *b, const conv_case *c, size_t apart) {
     const ec_conv_steps *t = &c->steps;
     const size_t y_shape[] = {
         c->n, (c->height + t->top + t->bottom - c->kernel_y) / t->stride_y + 1,
         (c->width + t->left + t->right - c->kernel_x) / t->stride_x + 1, c->out};
     const size_t pixels = c->n * c->height * c->width;
     const size_t results = y_shape[0] * y_shape[1] * y_shape[2];
-    const ec_array x =
-        ec_array_as(floats(pixels, c->in, 1.0f), 4, (size_t[]){c->n, c->height, c->width, c->in});
-    const ec_array y = ec_array_as(floats(results, c->out, 2.0f), 4, y_shape);
-    const ec_array residual = ec_array_as(floats(results, c->out, 2.0f), 4, y_shape);
+    const size_t out_step = c->out + apart;
+    const ec_array x = ec_array_as(spaced(EC_F32, pixels, c->in, c->in + apart, 0, 1.0f), 4,
+                                   (size_t[]){c->n, c->height, c->width, c->in});
+    const ec_array y = ec_array_as(spaced(EC_F32, results, c->out, out_step, 0, 2.0f), 4, y_shape);
+    const ec_array residual =
+        ec_array_as(spaced(EC_F32, results, c->out, out_step, 0, 2.0f), 4, y_shape);
     const ec_array w =
         ec_array_as(matrix(c->dtype, c->out, c->in * c->kernel_y * c->kernel_x, c->gap), 4,
                     (size_t[]){c->out, c->in, c->kernel_y, c->kernel_x});
@@ -102,7 +105,10 @@ static void conv2d_is_the_double_loop(void **state) {
         {1, 40, 37, 16, 140, 3, 3, {1, 1, 1, 1, 1, 1}, EC_F32, 0, true, true, true, EC_ACT_NONE},
         {2, 53, 50, 48, 9, 3, 3, {1, 1, 1, 1, 1, 1}, EC_F16, 1, true, false, true, EC_ACT_NONE},
     };
-    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) check_conv(&b, &cases[i]);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        check_conv(&b, &cases[i], 0);
+        check_conv(&b, &cases[i], 3);
+    }
     close_backend(&b);
 }
 
@@ -142,6 +148,37 @@ static void conv2d_of_whole_patches_is_linear(void **state) {
     release_operands();
 }
 
+/* Results of 256 channels have a gap between their pixels where rows of other results have one. */
+static void conv2d_takes_what_conv2d_gives(void **state) {
+    ec_backend b = open_backend(state, 2);
+    const size_t gap = b.row_gap;
+    ec_ctx *ctx;
+    assert_int_equal(ec_ctx_new_on(&ctx, b, "cpu", EC_F32, NULL), EC_OK);
+    enum { H = 5, W = 4, IN = 6, MIDDLE = 256, OUT = 9, K = 3 };
+    ec_param first = parameter(
+        ec_array_as(matrix(EC_F32, MIDDLE, IN * K * K, 0), 4, (size_t[]){MIDDLE, IN, K, K}),
+        (ec_array){0});
+    ec_param second = parameter(
+        ec_array_as(matrix(EC_F32, OUT, MIDDLE * K * K, 0), 4, (size_t[]){OUT, MIDDLE, K, K}),
+        (ec_array){0});
+    const ec_conv_steps steps = {1, 1, 1, 1, 1, 1};
+    const ec_array x = ec_array_as(floats(H * W, IN, 1.0f), 4, (size_t[]){1, H, W, IN});
+    const ec_array y = ec_conv2d(ctx, x, (ec_linear_params){&first, NULL}, steps, EC_ACT_SILU);
+    assert_int_equal(y.stride, MIDDLE + gap);
+    float *const dense = calloc(H * W * MIDDLE, sizeof *dense);
+    ec_download(ctx, dense, y);
+    const ec_array copy = ec_array_at(dense, EC_F32, 4, y.shape);
+    const ec_linear_params p = {&second, NULL};
+    float got[H * W * OUT], expected[H * W * OUT];
+    ec_download(ctx, got, ec_conv2d(ctx, y, p, steps, EC_ACT_NONE));
+    ec_download(ctx, expected, ec_conv2d(ctx, copy, p, steps, EC_ACT_NONE));
+    assert_int_equal(ec_ctx_status(ctx, NULL), EC_OK);
+    assert_memory_equal(got, expected, sizeof got);
+    free(dense);
+    ec_ctx_free(ctx);
+    release_operands();
+}
+
 /* What oneDNN does not take goes another way and comes out right, too. That a U-Net's convolution
  * does not is seen by its last bits, which are not those of our own kernels. */
 static void conv2d_is_computed_by_onednn(void **state) {
@@ -167,6 +204,7 @@ int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_BACKEND(conv2d_is_the_double_loop),
         ON_EVERY_ISA(conv2d_of_whole_patches_is_linear),
+        ON_EVERY_BACKEND(conv2d_takes_what_conv2d_gives),
         ON("onednn", conv2d_is_computed_by_onednn),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
