@@ -97,7 +97,7 @@ ec_array ec_row_max(ec_ctx *ctx, ec_array x);
  * The name of the operation, dL/dy first, then what the forward call had. The result is dL/dx,
  * scratch. Gradients of parameters are added to, those of activations are set; dL/dx of a residual
  * stream is added in place by the _add form. What is frozen (ec_param.grad without memory) is not
- * computed. Each is held against finite differences on `ref` (tests/unit/cpu/test_backward.c). */
+ * computed. Each is held against finite differences on `ref` (tests/unit/device/test_backward.c). */
 
 /* dy is dL/d(x W^T + bias): of a linear layer with an activation, ec_activation_backward() of what
  * was before it comes first. */
