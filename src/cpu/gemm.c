@@ -10,6 +10,10 @@
  *                 sums += x block * panel      kernels->product
  *         y = epilogue(sums)
  *
+ * Where the kernels fetch while they multiply (AVX-512), a panel's block is packed when the first
+ * block of rows comes to it, out of what was fetched during the panel before; so the packing waits
+ * for the memory seldom, and for a product of one block of rows no panel is ever stored.
+ *
  * x is read in place: a tile reads a few rows front to back, which the prefetchers follow, and
  * every packed copy of x would be used for one range of columns only. The blocks of k depend on k
  * and on the first cache alone, and each sum is made in the same order wherever its row and column
@@ -36,8 +40,12 @@ typedef struct {
     size_t *edge, last_tasks; /* the panels of the last range of rows, split as plan_last() says */
     size_t block_k, block_tiles;
     size_t piece;       /* wide sums: terms that are summed in f32; 0: all */
+    bool fetches;       /* what comes next, while it multiplies */
     size_t task_panels; /* at most */
 } gemm;
+
+/* Columns of a task, at most, where panels are packed as they are needed. */
+enum { FETCHING_COLUMNS = 256 };
 
 static size_t dtype_bytes(ec_dtype dtype) {
     return dtype == EC_F32 ? 4 : 2;
@@ -70,7 +78,13 @@ static void plan(gemm *g) {
     g->block_tiles = most(cpu->l2_bytes / 8 / (4 * g->block_k * tile), 1);
     g->n_panels = ceil_div(g->n, panel);
     const size_t share = most(cpu->l3_bytes / 2 / threads, cpu->l2_bytes);
-    const size_t by_l2 = least(cpu->l2_bytes / 2 / (4 * g->block_k * panel), 512 / panel);
+    size_t by_l2 = least(cpu->l2_bytes / 2 / (4 * g->block_k * panel), 512 / panel);
+    if (g->fetches) {
+        /* Panels come and go; the block of x and its sums take three fifths of the cache. */
+        by_l2 = FETCHING_COLUMNS / panel;
+        g->block_tiles =
+            most(cpu->l2_bytes * 3 / 5 / (4 * (g->block_k + FETCHING_COLUMNS) * tile), 1);
+    }
     const size_t fits = most(least(by_l2, share / (4 * g->k * panel)), 1);
 
     g->column_tasks = ceil_div(g->n_panels, fits);
@@ -136,21 +150,33 @@ static size_t turned_floats(const gemm *g) {
     return g->x_turned ? g->block_tiles * g->cpu->kernels->tile * turned_stride(g) : 0;
 }
 
+/* The weights of panel j, terms [p, p + block). */
+static const unsigned char *weights_at(const gemm *g, size_t j, size_t p) {
+    const size_t column = j * g->cpu->kernels->panel;
+    return g->w + (g->w_plain ? p * g->w_stride + column : column * g->w_stride + p) *
+                      dtype_bytes(g->dtype);
+}
+
+static size_t columns_of(const gemm *g, size_t j) {
+    return least(g->cpu->kernels->panel, g->n - j * g->cpu->kernels->panel);
+}
+
+static void pack_panel(const gemm *g, float *packed, size_t j, size_t p, size_t block) {
+    const ec_cpu_kernels *kernels = g->cpu->kernels;
+    if (g->w_plain)
+        kernels->pack_columns(packed, weights_at(g, j, p), g->dtype, g->w_stride, columns_of(g, j),
+                              block);
+    else
+        kernels->pack(packed, weights_at(g, j, p), g->dtype, g->w_stride, columns_of(g, j), block);
+}
+
 /* The packed panels of a task: block of k by block of k, panel by panel. */
 static void pack_task(const gemm *g, float *packed, size_t first_panel, size_t panels) {
-    const ec_cpu_kernels *kernels = g->cpu->kernels;
-    const size_t panel = kernels->panel, bytes = dtype_bytes(g->dtype);
     for (size_t p = 0; p < g->k; p += g->block_k) {
         const size_t block = least(g->block_k, g->k - p);
         for (size_t j = 0; j < panels; j++) {
-            const size_t column = (first_panel + j) * panel, columns = least(panel, g->n - column);
-            if (g->w_plain)
-                kernels->pack_columns(packed, g->w + (p * g->w_stride + column) * bytes, g->dtype,
-                                      g->w_stride, columns, block);
-            else
-                kernels->pack(packed, g->w + (column * g->w_stride + p) * bytes, g->dtype,
-                              g->w_stride, columns, block);
-            packed += block * panel;
+            pack_panel(g, packed, first_panel + j, p, block);
+            packed += block * g->cpu->kernels->panel;
         }
     }
 }
@@ -183,6 +209,53 @@ static void multiply(const gemm *g, float *sums, const x_rows *rows, const float
                                      rows->n, p > 0);
             packed += block * panel;
         }
+    }
+}
+
+/* Where rows are a multiple of 4 KB apart, a block of x has few places in the second cache. Then a
+ * few rows at a time meet all panels, which are kept for the next ones. */
+static size_t strip_rows(const gemm *g, const x_rows *rows) {
+    enum { STRIP_TILES = 6, PAGE = 4096 };
+    const bool collide = !g->x_turned && g->x_stride * sizeof(float) % PAGE == 0;
+    return collide ? least(STRIP_TILES * g->cpu->kernels->tile, rows->n) : rows->n;
+}
+
+/* The weights that pack_panel reads after those of panel j, terms from p on. */
+static ec_cpu_fetch weights_after(const gemm *g, size_t first_panel, size_t panels, size_t j,
+                                  size_t p) {
+    const size_t bytes = dtype_bytes(g->dtype);
+    if (++j == first_panel + panels) j = first_panel, p += g->block_k;
+    if (p >= g->k) return (ec_cpu_fetch){0};
+    const size_t block = least(g->block_k, g->k - p), columns = columns_of(g, j);
+    return (ec_cpu_fetch){weights_at(g, j, p), g->w_plain ? block : columns, g->w_stride * bytes,
+                          (g->w_plain ? columns : block) * bytes};
+}
+
+/* As multiply, packing the panels if these are the first rows that need them, and keeping them if
+ * others will. */
+static void multiply_fetching(const gemm *g, float *sums, const x_rows *rows, float *packed,
+                              size_t first_panel, size_t panels, bool packs, bool keeps) {
+    const size_t panel = g->cpu->kernels->panel, strip = strip_rows(g, rows);
+    size_t stride;
+    for (size_t p = 0; p < g->k; p += g->block_k) {
+        const size_t block = least(g->block_k, g->k - p);
+        const float *x = x_block(g, rows, p, block, &stride);
+        for (size_t r = 0; r < rows->n; r += strip) {
+            for (size_t j = 0; j < panels; j++) {
+                float *const here = packed + (keeps || strip < rows->n ? j * block * panel : 0);
+                ec_cpu_fetch next = {0};
+                if (packs && r == 0) {
+                    pack_panel(g, here, first_panel + j, p, block);
+                    next = weights_after(g, first_panel, panels, first_panel + j, p);
+                } else if (!packs && r == 0) {
+                    next = (ec_cpu_fetch){here + block * panel, panel, 4 * block, 4 * block};
+                }
+                g->cpu->kernels->product_fetching(sums + r * panels * panel + j * panel,
+                                                  panels * panel, x + r * stride, stride, here,
+                                                  block, least(strip, rows->n - r), p > 0, &next);
+            }
+        }
+        if (keeps) packed += panels * block * panel;
     }
 }
 
@@ -232,7 +305,7 @@ static void run_task(void *context, size_t i, size_t worker) {
     float *const scale = bias + task_columns(g);
     parameters(g, bias, g->epilogue.bias, first, columns);
     if (g->epilogue.scale != NULL) parameters(g, scale, g->epilogue.scale, first, columns);
-    pack_task(g, packed, first_panel, panels);
+    if (!g->fetches) pack_task(g, packed, first_panel, panels);
 
     const size_t blocks = ceil_div(tiles, g->block_tiles);
     for (size_t b = 0; b < blocks; b++) {
@@ -241,6 +314,8 @@ static void run_task(void *context, size_t i, size_t worker) {
         const x_rows rows = {from, to - from, scale + task_columns(g)};
         if (g->piece > 0)
             multiply_wide(g, sums, wide, &rows, packed, panels);
+        else if (g->fetches)
+            multiply_fetching(g, sums, &rows, packed, first_panel, panels, b == 0, blocks > 1);
         else
             multiply(g, sums, &rows, packed, panels);
         const size_t at = from * g->y_stride + first;
@@ -273,6 +348,7 @@ ec_status ec_cpu_product(void *self, const ec_product *work) {
               .piece = work->wide_sums ? wide_piece(k) : 0};
     if (g.m == 0 || g.n == 0) return EC_OK;
     assert(k > 0);
+    g.fetches = cpu->kernels->product_fetching != NULL && g.piece == 0;
     plan(&g);
     if (!ec_cpu_buffer_grow(&cpu->shared, (g.n_panels + 1) * sizeof *g.edge)) return EC_ERR_NOMEM;
     g.edge = (size_t *)(void *)cpu->shared.data;

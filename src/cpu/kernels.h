@@ -13,6 +13,12 @@
 
 #include "ops/backend.h"
 
+/* Rows of memory that are fetched into the second cache while something else is computed. */
+typedef struct ec_cpu_fetch {
+    const void *at;
+    size_t rows, stride_bytes, row_bytes;
+} ec_cpu_fetch;
+
 typedef struct ec_cpu_kernels {
     const char *name;
     size_t tile;  /* rows computed together; a block of this many rows (or a multiple) is best */
@@ -40,8 +46,13 @@ typedef struct ec_cpu_kernels {
      * same bits, whatever m. */
     void (*product)(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
                     size_t k, size_t m, bool add);
-    /* The same with c in f64: the sum over k is cut into pieces of `piece` terms, each summed in
-     * f32 and then added. */
+    /* The same, fetching what comes next between its multiply-adds; NULL where that was not seen to
+     * pay. */
+    void (*product_fetching)(float *c, size_t c_stride, const float *a, size_t a_stride,
+                             const float *panel, size_t k, size_t m, bool add,
+                             const ec_cpu_fetch *next);
+    /* The same as product with c in f64: the sum over k is cut into pieces of `piece` terms, each
+     * summed in f32 and then added. */
     void (*product_wide)(double *c, size_t c_stride, const float *a, size_t a_stride,
                          const float *panel, size_t k, size_t m, size_t piece, bool add);
 

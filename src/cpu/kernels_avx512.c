@@ -8,6 +8,7 @@
 #define KERNELS_NAME "avx512"
 #define TILE_ROWS 12
 #define TILE_VECTORS 2
+#define FETCHES
 #include "cpu/kernels_body.h"
 #else
 typedef int ec_no_avx512_here; /* a translation unit may not be empty */

@@ -2,7 +2,8 @@
  *
  * Included once by each kernels_*.c, which says how many rows and vectors a tile of the product
  * has. A tile's sums stay in registers for the whole of k: TILE_ROWS x TILE_VECTORS accumulators,
- * and as many loads beside them as the multiply-adds can hide.
+ * and as many loads beside them as the multiply-adds can hide. FETCHES is defined where the product
+ * also fetches what comes next.
  *
  *     AVX-512  12 x 2 of 32 registers, 14 loads to 24 multiply-adds
  *     AVX2      6 x 2 of 16 registers,  8 loads to 12
@@ -45,6 +46,17 @@ INLINE float one_as(const unsigned char *p, ec_dtype dtype) {
     return f;
 }
 
+#if defined(__AVX512F__)
+/* A line of each of LANES rows, each read once: a row is often a multiple of 4 KB, of which the
+ * first cache has fewer places than LANES. */
+INLINE void pack_line(float *out, const unsigned char *w, ec_dtype dtype, size_t row_bytes) {
+    vf r[LANES];
+    UNROLL for (size_t i = 0; i < LANES; i++) r[i] = v_load_as(w + i * row_bytes, dtype);
+    v_transpose(r);
+    UNROLL for (size_t i = 0; i < LANES; i++) v_store(out + i * PANEL, r[i]);
+}
+#endif
+
 /* Whole panels, 16 columns of k (a cache line of f32) at a time, so that a line of each of LANES
  * rows is used up while it is in the first cache, however the rows' addresses collide there. */
 INLINE void pack_as(float *out, const unsigned char *w, ec_dtype dtype, size_t stride, size_t rows,
@@ -53,7 +65,14 @@ INLINE void pack_as(float *out, const unsigned char *w, ec_dtype dtype, size_t s
     const size_t whole_k = rows == PANEL ? k / 4 * 4 : 0;
     for (size_t line = 0; line < whole_k; line += 16) {
         const size_t end = line + 16 < whole_k ? line + 16 : whole_k;
-        for (size_t v = 0; v < TILE_VECTORS; v++)
+        for (size_t v = 0; v < TILE_VECTORS; v++) {
+#if defined(__AVX512F__)
+            if (line + 16 <= whole_k) {
+                pack_line(out + line * PANEL + v * LANES, w + v * LANES * row_bytes + line * bytes,
+                          dtype, row_bytes);
+                continue;
+            }
+#endif
             for (size_t p = line; p < end; p += 4) {
                 const unsigned char *from = w + v * LANES * row_bytes + p * bytes;
                 vf r[4];
@@ -62,6 +81,7 @@ INLINE void pack_as(float *out, const unsigned char *w, ec_dtype dtype, size_t s
                 v_transpose4(r);
                 for (size_t i = 0; i < 4; i++) v_store(out + (p + i) * PANEL + v * LANES, r[i]);
             }
+        }
     }
     for (size_t p = whole_k; p < k; p++)
         for (size_t i = 0; i < PANEL; i++)
@@ -81,8 +101,8 @@ static void pack(float *out, const void *w, ec_dtype dtype, size_t stride, size_
     }
 }
 
-INLINE void pack_columns_as(float *out, const unsigned char *v, const ec_dtype dtype,
-                            size_t stride, size_t columns, size_t k) {
+INLINE void pack_columns_as(float *out, const unsigned char *v, const ec_dtype dtype, size_t stride,
+                            size_t columns, size_t k) {
     const size_t bytes = element_bytes(dtype);
     for (size_t p = 0; p < k; p++)
         for (size_t i = 0; i < PANEL; i += LANES) {
@@ -142,12 +162,22 @@ INLINE void tile_step(vf sum[TILE_ROWS][TILE_VECTORS], const float *const a3[4],
     }
 }
 
+/* Rows that a tile fetches: the line of each that step p is due to, one in a line's worth of steps,
+ * since more at a time than the processor keeps track of would hold up the loads. */
+INLINE void fetch_lines(const ec_cpu_fetch *next, size_t p) {
+    enum { LINE = 64 };
+    const size_t at = p * sizeof(float);
+    if (at % LINE != 0 || at >= next->row_bytes) return;
+    for (size_t i = 0; i < next->rows; i++)
+        __builtin_prefetch((const char *)next->at + i * next->stride_bytes + at, 0, 2);
+}
+
 /* `rows` is a constant wherever this is inlined. Three rows share a pointer: an address may have
  * one stride times 0, 1 or 2, and there are not registers for a pointer to each row. Eight steps at
  * a time, and no instruction besides loads and multiply-adds in them: where the processor runs
  * another thread on the same core, what limits the product is how many instructions it takes. */
 INLINE void tile(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
-                 size_t k, const size_t rows, bool add) {
+                 size_t k, const size_t rows, bool add, const ec_cpu_fetch *next) {
     vf sum[TILE_ROWS][TILE_VECTORS];
     UNROLL for (size_t r = 0; r < rows; r++) {
         UNROLL for (size_t v = 0; v < TILE_VECTORS; v++) sum[r][v] = v_set1(0.0f);
@@ -156,6 +186,7 @@ INLINE void tile(float *c, size_t c_stride, const float *a, size_t a_stride, con
 
     size_t p = 0;
     for (; p + STEPS <= k; p += STEPS) {
+        if (next != NULL) fetch_lines(next, p);
         UNROLL for (size_t i = 0; i < STEPS; i++) tile_step(sum, a3, a_stride, panel, p + i, rows);
     }
     for (; p < k; p++) tile_step(sum, a3, a_stride, panel, p, rows);
@@ -171,12 +202,23 @@ INLINE void tile(float *c, size_t c_stride, const float *a, size_t a_stride, con
 
 #define TILE_CASE(n)                                                                               \
     case n:                                                                                        \
-        if (n <= TILE_ROWS) tile(c, c_stride, a, a_stride, panel, k, n <= TILE_ROWS ? n : 1, add); \
+        if (n <= TILE_ROWS)                                                                        \
+            tile(c, c_stride, a, a_stride, panel, k, n <= TILE_ROWS ? n : 1, add, next);           \
         break;
 
-static void product(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
-                    size_t k, size_t m, bool add) {
+INLINE void tiles(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
+                  size_t k, size_t m, bool add, const ec_cpu_fetch *all) {
+    const size_t n_tiles = (m + TILE_ROWS - 1) / TILE_ROWS;
+    ec_cpu_fetch of_tile = all != NULL ? *all : (ec_cpu_fetch){0};
+    const ec_cpu_fetch *const next = all != NULL ? &of_tile : NULL;
+    size_t fetched = 0;
     for (size_t rows; m > 0; m -= rows, a += rows * a_stride, c += rows * c_stride) {
+        if (all != NULL) {
+            const size_t left = all->rows - fetched, share = (all->rows + n_tiles - 1) / n_tiles;
+            of_tile.at = (const char *)all->at + fetched * all->stride_bytes;
+            of_tile.rows = left < share ? left : share;
+            fetched += of_tile.rows;
+        }
         /* The last two tiles share what is left, since a low tile waits for its own sums. */
         rows = m >= 2 * TILE_ROWS || m == TILE_ROWS ? TILE_ROWS : m > TILE_ROWS ? (m + 1) / 2 : m;
         switch (rows) {
@@ -195,6 +237,19 @@ static void product(float *c, size_t c_stride, const float *a, size_t a_stride, 
         }
     }
 }
+
+static void product(float *c, size_t c_stride, const float *a, size_t a_stride, const float *panel,
+                    size_t k, size_t m, bool add) {
+    tiles(c, c_stride, a, a_stride, panel, k, m, add, NULL);
+}
+
+#ifdef FETCHES
+static void product_fetching(float *c, size_t c_stride, const float *a, size_t a_stride,
+                             const float *panel, size_t k, size_t m, bool add,
+                             const ec_cpu_fetch *next) {
+    tiles(c, c_stride, a, a_stride, panel, k, m, add, next);
+}
+#endif
 
 /* A tile or two at a time, so that a piece's sums are read from the first cache. */
 static void product_wide(double *c, size_t c_stride, const float *a, size_t a_stride,
@@ -508,6 +563,9 @@ const ec_cpu_kernels KERNELS = {
     .pack_columns = pack_columns,
     .scale_rows = scale_rows,
     .product = product,
+#ifdef FETCHES
+    .product_fetching = product_fetching,
+#endif
     .product_wide = product_wide,
     .epilogue = epilogue,
     .softmax_step = softmax_step,

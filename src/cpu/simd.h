@@ -271,6 +271,23 @@ INLINE void v_transpose4(vf r[4]) {
 #endif
 }
 
+#if defined(__AVX512F__)
+/* Transposes r [LANES][LANES]: 4 x 4 in each 128 bits, then the 128 bits among each other. */
+INLINE void v_transpose(vf r[LANES]) {
+    for (size_t i = 0; i < LANES; i += 4) v_transpose4(r + i);
+    for (size_t j = 0; j < 4; j++) {
+        const vf a = _mm512_shuffle_f32x4(r[j], r[4 + j], 0x44);
+        const vf b = _mm512_shuffle_f32x4(r[j], r[4 + j], 0xee);
+        const vf c = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0x44);
+        const vf d = _mm512_shuffle_f32x4(r[8 + j], r[12 + j], 0xee);
+        r[j] = _mm512_shuffle_f32x4(a, c, 0x88);
+        r[4 + j] = _mm512_shuffle_f32x4(a, c, 0xdd);
+        r[8 + j] = _mm512_shuffle_f32x4(b, d, 0x88);
+        r[12 + j] = _mm512_shuffle_f32x4(b, d, 0xdd);
+    }
+}
+#endif
+
 /* ---- exp and what is made of it ---- */
 
 /* exp(x) = 2^n p(r), x = n ln 2 + r, |r| <= ln 2 / 2; p = 1 + r + r^2 q(r), q of degree 4, relative
