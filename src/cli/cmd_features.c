@@ -98,8 +98,9 @@ static const option OPTIONS[] = {
                 .choice = math_at,
                 .fallback = "f32",
                 .help = "of the products; bf16 rounds their operands to it, for processors with "
-                        "instructions for that (AVX512-BF16, AMX), says by how much this moves the "
-                        "features of the first image, and needs a build with oneDNN"},
+                        "AMX (with AVX512-BF16 alone it takes longer than f32), says by how much "
+                        "this moves the features of the first image, and needs a build with "
+                        "oneDNN"},
     [O_FILE_PER_IMAGE] = {.name = "file-per-image",
                           .help = "one [tokens, channels] array an image, in the folder OUT"},
     [O_LIST] = {.name = "list",
@@ -352,7 +353,10 @@ static ec_status tell_effect(const ec_feature_source *sources, size_t n_sources,
             note("%s: bf16 products move the features of %s by %.1e (relative RMS)",
                  sources[i].folder, images->path[first], effect);
     }
-    if (status == EC_OK && !ec_device_has_bf16())
+    if (status == EC_OK && ec_device_bf16() == EC_BF16_SLOWER)
+        note("this processor has instructions for bf16, but no AMX: they do half as many "
+             "multiply-adds as those for f32, so --math f32 is faster");
+    if (status == EC_OK && ec_device_bf16() == EC_BF16_AS_F32)
         note("this processor has no instructions for bf16: rounded operands are multiplied in f32, "
              "which is no faster than --math f32");
     ec_image_release(&image);

@@ -35,10 +35,22 @@ static void print_json(void) {
         if (strncmp(device, "cpu:", 4) == 0)
             json_array_append_new(isa, json_string(without_kind(device)));
     }
-    json_print(json_pack("{s:s, s:s, s:s, s:o, s:s, s:o, s:s?, s:b}", "name", "eyechart", "version",
-                         ec_version(), "computes_with", without_kind(computes_with()), "isa", isa,
-                         "device", computes_with(), "devices", devices, "onednn",
-                         ec_device_onednn(), "bf16", ec_device_has_bf16()));
+    json_print(json_pack(
+        "{s:s, s:s, s:s, s:o, s:s, s:o, s:s?, s:s, s:b, s:b}", "name", "eyechart", "version",
+        ec_version(), "computes_with", without_kind(computes_with()), "isa", isa, "device",
+        computes_with(), "devices", devices, "onednn", ec_device_onednn(), "convolutions",
+        ec_device_convolves_by_onednn(computes_with()) ? "onednn" : "own", "bf16",
+        ec_device_bf16() != EC_BF16_AS_F32, "bf16_faster", ec_device_bf16() == EC_BF16_FASTER));
+}
+
+static const char *bf16_speed(ec_bf16_speed speed) {
+    static const char *const texts[] = {
+        [EC_BF16_AS_F32] = "gains no time: this processor has no instructions for it",
+        [EC_BF16_SLOWER] =
+            "is slower than f32: it pays with AMX, which this processor does not have",
+        [EC_BF16_FASTER] = "has AMX of this processor",
+    };
+    return texts[speed];
 }
 
 static int run(const arguments *args) {
@@ -54,9 +66,11 @@ static int run(const arguments *args) {
         if (strcmp(ec_device_name(i), device) != 0)
             printf("%s %s", n_others++ == 0 ? "; --device also takes" : ",", ec_device_name(i));
     if (ec_device_onednn() != NULL)
-        printf("\noneDNN %s: --math bf16 %s\n", ec_device_onednn(),
-               ec_device_has_bf16() ? "has instructions of this processor"
-                                    : "gains no time: this processor has no instructions for it");
+        printf("\noneDNN %s: %s; --math bf16 %s\n", ec_device_onednn(),
+               ec_device_convolves_by_onednn(device)
+                   ? "computes convolutions of overlapping windows"
+                   : "computes nothing unless --device says so",
+               bf16_speed(ec_device_bf16()));
     else
         printf("\nbuilt without oneDNN\n");
     return EXIT_DONE;

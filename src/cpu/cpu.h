@@ -51,6 +51,12 @@ const char *ec_onednn_version(void);
 /* Whether this processor multiplies bf16 itself (AVX512-BF16, AMX); else onednn-bf16 multiplies the
  * rounded operands in f32: the same numbers but for the order of sums, and no faster than f32. */
 bool ec_onednn_has_bf16(void);
+/* AMX alone makes bf16 faster than f32: AVX512-BF16 does half as many multiply-adds (measured). */
+bool ec_onednn_has_amx(void);
+/* Whether oneDNN computes some convolutions beside the own kernels for `isa`, as it was measured to
+ * be faster; and the backend of both, which is called after the kernels. */
+bool ec_onednn_helps(const char *isa);
+ec_status ec_onednn_helper_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err);
 
 /* Makes every worker's buffer at least size_bytes. False: no memory. */
 bool ec_cpu_reserve(ec_cpu *cpu, size_t size_bytes);

@@ -1,7 +1,10 @@
-/* onednn.c - products and convolutions by oneDNN, on request
+/* onednn.c - products and convolutions by oneDNN, on request; some convolutions without
  *
  *     onednn        in f32, also where DNNL_DEFAULT_FPMATH_MODE allows less
  *     onednn-bf16   operands are rounded to bf16 (to nearest, ties to even), sums are f32
+ *
+ * Beside the AVX-512 kernels it computes the convolutions that it is faster with, in f32, though
+ * nobody asked for oneDNN.
  *
  * Where the processor multiplies bf16 (AVX512-BF16, AMX), oneDNN does that; elsewhere the rounded
  * operands are multiplied in f32.
@@ -54,6 +57,7 @@ typedef struct {
     dnnl_primitive_attr_t attributes;
     dnnl_stream_t *stream; /* [ec_pool_size()] */
     bool rounds;
+    bool helps;            /* own kernels, with convolutions alone */
     dnnl_data_type_t type; /* of operands */
     kernel kernels[MAX_KERNELS];
     size_t n_kernels;
@@ -83,9 +87,10 @@ static const char *status_name(dnnl_status_t status) {
 static bool succeeds(onednn *o, dnnl_status_t status, const char *function) {
     if (status == dnnl_success) return true;
     snprintf(o->fault, sizeof o->fault,
-             "%s of oneDNN %s failed (status %d: %s); without --device cpu:onednn and --math bf16 "
+             "%s of oneDNN %s failed (status %d: %s); %s "
              "eyechart's own kernels compute this",
-             function, ec_onednn_version(), (int)status, status_name(status));
+             function, ec_onednn_version(), (int)status, status_name(status),
+             o->helps ? "with --device cpu:avx2" : "without --device cpu:onednn and --math bf16");
     return false;
 }
 
@@ -556,15 +561,45 @@ static ec_status onednn_product(void *self, const ec_product *p) {
     return o->rounds ? EC_ERR_DEVICE : ec_cpu_product(o, p);
 }
 
-static ec_status onednn_conv2d(void *self, const ec_conv *work) {
-    onednn *o = self;
+/* False: oneDNN has only plain loops for this convolution. */
+static bool convolve(ec_status *status, onednn *o, const ec_conv *work) {
     const ec_conv_shape s = ec_cpu_conv_shape(work);
-    if (s.n == 0 || s.out == 0) return EC_OK;
     const size_t k = s.in * s.kernel_y * s.kernel_x;
+    *status = EC_OK;
+    if (s.n == 0 || s.out == 0) return true;
     call c = call_of(o, work->y, work->x, &s, ec_array_as(work->w, 2, (size_t[]){s.out, k}),
                      &work->epilogue);
-    if (prepare(&c, false)) return compute(&c);
+    if (!prepare(&c, false)) return false;
+    *status = compute(&c);
+    return true;
+}
+
+static ec_status onednn_conv2d(void *self, const ec_conv *work) {
+    onednn *o = self;
+    ec_status status;
+    if (convolve(&status, o, work)) return status;
     return ec_cpu_conv2d_by(onednn_product, &o->cpu, work);
+}
+
+static bool start(onednn *o);
+
+/* What oneDNN was measured to compute faster than the AVX-512 kernels (perf/README.md): windows
+ * that overlap, of many channels. A rule, not a race, so that the bits do not depend on the load.
+ */
+static bool is_faster(const ec_conv_shape *s) {
+    enum { MANY = 16 };
+    const ec_conv_steps *t = &s->steps;
+    return s->in >= MANY && (t->stride_y < s->kernel_y || t->stride_x < s->kernel_x);
+}
+
+/* oneDNN starts with the first convolution: few encoders have one. */
+static ec_status helping_conv2d(void *self, const ec_conv *work) {
+    onednn *o = self;
+    const ec_conv_shape s = ec_cpu_conv_shape(work);
+    ec_status status;
+    if (!is_faster(&s)) return ec_cpu_conv2d(o, work);
+    if (o->stream == NULL && !start(o)) return *o->fault != '\0' ? EC_ERR_DEVICE : EC_ERR_NOMEM;
+    return convolve(&status, o, work) ? status : ec_cpu_conv2d(o, work);
 }
 
 /* ---- life ---- */
@@ -611,6 +646,36 @@ const char *ec_onednn_version(void) {
 bool ec_onednn_has_bf16(void) {
     return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_bf16) ==
            dnnl_cpu_isa_avx512_core_bf16;
+}
+
+bool ec_onednn_has_amx(void) {
+    return (dnnl_get_effective_cpu_isa() & dnnl_cpu_isa_avx512_core_amx) ==
+           dnnl_cpu_isa_avx512_core_amx;
+}
+
+bool ec_onednn_helps(const char *isa) {
+    return strcmp(isa, "avx512") == 0;
+}
+
+ec_status ec_onednn_helper_new(ec_backend *out, const char *isa, size_t n_threads, ec_error *err) {
+    *out = (ec_backend){0};
+    onednn *o = calloc(1, sizeof *o);
+    if (o == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for a CPU backend");
+    o->helps = true;
+    o->type = dnnl_f32;
+    const ec_status status = ec_cpu_init(&o->cpu, isa, n_threads, err);
+    if (status != EC_OK) {
+        onednn_free(o);
+        return status;
+    }
+    *out = ec_cpu_table();
+    out->name = o->cpu.kernels->name;
+    out->n_threads = n_threads;
+    out->fault = onednn_fault;
+    out->conv2d = helping_conv2d;
+    out->free = onednn_free;
+    out->self = o;
+    return EC_OK;
 }
 
 ec_status ec_onednn_backend_new(ec_backend *out, bool rounds, size_t n_threads, ec_error *err) {

@@ -61,12 +61,29 @@ const char *ec_device_onednn(void) {
 #endif
 }
 
-bool ec_device_has_bf16(void) {
+static bool convolves_by_onednn(const device *d) {
 #ifdef EC_ONEDNN
-    return ec_onednn_has_bf16();
+    return d->provider == ONEDNN || (d->provider == OWN_KERNELS && ec_onednn_helps(d->isa));
 #else
+    (void)d;
     return false;
 #endif
+}
+
+ec_bf16_speed ec_device_bf16(void) {
+#ifdef EC_ONEDNN
+    return ec_onednn_has_amx()    ? EC_BF16_FASTER
+           : ec_onednn_has_bf16() ? EC_BF16_SLOWER
+                                  : EC_BF16_AS_F32;
+#else
+    return EC_BF16_AS_F32;
+#endif
+}
+
+bool ec_device_convolves_by_onednn(const char *name) {
+    for (size_t i = 0; i < N_DEVICES; i++)
+        if (strcmp(DEVICES[i].name, name) == 0) return convolves_by_onednn(&DEVICES[i]);
+    return false;
 }
 
 /* ---- names ---- */
@@ -172,6 +189,9 @@ static ec_status backend_new(ec_backend *out, const device *d, size_t n_threads,
     case REFERENCE:
         return ec_ref_backend_new(out, err);
     default:
+#ifdef EC_ONEDNN
+        if (ec_onednn_helps(d->isa)) return ec_onednn_helper_new(out, d->isa, n_threads, err);
+#endif
         return ec_cpu_backend_new(out, d->isa, n_threads, err);
     }
 }

@@ -131,6 +131,37 @@ static void linear_joins_its_blocks(void **state) {
                                           .in_place = true});
     check_product(&b, &(product_case){.m = 700, .k = 30, .n = 20, .bias = true});
     check_product(&b, &(product_case){.m = 3, .k = 40, .n = 1500, .bias = true});
+    check_product(&b, &(product_case){.m = 640, .k = 300, .n = 70, .dtype = EC_BF16});
+    check_product(&b, &(product_case){.m = 640, .k = 1024, .n = 40, .dtype = EC_F16});
+    close_backend(&b);
+}
+
+/* Rows of x that are a multiple of 4 KB apart may be cut otherwise, as may many rows; neither
+ * changes a bit. */
+static void a_row_has_the_same_bits_however_rows_are_cut(void **state) {
+    ec_backend b = open_backend(state, 1);
+    enum { M = 640, K = 1024, N = 70 };
+    const ec_array w = matrix(EC_F32, N, K, 0), dense = floats(M, K, 1.0f);
+    const ec_array apart = spaced(EC_F32, M, K, K + 16, 0, 1.0f);
+    for (size_t i = 0; i < M; i++)
+        memcpy(f32_of(apart) + i * (K + 16), f32_of(dense) + i * K, K * sizeof(float));
+    const ec_array y[2] = {floats(M, N, 1.0f), floats(M, N, 1.0f)}, one = floats(1, N, 1.0f);
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(b.product(b.self, &(ec_product){.y = y[i],
+                                                         .a = i == 0 ? dense : apart,
+                                                         .b = w,
+                                                         .b_transposed = true}),
+                         EC_OK);
+    assert_memory_equal(y[0].at, y[1].at, M * N * sizeof(float));
+    for (size_t i = 0; i < M; i += 71) {
+        assert_int_equal(b.product(b.self, &(ec_product){.y = one,
+                                                         .a = ec_array_rows(dense, i, 1),
+                                                         .b = w,
+                                                         .b_transposed = true}),
+                         EC_OK);
+        assert_memory_equal(one.at, f32_of(y[0]) + i * N, N * sizeof(float));
+    }
+    release_operands();
     close_backend(&b);
 }
 
@@ -277,6 +308,7 @@ int main(void) {
         ON_EVERY_BACKEND(linear_is_the_double_loop_at_every_edge),
         ON_EVERY_BACKEND(linear_applies_every_epilogue),
         ON_EVERY_BACKEND(linear_joins_its_blocks),
+        ON_EVERY_ISA(a_row_has_the_same_bits_however_rows_are_cut),
         ON_EVERY_F32(every_form_of_product_is_the_double_loop),
         ON_EVERY_ISA(wide_sums_are_nearly_exact),
         ON("onednn-bf16", wide_sums_are_nearly_exact), /* not rounded */

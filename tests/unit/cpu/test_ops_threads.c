@@ -237,6 +237,7 @@ static void the_peak_is_plausible(void **state) {
 int main(void) {
     const struct CMUnitTest tests[] = {
         ON_EVERY_BACKEND(results_do_not_depend_on_the_number_of_threads),
+        ON_HELPED(results_do_not_depend_on_the_number_of_threads),
         cmocka_unit_test(a_pool_runs_every_item_once),
         cmocka_unit_test(a_pool_waits_for_the_slowest),
         cmocka_unit_test(a_pool_that_never_ran_can_be_freed),
