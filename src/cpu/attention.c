@@ -103,8 +103,23 @@ static void write_log_sums(const float *scratch, const size_t at[PIECES], float 
     }
 }
 
+/* score [m][panel] = q times a panel of keys; meanwhile `rows` of memory are fetched that are due.
+ */
+static void score_panel(const attention *a, float *score, size_t stride, const float *query,
+                        const float *keys, size_t m, const float *rows, size_t n_rows,
+                        size_t row_stride) {
+    const ec_cpu_kernels *kernels = a->cpu->kernels;
+    if (kernels->product_fetching == NULL || n_rows == 0) {
+        kernels->product(score, stride, query, a->d, keys, a->d, m, false);
+        return;
+    }
+    const ec_cpu_fetch next = {rows, n_rows, row_stride * sizeof *rows, a->d * sizeof *rows};
+    kernels->product_fetching(score, stride, query, a->d, keys, a->d, m, false, &next);
+}
+
+/* `after`: how many queries follow these m. */
 static void attend(const attention *a, float *scratch, const size_t at[PIECES], float *out,
-                   const float *q, size_t m) {
+                   const float *q, size_t m, size_t after) {
     const ec_cpu_kernels *kernels = a->cpu->kernels;
     const size_t panel = kernels->panel;
     float *const query = scratch + at[BLOCK_QUERIES], *const score = scratch + at[SCORES];
@@ -119,8 +134,17 @@ static void attend(const attention *a, float *scratch, const size_t at[PIECES], 
         size_t first;
         const size_t n = key_block(a, b, &first), s_stride = ceil_div(n, panel) * panel;
         const float *keys = scratch + at[KEYS_PACKED] + first * a->d;
-        for (size_t j = 0; j < n; j += panel)
-            kernels->product(score + j, s_stride, query, a->d, keys + j * a->d, a->d, m, false);
+        for (size_t j = 0; j < n; j += panel) {
+            /* The first panel's time is for the rows that will be written, the next one's for the
+             * next block's queries. */
+            const bool out_is_due = first + j == 0, q_is_due = first + j == panel;
+            score_panel(a, score + j, s_stride, query, keys + j * a->d, m,
+                        out_is_due ? out : q + m * a->q_stride,
+                        out_is_due ? m
+                        : q_is_due ? least(after, QUERIES)
+                                   : 0,
+                        out_is_due ? a->out_stride : a->q_stride);
+        }
         kernels->softmax_step(score, s_stride, m, n, scratch + at[HIGHEST], scratch + at[SUMS], o,
                               padded_d(a));
         for (size_t c = 0; c < a->d; c += panel, values += n * panel)
@@ -145,7 +169,7 @@ static void run_task(void *context, size_t i, size_t worker) {
     for (size_t b = part(a->query_blocks, task, a->query_tasks); b < end; b++) {
         const size_t row = b * QUERIES, m = least(QUERIES, a->t - row);
         attend(a, scratch, at, a->out + (first + row) * a->out_stride + column,
-               a->q + (first + row) * a->q_stride + column, m);
+               a->q + (first + row) * a->q_stride + column, m, a->t - row - m);
         if (a->log_sums != NULL)
             write_log_sums(scratch, at, a->log_sums + (image * a->heads + head) * a->t + row, m);
     }
