@@ -113,6 +113,9 @@ static ec_status mosaic_shape(ec_feature_shape *out, const void *model, size_t w
                               const ec_tap *tap, ec_error *err) {
     const mosaic *m = model;
     const int block = tap->block == EC_BLOCK_DEFAULT ? DECODED : tap->block;
+    if (tap->layer != EC_TAP_DEFAULT.layer || tap->keep_class_token)
+        return ec_fail(err, EC_ERR_ARG, "%s: a mosaic has blocks, but no layers and no class token",
+                       m->folder);
     if (block != ENCODED && block != DECODED)
         return ec_fail(err, EC_ERR_ARG, "%s: there is no block %d; it has 1 and 2", m->folder,
                        block);
@@ -324,13 +327,19 @@ static void check_taps(const char *folder, const char *device) {
     assert_memory_not_equal(again, noisy, sizeof again);
     run(noisy, e, tap, &shape);
     assert_memory_equal(again, noisy, sizeof again);
-    run(mixed, e, (ec_tap){.block = 1}, &shape);
+    tap = EC_TAP_DEFAULT;
+    tap.block = 1;
+    run(mixed, e, tap, &shape);
     assert_int_equal(shape.cell, 4);
     assert_int_equal(shape.n_tokens, 24);
     ec_error err;
-    assert_int_equal(ec_encoder_feature_shape(&shape, e, 24, 16, (ec_tap){.block = 3}, &err),
-                     EC_ERR_ARG);
+    tap.block = 3;
+    assert_int_equal(ec_encoder_feature_shape(&shape, e, 24, 16, tap, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "there is no block 3"));
     assert_int_equal(shape.n_tokens, 0);
+    assert_int_equal(ec_encoder_feature_shape(&shape, e, 24, 16, (ec_tap){.layer = 1}, &err),
+                     EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "no layers"));
     ec_encoder_close(e);
     ec_ctx_free(ctx);
 }
