@@ -19,14 +19,11 @@ enum {
     O_RENEW,
     O_POLICY,
     O_SEED,
-    O_BENCHMARK,
-    O_GROUP,
+    SELECTION_PLACES,
     O_WEIGHTS,
     O_ENOUGH,
     O_ANYWAY,
-    O_COLUMNS,
-    O_A_COLUMN,
-    O_C_COLUMN,
+    COLUMNS_PLACES,
     O_JSON
 };
 
@@ -83,14 +80,11 @@ static const option OPTIONS[] = {
                 .type = VALUE_COUNT,
                 .high = 9007199254740992.0, /* 2^53, what every reader of JSON keeps */
                 .help = "of the random choices, instead of the one in study.yaml"},
-    [O_BENCHMARK] = OPTION_BENCHMARK,
-    [O_GROUP] = OPTION_GROUP,
+    SELECTION_OPTIONS,
     [O_WEIGHTS] = OPTION_WEIGHTS,
     [O_ENOUGH] = OPTION_ENOUGH,
     [O_ANYWAY] = {.name = "anyway", .help = "an answer even where no candidate is worth its cost"},
-    [O_COLUMNS] = OPTION_COLUMNS,
-    [O_A_COLUMN] = OPTION_A_COLUMN,
-    [O_C_COLUMN] = OPTION_C_COLUMN,
+    COLUMNS_OPTIONS,
     [O_JSON] = OPTION_JSON,
     {0},
 };
@@ -322,14 +316,13 @@ static int ask_over(ec_study *study, const selection *over, const double *weight
 }
 
 static int ask(ec_study *study, const arguments *args) {
-    const option_value *v = args->values;
     selection over = {0};
     double *weights = NULL;
     columns_choice columns;
-    int status = columns_make(&columns, &v[O_COLUMNS], &v[O_A_COLUMN], &v[O_C_COLUMN]);
+    int status = columns_make(&columns, args);
     if (status == EXIT_DONE && ec_study_n_benchmarks(study) > 0)
-        status = selection_make(&over, study, &v[O_BENCHMARK], &v[O_GROUP]);
-    if (status == EXIT_DONE) status = weights_make(&weights, study, &over, &v[O_WEIGHTS]);
+        status = selection_make(&over, study, args);
+    if (status == EXIT_DONE) status = weights_make(&weights, study, &over, args);
     if (status == EXIT_DONE) status = ask_over(study, &over, weights, &columns, args);
     columns_release(&columns);
     free(weights);

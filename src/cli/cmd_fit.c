@@ -8,15 +8,12 @@
 #include "cli/study.h"
 #include "eyechart/law.h"
 
-enum { O_STUDY, O_BENCHMARK, O_GROUP, O_COLUMNS, O_A_COLUMN, O_C_COLUMN, O_MODEL, O_RIDGE, O_JSON };
+enum { O_STUDY, SELECTION_PLACES, COLUMNS_PLACES, O_MODEL, O_RIDGE, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
-    [O_BENCHMARK] = OPTION_BENCHMARK,
-    [O_GROUP] = OPTION_GROUP,
-    [O_COLUMNS] = OPTION_COLUMNS,
-    [O_A_COLUMN] = OPTION_A_COLUMN,
-    [O_C_COLUMN] = OPTION_C_COLUMN,
+    SELECTION_OPTIONS,
+    COLUMNS_OPTIONS,
     [O_MODEL] = {.name = "model",
                  .argument = "MODEL",
                  .type = VALUE_CHOICE,
@@ -499,23 +496,13 @@ static int fit_all(const ec_study *study, const ec_study_snapshot *snapshot,
 }
 
 static int run(const arguments *args) {
-    ec_study *study;
-    ec_study_snapshot *snapshot;
-    const option_value *v = args->values;
-    columns_choice columns;
-    int status = columns_make(&columns, &v[O_COLUMNS], &v[O_A_COLUMN], &v[O_C_COLUMN]);
-    if (status == EXIT_DONE) status = study_open_columns(&study, &snapshot, args, &columns);
-    columns_release(&columns);
-    if (status != EXIT_DONE) return status;
-    selection chosen;
-    status = selection_make(&chosen, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
+    study_view view;
+    int status = study_view_open(&view, args);
     if (status == EXIT_DONE) {
-        const bool is_law = ec_table_n_used(&snapshot->table) == 2;
-        status = (is_law ? fit_all : weigh_all)(study, snapshot, &chosen, args);
-        selection_release(&chosen);
+        const bool is_law = ec_table_n_used(&view.snapshot->table) == 2;
+        status = (is_law ? fit_all : weigh_all)(view.study, view.snapshot, &view.over, args);
     }
-    ec_study_snapshot_free(snapshot);
-    ec_study_close(study);
+    study_view_close(&view);
     return status;
 }
 

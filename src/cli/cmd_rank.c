@@ -11,28 +11,19 @@
 
 enum {
     O_STUDY,
-    O_BENCHMARK,
-    O_GROUP,
+    SELECTION_PLACES,
     O_WEIGHTS,
     O_KNOWN,
     O_BASELINES,
-    O_COLUMNS,
-    O_A_COLUMN,
-    O_C_COLUMN,
-    O_MODEL,
-    O_LAW_MODEL,
-    O_RIDGE,
-    O_LEVEL,
-    O_SAMPLES,
-    O_SEED,
+    COLUMNS_PLACES,
+    RANKING_PLACES,
     O_ENOUGH,
     O_JSON
 };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
-    [O_BENCHMARK] = OPTION_BENCHMARK,
-    [O_GROUP] = OPTION_GROUP,
+    SELECTION_OPTIONS,
     [O_WEIGHTS] = OPTION_WEIGHTS,
     [O_KNOWN] = {.name = "known",
                  .argument = "NAME",
@@ -43,15 +34,8 @@ static const option OPTIONS[] = {
     [O_BASELINES] = {.name = "baselines",
                      .help =
                          "add the places by A alone, by A + C and at random, which use no result"},
-    [O_COLUMNS] = OPTION_COLUMNS,
-    [O_A_COLUMN] = OPTION_A_COLUMN,
-    [O_C_COLUMN] = OPTION_C_COLUMN,
-    [O_MODEL] = OPTION_RANK_MODEL,
-    [O_LAW_MODEL] = OPTION_LAW_MODEL,
-    [O_RIDGE] = OPTION_RIDGE,
-    [O_LEVEL] = OPTION_LEVEL,
-    [O_SAMPLES] = OPTION_SAMPLES,
-    [O_SEED] = OPTION_SEED,
+    COLUMNS_OPTIONS,
+    RANKING_OPTIONS,
     [O_ENOUGH] = OPTION_ENOUGH,
     [O_JSON] = OPTION_JSON,
     {0},
@@ -590,14 +574,9 @@ static void print_json(const ranking *r) {
 static int compute(ranking *r, const arguments *args) {
     const option_value *v = args->values;
     const size_t n = r->table.n_candidates;
-    r->options = (ec_rank_options){
-        .model = (ec_rank_model)v[O_MODEL].choice,
-        .law = {.model = (ec_law_model)v[O_LAW_MODEL].choice, .ridge = v[O_RIDGE].number},
-        .level = v[O_LEVEL].number,
-        .n_samples = v[O_SAMPLES].count,
-        .seed = v[O_SEED].count,
-        .weights = r->weights,
-        .pending = r->hidden ? NULL : r->snapshot->pending};
+    r->options = ranking_options(args);
+    r->options.weights = r->weights;
+    r->options.pending = r->hidden ? NULL : r->snapshot->pending;
     r->rows = allocate(n, sizeof *r->rows);
     ec_error err;
     r->about.left_out = allocate(r->over->n, sizeof *r->about.left_out);
@@ -617,7 +596,7 @@ static int compute(ranking *r, const arguments *args) {
 }
 
 static int rank(ranking *r, const arguments *args) {
-    int status = weights_make(&r->weights, r->study, r->over, &args->values[O_WEIGHTS]);
+    int status = weights_make(&r->weights, r->study, r->over, args);
     if (status == EXIT_DONE) status = set_results(r, &args->values[O_KNOWN]);
     if (status != EXIT_DONE) return status;
     count_results(r);
@@ -634,18 +613,10 @@ static int rank(ranking *r, const arguments *args) {
 }
 
 static int run(const arguments *args) {
-    ec_study *study;
-    ec_study_snapshot *snapshot;
-    const option_value *v = args->values;
-    columns_choice columns;
-    int status = columns_make(&columns, &v[O_COLUMNS], &v[O_A_COLUMN], &v[O_C_COLUMN]);
-    if (status == EXIT_DONE) status = study_open_columns(&study, &snapshot, args, &columns);
-    columns_release(&columns);
-    if (status != EXIT_DONE) return status;
-    selection over;
-    status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
+    study_view view;
+    int status = study_view_open(&view, args);
     if (status == EXIT_DONE) {
-        ranking r = {.study = study, .snapshot = snapshot, .over = &over};
+        ranking r = {.study = view.study, .snapshot = view.snapshot, .over = &view.over};
         status = rank(&r, args);
         free(r.z);
         free(r.weights);
@@ -653,10 +624,8 @@ static int run(const arguments *args) {
         free(r.baselines);
         free(r.warnings.list);
         free(r.about.left_out);
-        selection_release(&over);
     }
-    ec_study_snapshot_free(snapshot);
-    ec_study_close(study);
+    study_view_close(&view);
     return status;
 }
 

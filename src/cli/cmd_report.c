@@ -7,18 +7,7 @@
 #include "cli/study.h"
 #include "eyechart/report.h"
 
-enum {
-    O_STUDY,
-    O_OUTPUT,
-    O_COLUMNS,
-    O_MODEL,
-    O_LAW_MODEL,
-    O_RIDGE,
-    O_LEVEL,
-    O_SAMPLES,
-    O_SEED,
-    O_JSON
-};
+enum { O_STUDY, O_OUTPUT, O_COLUMNS, RANKING_PLACES, O_JSON };
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
@@ -31,12 +20,7 @@ static const option OPTIONS[] = {
                       "when not given, as 'eyechart run' writes it, or report.html for a study "
                       "that cannot be written to, such as a built-in one"},
     [O_COLUMNS] = OPTION_COLUMNS,
-    [O_MODEL] = OPTION_RANK_MODEL,
-    [O_LAW_MODEL] = OPTION_LAW_MODEL,
-    [O_RIDGE] = OPTION_RIDGE,
-    [O_LEVEL] = OPTION_LEVEL,
-    [O_SAMPLES] = OPTION_SAMPLES,
-    [O_SEED] = OPTION_SEED,
+    RANKING_OPTIONS,
     [O_JSON] = OPTION_JSON,
     {0},
 };
@@ -68,22 +52,17 @@ static int run(const arguments *args) {
     const option_value *v = args->values;
     ec_study *study;
     columns_choice columns;
-    int status = columns_make(&columns, &v[O_COLUMNS], NULL, NULL);
+    int status = columns_make(&columns, args);
     if (status == EXIT_DONE) status = study_open(&study, args);
     if (status != EXIT_DONE) {
         columns_release(&columns);
         return status;
     }
     char *line = command_line(args);
-    const ec_report_options options = {
-        .rank = {.model = (ec_rank_model)v[O_MODEL].choice,
-                 .law = {.model = (ec_law_model)v[O_LAW_MODEL].choice, .ridge = v[O_RIDGE].number},
-                 .level = v[O_LEVEL].number,
-                 .n_samples = v[O_SAMPLES].count,
-                 .seed = v[O_SEED].count},
-        .columns = columns.list,
-        .n_columns = columns.n,
-        .command = line};
+    const ec_report_options options = {.rank = ranking_options(args),
+                                       .columns = columns.list,
+                                       .n_columns = columns.n,
+                                       .command = line};
     char *usual = study_report_path(study);
     const char *file = v[O_OUTPUT].given ? v[O_OUTPUT].text : usual;
     ec_error err;

@@ -470,7 +470,7 @@ static int run(const arguments *args) {
     const option_value *v = args->values;
     ec_study *study;
     columns_choice columns;
-    int status = columns_make(&columns, &v[O_COLUMNS], NULL, NULL);
+    int status = columns_make(&columns, args);
     if (status == EXIT_DONE) status = study_open_writable(&study, args);
     if (status == EXIT_DONE) {
         status = (v[O_DRY_RUN].given ? dry_run : run_study)(study, &columns, args);

@@ -10,8 +10,7 @@
 
 enum {
     O_STUDY,
-    O_BENCHMARK,
-    O_GROUP,
+    SELECTION_PLACES,
     O_COLUMNS,
     O_POLICY,
     O_METRIC,
@@ -39,8 +38,7 @@ static const char *ranker_at(size_t i) {
 
 static const option OPTIONS[] = {
     [O_STUDY] = OPTION_STUDY,
-    [O_BENCHMARK] = OPTION_BENCHMARK,
-    [O_GROUP] = OPTION_GROUP,
+    SELECTION_OPTIONS,
     [O_COLUMNS] = OPTION_COLUMNS,
     [O_POLICY] = {.name = "policy",
                   .argument = "POLICY",
@@ -303,19 +301,11 @@ static int simulate(simulation *s, const arguments *args) {
 }
 
 static int run(const arguments *args) {
-    ec_study *study;
-    ec_study_snapshot *snapshot;
-    const option_value *v = args->values;
-    columns_choice columns;
-    int status = columns_make(&columns, &v[O_COLUMNS], NULL, NULL);
-    if (status == EXIT_DONE) status = study_open_columns(&study, &snapshot, args, &columns);
-    columns_release(&columns);
-    if (status != EXIT_DONE) return status;
-    selection over;
-    status = selection_make(&over, study, &args->values[O_BENCHMARK], &args->values[O_GROUP]);
+    study_view view;
+    int status = study_view_open(&view, args);
     if (status == EXIT_DONE) {
-        simulation s = {.study = study, .snapshot = snapshot, .over = &over};
-        select_rows(&s, &snapshot->table);
+        simulation s = {.study = view.study, .snapshot = view.snapshot, .over = &view.over};
+        select_rows(&s, &view.snapshot->table);
         status = simulate(&s, args);
         free(s.a);
         free(s.z);
@@ -324,10 +314,8 @@ static int run(const arguments *args) {
         free(s.values);
         free(s.mean);
         free(s.std_error);
-        selection_release(&over);
     }
-    ec_study_snapshot_free(snapshot);
-    ec_study_close(study);
+    study_view_close(&view);
     return status;
 }
 

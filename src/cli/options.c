@@ -44,6 +44,13 @@ size_t option_count(const command *which) {
     return n;
 }
 
+const option_value *option_named(const arguments *args, const char *name) {
+    static const option_value none;
+    for (size_t i = 0; i < option_count(args->command); i++)
+        if (strcmp(args->command->options[i].name, name) == 0) return &args->values[i];
+    return &none;
+}
+
 static const char *option_name(const void *options, size_t i) {
     return ((const option *)options)[i].name;
 }

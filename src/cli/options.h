@@ -45,4 +45,8 @@ const char *did_you_mean(const char *prefix, const char *word,
 
 size_t option_count(const command *which);
 
+/* The value of an option that several commands share, by its name; of one that the command does not
+ * have, as if it was not given. */
+const option_value *option_named(const arguments *args, const char *name);
+
 #endif

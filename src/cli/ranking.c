@@ -38,10 +38,11 @@ static int read_columns(columns_choice *out, const char *given) {
     return EXIT_DONE;
 }
 
-int columns_make(columns_choice *out, const option_value *columns, const option_value *a,
-                 const option_value *c) {
+int columns_make(columns_choice *out, const arguments *args) {
+    const option_value *columns = option_named(args, "columns"),
+                       *a = option_named(args, "a-column"), *c = option_named(args, "c-column");
     *out = (columns_choice){0};
-    const bool older = a != NULL && (a->given || c->given);
+    const bool older = a->given || c->given;
     if (columns->given && older)
         return usage_error(NULL,
                            "--columns says it all; leave --a-column and --c-column away beside it");
@@ -59,16 +60,43 @@ void columns_release(columns_choice *choice) {
     free(choice->text);
 }
 
-int study_open_columns(ec_study **out, ec_study_snapshot **snapshot, const arguments *args,
-                       const columns_choice *choice) {
-    const int status = study_open_snapshot(out, snapshot, args);
-    if (status != EXIT_DONE) return status;
+/* The study, everything known in it, by the columns chosen. */
+static int open_columns(study_view *out, const arguments *args, const columns_choice *columns) {
+    const int status = study_open_snapshot(&out->study, &out->snapshot, args);
+    if (status != EXIT_DONE) {
+        *out = (study_view){0};
+        return status;
+    }
     ec_error err;
-    if (ec_study_snapshot_choose(*snapshot, *out, choice->list, choice->n, &err) == EC_OK)
-        return EXIT_DONE;
-    ec_study_snapshot_free(*snapshot);
-    ec_study_close(*out);
-    return report_error(&err);
+    return ec_study_snapshot_choose(out->snapshot, out->study, columns->list, columns->n, &err) ==
+                   EC_OK
+               ? EXIT_DONE
+               : report_error(&err);
+}
+
+int study_view_open(study_view *out, const arguments *args) {
+    *out = (study_view){0};
+    columns_choice columns;
+    int status = columns_make(&columns, args);
+    if (status == EXIT_DONE) status = open_columns(out, args, &columns);
+    columns_release(&columns);
+    if (status == EXIT_DONE) status = selection_make(&out->over, out->study, args);
+    return status;
+}
+
+void study_view_close(study_view *view) {
+    selection_release(&view->over);
+    ec_study_snapshot_free(view->snapshot);
+    ec_study_close(view->study);
+}
+
+ec_rank_options ranking_options(const arguments *args) {
+    return (ec_rank_options){.model = (ec_rank_model)option_named(args, "model")->choice,
+                             .law = {.model = (ec_law_model)option_named(args, "law-model")->choice,
+                                     .ridge = option_named(args, "ridge")->number},
+                             .level = option_named(args, "level")->number,
+                             .n_samples = option_named(args, "samples")->count,
+                             .seed = option_named(args, "seed")->count};
 }
 
 static size_t n_scores(const ec_study_snapshot *s) {
@@ -147,7 +175,8 @@ static int set_weight(double *weights, const ec_study *study, const selection *o
 }
 
 int weights_make(double **out, const ec_study *study, const selection *over,
-                 const option_value *given) {
+                 const arguments *args) {
+    const option_value *given = option_named(args, "weights");
     *out = allocate(over->n, sizeof **out);
     for (size_t i = 0; i < over->n; i++)
         (*out)[i] = ec_study_benchmark(study, over->index[i])->weight;
@@ -166,8 +195,10 @@ static json_t *name_json(const ec_study *study, size_t i) {
 }
 
 json_t *decision_json(const ec_study *study, const ec_decision *d, const char *unit) {
-    static const char *const ACTIONS[] = {
-        [EC_DECIDE_BEGIN] = "begin", [EC_DECIDE_FINETUNE] = "finetune", [EC_DECIDE_STOP] = "stop", [EC_DECIDE_ANYWAY] = "anyway"};
+    static const char *const ACTIONS[] = {[EC_DECIDE_BEGIN] = "begin",
+                                          [EC_DECIDE_FINETUNE] = "finetune",
+                                          [EC_DECIDE_STOP] = "stop",
+                                          [EC_DECIDE_ANYWAY] = "anyway"};
     if (d->kind == EC_DECIDE_NOTHING) return json_null();
     char text[512];
     ec_study_decision_text(text, sizeof text, study, d, unit);

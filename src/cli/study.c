@@ -65,7 +65,7 @@ static const char *benchmark_name(const ec_study *study, size_t i) {
 
 /* Whether exactly one name looks like `typed`; *out receives its index. */
 static bool find_alike(size_t *out, const ec_study *study, const char *typed, size_t n,
-                          const char *(*name)(const ec_study *study, size_t i)) {
+                       const char *(*name)(const ec_study *study, size_t i)) {
     size_t n_found = 0;
     for (size_t i = 0; i < n; i++) {
         if (!ec_spelling_same(name(study, i), typed)) continue;
@@ -128,8 +128,9 @@ static int mark(bool *marked, const ec_study *study, const option_value *benchma
     return EXIT_DONE;
 }
 
-int selection_make(selection *out, const ec_study *study, const option_value *benchmarks,
-                   const option_value *groups) {
+int selection_make(selection *out, const ec_study *study, const arguments *args) {
+    const option_value *benchmarks = option_named(args, "benchmark"),
+                       *groups = option_named(args, "group");
     const size_t n = ec_study_n_benchmarks(study);
     *out = (selection){0};
     if (n == 0) {

@@ -33,8 +33,7 @@ typedef struct selection {
 } selection;
 
 /* Those named by --benchmark or in a group named by --group; all when neither is given. */
-int selection_make(selection *out, const ec_study *study, const option_value *benchmarks,
-                   const option_value *groups);
+int selection_make(selection *out, const ec_study *study, const arguments *args);
 void selection_release(selection *chosen);
 
 /* "auto", "csv", "json", in the order of ec_table_format. */
@@ -45,15 +44,20 @@ const char *table_format_at(size_t i);
         .name = "format", .argument = "FORMAT", .type = VALUE_CHOICE, .choice = table_format_at,   \
         .fallback = "auto", .help = "auto goes by the end of the file name"                        \
     }
-#define OPTION_BENCHMARK                                                                           \
-    {                                                                                              \
-        .name = "benchmark", .argument = "NAME", .type = VALUE_TEXT, .repeatable = true,           \
-        .help = "only this benchmark; all of the study when neither this nor --group is given"     \
-    }
-#define OPTION_GROUP                                                                               \
-    {                                                                                              \
-        .name = "group", .argument = "GROUP", .type = VALUE_TEXT, .repeatable = true,              \
-        .help = "only the benchmarks of this group, such as vision or ocr"                         \
-    }
+/* Of commands that can do with a part of the benchmarks: places in their enum and in their table,
+ * for selection_make(). */
+#define SELECTION_PLACES O_BENCHMARK, O_GROUP
+#define SELECTION_OPTIONS                                                                          \
+    [O_BENCHMARK] = {.name = "benchmark",                                                          \
+                     .argument = "NAME",                                                           \
+                     .type = VALUE_TEXT,                                                           \
+                     .repeatable = true,                                                           \
+                     .help = "only this benchmark; all of the study when neither this nor "        \
+                             "--group is given"},                                                  \
+    [O_GROUP] = {.name = "group",                                                                  \
+                 .argument = "GROUP",                                                              \
+                 .type = VALUE_TEXT,                                                               \
+                 .repeatable = true,                                                               \
+                 .help = "only the benchmarks of this group, such as vision or ocr"}
 
 #endif
