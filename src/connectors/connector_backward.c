@@ -7,10 +7,20 @@
  */
 #include "connectors/mlp.h"
 
+/* Fills in `kept`. The result of the last layer is no part of it, unless that activates. */
+static void forward_again(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x,
+                          mlp_kept *kept) {
+    mlp_spec most = *spec;
+    const bool leaves_last = spec->n_layers > 0 && !spec->layer[spec->n_layers - 1].activates;
+    if (leaves_last) most.n_layers--;
+    const ec_array y = mlp_forward(ctx, &most, weights, x, kept);
+    if (leaves_last) kept->x[most.n_layers] = y;
+}
+
 ec_array mlp_backward(ec_ctx *ctx, const mlp_spec *spec, const mlp_weights *weights, ec_array x,
                       ec_array dy) {
     mlp_kept kept;
-    mlp_forward(ctx, spec, weights, x, &kept);
+    forward_again(ctx, spec, weights, x, &kept);
     for (size_t i = spec->n_layers; i-- > 0;) {
         const mlp_layer *layer = &spec->layer[i];
         const ec_linear_params p = weights->layer[i];
