@@ -26,6 +26,7 @@ extern const command
     CMD_FEATURES,
     CMD_SHOW,
     CMD_INSPECT,
+    CMD_TOKENS,
     CMD_VERSION,
     CMD_HELP;
 
@@ -52,6 +53,7 @@ const command *const COMMANDS[] = {
     &CMD_FEATURES,
     &CMD_SHOW,
     &CMD_INSPECT,
+    &CMD_TOKENS,
     &CMD_VERSION,
     &CMD_HELP,
     NULL,

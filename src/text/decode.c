@@ -142,7 +142,7 @@ static void run(ec_chunks *out, const ec_step *step, const ec_chunks *in) {
     }
 }
 
-void ec_decode_tokens(ec_text *out, const ec_steps *steps, ec_chunks *tokens) {
+void ec_steps_decode(ec_text *out, const ec_steps *steps, ec_chunks *tokens) {
     for (size_t s = 0; s < steps->n && !tokens->failed; s++) {
         ec_chunks next = {.failed = tokens->failed};
         run(&next, &steps->step[s], tokens);

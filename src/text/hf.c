@@ -170,7 +170,7 @@ int32_t hf_find(const hf_tokenizer *t, const char *token) {
     ec_text normal = {0};
     bool stripped;
     if (id >= 0 || t->normalised.n == 0) return id;
-    ec_normalise(&normal, &stripped, &t->normalizer, token, strlen(token));
+    ec_steps_normalise(&normal, &stripped, &t->normalizer, token, strlen(token));
     int32_t found = -1;
     for (size_t i = 0; i < t->normalised.n && normal.size_bytes > 0; i++) {
         const ec_added *a = &t->normalised.item[i];
@@ -194,7 +194,7 @@ static void split_raw(ec_chunks *out, const hf_tokenizer *t, const char *text, s
         }
         ec_text normal = {0};
         bool stripped;
-        ec_normalise(&normal, &stripped, &t->normalizer, raw.bytes.data + c->start, c->size);
+        ec_steps_normalise(&normal, &stripped, &t->normalizer, raw.bytes.data + c->start, c->size);
         if (normal.failed)
             out->failed = true;
         else if (normal.size_bytes > 0)
@@ -208,7 +208,7 @@ static void split_raw(ec_chunks *out, const hf_tokenizer *t, const char *text, s
 bool hf_encode(ec_ids *ids, const hf_tokenizer *t, const char *text, size_t size) {
     ec_chunks chunks = {0};
     split_raw(&chunks, t, text, size);
-    ec_pretokenise(&chunks, &t->pre_tokenizer);
+    ec_steps_pretokenise(&chunks, &t->pre_tokenizer);
     bool good = !chunks.failed;
     for (size_t i = 0; i < chunks.n && good; i++) {
         const ec_chunk *c = &chunks.chunk[i];
@@ -232,7 +232,7 @@ bool hf_decode(ec_text *out, const hf_tokenizer *t, const int32_t *ids, size_t n
         ec_chunks_add(&tokens, p->bytes, p->size, false);
         is_first = false;
     }
-    ec_decode_tokens(out, &t->decoder, &tokens);
+    ec_steps_decode(out, &t->decoder, &tokens);
     ec_chunks_release(&tokens);
     return !out->failed;
 }

@@ -163,7 +163,7 @@ static ec_status add_added(hf_tokenizer *t, const ec_added *a, const hf_reader *
     ec_added of = *a;
     bool stripped;
     if (a->normalised) {
-        ec_normalise(&normal, &stripped, &t->normalizer, a->content, a->size);
+        ec_steps_normalise(&normal, &stripped, &t->normalizer, a->content, a->size);
         of.content = normal.size_bytes > 0 ? normal.data : "";
         of.size = normal.size_bytes;
     }

@@ -108,7 +108,7 @@ static void run(ec_text *out, bool *stripped, const ec_step *step, const char *t
     }
 }
 
-void ec_normalise(ec_text *out, bool *stripped, const ec_steps *steps, const char *text,
+void ec_steps_normalise(ec_text *out, bool *stripped, const ec_steps *steps, const char *text,
                   size_t size) {
     ec_text from = {0}, to = {0};
     *stripped = false;

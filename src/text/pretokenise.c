@@ -210,7 +210,7 @@ static void run(ec_chunks *out, const ec_step *step, const char *text, size_t si
     free(r.item);
 }
 
-void ec_pretokenise(ec_chunks *chunks, const ec_steps *steps) {
+void ec_steps_pretokenise(ec_chunks *chunks, const ec_steps *steps) {
     for (size_t s = 0; s < steps->n && !chunks->failed; s++) {
         ec_chunks out = {0};
         for (size_t i = 0; i < chunks->n; i++) {

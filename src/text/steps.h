@@ -74,13 +74,13 @@ ec_step *ec_steps_add(ec_steps *steps, ec_step_kind kind);
 
 /* Runs a normalizer on valid UTF-8; appends to *out. Failure is in out->failed. *stripped: whether
  * something at the beginning is gone. */
-void ec_normalise(ec_text *out, bool *stripped, const ec_steps *steps, const char *text,
+void ec_steps_normalise(ec_text *out, bool *stripped, const ec_steps *steps, const char *text,
                   size_t size);
 /* Runs a pre_tokenizer on every chunk that is text; *chunks is replaced. */
-void ec_pretokenise(ec_chunks *chunks, const ec_steps *steps);
+void ec_steps_pretokenise(ec_chunks *chunks, const ec_steps *steps);
 
 /* Tokens as strings: chunks, of which an empty one has a size of 0. */
-void ec_decode_tokens(ec_text *out, const ec_steps *steps, ec_chunks *tokens);
+void ec_steps_decode(ec_text *out, const ec_steps *steps, ec_chunks *tokens);
 
 /* The byte that a character of the byte-level alphabet stands for; -1: none. */
 int ec_byte_of(uint32_t character);
