@@ -133,11 +133,13 @@ static ec_status add_piece(ec_sentencepiece *sp, const field *from, const char *
 typedef struct {
     int32_t unk, bos, eos, pad;
     uint64_t model_type;
+    bool is_there;
 } trainer;
 
 static bool read_trainer(ec_sentencepiece *sp, trainer *t, const field *from) {
     wire w = message(from->data, from->size);
     field f;
+    t->is_there = true;
     while (next(&f, &w)) {
         if (f.type != 0) continue;
         if (f.number == 3) t->model_type = f.value;
@@ -229,7 +231,7 @@ ec_status ec_sentencepiece_read(ec_sentencepiece *out, const char *bytes, size_t
             status = ec_fail(err, EC_ERR_FORMAT, "%s: broken trainer_spec", path);
         if (f.number == 3) status = read_normalizer(out, &f, path, err);
     }
-    if (status == EC_OK && (w.broken || out->pieces.n == 0))
+    if (status == EC_OK && (w.broken || out->pieces.n == 0 || !t.is_there))
         status = ec_fail(err, EC_ERR_FORMAT,
                          "%s: no SentencePiece model, or one that is cut off (%zu bytes, %zu pieces "
                          "read)",

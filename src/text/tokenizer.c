@@ -327,7 +327,7 @@ static bool ends_open(const ec_text *text) {
 }
 
 static const char *advance(ec_text_stream *s, bool to_the_end, size_t *size_bytes) {
-    const int32_t *ids = s->ids.id + s->window;
+    const int32_t *const ids = s->ids.n > 0 ? s->ids.id + s->window : NULL;
     const bool continues = s->window > 0;
     s->given.size_bytes = s->all.size_bytes = s->out.size_bytes = 0;
     ec_text_add_bytes(&s->out, "", 0);
