@@ -166,7 +166,13 @@ static ec_status open_file(ec_tokenizer *t, const char *folder, ec_tokenizer_rea
                            ec_error *err) {
     const size_t n = strlen(t->file);
     const char *const name = strrchr(t->file, '/') != NULL ? strrchr(t->file, '/') + 1 : t->file;
-    if (n > 6 && strcmp(t->file + n - 6, ".model") == 0) return open_slow(t, folder, reading, err);
+    const bool is_model = n > 6 && strcmp(t->file + n - 6, ".model") == 0;
+    if (reading != EC_TOKENIZER_BY_FOLDER && is_model == (reading == EC_TOKENIZER_FAST))
+        return ec_fail(err, EC_ERR_ARG,
+                       "%s: cannot be read as was asked for: slow readings are of *.model, fast ones "
+                       "of tokenizer.json",
+                       t->file);
+    if (is_model) return open_slow(t, folder, reading, err);
     if (folder != NULL && strcmp(name, "vocab.json") == 0) return open_clip(t, folder, err);
     return open_fast(t, folder, err);
 }

@@ -83,6 +83,7 @@ echo '{"results": {"mme": {"mme_perception_score": 9}, "vsr": {"acc": 1}}}' >res
 fields 0 tell s DiT --results results.json # a warning of the unit and a task that is left out
 fields 0 tell s DiT MME=901
 fields 3 fit empty
+fields 0 tokens "$SOURCE_DIR/tests/tokenizers/smollm2.json" Hello
 run 0 study new loop --import nothing.csv
 sed -i '1i run: {train: "[ {candidate} != DiT ]", evaluate: echo MME=900}' loop/study.yaml
 fields 0 run loop --dry-run
@@ -118,7 +119,7 @@ fields 0 doctor images
 fields 0 score images
 
 for command in "version" "study new" "study show" "study check" "study import" "study export" fit rank ask tell \
-    run simulate reproduce report align score doctor correspond show; do
+    run simulate reproduce report align score doctor correspond show tokens; do
     check "docs/cli.md has a table of fields for $command" test -n "$(documented "$command")"
     while read -r path; do
         check "docs/cli.md documents '$path' of $command, which no run printed" \
