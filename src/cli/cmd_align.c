@@ -92,21 +92,10 @@ static const option OPTIONS[] = {
     [O_BF16] = {.name = "bf16-compat",
                 .help = "compare with the roundings of the authors' bfloat16 computation"},
     [O_LAYER] = OPTION_LAYER(HELP_LAYER ": -2 is the input of the last block, as LLaVA takes it"),
-    [O_PREPARE] = {.name = "prepare",
-                   .argument = "HOW",
-                   .type = VALUE_CHOICE,
-                   .choice = prepare_at,
-                   .fallback = "native",
-                   .help = "of encoders that do not say; native, the encoder's own processor, is "
-                           "what connectors are trained with"},
+    [O_PREPARE] = OPTION_PREPARE("native", "of encoders that do not say; native, the encoder's own "
+                                           "processor, is what connectors are trained with"),
     [O_EXIF] = OPTION_EXIF,
-    [O_BATCH] = {.name = "batch",
-                 .argument = "N",
-                 .type = VALUE_COUNT,
-                 .low = 1,
-                 .high = 4096,
-                 .fallback = "8",
-                 .help = "images at a time; results do not depend on it"},
+    [O_BATCH] = OPTION_BATCH("images at a time; results do not depend on it"),
     [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
@@ -173,11 +162,8 @@ static const ec_align_member *find_reference(const members *m, const char *name)
 
 /* Adds "NAME=ENCODER,CONNECTOR", or the name of a reference. */
 static int add_member(members *m, const char *value, const arguments *args) {
-    const option_value *v = args->values;
-    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
-                                         .exif_transpose = v[O_EXIF].given,
-                                         .has_layer = v[O_LAYER].given,
-                                         .tap = {.layer = (int)v[O_LAYER].number}};
+    ec_feature_source otherwise = sources_otherwise(args);
+    otherwise.has_layer = args->values[O_LAYER].given; /* else the connector may say it */
     char *text = m->text[m->n] = copy_text(value), *rest = cut_name(text);
     ec_align_member *member = &m->member[m->n++];
     member->name = text;

@@ -41,13 +41,8 @@ static const option OPTIONS[] = {
              .high = 100000,
              .fallback = "1",
              .help = "how many candidates; those this worker has pending count"},
-    [O_WORKER] = {.name = "worker",
-                  .argument = "NAME",
-                  .type = VALUE_TEXT,
-                  .fallback = "default",
-                  .help =
-                      "who will train; the same worker gets the same answer again until it tells, "
-                      "another one gets another"},
+    [O_WORKER] = OPTION_WORKER("default", "who will train; the same worker gets the same answer "
+                                          "again until it tells, another one gets another"),
     [O_BUDGET] = {.name = "budget",
                   .argument = "HOURS",
                   .type = VALUE_NUMBER,

@@ -6,6 +6,7 @@
 
 #include "cli/combinations.h"
 #include "cli/device.h"
+#include "cli/keypoints.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/sources.h"
@@ -50,23 +51,16 @@ static const option OPTIONS[] = {
                      .type = VALUE_FILE,
                      .help = "the folder SPair-71k as distributed, or a JSON file of ours "
                              "(docs/formats.md)"},
-    [O_SPLIT] = {.name = "split",
-                 .argument = "SPLIT",
-                 .type = VALUE_TEXT,
-                 .help = "of the pairs: test (of SPair-71k when not given), val, trn; of a JSON "
-                         "file all when not given"},
+    [O_SPLIT] = OPTION_SPLIT("of the pairs: test (of SPair-71k when not given), val, trn; of a "
+                             "JSON file all when not given"),
     [O_CATEGORY] = {.name = "category",
                     .argument = "NAME",
                     .type = VALUE_TEXT,
                     .repeatable = true,
                     .help = "only this category; may be given again; all when not given"},
-    [O_PROTOCOL] = {.name = "protocol",
-                    .argument = "PROTOCOL",
-                    .type = VALUE_CHOICE,
-                    .choice = protocol_at,
-                    .fallback = "both",
-                    .help = "authors: the published number, features of squashed images, keypoints "
-                            "in a padded frame; consistent: both padded"},
+    [O_PROTOCOL] = OPTION_PROTOCOL(protocol_at, "both",
+                                   "authors: the published number, features of squashed images, "
+                                   "keypoints in a padded frame; consistent: both padded"),
     [O_COMBINE] = {.name = "combine",
                    .argument = "WHAT",
                    .type = VALUE_TEXT,
@@ -76,12 +70,8 @@ static const option OPTIONS[] = {
                     .help = "combine grids of patches that differ: similarities are brought to "
                             "the finest grid, bilinear"},
     [O_BY_CATEGORY] = {.name = "by-category", .help = "a line for every category as well"},
-    [O_READOUT] = {.name = "readout",
-                   .argument = "READOUT",
-                   .type = VALUE_CHOICE,
-                   .choice = ec_c_readout_name,
-                   .fallback = "soft-argmax",
-                   .help = "in the table: soft-argmax, in a window, or argmax; JSON has both"},
+    [O_READOUT] = OPTION_READOUT(
+        "soft-argmax", "in the table: soft-argmax, in a window, or argmax; JSON has both"),
     [O_PER] = {.name = "per",
                .argument = "WHAT",
                .type = VALUE_CHOICE,
@@ -112,13 +102,7 @@ static const option OPTIONS[] = {
                 .type = VALUE_COUNT,
                 .fallback = "0",
                 .help = "of the bootstrap"},
-    [O_BATCH] = {.name = "batch",
-                 .argument = "N",
-                 .type = VALUE_COUNT,
-                 .low = 1,
-                 .high = 4096,
-                 .fallback = "8",
-                 .help = "images at a time; results do not depend on it"},
+    [O_BATCH] = OPTION_BATCH("images at a time; results do not depend on it"),
     [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_JSON] = OPTION_JSON,
@@ -678,10 +662,7 @@ static int run(const arguments *args) {
     job j = {.args = args,
              .first = v[O_PROTOCOL].choice == 2 ? EC_C_CONSISTENT : EC_C_AUTHORS,
              .last = v[O_PROTOCOL].choice == 1 ? EC_C_AUTHORS : EC_C_CONSISTENT};
-    const ec_feature_source otherwise = {.size = v[O_SIZE].given ? (size_t)v[O_SIZE].count : 0,
-                                         .tap = {.layer = (int)v[O_LAYER].number},
-                                         .has_layer = true};
-    int status = combinations_parse(&j.all, args, otherwise, v[O_COMBINE].text);
+    int status = combinations_parse(&j.all, args, sources_otherwise(args), v[O_COMBINE].text);
     if (status == EXIT_DONE) status = load_keypoints(&j);
     if (status == EXIT_DONE) status = device_open(&j.ctx, &v[O_DEVICE], &v[O_THREADS]);
     if (status == EXIT_DONE) status = look_at_members(&j);

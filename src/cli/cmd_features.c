@@ -62,18 +62,11 @@ static const option OPTIONS[] = {
     [O_LAYER] = OPTION_LAYER(HELP_LAYER ": -2 is the input of the last block, as LLaVA takes it"),
     [O_CLASS_TOKEN] = {.name = "class-token",
                        .help = "keep the class and register tokens, which come first"},
-    [O_PREPARE] =
-        {.name = "prepare",
-         .argument = "HOW",
-         .type = VALUE_CHOICE,
-         .choice = prepare_at,
-         .fallback = "native",
-         .help = "native: the encoder's own processor; square: squashed, pixels in [-1, "
-                 "1], as the C score takes "
-                 "them; squash: squashed, the encoder's own mean and deviation; pad: on a square "
-                 "of the "
-                 "mean colour, then native, LLaVA's image_aspect_ratio pad; letterbox: whole, on a "
-                 "black square, the encoder's own mean and deviation"},
+    [O_PREPARE] = OPTION_PREPARE(
+        "native", "native: the encoder's own processor; square: squashed, pixels in [-1, 1], as "
+                  "the C score takes them; squash: squashed, the encoder's own mean and deviation; "
+                  "pad: on a square of the mean colour, then native, LLaVA's image_aspect_ratio "
+                  "pad; letterbox: whole, on a black square, the encoder's own mean and deviation"),
     [O_HORIZONTAL_FIRST] =
         {.name = "horizontal-first",
          .help = "resize rows before columns, as every Pillow up to 12.1, with which the encoders "
@@ -114,13 +107,7 @@ static const option OPTIONS[] = {
                 .type = VALUE_FOLDER,
                 .help = "folder of the relative paths in a --list; when not given, the current one "
                         "for paths a line, that of the list for records"},
-    [O_BATCH] = {.name = "batch",
-                 .argument = "N",
-                 .type = VALUE_COUNT,
-                 .low = 1,
-                 .high = 4096,
-                 .fallback = "8",
-                 .help = "images at a time; part of what makes a run the same"},
+    [O_BATCH] = OPTION_BATCH("images at a time; part of what makes a run the same"),
     [O_DEVICE] = OPTION_DEVICE,
     [O_THREADS] = OPTION_THREADS,
     [O_POSITIONS] = OPTION_POSITIONS,
@@ -423,15 +410,8 @@ static int run(const arguments *args) {
     ec_feature_source *sources = NULL;
     size_t n_sources;
     path_list images = {0};
-    const option_value *v = args->values;
-    const ec_feature_source otherwise = {
-        .prepare = (ec_prepare_mode)v[O_PREPARE].choice,
-        .size = (size_t)v[O_SIZE].count,
-        .tap = {.layer = (int)v[O_LAYER].number, .keep_class_token = v[O_CLASS_TOKEN].given},
-        .has_layer = true,
-        .has_tokens = true,
-        .horizontal_first = v[O_HORIZONTAL_FIRST].given,
-        .exif_transpose = v[O_EXIF].given};
+    ec_feature_source otherwise = sources_otherwise(args);
+    otherwise.has_tokens = true;
     ec_array_format format;
     int status = choose_format(&format, args);
     if (status == EXIT_DONE)

@@ -45,12 +45,8 @@ static const option OPTIONS[] = {
                      .high = EC_STUDY_MAX_CANDIDATES,
                      .help = "stop when all runs of this study have finetuned so many candidates, "
                              "instead of as study.yaml says"},
-    [O_WORKER] = {.name = "worker",
-                  .argument = "NAME",
-                  .type = VALUE_TEXT,
-                  .fallback = "run",
-                  .help = "who trains, in the history of the study; several processes may share "
-                          "a name"},
+    [O_WORKER] = OPTION_WORKER(
+        "run", "who trains, in the history of the study; several processes may share a name"),
     [O_DRY_RUN] = {.name = "dry-run",
                    .help =
                        "print the commands that would be run first; nothing is run or recorded"},

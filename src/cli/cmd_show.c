@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 
 #include "cli/device.h"
+#include "cli/keypoints.h"
 #include "cli/options.h"
 #include "cli/output.h"
 #include "cli/sources.h"
@@ -18,10 +19,6 @@
 
 static const char *protocol_at(size_t i) {
     return ec_c_protocol_name(i);
-}
-
-static const char *readout_at(size_t i) {
-    return ec_c_readout_name(i);
 }
 
 static const char *heat_at(size_t i) {
@@ -96,36 +93,19 @@ static const option OPTIONS[] = {
                      .help =
                          "folder of SPair-71k, or keypoints as JSON; that of the study when not "
                          "given"},
-    [O_SPLIT] = {.name = "split",
-                 .argument = "SPLIT",
-                 .type = VALUE_TEXT,
-                 .help = "of the keypoint set; of SPair-71k test when not given"},
-    [O_PROTOCOL] = {.name = "protocol",
-                    .argument = "PROTOCOL",
-                    .type = VALUE_CHOICE,
-                    .choice = protocol_at,
-                    .fallback = "consistent",
-                    .help = "how a pair is prepared and measured, as the C score does"},
-    [O_READOUT] = {.name = "readout",
-                   .argument = "READOUT",
-                   .type = VALUE_CHOICE,
-                   .choice = readout_at,
-                   .fallback = "argmax",
-                   .help = "how the point is read from the similarities of a pair"},
+    [O_SPLIT] = OPTION_SPLIT("of the keypoint set; of SPair-71k test when not given"),
+    [O_PROTOCOL] = OPTION_PROTOCOL(protocol_at, "consistent",
+                                   "how a pair is prepared and measured, as the C score does"),
+    [O_READOUT] = OPTION_READOUT("argmax", "how the point is read from the similarities of a pair"),
     [O_STUDY] =
         {.name = "study",
          .argument = "STUDY",
          .type = VALUE_STUDY,
          .help = "encoders are candidates of this study; all that are declared when none is named"},
-    [O_PREPARE] = {.name = "prepare",
-                   .argument = "HOW",
-                   .type = VALUE_CHOICE,
-                   .choice = prepare_at,
-                   .fallback = "letterbox",
-                   .help =
-                       "letterbox: the whole image on a black square, so that every pixel of it "
-                       "can be shown; others as features has them. A pair is "
-                       "prepared as its protocol says"},
+    [O_PREPARE] = OPTION_PREPARE(
+        "letterbox",
+        "letterbox: the whole image on a black square, so that every pixel of it can be shown; "
+        "others as features has them. A pair is prepared as its protocol says"),
     [O_SIZE] = OPTION_SIZE,
     [O_LAYER] = OPTION_LAYER(HELP_LAYER),
     [O_HEAT] = {.name = "heat",
@@ -221,13 +201,9 @@ static const char *file_name(const char *path) {
 }
 
 static int add_folder_row(row *r, const char *typed, const arguments *args) {
-    const option_value *v = args->values;
-    const ec_feature_source otherwise = {.prepare = (ec_prepare_mode)v[O_PREPARE].choice,
-                                         .size = (size_t)v[O_SIZE].count,
-                                         .has_layer = true,
-                                         .tap = {.layer = (int)v[O_LAYER].number}};
     size_t n;
-    const int status = parse_sources(&r->sources, &n, typed, otherwise, args->command);
+    const int status =
+        parse_sources(&r->sources, &n, typed, sources_otherwise(args), args->command);
     r->encoder = (ec_show_encoder){.name = typed, .sources = r->sources, .n_sources = n};
     return status;
 }

@@ -63,11 +63,7 @@ static const option OPTIONS[] = {
                   .argument = "TEXT",
                   .type = VALUE_TEXT,
                   .help = "where the numbers come from: a path, a command, a note"},
-    [O_WORKER] = {.name = "worker",
-                  .argument = "NAME",
-                  .type = VALUE_TEXT,
-                  .fallback = "default",
-                  .help = "who trained"},
+    [O_WORKER] = OPTION_WORKER("default", "who trained"),
     [O_JSON] = OPTION_JSON,
     {0},
 };

@@ -20,11 +20,7 @@ static const option OPTIONS[] = {
                .argument = "TEXT",
                .type = VALUE_TEXT,
                .help = "for the history: what was wrong"},
-    [O_WORKER] = {.name = "worker",
-                  .argument = "NAME",
-                  .type = VALUE_TEXT,
-                  .fallback = "default",
-                  .help = "who withdraws"},
+    [O_WORKER] = OPTION_WORKER("default", "who withdraws"),
     [O_JSON] = OPTION_JSON,
     {0},
 };

@@ -22,6 +22,17 @@ void note_turned(size_t n, const char *path) {
          path, others);
 }
 
+ec_feature_source sources_otherwise(const arguments *args) {
+    return (ec_feature_source){
+        .prepare = (ec_prepare_mode)option_named(args, "prepare")->choice,
+        .size = (size_t)option_named(args, "size")->count,
+        .has_layer = true,
+        .tap = {.layer = (int)option_named(args, "layer")->number,
+                .keep_class_token = option_named(args, "class-token")->given},
+        .horizontal_first = option_named(args, "horizontal-first")->given,
+        .exif_transpose = option_named(args, "exif-transpose")->given};
+}
+
 int parse_sources(ec_feature_source **out, size_t *n, const char *text, ec_feature_source otherwise,
                   const command *which) {
     ec_error err;

@@ -2,7 +2,7 @@
 #ifndef EC_CLI_SOURCES_H
 #define EC_CLI_SOURCES_H
 
-#include "cli/command.h"
+#include "cli/options.h"
 #include "eyechart/features.h"
 
 /* Words for ec_prepare_mode: the choices of --prepare. */
@@ -12,6 +12,10 @@ const char *prepare_at(size_t i);
  * saying what is wrong. */
 int parse_sources(ec_feature_source **out, size_t *n, const char *text, ec_feature_source otherwise,
                   const command *which);
+
+/* What the options of a command say of encoders that do not say it themselves: --prepare, --size,
+ * --layer, --class-token, --horizontal-first, --exif-transpose, as far as it has them. */
+ec_feature_source sources_otherwise(const arguments *args);
 
 /* What is said of an operand ENCODER. */
 #define HELP_ENCODER                                                                               \
@@ -24,6 +28,16 @@ int parse_sources(ec_feature_source **out, size_t *n, const char *text, ec_featu
     {                                                                                              \
         .name = "layer", .argument = "LAYER", .type = VALUE_NUMBER, .low = -10000, .high = 10000,  \
         .fallback = "-2", .help = what                                                             \
+    }
+#define OPTION_PREPARE(usual, what)                                                                \
+    {                                                                                              \
+        .name = "prepare", .argument = "HOW", .type = VALUE_CHOICE, .choice = prepare_at,          \
+        .fallback = usual, .help = what                                                            \
+    }
+#define OPTION_BATCH(what)                                                                         \
+    {                                                                                              \
+        .name = "batch", .argument = "N", .type = VALUE_COUNT, .low = 1, .high = 4096,             \
+        .fallback = "8", .help = what                                                              \
     }
 #define OPTION_SIZE                                                                                \
     {                                                                                              \

@@ -39,6 +39,8 @@ void selection_release(selection *chosen);
 /* "auto", "csv", "json", in the order of ec_table_format. */
 const char *table_format_at(size_t i);
 
+#define OPTION_WORKER(usual, what)                                                                 \
+    { .name = "worker", .argument = "NAME", .type = VALUE_TEXT, .fallback = usual, .help = what }
 #define OPTION_TABLE_FORMAT                                                                        \
     {                                                                                              \
         .name = "format", .argument = "FORMAT", .type = VALUE_CHOICE, .choice = table_format_at,   \
