@@ -34,5 +34,9 @@ int device_open(ec_ctx **out, const option_value *device, const option_value *th
     const ec_device_options options = {.name = device->text,
                                        .n_threads = threads->given ? (size_t)threads->count : 0};
     ec_error err;
-    return ec_ctx_open(out, &options, &err) == EC_OK ? EXIT_DONE : report_error(&err);
+    if (ec_ctx_open(out, &options, &err) != EC_OK) return report_error(&err);
+    if (strcmp(ec_ctx_math(*out), "f32") != 0)
+        note("%s rounds operands of products to %s: the numbers are not those of other devices",
+             ec_ctx_device(*out), ec_ctx_math(*out));
+    return EXIT_DONE;
 }

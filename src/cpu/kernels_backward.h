@@ -65,19 +65,7 @@ INLINE void activate_backward_as(float *y, const float *x, const float *z, size_
 
 static void activate_backward(float *y, const float *x, const float *z, size_t n,
                               ec_activation activation) {
-#define SLOPE_CASE(a)                                                                              \
-    case a:                                                                                        \
-        activate_backward_as(y, x, z, n, a);                                                       \
-        return;
-    switch (activation) {
-        SLOPE_CASE(EC_ACT_NONE)
-        SLOPE_CASE(EC_ACT_QUICK_GELU)
-        SLOPE_CASE(EC_ACT_GELU)
-        SLOPE_CASE(EC_ACT_GELU_TANH)
-        SLOPE_CASE(EC_ACT_SILU)
-        SLOPE_CASE(EC_ACT_RELU)
-    }
-#undef SLOPE_CASE
+    FOR_CONSTANT_ACTIVATION(activation, activate_backward_as(y, x, z, n, ACTIVATION))
 }
 
 static void swiglu_backward(float *y, const float *x, const float *z, size_t d) {

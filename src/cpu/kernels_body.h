@@ -289,6 +289,24 @@ INLINE vf act(vf x, ec_activation activation) {
     }
 }
 
+/* Makes `call` with the value of `activation` as the constant ACTIVATION, so that each loop is
+ * compiled for its own. */
+#define CONSTANT_ACTIVATION(value, call)                                                           \
+    case value: {                                                                                  \
+        const ec_activation ACTIVATION = value;                                                    \
+        call;                                                                                      \
+        return;                                                                                    \
+    }
+#define FOR_CONSTANT_ACTIVATION(activation, call)                                                  \
+    switch (activation) {                                                                          \
+        CONSTANT_ACTIVATION(EC_ACT_NONE, call)                                                     \
+        CONSTANT_ACTIVATION(EC_ACT_QUICK_GELU, call)                                               \
+        CONSTANT_ACTIVATION(EC_ACT_GELU, call)                                                     \
+        CONSTANT_ACTIVATION(EC_ACT_GELU_TANH, call)                                                \
+        CONSTANT_ACTIVATION(EC_ACT_SILU, call)                                                     \
+        CONSTANT_ACTIVATION(EC_ACT_RELU, call)                                                     \
+    }
+
 INLINE void epilogue_as(float *y, const float *residual, size_t y_stride, const float *c,
                         size_t c_stride, size_t m, size_t n, const float *bias, const float *scale,
                         const ec_activation activation) {
@@ -309,21 +327,9 @@ INLINE void epilogue_as(float *y, const float *residual, size_t y_stride, const 
 
 static void epilogue(float *y, const float *residual, size_t y_stride, const float *c,
                      size_t c_stride, size_t m, size_t n, const float *bias, const float *scale,
-                     ec_activation activation) {
-#define EPILOGUE_CASE(a)                                                                           \
-    case a:                                                                                        \
-        epilogue_as(y, residual, y_stride, c, c_stride, m, n, bias, scale, a);                     \
-        return;
-    switch (activation) {
-        EPILOGUE_CASE(EC_ACT_NONE)
-        EPILOGUE_CASE(EC_ACT_QUICK_GELU)
-        EPILOGUE_CASE(EC_ACT_GELU)
-        EPILOGUE_CASE(EC_ACT_GELU_TANH)
-        EPILOGUE_CASE(EC_ACT_SILU)
-        EPILOGUE_CASE(EC_ACT_RELU)
-    }
-#undef EPILOGUE_CASE
-}
+                     ec_activation activation){
+    FOR_CONSTANT_ACTIVATION(activation, epilogue_as(y, residual, y_stride, c, c_stride, m, n, bias,
+                                                    scale, ACTIVATION))}
 
 INLINE void activate_as(float *y, const float *x, size_t n, const ec_activation activation) {
     size_t i = 0;
@@ -332,19 +338,7 @@ INLINE void activate_as(float *y, const float *x, size_t n, const ec_activation 
 }
 
 static void activate(float *y, const float *x, size_t n, ec_activation activation) {
-#define ACTIVATE_CASE(a)                                                                           \
-    case a:                                                                                        \
-        activate_as(y, x, n, a);                                                                   \
-        return;
-    switch (activation) {
-        ACTIVATE_CASE(EC_ACT_NONE)
-        ACTIVATE_CASE(EC_ACT_QUICK_GELU)
-        ACTIVATE_CASE(EC_ACT_GELU)
-        ACTIVATE_CASE(EC_ACT_GELU_TANH)
-        ACTIVATE_CASE(EC_ACT_SILU)
-        ACTIVATE_CASE(EC_ACT_RELU)
-    }
-#undef ACTIVATE_CASE
+    FOR_CONSTANT_ACTIVATION(activation, activate_as(y, x, n, ACTIVATION))
 }
 
 /* ---- rows ---- */

@@ -144,8 +144,8 @@ static ec_status find_by_variable(const device **out, const char *variable, cons
     const ec_status status = find(out, said, name, err);
     if (status != EC_OK || !(*out)->rounds) return status;
     return ec_fail(err, EC_ERR_ARG,
-                   "%s changes the numbers, so no variable turns it on; --device %s does, and "
-                   "'eyechart features --math bf16', which say so in what they write",
+                   "%s changes the numbers, so no variable turns it on; --device %s does, or "
+                   "'eyechart features --math bf16'",
                    said, (*out)->name);
 }
 

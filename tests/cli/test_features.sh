@@ -115,6 +115,7 @@ END
     check "the manifest tells the math" jq -e '.encoders[0].math == "bf16"' bf16.npy.json
     run 0 features "$clip" pictures --prepare square --device cpu:onednn-bf16 -o device.npy
     says "bf16 products move the features of pictures/bmp-16.bmp by"
+    says "cpu:onednn-bf16 rounds operands of products to bf16"
     check "--math bf16 is that device" cmp -s bf16.npy device.npy
     check "bf16 is another run" test "$(same_run bf16 && echo the same)" = ""
     check "bf16 is other numbers" test "$(cmp bf16.npy f32.npy | wc -l)" -eq 1

@@ -56,7 +56,7 @@ done
 members[3]=e1 # the reference
 
 # All of them together have 540 MB.
-export MALLOC_ARENA_MAX=1 EYECHART_ISA=portable
+export MALLOC_ARENA_MAX=1 EYECHART_DEVICE=cpu:portable
 ulimit -v 300000
 run 0 align "${members[@]}" -i toys=s/images.txt --threads 1 --json
 json ".candidates | length == $n"

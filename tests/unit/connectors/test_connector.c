@@ -97,6 +97,11 @@ static void a_connector_says_what_it_is(void **state) {
     }
     ec_connector *c = open_fixture("whole", NULL);
     assert_true(ec_connector_flops(c) == 2.0 * (68 * 40 + 40 * 44 + 44 * 48));
+    const float token[68] = {0};
+    float embedding[48];
+    ec_error err;
+    assert_int_equal(ec_connector_forward(embedding, c, token, 1, &err), EC_ERR_ARG);
+    assert_non_null(strstr(err.message, "without a context"));
     ec_connector_close(c);
 }
 
