@@ -75,8 +75,8 @@ bool ec_feature_source_same_use(const ec_feature_source *x, const ec_feature_sou
 
 /* ---- in memory: what scoring and training call ---- */
 
-/* One encoder held open with a preparation and a layer. One thread at a time; the encoder's own
- * threads work inside. */
+/* One encoder held open with a preparation and a layer. Used by one thread at a time of all that use
+ * its context; without one (options->ctx NULL) it has an identity and no features. */
 typedef struct ec_extractor ec_extractor;
 
 /* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call.
@@ -126,7 +126,7 @@ typedef struct ec_features_options {
     size_t batch;           /* images at a time; 0 means 8, at most 65536 */
     bool skip_bad;          /* report and leave out images that cannot be decoded */
     bool restart;           /* forget an unfinished or different run instead of continuing it */
-    ec_encoder_options encoder;
+    ec_encoder_options encoder; /* its context, which is required, computes */
 } ec_features_options;
 
 typedef struct ec_features_progress {

@@ -131,7 +131,7 @@ typedef struct ec_show_encoder {
     const char *name;                 /* title of the figure */
     const ec_feature_source *sources; /* class tokens are dropped, whatever they say */
     size_t n_sources;
-    ec_encoder_options options;
+    ec_encoder_options options; /* its context, which is required, computes */
 } ec_show_encoder;
 
 /* What one encoder finds for a point of the first image: a row of all images, the first too. Each
