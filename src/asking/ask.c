@@ -14,8 +14,8 @@
 
 #include "asking/planning.h"
 #include "base/memory.h"
+#include "eyechart/asking.h"
 #include "eyechart/rng.h"
-#include "eyechart/study.h"
 #include "study/column_store.h"
 #include "study/failure.h"
 #include "study/rank_columns.h"

@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "asking/planning.h"
 #include "base/memory.h"
 #include "base/text.h"
+#include "eyechart/asking.h"
 #include "study/study_internal.h"
 
 double ec_study_enough(const ec_study *study, double given) {

@@ -37,4 +37,7 @@ ec_space ec_planning_space(const ec_planning *planning);
 void ec_planning_take(ec_planning *planning, size_t k);
 void ec_planning_release(ec_planning *planning);
 
+/* The gain worth a finetuning of the usual cost: as given, else as declared; 0: neither. */
+double ec_study_enough(const ec_study *study, double given);
+
 #endif

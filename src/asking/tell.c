@@ -4,11 +4,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asking/lease.h"
 #include "base/memory.h"
 #include "base/number.h"
+#include "eyechart/asking.h"
 #include "sheet/names.h"
 #include "study/failure.h"
-#include "study/lease.h"
 #include "study/study_internal.h"
 
 /* ---- reading a result ----------------------------------------------------------------------- */

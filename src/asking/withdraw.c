@@ -9,8 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "asking/lease.h"
+#include "eyechart/asking.h"
 #include "study/failure.h"
-#include "study/lease.h"
 
 typedef struct {
     ec_study *study;

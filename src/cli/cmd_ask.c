@@ -8,6 +8,7 @@
 #include "cli/output.h"
 #include "cli/ranking.h"
 #include "cli/study.h"
+#include "eyechart/asking.h"
 
 enum {
     O_STUDY,

@@ -10,6 +10,7 @@
 #include "cli/progress.h"
 #include "cli/ranking.h"
 #include "cli/study.h"
+#include "eyechart/asking.h"
 #include "eyechart/loop.h"
 #include "eyechart/report.h"
 

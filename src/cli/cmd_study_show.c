@@ -5,6 +5,7 @@
 #include "cli/leases.h"
 #include "cli/output.h"
 #include "cli/study.h"
+#include "eyechart/asking.h"
 
 enum { O_STUDY, O_PENDING, O_RESULTS, O_COLUMNS, O_HISTORY, O_JSON };
 

@@ -7,6 +7,7 @@
 
 #include "cli/output.h"
 #include "cli/study.h"
+#include "eyechart/asking.h"
 #include "eyechart/results.h"
 
 enum {

@@ -4,6 +4,7 @@
 
 #include "cli/output.h"
 #include "cli/study.h"
+#include "eyechart/asking.h"
 
 enum { O_STUDY, O_FAILED, O_HOURS, O_WHY, O_WORKER, O_JSON };
 

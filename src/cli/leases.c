@@ -8,6 +8,7 @@
 
 #include "cli/output.h"
 #include "cli/study.h"
+#include "eyechart/asking.h"
 
 void duration_text(char text[DURATION_SIZE], double seconds) {
     const long long minutes = (long long)round(seconds / 60.0), hours = minutes / 60;

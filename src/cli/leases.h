@@ -5,7 +5,7 @@
 #include <jansson.h>
 
 #include "cli/command.h"
-#include "eyechart/study.h"
+#include "eyechart/asking.h"
 
 /* "2 d 23 h", "5 h 10 min", "45 min" */
 #define DURATION_SIZE 40

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "cli/output.h"
+#include "eyechart/asking.h"
 
 const char *rank_model_at(size_t i) {
     static const char *const NAMES[] = {"gp", "law", NULL}; /* in the order of ec_rank_model */

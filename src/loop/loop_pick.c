@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "base/memory.h"
+#include "eyechart/asking.h"
 #include "loop/loop_internal.h"
 #include "study/failure.h"
 

@@ -26,6 +26,7 @@
 
 #include "base/file.h"
 #include "base/memory.h"
+#include "eyechart/asking.h"
 #include "loop/loop_internal.h"
 #include "sheet/names.h"
 

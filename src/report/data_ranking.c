@@ -8,6 +8,7 @@
 #include <stdlib.h>
 
 #include "base/parallel.h"
+#include "eyechart/asking.h"
 #include "report/build.h"
 
 enum { BATCH = 16 }; /* rankings in memory at once */

@@ -12,6 +12,7 @@
 
 #include "base/memory.h"
 #include "base/number.h"
+#include "eyechart/asking.h"
 #include "eyechart/spelling.h"
 #include "sheet/notes.h"
 #include "study/study_internal.h"

@@ -24,6 +24,15 @@ void ec_failures_release(ec_failures *failures);
 /* GPU-hours recorded for candidate i, with results and with failures; NaN: none. */
 double ec_failures_all_hours(const ec_failures *failures, const ec_numbers *numbers, size_t i);
 
+/* The newest row about a candidate, where it says that it failed; else failed is false. */
+typedef struct ec_last_failure {
+    bool failed;
+    double hours; /* NaN: none */
+    char why[512];
+} ec_last_failure;
+ec_status ec_failure_find_last(ec_last_failure *out, ec_study *study, const char *candidate,
+                               ec_error *err);
+
 /* Within a change: takes back that the candidate failed, where it did; *any says whether (may be
  * NULL). The hours stay spent where keep_hours. */
 ec_status ec_failure_take_back(bool *any, ec_study *study, int64_t event, const char *candidate,

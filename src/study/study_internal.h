@@ -46,7 +46,4 @@ ec_status ec_study_begin_change(int64_t *event, ec_study *study, const char *com
 /* Wall clock, seconds since 1970. */
 double ec_study_now(void);
 
-/* The gain worth a finetuning of the usual cost: as given, else as declared; 0: neither. */
-double ec_study_enough(const ec_study *study, double given);
-
 #endif

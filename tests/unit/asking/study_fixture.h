@@ -11,7 +11,7 @@
 
 #include <math.h>
 
-#include "eyechart/study.h"
+#include "eyechart/asking.h"
 #include "folder.h"
 
 static const char YAML[] = "name: test\n"

@@ -1,4 +1,5 @@
 /* The promises of eyechart/study.h about study folders: opening, telling, asking. */
+#include "eyechart/asking.h"
 #include "unit/asking/study_fixture.h"
 
 /* ---- opening ------------------------------------------------------------------------------ */

@@ -9,7 +9,7 @@
 
 #include <math.h>
 
-#include "eyechart/study.h"
+#include "eyechart/asking.h"
 #include "folder.h"
 #include "sheet/sheet.h"
 #include "study/column_store.h"

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
+#include "eyechart/asking.h"
 #include "folder.h"
 #include "store/statement.h"
 #include "study/study_internal.h"

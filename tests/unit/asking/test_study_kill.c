@@ -22,8 +22,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "eyechart/asking.h"
 #include "eyechart/rng.h"
-#include "eyechart/study.h"
 #include "folder.h"
 
 enum { N_CANDIDATES = 600, N_BENCHMARKS = 3, N_WORKERS = 4, N_KILLS = 200 };

@@ -18,8 +18,8 @@
 #include <sys/prctl.h>
 #include <sys/wait.h>
 
+#include "eyechart/asking.h"
 #include "eyechart/rng.h"
-#include "eyechart/study.h"
 #include "folder.h"
 
 enum { N_CANDIDATES = 12, N_BENCHMARKS = 2, N_WORKERS = 3, N_KILLS = 90 };

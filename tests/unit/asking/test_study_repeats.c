@@ -9,7 +9,7 @@
 #include <math.h>
 #include <sqlite3.h>
 
-#include "eyechart/study.h"
+#include "eyechart/asking.h"
 #include "folder.h"
 
 enum { CLIP, DINO, SIGLIP, SDIM, N };

@@ -1,4 +1,5 @@
 /* The promises of eyechart/study.h about new studies, import and export. */
+#include "eyechart/asking.h"
 #include "unit/asking/study_fixture.h"
 
 /* ---- import and export -------------------------------------------------------------------- */

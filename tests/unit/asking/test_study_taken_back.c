@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <sqlite3.h>
 
-#include "eyechart/study.h"
+#include "eyechart/asking.h"
 #include "folder.h"
 
 enum { CLIP, DINO, SIGLIP, N };

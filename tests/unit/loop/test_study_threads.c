@@ -18,6 +18,7 @@
 #include <stdatomic.h>
 
 #include "device.h"
+#include "eyechart/asking.h"
 #include "eyechart/loop.h"
 #include "eyechart/rng.h"
 #include "eyechart/score.h"

@@ -14,6 +14,7 @@
 
 #include "base/base64.h"
 #include "base/file.h"
+#include "eyechart/asking.h"
 #include "eyechart/picture.h"
 #include "eyechart/simulate.h"
 #include "report/data.h"

@@ -1,6 +1,6 @@
 /* lease.h - for whom candidates are kept: what taking back needs of it */
-#ifndef EC_STUDY_LEASE_H
-#define EC_STUDY_LEASE_H
+#ifndef EC_ASKING_LEASE_H
+#define EC_ASKING_LEASE_H
 
 #include "study/study_internal.h"
 

@@ -1,5 +1,5 @@
 /* lease.c - see lease.h; giving a candidate back, keeping it longer, and who has which */
-#include "study/lease.h"
+#include "asking/lease.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "base/memory.h"
+#include "eyechart/asking.h"
 #include "sheet/names.h"
 #include "study/attempts.h"
 #include "study/failure.h"
