@@ -65,6 +65,10 @@ rm src/image/gif/gif.c
 
 # Lengths; cli may have any.
 expect src/base/long.c '/* 801 */' 'src/base/long.c: has 801 lines, more than 800'
+mkdir tests tools
+lines 800 >tests/test_law.sh
+expect tests/test_law.sh '# 801' 'tests/test_law.sh: has 801 lines, more than 800'
+lines 5000 >tests/golden.csv
 lines 700 >src/law/law_10.h
 expect src/law/law.c '' 'src/law: has 7004 lines, more than 7000'
 exit $failures
