@@ -54,12 +54,6 @@ const char *ec_study_builtin(size_t i);
 ec_status ec_study_open(ec_study **out, const char *path, ec_error *err);
 void ec_study_close(ec_study *study);
 
-/* Makes the folder `path` with a study.yaml and an empty study.db. Refuses to touch a folder that has
- * either (EC_ERR_EXISTS). `import_path` NULL writes a commented example to edit; else the candidates,
- * benchmarks and numbers come from that CSV or JSON file, or built-in study: names, groups and costs into
- * study.yaml, scores and results into study.db. All or nothing. */
-ec_status ec_study_create(const char *path, const char *import_path, ec_error *err);
-
 const char *ec_study_name(const ec_study *study); /* borrowed */
 const char *ec_study_path(const ec_study *study); /* borrowed; the name again when built in */
 bool ec_study_writable(const ec_study *study);
@@ -167,7 +161,10 @@ ec_status ec_study_snapshot_choose(ec_study_snapshot *snapshot, const ec_study *
 
 /* ---- import, export -------------------------------------------------------------------- */
 
-/* ec_study_create() with more to say and more to hear.
+/* Makes the folder `path` with a study.yaml and an empty study.db. Refuses to touch a folder that has
+ * either (EC_ERR_EXISTS). `import_path` NULL writes a commented example to edit; else the candidates,
+ * benchmarks and numbers come from that CSV or JSON file, or built-in study: names, groups and costs into
+ * study.yaml, scores and results into study.db. All or nothing.
  *   options   NULL: none
  *   report    NULL: not wanted; empty on failure
  * Errors: EC_ERR_NOT_FOUND, too, for a column to ignore that the file does not have. */
@@ -189,14 +186,11 @@ typedef struct ec_import_summary {
  * is kept as study.yaml.old), and pointers and indices got from the study before are no longer valid.
  * Errors: EC_ERR_NOT_FOUND no such file, or an unknown name; EC_ERR_FORMAT the file (message has file:line),
  * or a score differs from the one in study.yaml, which would win; EC_ERR_BUSY; EC_ERR_IO.
- *   out   may be NULL */
-ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
-                          ec_table_format format, bool add_candidates, ec_error *err);
-
-/* The same with more to say and more to hear, as for ec_study_create_from(). A candidate that the study
- * does not have is taken for the one whose name looks the same (spelling.h), with a note. Columns that are
- * no benchmark of the study are left out or kept as numbers beside A and C where their headings tell that
- * they are no results. */
+ *   out               may be NULL
+ *   options, report   as for ec_study_create_from()
+ * A candidate that the study does not have is taken for the one whose name looks the same (spelling.h),
+ * with a note. Columns that are no benchmark of the study are left out or kept as numbers beside A and C
+ * where their headings tell that they are no results. */
 ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const char *file,
                                ec_table_format format, bool add_candidates,
                                const ec_import_options *options, ec_import_report *report, ec_error *err);

@@ -39,14 +39,6 @@ void ec_params_free(ec_params *p) {
     free(p);
 }
 
-size_t ec_params_count(const ec_params *p) {
-    return p->n;
-}
-
-ec_param *ec_params_at(ec_params *p, size_t i) {
-    return &p->entries[i]->param;
-}
-
 static bool grow(ec_params *p) {
     if (p->n < p->capacity) return true;
     const size_t capacity = p->capacity > 0 ? 2 * p->capacity : 64;

@@ -35,8 +35,6 @@ typedef struct ec_params ec_params;
 
 ec_status ec_params_new(ec_params **out, ec_error *err);
 void ec_params_free(ec_params *p); /* before its context; NULL is allowed */
-size_t ec_params_count(const ec_params *p);
-ec_param *ec_params_at(ec_params *p, size_t i); /* in the order they were bound */
 
 /* A parameter of this shape, for bind.c and for models that have no file: `name` and `bytes` (row-major,
  * F32, F16 or BF16, NULL: zeroed memory of its own) are borrowed; NULL: no memory. */

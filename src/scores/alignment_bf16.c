@@ -20,16 +20,13 @@
 
 enum { LANES = 16, ROWS_AT_ONCE = 8 };
 
+/* To bfloat16, to nearest, ties to even. `x` is finite. */
 static inline float rounded(float x) {
     uint32_t bits;
     memcpy(&bits, &x, sizeof bits);
     bits = (bits + 0x7fff + (bits >> 16 & 1)) & 0xffff0000u;
     memcpy(&x, &bits, sizeof x);
     return x;
-}
-
-float ec_bf16_round(float x) {
-    return rounded(x);
 }
 
 static float length(const float *row, size_t width) {

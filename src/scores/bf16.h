@@ -4,9 +4,6 @@
 
 #include "eyechart/alignment.h"
 
-/* Rounds to bfloat16, to nearest, ties to even. `x` is finite. */
-float ec_bf16_round(float x);
-
 /* The two functions of alignment.h with bf16_compat. Rows are finite. */
 void ec_bf16_normalise(float *rows, size_t n, size_t width);
 ec_status ec_bf16_max_cosine(double *mean, const float *target, size_t n_target,

@@ -165,10 +165,6 @@ static ec_status make(const char *path, bool exists, const ec_sheet *sheet, cons
     return status;
 }
 
-ec_status ec_study_create(const char *path, const char *import_path, ec_error *err) {
-    return ec_study_create_from(path, import_path, NULL, NULL, err);
-}
-
 ec_status ec_study_create_from(const char *path, const char *import_path,
                                const ec_import_options *options, ec_import_report *report,
                                ec_error *err) {

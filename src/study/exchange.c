@@ -529,11 +529,6 @@ done:
     return status;
 }
 
-ec_status ec_study_import(ec_import_summary *out, ec_study *study, const char *file,
-                          ec_table_format format, bool add_candidates_too, ec_error *err) {
-    return ec_study_import_from(out, study, file, format, add_candidates_too, NULL, NULL, err);
-}
-
 ec_status ec_study_import_from(ec_import_summary *out, ec_study *study, const char *file,
                                ec_table_format format, bool add_candidates_too,
                                const ec_import_options *options, ec_import_report *report,

@@ -10,7 +10,7 @@ int main(int argc, char **argv) {
     ec_study *study;
     struct timespec start, end;
     if (argc < 3) return 2;
-    if (argc > 3 && ec_study_create(argv[1], argv[3], &err) != EC_OK) goto failed;
+    if (argc > 3 && ec_study_create_from(argv[1], argv[3], NULL, NULL, &err) != EC_OK) goto failed;
     if (ec_study_open(&study, argv[1], &err) != EC_OK) goto failed;
     clock_gettime(CLOCK_MONOTONIC, &start);
     const ec_status status = ec_report_write(

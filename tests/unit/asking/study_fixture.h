@@ -104,8 +104,8 @@ static inline ec_import_summary import_text(fixture *f, const char *name, const 
     ec_import_summary summary;
     ec_error err;
     folder_write(folder_join(f->folder, name), text);
-    if (ec_study_import(&summary, f->study, folder_join(f->folder, name), EC_FORMAT_BY_NAME, add,
-                        &err) != EC_OK)
+    if (ec_study_import_from(&summary, f->study, folder_join(f->folder, name), EC_FORMAT_BY_NAME,
+                             add, NULL, NULL, &err) != EC_OK)
         fail_msg("%s", err.message);
     return summary;
 }

@@ -63,7 +63,8 @@ static ec_import_summary import(fixture *f, const char *name, const char *text) 
     ec_error err;
     const char *path = folder_join(f->folder, name);
     folder_write(path, text);
-    if (ec_study_import(&summary, f->study, path, EC_FORMAT_BY_NAME, false, &err) != EC_OK)
+    if (ec_study_import_from(&summary, f->study, path, EC_FORMAT_BY_NAME, false, NULL, NULL,
+                             &err) != EC_OK)
         fail_msg("%s", err.message);
     return summary;
 }
@@ -129,7 +130,7 @@ static void an_export_imports_as_the_same_columns(void **state) {
         snprintf(file, sizeof file, "%s/%s", f->folder, files[k]);
         snprintf(path, sizeof path, "%s/copy%d", f->folder, k);
         if (ec_study_export(f->study, file, EC_FORMAT_BY_NAME, &err) != EC_OK ||
-            ec_study_create(path, file, &err) != EC_OK)
+            ec_study_create_from(path, file, NULL, NULL, &err) != EC_OK)
             fail_msg("%s", err.message);
         ec_study *copy;
         assert_int_equal(ec_study_open(&copy, path, &err), EC_OK);

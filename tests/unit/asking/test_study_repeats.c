@@ -188,8 +188,7 @@ static void with_all_errors_given_the_mean_is_weighted(void **state) {
     told(f, CLIP, MME, 20, 2, true);
     assert_cell(f, CLIP, MME, 12, sqrt(0.8 * 20), 2); /* weights 1 and 1/4; chi squared 4 + 16 */
     told(f, CLIP, POPE, 70, 2, true);
-    told(f, CLIP, POPE, 71, 2,
-         true); /* closer than their errors say: no reason to trust them more */
+    told(f, CLIP, POPE, 71, 2, true); /* closer than their errors say: no reason to trust them more */
     assert_cell(f, CLIP, POPE, 70.5, sqrt(2), 2);
 }
 
@@ -285,15 +284,15 @@ static void an_export_brings_errors_and_repeats_along(void **state) {
         assert_int_equal(
             ec_study_export(f->study, folder_join(f->folder, names[k]), EC_FORMAT_BY_NAME, NULL),
             EC_OK);
-        if (ec_study_create(copy, folder_join(f->folder, names[k]), &err) != EC_OK)
+        if (ec_study_create_from(copy, folder_join(f->folder, names[k]), NULL, NULL, &err) != EC_OK)
             fail_msg("%s", err.message);
         ec_study *other = open_at(copy);
         assert_same_results(f->study, other);
         ec_import_summary summary;
         for (int again = 0; again < 2; again++) {
-            if (ec_study_import(&summary, again ? f->study : other,
-                                folder_join(f->folder, names[k]), EC_FORMAT_BY_NAME, false,
-                                &err) != EC_OK)
+            if (ec_study_import_from(&summary, again ? f->study : other,
+                                     folder_join(f->folder, names[k]), EC_FORMAT_BY_NAME, false,
+                                     NULL, NULL, &err) != EC_OK)
                 fail_msg("%s", err.message);
             assert_int_equal(summary.n_observations, 0);
         }
@@ -306,8 +305,8 @@ static ec_import_summary import(fixture *f, const char *name, const char *text) 
     ec_import_summary summary;
     ec_error err;
     folder_write(folder_join(f->folder, name), text);
-    if (ec_study_import(&summary, f->study, folder_join(f->folder, name), EC_FORMAT_BY_NAME, false,
-                        &err) != EC_OK)
+    if (ec_study_import_from(&summary, f->study, folder_join(f->folder, name), EC_FORMAT_BY_NAME,
+                             false, NULL, NULL, &err) != EC_OK)
         fail_msg("%s", err.message);
     return summary;
 }
@@ -358,8 +357,8 @@ static void json_has_arrays_of_repeats(void **state) {
 static void assert_refused(fixture *f, const char *name, const char *text, const char *words) {
     ec_error err = {0};
     folder_write(folder_join(f->folder, name), text);
-    assert_int_equal(ec_study_import(NULL, f->study, folder_join(f->folder, name),
-                                     EC_FORMAT_BY_NAME, false, &err),
+    assert_int_equal(ec_study_import_from(NULL, f->study, folder_join(f->folder, name),
+                                          EC_FORMAT_BY_NAME, false, NULL, NULL, &err),
                      EC_ERR_FORMAT);
     if (strstr(err.message, words) == NULL) fail_msg("no '%s' in '%s'", words, err.message);
 }

@@ -74,8 +74,8 @@ static void an_import_is_all_or_nothing(void **state) {
     for (size_t k = 0; k < sizeof cases / sizeof cases[0]; k++) {
         ec_error err;
         folder_write(folder_join(f->folder, "x.csv"), cases[k].text);
-        assert_says(ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"),
-                                    EC_FORMAT_BY_NAME, false, &err),
+        assert_says(ec_study_import_from(NULL, f->study, folder_join(f->folder, "x.csv"),
+                                         EC_FORMAT_BY_NAME, false, NULL, NULL, &err),
                     cases[k].status, &err, cases[k].words);
     }
     ec_study_snapshot *s = snapshot(f);
@@ -111,8 +111,8 @@ static void a_failed_import_leaves_study_yaml_as_it_was(void **state) {
     fixture *f = *state;
     ec_error err;
     folder_write(folder_join(f->folder, "x.csv"), "candidate,MME\nnewer,1\nbest,2001\n");
-    assert_says(ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"), EC_FORMAT_BY_NAME,
-                                true, &err),
+    assert_says(ec_study_import_from(NULL, f->study, folder_join(f->folder, "x.csv"),
+                                     EC_FORMAT_BY_NAME, true, NULL, NULL, &err),
                 EC_ERR_FORMAT, &err, "outside the range");
     assert_int_equal(ec_study_n_candidates(f->study), N);
     char *yaml = folder_read(folder_join(f->path, "study.yaml"), NULL);
@@ -129,8 +129,8 @@ static void an_import_notices_that_study_yaml_was_edited_meanwhile(void **state)
         snprintf(edited, sizeof edited, "%s%s", YAML, longer ? "\n" : "");
         memcpy(strstr(edited, "best"), "most", 4);
         folder_write(folder_join(f->path, "study.yaml"), edited);
-        assert_says(ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"),
-                                    EC_FORMAT_BY_NAME, true, &err),
+        assert_says(ec_study_import_from(NULL, f->study, folder_join(f->folder, "x.csv"),
+                                         EC_FORMAT_BY_NAME, true, NULL, NULL, &err),
                     EC_ERR_BUSY, &err, "changed while this import was at work");
         char *yaml = folder_read(folder_join(f->path, "study.yaml"), NULL);
         assert_string_equal(yaml, edited);
@@ -175,13 +175,13 @@ static void an_export_imports_as_the_same_study(void **state) {
         assert_int_equal(
             ec_study_export(f->study, folder_join(f->folder, names[k]), EC_FORMAT_BY_NAME, NULL),
             EC_OK);
-        if (ec_study_create(copy, folder_join(f->folder, names[k]), &err) != EC_OK)
+        if (ec_study_create_from(copy, folder_join(f->folder, names[k]), NULL, NULL, &err) != EC_OK)
             fail_msg("%s", err.message);
         ec_study *other = open_at(copy);
         assert_same_snapshot(f->study, other);
         ec_import_summary summary;
-        assert_int_equal(ec_study_import(&summary, other, folder_join(f->folder, names[k]),
-                                         EC_FORMAT_BY_NAME, false, NULL),
+        assert_int_equal(ec_study_import_from(&summary, other, folder_join(f->folder, names[k]),
+                                              EC_FORMAT_BY_NAME, false, NULL, NULL, NULL),
                          EC_OK);
         assert_int_equal(summary.n_scores + summary.n_observations, 0);
         ec_study_close(other);
@@ -194,7 +194,8 @@ static void built_in_studies_export_and_become_studies_of_ones_own(void **state)
         ec_error err;
         char copy[2 * FOLDER_SIZE];
         snprintf(copy, sizeof copy, "%s/copy-%zu", f->folder, k);
-        if (ec_study_create(copy, ec_study_builtin(k), &err) != EC_OK) fail_msg("%s", err.message);
+        if (ec_study_create_from(copy, ec_study_builtin(k), NULL, NULL, &err) != EC_OK)
+            fail_msg("%s", err.message);
         ec_study *built_in = open_at(ec_study_builtin(k)), *own = open_at(copy);
         assert_same_snapshot(built_in, own);
         assert_string_equal(ec_study_benchmark(own, 0)->group, "vision");
@@ -214,7 +215,7 @@ static void a_new_study_is_valid_and_says_what_is_missing(void **state) {
     char path[2 * FOLDER_SIZE];
     snprintf(path, sizeof path, "%s/new/", f->folder); /* with a slash at its end */
     ec_error err;
-    if (ec_study_create(path, NULL, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_study_create_from(path, NULL, NULL, NULL, &err) != EC_OK) fail_msg("%s", err.message);
     ec_study *study = open_at(path);
     ec_finding *findings;
     size_t n, missing = 0;
@@ -231,22 +232,24 @@ static void a_new_study_is_valid_and_says_what_is_missing(void **state) {
 static void nothing_is_overwritten_and_nothing_left_behind(void **state) {
     fixture *f = *state;
     ec_error err;
-    assert_says(ec_study_create(f->path, NULL, &err), EC_ERR_EXISTS, &err, "is there already");
-    assert_says(ec_study_create(folder_join(f->path, "study.yaml"), NULL, &err), EC_ERR_EXISTS,
-                &err, "is a file");
+    assert_says(ec_study_create_from(f->path, NULL, NULL, NULL, &err), EC_ERR_EXISTS, &err,
+                "is there already");
+    assert_says(ec_study_create_from(folder_join(f->path, "study.yaml"), NULL, NULL, NULL, &err),
+                EC_ERR_EXISTS, &err, "is a file");
     char *yaml = folder_read(folder_join(f->path, "study.yaml"), NULL);
     assert_string_equal(yaml, YAML);
     free(yaml);
 
-    assert_says(ec_study_create(folder_join(f->folder, "a/b"), NULL, &err), EC_ERR_IO, &err,
-                "No such file");
+    assert_says(ec_study_create_from(folder_join(f->folder, "a/b"), NULL, NULL, NULL, &err),
+                EC_ERR_IO, &err, "No such file");
     folder_write(folder_join(f->folder, "x.csv"), "candidate,C\nx,y\n");
-    assert_says(ec_study_create(folder_join(f->folder, "c"), folder_join(f->folder, "x.csv"), &err),
+    assert_says(ec_study_create_from(folder_join(f->folder, "c"), folder_join(f->folder, "x.csv"),
+                                     NULL, NULL, &err),
                 EC_ERR_FORMAT, &err, "x.csv:2");
     assert_int_not_equal(access(folder_join(f->folder, "c"), F_OK), 0);
-    assert_says(
-        ec_study_create(folder_join(f->folder, "c"), folder_join(f->folder, "none.csv"), &err),
-        EC_ERR_NOT_FOUND, &err, "none.csv");
+    assert_says(ec_study_create_from(folder_join(f->folder, "c"),
+                                     folder_join(f->folder, "none.csv"), NULL, NULL, &err),
+                EC_ERR_NOT_FOUND, &err, "none.csv");
 }
 
 static void a_study_can_be_made_in_a_folder_that_has_other_files(void **state) {
@@ -257,7 +260,7 @@ static void a_study_can_be_made_in_a_folder_that_has_other_files(void **state) {
     mkdir(path, 0777);
     folder_write(folder_join(path, "notes.txt"), "mine\n");
     folder_write(folder_join(f->folder, "x.csv"), "candidate,C\nx,1\n");
-    if (ec_study_create(path, folder_join(f->folder, "x.csv"), &err) != EC_OK)
+    if (ec_study_create_from(path, folder_join(f->folder, "x.csv"), NULL, NULL, &err) != EC_OK)
         fail_msg("%s", err.message);
     ec_study *study = open_at(path);
     ec_study_snapshot *s;
@@ -289,8 +292,8 @@ static void ten_thousand_candidates_work(void **state) {
     ec_question q;
     ask(f, &q, (ec_ask_options){0});
     assert_int_equal(q.candidate, 9999);
-    assert_int_equal(ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"), EC_FORMAT_CSV,
-                                     false, NULL),
+    assert_int_equal(ec_study_import_from(NULL, f->study, folder_join(f->folder, "x.csv"),
+                                          EC_FORMAT_CSV, false, NULL, NULL, NULL),
                      EC_OK);
     ec_study_snapshot *s = snapshot(f);
     assert_int_equal(s->n_observed, 10000);

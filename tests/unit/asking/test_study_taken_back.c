@@ -335,8 +335,8 @@ static void results_end_a_failure_however_they_come(void **state) {
                                &(ec_tell_options){.was_failed = &was_failed}, &f->err));
     assert_true(was_failed);
     folder_write(folder_join(f->folder, "x.csv"), "candidate,MME\nDINO,2\n");
-    ASSERT_OK(f, ec_study_import(NULL, f->study, folder_join(f->folder, "x.csv"), EC_FORMAT_BY_NAME,
-                                 false, &f->err));
+    ASSERT_OK(f, ec_study_import_from(NULL, f->study, folder_join(f->folder, "x.csv"),
+                                      EC_FORMAT_BY_NAME, false, NULL, NULL, &f->err));
     ec_study_snapshot *s = snapshot(f);
     assert_true(!s->failed[CLIP] && !s->failed[DINO] && s->n_failed == 0);
     ec_study_snapshot_free(s);

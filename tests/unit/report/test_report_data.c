@@ -55,7 +55,8 @@ static void study_make(made_study *s, const char *csv) {
     snprintf(s->path, sizeof s->path, "%s/study", s->folder);
     snprintf(s->page, sizeof s->page, "%s/page.html", s->folder);
     assert_int_equal(ec_file_write(s->csv, csv, strlen(csv), &err), EC_OK);
-    if (ec_study_create(s->path, s->csv, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_study_create_from(s->path, s->csv, NULL, NULL, &err) != EC_OK)
+        fail_msg("%s", err.message);
 }
 
 static void study_remove(const made_study *s) {
@@ -189,9 +190,9 @@ static void assert_rankings(const fixture *f, const ec_rank_options *options) {
         size_t benchmarks[8];
         for (size_t k = 0; k < json_array_size(over); k++)
             benchmarks[k] = (size_t)json_integer_value(json_array_get(over, k));
-        assert_int_equal(
-            ec_rank(rows, NULL, &f->snapshot->table, benchmarks, json_array_size(over), options, NULL),
-            EC_OK);
+        assert_int_equal(ec_rank(rows, NULL, &f->snapshot->table, benchmarks, json_array_size(over),
+                                 options, NULL),
+                         EC_OK);
         for (size_t i = 0; i < f->n; i++) {
             const json_t *row = nth(ranking, "rows", i);
             assert_int_equal(json_integer_value(of(row, "candidate")), rows[i].candidate);
