@@ -213,7 +213,7 @@ INLINE void tiles(float *c, size_t c_stride, const float *a, size_t a_stride, co
     const ec_cpu_fetch *const next = all != NULL ? &of_tile : NULL;
     size_t fetched = 0;
     for (size_t rows; m > 0; m -= rows, a += rows * a_stride, c += rows * c_stride) {
-        if (all != NULL) {
+        if (all != NULL && all->at != NULL) {
             const size_t left = all->rows - fetched, share = (all->rows + n_tiles - 1) / n_tiles;
             of_tile.at = (const char *)all->at + fetched * all->stride_bytes;
             of_tile.rows = left < share ? left : share;
