@@ -139,7 +139,7 @@ static void attend(const attention *a, float *scratch, const size_t at[PIECES], 
              * next block's queries. */
             const bool out_is_due = first + j == 0, q_is_due = first + j == panel;
             score_panel(a, score + j, s_stride, query, keys + j * a->d, m,
-                        out_is_due ? out : q + m * a->q_stride,
+                        out_is_due ? out : q + (after > 0 ? m * a->q_stride : 0),
                         out_is_due ? m
                         : q_is_due ? least(after, QUERIES)
                                    : 0,

@@ -215,8 +215,8 @@ INLINE void tiles(float *c, size_t c_stride, const float *a, size_t a_stride, co
     for (size_t rows; m > 0; m -= rows, a += rows * a_stride, c += rows * c_stride) {
         if (all != NULL && all->at != NULL) {
             const size_t left = all->rows - fetched, share = (all->rows + n_tiles - 1) / n_tiles;
-            of_tile.at = (const char *)all->at + fetched * all->stride_bytes;
             of_tile.rows = left < share ? left : share;
+            if (of_tile.rows > 0) of_tile.at = (const char *)all->at + fetched * all->stride_bytes;
             fetched += of_tile.rows;
         }
         /* The last two tiles share what is left, since a low tile waits for its own sums. */
