@@ -43,9 +43,9 @@ ec_status ec_alignment_normalise(float *rows, size_t n, size_t width, bool bf16_
  *              ec_alignment_normalise with the same bf16_compat; both n >= 1
  *
  * Results do not depend on the number of threads. Errors: EC_ERR_NOMEM, EC_ERR_DEVICE. */
-ec_status ec_alignment_max_cosine(double *mean, ec_ctx *ctx, const float *target,
-                                  size_t n_target, const float *reference, size_t n_reference,
-                                  size_t width, bool bf16_compat, ec_error *err);
+ec_status ec_alignment_max_cosine(double *mean, ec_ctx *ctx, const float *target, size_t n_target,
+                                  const float *reference, size_t n_reference, size_t width,
+                                  bool bf16_compat, ec_error *err);
 
 /* Changes when the same embeddings would give other numbers: part of the key of stored results. */
 #define EC_ALIGNMENT_VERSION 1

@@ -5,8 +5,9 @@
  *     F [n, c]                                             "identity"
  *
  * applied to each token by itself: E = W2 gelu(W1 F + b1) + b2 for LLaVA-1.5's mlp2x_gelu, with the
- * exact (erf) GELU. Biases may be missing, and LayerNorms may stand before and between. Source: Liu et al., "Improved Baselines with Visual Instruction
- * Tuning", arXiv:2310.03744; llava/model/multimodal_projector/builder.py.
+ * exact (erf) GELU. Biases may be missing, and LayerNorms may stand before and between. Source: Liu
+ * et al., "Improved Baselines with Visual Instruction Tuning", arXiv:2310.03744;
+ * llava/model/multimodal_projector/builder.py.
  *
  * Connectors are read as they were trained. Making and training one is not this module's: it needs
  * the language model's gradient (mllm).
@@ -38,8 +39,8 @@ typedef struct ec_connector ec_connector;
  *          checkpoint-N/ without any, mm_projector/checkpoint-N.bin and then mm_projector.bin and
  *          non_lora_trainables.bin of the folder above. ec_connector_describe() says which was
  * taken.
- *   ctx    what computes; borrowed, it outlives the connector. NULL: none, the connector is opened to
- *          be looked at, and has no forward pass
+ *   ctx    what computes; borrowed, it outlives the connector. NULL: none, the connector is opened
+ *          to be looked at, and has no forward pass
  *   out    owned by the caller, ec_connector_close(); NULL on failure
  *
  * Tensors are told by what follows "mm_projector." or "multi_modal_projector." in their name, or by
@@ -55,8 +56,8 @@ typedef struct ec_connector ec_connector;
 ec_status ec_connector_open(ec_connector **out, const char *path, ec_ctx *ctx, ec_error *err);
 void ec_connector_close(ec_connector *connector);
 
-/* What ec_connector_open() would open for `path`: the file that was found in a folder, or the folder
- * of a whole model. Owned, free(). Errors as there. */
+/* What ec_connector_open() would open for `path`: the file that was found in a folder, or the
+ * folder of a whole model. Owned, free(). Errors as there. */
 ec_status ec_connector_locate(char **out, const char *path, ec_error *err);
 
 typedef struct ec_connector_info {
@@ -101,8 +102,9 @@ ec_status ec_connector_features_read(ec_connector_features *out, const char *pat
 ec_status ec_connector_features_settle(ec_feature_source *source, const ec_connector_features *says,
                                        size_t n_blocks, ec_error *err);
 
-/* Whether a connector was trained on padded pictures and some of its encoders prepare theirs natively.
- * It is told and not obeyed: what was measured on the paper's models is without padding. */
+/* Whether a connector was trained on padded pictures and some of its encoders prepare theirs
+ * natively. It is told and not obeyed: what was measured on the paper's models is without
+ * padding. */
 bool ec_connector_features_lack_pad(const ec_connector_features *says,
                                     const ec_feature_source *sources, size_t n_sources);
 
@@ -114,7 +116,8 @@ double ec_connector_flops(const ec_connector *connector);
  *   out  [n][n_outputs]
  *   in   [n][n_inputs], features of an encoder, several encoders side by side on the channel axis
  *
- * Called by one thread at a time of all that use the context. Errors: EC_ERR_NOMEM, EC_ERR_DEVICE. */
+ * Called by one thread at a time of all that use the context. Errors: EC_ERR_NOMEM,
+ * EC_ERR_DEVICE. */
 ec_status ec_connector_forward(float *out, ec_connector *connector, const float *in, size_t n,
                                ec_error *err);
 

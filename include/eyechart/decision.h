@@ -31,8 +31,8 @@ typedef enum ec_decision_kind {
     EC_DECIDE_BEGIN,       /* finetune the first by the scores alone */
     EC_DECIDE_FINETUNE,
     EC_DECIDE_STOP,  /* no candidate is worth its cost; `candidate` comes nearest */
-    EC_DECIDE_ANYWAY /* the same, and it is finetuned all the same, because that was asked for; ec_decide
-                        never says so */
+    EC_DECIDE_ANYWAY /* the same, and it is finetuned all the same, because that was asked for;
+                        ec_decide never says so */
 } ec_decision_kind;
 
 typedef struct ec_decision_options {

@@ -32,8 +32,8 @@ typedef struct ec_feature_source {
     const char *folder;
     ec_prepare_mode prepare;
     size_t size; /* input side in pixels; 0: the encoder's own */
-    const char
-        *weights; /* whose vision tower is taken in place of the folder's; NULL: the folder's */
+    const char *weights; /* whose vision tower is taken in place of the folder's; NULL: the
+                            folder's */
     ec_tap tap;   /* which of its features; see ec_feature_source_tap */
     bool has_layer, has_tokens; /* tap.layer, tap.keep_class_token were chosen */
     bool horizontal_first;      /* resize as Pillow up to 12.1 does; see ec_preparation */
@@ -75,8 +75,8 @@ bool ec_feature_source_same_use(const ec_feature_source *x, const ec_feature_sou
 
 /* ---- in memory: what scoring and training call ---- */
 
-/* One encoder held open with a preparation and a layer. Used by one thread at a time of all that use
- * its context; without one (options->ctx NULL) it has an identity and no features. */
+/* One encoder held open with a preparation and a layer. Used by one thread at a time of all that
+ * use its context; without one (options->ctx NULL) it has an identity and no features. */
 typedef struct ec_extractor ec_extractor;
 
 /* Owned by the caller, ec_extractor_close(); NULL on failure. `source` is read during the call.

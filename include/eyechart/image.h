@@ -28,17 +28,17 @@ void ec_image_release(ec_image *image);
 
 #define EC_IMAGE_MAX_PIXELS 178956970 /* as Pillow's decompression bomb error: above is refused */
 
-/* `path` is that of a file, or a place in a list as an image set gives it. Decodes JPEG, PNG, WebP, GIF (first frame), BMP, PPM/PGM, told apart by content. Grey, palette,
- * alpha, 16-bit, CMYK become RGB as Pillow's convert("RGB") makes them. Errors: EC_ERR_NOT_FOUND,
- * EC_ERR_FORMAT (path, what is wrong: truncated, corrupt, not an image, too large), EC_ERR_NOMEM.
- */
+/* `path` is that of a file, or a place in a list as an image set gives it. Decodes JPEG, PNG, WebP,
+ * GIF (first frame), BMP, PPM/PGM, told apart by content. Grey, palette, alpha, 16-bit, CMYK become
+ * RGB as Pillow's convert("RGB") makes them. Errors: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (path, what is
+ * wrong: truncated, corrupt, not an image, too large), EC_ERR_NOMEM. */
 ec_status ec_image_load(ec_image *out, const char *path, ec_error *err);
 /* The same from memory; `name` is used in messages. */
 ec_status ec_image_decode(ec_image *out, const void *bytes, size_t size_bytes, const char *name,
                           ec_error *err);
 
-/* The picture turned as an orientation asks, 1 to 8 (else a copy): ImageOps.exif_transpose(). Owned by
- * the caller. EC_ERR_NOMEM. */
+/* The picture turned as an orientation asks, 1 to 8 (else a copy): ImageOps.exif_transpose(). Owned
+ * by the caller. EC_ERR_NOMEM. */
 ec_status ec_image_turn(ec_image *out, const ec_image *in, unsigned orientation, ec_error *err);
 
 /* Numbers are Pillow's (and `resample` in preprocessor_config.json). */
@@ -72,17 +72,18 @@ typedef struct ec_preparation {
     } resize;
     size_t shortest_edge; /* EC_RESIZE_SHORTEST_EDGE: short side to this, long side to int(edge *
                              long / short) */
-    size_t longest_edge;  /* EC_RESIZE_LONGEST_EDGE: long side to this, short side to edge * short /
-                             long rounded half to even, at least 1. EC_RESIZE_SHORTEST_EDGE: where the
-                             long side would become longer than this, the short side is edge * short /
-                             long instead, rounded half to even; 0: no limit */
+    size_t longest_edge;  /* EC_RESIZE_LONGEST_EDGE: long side to this, short side to edge *
+                             short / long rounded half to even, at least 1.
+                             EC_RESIZE_SHORTEST_EDGE: where the long side would become longer
+                             than this, the short side is edge * short / long instead, rounded
+                             half to even; 0: no limit */
     size_t resize_width, resize_height; /* EC_RESIZE_SQUASH */
     ec_filter filter;
     bool horizontal_first; /* always, as Pillow up to 12.1; false: as Pillow 13 */
-    size_t crop_width,
-        crop_height; /* centre crop, top = floor((H - h)/2), zero padded where smaller; 0: none.
-                        After EC_RESIZE_LONGEST_EDGE the image begins at floor((h - H)/2), after
-                        others, as in transformers, at ceil((h - H)/2) */
+    size_t crop_width, crop_height; /* centre crop, top = floor((H - h)/2), zero padded where
+                                       smaller; 0: none. After EC_RESIZE_LONGEST_EDGE the image
+                                       begins at floor((h - H)/2), after others, as in
+                                       transformers, at ceil((h - H)/2) */
     double rescale;  /* 1/255 normally; 1 with do_rescale false */
     bool normalise;  /* (x - mean)/std per channel, in float */
     double mean[3], std[3];
@@ -91,14 +92,15 @@ typedef struct ec_preparation {
 /* Reads preprocessor_config.json, or processor_config.json of transformers 5 with an
  * "image_processor" in it (CLIPImageProcessor, SiglipImageProcessor, BitImageProcessor,
  * ViTImageProcessor, LlavaImageProcessor, the same with Fast behind, and older feature-extractor
- * spellings: size as a number, a pair or an object, crop_size likewise). Keys that are absent or null
- * have the class's defaults. Errors name file and key: EC_ERR_NOT_FOUND, EC_ERR_FORMAT, EC_ERR_NOMEM.
+ * spellings: size as a number, a pair or an object, crop_size likewise). Keys that are absent or
+ * null have the class's defaults. Errors name file and key: EC_ERR_NOT_FOUND, EC_ERR_FORMAT,
+ * EC_ERR_NOMEM.
  */
 ec_status ec_preparation_load(ec_preparation *out, const char *path, ec_error *err);
 /* That of a model's folder: "image_processor" of processor_config.json where there is one, else
  * preprocessor_config.json. `model_type` as in config.json ("clip", "siglip", "dinov2", "vit",
- * "llava") decides on the class where the file names none; may be NULL. EC_ERR_NOT_FOUND: neither file
- * is there. */
+ * "llava") decides on the class where the file names none; may be NULL. EC_ERR_NOT_FOUND: neither
+ * file is there. */
 ec_status ec_preparation_load_folder(ec_preparation *out, const char *folder,
                                      const char *model_type, ec_error *err);
 /* The C score's: squash to size x size, bicubic, x in [-1, 1]. */

@@ -43,10 +43,10 @@ typedef struct ec_image_set {
  *   root    folder of the relative paths in a list; NULL: that of the list. A folder has no use
  *           for it
  *
- * Images are not decoded, but those of a folder can be opened: one that cannot is EC_ERR_IO. An image
- * that is named twice is there twice: benchmarks ask several questions about one image, and the
- * authors score each. Errors name file and line: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (also: no images),
- * EC_ERR_IO, EC_ERR_NOMEM. */
+ * Images are not decoded, but those of a folder can be opened: one that cannot is EC_ERR_IO. An
+ * image that is named twice is there twice: benchmarks ask several questions about one image, and
+ * the authors score each. Errors name file and line: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (also: no
+ * images), EC_ERR_IO, EC_ERR_NOMEM. */
 ec_status ec_image_set_load(ec_image_set *out, const char *path, const char *root, ec_error *err);
 void ec_image_set_release(ec_image_set *set);
 

@@ -62,8 +62,8 @@ typedef struct ec_keypoint_set {
     ec_keypoint_category *categories;
     size_t n_images, n_pairs, n_categories;
     size_t n_empty_pairs; /* pairs without a common point: no PCK, in no mean */
-    size_t n_moved;       /* points that SPair's pair files have elsewhere than its image annotations,
-                             which count */
+    size_t n_moved;       /* points that SPair's pair files have elsewhere than its image
+                             annotations, which count */
     char *moved;          /* the first of them, in words; NULL: none */
     void *memory;         /* private: everything above lives here */
 } ec_keypoint_set;
@@ -73,8 +73,8 @@ typedef struct ec_keypoint_set {
  *   split    of SPair: "test", "val", "trn"; NULL: "test". The pairs are those that
  *            Layout/large/<split>.txt lists, where there is one, else all of
  *            PairAnnotation/<split>; with another sign in place of the ':' in the names of
- *            files, as Windows, archives and copying tools put one, they are found all the same. Our JSON has no splits: NULL, or the name of one of the
- *            "split" values of its pairs
+ *            files, as Windows, archives and copying tools put one, they are found all the same.
+ *            Our JSON has no splits: NULL, or the name of one of the "split" values of its pairs
  *
  * Every image annotation is read once. Image files are not opened. ec_keypoint_set_release() frees
  * the set, also after a failure.

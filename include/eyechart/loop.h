@@ -16,8 +16,9 @@
  *         .lock                    held by the process that works on the candidate
  *
  * A training that ended well is not repeated; one that was stopped, by a signal to the whole job or
- * to it alone, goes on in attempt n + 1, and is neither a failure nor evaluated. Commands die with the process that started them: one
- * that is killed with -9 leaves nobody training, and the next run begins attempt n + 1.
+ * to it alone, goes on in attempt n + 1, and is neither a failure nor evaluated. Commands die with
+ * the process that started them: one that is killed with -9 leaves nobody training, and the next
+ * run begins attempt n + 1.
  *
  * Any number of processes may run one study, and any number of threads of a process, each with an
  * ec_study of its own: candidates are leased (ec_study_ask), and the budget is that of the study.
@@ -78,7 +79,8 @@ typedef struct ec_loop_options {
     bool anyway;         /* use up the budget, even where no candidate is worth its cost; true too
                             where study.yaml says so */
     ec_ctx *ctx;         /* what scoring computes with, borrowed for the call; not needed without */
-    const ec_rank_column *columns; /* [n_columns] scores that the policy goes by, as in ec_ask_options */
+    const ec_rank_column *columns; /* [n_columns] scores that the policy goes by, as in
+                                      ec_ask_options */
     size_t n_columns;
 } ec_loop_options;
 
@@ -100,8 +102,8 @@ typedef struct ec_loop_summary {
     char why[512];      /* the stop in words */
 } ec_loop_summary;
 
-/* Runs the loop until a budget is used, nothing is left, or no candidate left is worth its cost. What
- * options->retry_failed begins again was asked for by name, and need not be.
+/* Runs the loop until a budget is used, nothing is left, or no candidate left is worth its cost.
+ * What options->retry_failed begins again was asked for by name, and need not be.
  *
  *   watcher   may be NULL
  *   out       may be NULL; filled on failure too

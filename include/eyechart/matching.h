@@ -36,7 +36,8 @@ ec_status ec_matching_images_load(ec_image **out, const ec_keypoint_set *set, si
 void ec_matching_images_free(ec_image *images, const ec_keypoint_set *set, size_t category);
 
 /* Share of the input's side that whole patches cover, 378/384 for SigLIP so400m/14: ec_similarity's
- * of EC_C_CONSISTENT. The authors' protocol takes patches to cover all of it, as their code does. */
+ * of EC_C_CONSISTENT. The authors' protocol takes patches to cover all of it, as their code
+ * does. */
 double ec_matching_covers(const ec_extractor_info *info);
 
 /* Where keypoints lie: frames [category->n_images] in the category's order. `extractor` is needed

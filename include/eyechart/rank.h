@@ -72,10 +72,10 @@ typedef struct ec_ranked {
                             that one */
     bool separable; /* p_beats_best < (1 - level)/2: not in the set that could still be the best */
     double order;   /* expected value: what the rows are sorted by, larger is better */
-    double
-        gain; /* of a candidate without results: expected amount by which its value passes the best
-                 value of those finetuned and pending, 0 or more. NaN for others and while no result
-                 has a scale. Samples count by 1 / scale, which makes it finite from 2 results on */
+    double gain; /* of a candidate without results: expected amount by which its value passes the
+                    best value of those finetuned and pending, 0 or more. NaN for others and
+                    while no result has a scale. Samples count by 1 / scale, which makes it
+                    finite from 2 results on */
     double merit; /* what the policy `ei` maximises: the same over the largest prediction of those
                      finetuned, instead of the value that came out largest, by luck in part, where
                      one of them has all results */
@@ -148,8 +148,8 @@ typedef struct ec_score_weight {
 
 typedef struct ec_weights_quality {
     size_t n; /* results of candidates that can be placed */
-    double loo_rmse,
-        loo_spearman; /* of each result and its prediction by the others; NaN: cannot say */
+    double loo_rmse, loo_spearman; /* of each result and its prediction by the others; NaN:
+                                      cannot say */
 } ec_weights_quality;
 
 /*   out   [ec_table_n_used()] in the order of the scores that are used

@@ -20,7 +20,8 @@ extern "C" {
 
 typedef struct ec_report_options {
     ec_rank_options rank;
-    const ec_rank_column *columns; /* [n_columns] that the rankings go by; the laws are of A and C */
+    const ec_rank_column *columns; /* [n_columns] that the rankings go by; the laws are of A and
+                                      C */
     size_t n_columns;              /* 0: as study.yaml declares */
     const char *command; /* provenance: the command line that made the page; NULL leaves it out */
 } ec_report_options;

@@ -18,8 +18,10 @@ extern "C" {
 
 typedef enum ec_verdict {
     EC_VERDICT_REPRODUCED,       /* |published - here| <= tolerance */
-    EC_VERDICT_MISPRINT,         /* the published number is wrong; `note` tells what it should be and why */
-    EC_VERDICT_IN_DISTRIBUTION,  /* one unseeded draw of something random: it lies where it should */
+    EC_VERDICT_MISPRINT,         /* the published number is wrong; `note` tells what it should be
+                                    and why */
+    EC_VERDICT_IN_DISTRIBUTION,  /* one unseeded draw of something random: it lies where it
+                                    should */
     EC_VERDICT_NOT_REPRODUCIBLE, /* cannot be reproduced; `note` says why */
     EC_VERDICT_FAILED            /* should reproduce and does not: our mistake */
 } ec_verdict;

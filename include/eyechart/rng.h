@@ -18,7 +18,8 @@ typedef struct ec_rng {
     uint64_t s[4];
 } ec_rng;
 
-/* Seeds *rng; `stream` gives independent generators for one seed (one per trial, per benchmark, …). */
+/* Seeds *rng; `stream` gives independent generators for one seed (one per trial, per benchmark,
+ * …). */
 void ec_rng_init(ec_rng *rng, uint64_t seed, uint64_t stream);
 uint64_t ec_rng_u64(ec_rng *rng);
 /* Uniform in [0, 1), 53 bits. */

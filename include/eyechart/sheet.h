@@ -43,14 +43,15 @@ typedef enum ec_decimal { EC_DECIMAL_AUTO = 0, EC_DECIMAL_POINT, EC_DECIMAL_COMM
 typedef struct ec_import_options {
     const char *const *ignore; /* [n_ignore] columns to leave out, as their headings say */
     size_t n_ignore;
-    const char *const *missing; /* [n_missing] what stands in a cell for a number that is not known, beside
-                                   the usual words (docs/formats.md) */
+    const char *const *missing; /* [n_missing] what stands in a cell for a number that is not
+                                   known, beside the usual words (docs/formats.md) */
     size_t n_missing;
     ec_decimal decimal; /* sign of a CSV; EC_DECIMAL_AUTO: as its numbers tell */
-    const char *as_column; /* of an import: the results, such as those with another language model, become
-                              the column of this name for each benchmark, and nothing else of the file
-                              counts; where less is better the column has the negative, so that more of
-                              it is better. NULL: results are results */
+    const char *as_column; /* of an import: the results, such as those with another language
+                              model, become the column of this name for each benchmark, and
+                              nothing else of the file counts; where less is better the column
+                              has the negative, so that more of it is better. NULL: results are
+                              results */
 } ec_import_options;
 
 /* What became of a column of a file. */
@@ -72,10 +73,11 @@ typedef struct ec_import_column {
 
 /* Owned; ec_import_report_release(). */
 typedef struct ec_import_report {
-    ec_import_column *columns; /* [n_columns] in the order of the file; of JSON in that of the study */
+    ec_import_column *columns; /* [n_columns] in the order of the file; of JSON in that of the
+                                  study */
     size_t n_columns;
-    char **notes; /* [n_notes] how the file was read where that is not plain: encoding, decimal commas, words
-                     for missing numbers, names that look the same */
+    char **notes; /* [n_notes] how the file was read where that is not plain: encoding, decimal
+                     commas, words for missing numbers, names that look the same */
     size_t n_notes;
 } ec_import_report;
 void ec_import_report_release(ec_import_report *report);

@@ -68,8 +68,9 @@ typedef struct ec_simulate_options {
     ec_ranker ranker;
     ec_metric metric;
     size_t top;       /* 1, 2 or 3 (any m < n works); 0 means 3 */
-    size_t trials;    /* 0: exact. A policy that leaves nothing to chance is played once where there
-                         are too many candidates for that; those that tie are then drawn by the seed */
+    size_t trials;    /* 0: exact. A policy that leaves nothing to chance is played once where
+                         there are too many candidates for that; those that tie are then drawn by
+                         the seed */
     uint64_t seed;    /* of the trials */
     size_t drop;      /* average over all sub-spaces with this many candidates removed (a and c
                          normalised anew over each); 0: the whole space */

@@ -21,17 +21,19 @@
  *     else                                 z = mean of x[k]
  *                                          z_se = s / sqrt(n)
  *
- * where s^2, the variance of a single result, is pooled over the candidates of that benchmark: the sum
- * of squared deviations of repeats from the mean of their candidate, divided by its degrees of freedom
- * (n - 1 of each candidate). With 3 degrees of freedom or more s is that of every candidate, so that
- * those with a single result without an error get s itself; with fewer it is taken from the candidate's
- * own repeats, and a single result has none. Repeats that are all equal say nothing about s.
+ * where s^2, the variance of a single result, is pooled over the candidates of that benchmark: the
+ * sum of squared deviations of repeats from the mean of their candidate, divided by its degrees of
+ * freedom (n - 1 of each candidate). With 3 degrees of freedom or more s is that of every
+ * candidate, so that those with a single result without an error get s itself; with fewer it is
+ * taken from the candidate's own repeats, and a single result has none. Repeats that are all equal
+ * say nothing about s.
  *
  * f says by how much the errors given are too small, as those of an evaluation are, which knows the
  * noise of its questions and not that of another seed: f^2 is the sum of ((x[k] - z) / e[k])^2 over
  * repeats, divided by its degrees of freedom, and at least 1 (the scale factor of the Particle Data
  * Group). It is pooled over the benchmark as s is, from 3 degrees of freedom on also for candidates
- * with a single result; with fewer it is that of the candidate's own repeats, and 1 for a single result.
+ * with a single result; with fewer it is that of the candidate's own repeats, and 1 for a single
+ * result.
  */
 #ifndef EYECHART_TABLE_H
 #define EYECHART_TABLE_H
@@ -52,12 +54,12 @@ typedef struct ec_table {
     const double *c_se; /* [n_candidates]; NULL or NaN: unknown, taken as 0 */
     const double *z;    /* [n_benchmarks][n_candidates]; of a repeated result the mean */
     const double *z_se; /* standard error of z, same shape; NULL or NaN: unknown */
-    const double
-        *z_n; /* results behind z, same shape: 1, with repeats more, 0 where z is NaN; NULL: 1 */
-    const int
-        *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all +1 */
-    const double *low,
-        *high;           /* [n_benchmarks] the benchmark's full scale; NULL or NaN: 0 and 100 */
+    const double *z_n; /* results behind z, same shape: 1, with repeats more, 0 where z is NaN;
+                          NULL: 1 */
+    const int *direction; /* [n_benchmarks]: +1 higher is better, -1 lower is better; NULL: all
+                             +1 */
+    const double *low, *high; /* [n_benchmarks] the benchmark's full scale; NULL or NaN: 0 and
+                                 100 */
     const double *noise; /* [n_benchmarks] standard error of a result that z_se does not tell; NULL
                             or NaN: 0 */
     size_t n_more;       /* scores beside A and C */

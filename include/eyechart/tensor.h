@@ -92,10 +92,10 @@ typedef struct ec_weights ec_weights;
  * Errors: EC_ERR_NOT_FOUND, EC_ERR_FORMAT (file, tensor, expected, found), EC_ERR_IO, EC_ERR_NOMEM.
  */
 ec_status ec_weights_open(ec_weights **out, const char *path, ec_error *err);
-/* The same of a folder whose files have other names, or those of several models. `bases`, NULL behind
- * the last, are looked for before those above, in their order: "unet.fp16" is unet.fp16.safetensors,
- * unet.fp16.safetensors.index.json, the same of .bin, and the shards unet.fp16-00001-of-00003.* without
- * index. NULL: no names. */
+/* The same of a folder whose files have other names, or those of several models. `bases`, NULL
+ * behind the last, are looked for before those above, in their order: "unet.fp16" is
+ * unet.fp16.safetensors, unet.fp16.safetensors.index.json, the same of .bin, and the shards
+ * unet.fp16-00001-of-00003.* without index. NULL: no names. */
 ec_status ec_weights_open_named(ec_weights **out, const char *path, const char *const *bases,
                                 ec_error *err);
 void ec_weights_close(ec_weights *weights);

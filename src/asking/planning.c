@@ -76,8 +76,8 @@ ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_num
     const size_t n = ec_study_n_candidates(study), m = ec_study_n_benchmarks(study),
                  n_used = ec_table_n_used(table);
     *out = (ec_planning){.n_more = table->n_more, .weights = table->weights};
-    double *scratch =
-        malloc(((n_used + 2) * n + m + 1) * sizeof *scratch); /* scores, y, sums, weights */
+    /* scores, y, sums, weights */
+    double *scratch = malloc(((n_used + 2) * n + m + 1) * sizeof *scratch);
     out->a = calloc(n + 1, sizeof *out->a);
     out->c = calloc(n + 1, sizeof *out->c);
     out->more = calloc(n * table->n_more + 1, sizeof *out->more);

@@ -26,8 +26,9 @@ typedef struct ec_planning {
     size_t n_trained, n_pending, n_unplaced;
 } ec_planning;
 
-/* `table` has the scores (a, c, more), results and directions. `pending` [n_candidates]: asked of anybody and not answered.
- * The policy `random` needs no scores and places everybody. Release also after a failure. */
+/* `table` has the scores (a, c, more), results and directions. `pending` [n_candidates]: asked of
+ * anybody and not answered. The policy `random` needs no scores and places everybody. Release also
+ * after a failure. */
 ec_status ec_planning_init(ec_planning *out, const ec_study *study, const ec_numbers *numbers,
                            const ec_table *table, const bool *pending, ec_policy policy,
                            ec_error *err);

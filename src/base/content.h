@@ -5,9 +5,10 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* What stands where a download went wrong, or another format, as the end of "FILE: is ...", with what
- * to do: "a Git LFS pointer, not the 1710540580 bytes it stands for; run 'git lfs pull' ...". False:
- * nothing that is known by its first bytes. A message takes at most EC_CONTENT_SIZE bytes. */
+/* What stands where a download went wrong, or another format, as the end of "FILE: is ...", with
+ * what to do: "a Git LFS pointer, not the 1710540580 bytes it stands for; run 'git lfs pull' ...".
+ * False: nothing that is known by its first bytes. A message takes at most EC_CONTENT_SIZE
+ * bytes. */
 enum { EC_CONTENT_SIZE = 320 };
 bool ec_content_describe(char out[EC_CONTENT_SIZE], const unsigned char *bytes, size_t size_bytes);
 

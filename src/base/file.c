@@ -10,7 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static ec_status read_all(ec_text *out, int fd, const char *path, size_t limit_bytes, ec_error *err) {
+static ec_status read_all(ec_text *out, int fd, const char *path, size_t limit_bytes,
+                          ec_error *err) {
     char buffer[65536];
     for (;;) {
         const ssize_t n = read(fd, buffer, sizeof buffer);
@@ -18,8 +19,9 @@ static ec_status read_all(ec_text *out, int fd, const char *path, size_t limit_b
         if (n < 0) return ec_fail(err, EC_ERR_IO, "%s: cannot read: %s", path, strerror(errno));
         if (n == 0) break;
         if ((size_t)n > limit_bytes - out->size_bytes)
-            return ec_fail(err, EC_ERR_FORMAT, "%s: larger than the limit of %zu bytes for such a file",
-                           path, limit_bytes);
+            return ec_fail(err, EC_ERR_FORMAT,
+                           "%s: larger than the limit of %zu bytes for such a file", path,
+                           limit_bytes);
         ec_text_add_bytes(out, buffer, (size_t)n);
     }
     ec_text_add_bytes(out, "", 0); /* an empty file still gives a terminated string */
@@ -33,10 +35,11 @@ ec_status ec_file_cannot_open(const char *path, ec_error *err) {
     char target[1024];
     const ssize_t n = is_absent ? readlink(path, target, sizeof target - 1) : -1;
     if (n > 0)
-        return ec_fail(err, EC_ERR_NOT_FOUND,
-                       "%s: a link to %.*s, which is not there; in a cache of Hugging Face its download "
-                       "did not finish, or the blobs were not copied along",
-                       path, (int)n, target);
+        return ec_fail(
+            err, EC_ERR_NOT_FOUND,
+            "%s: a link to %.*s, which is not there; in a cache of Hugging Face its download "
+            "did not finish, or the blobs were not copied along",
+            path, (int)n, target);
     return ec_fail(err, is_absent ? EC_ERR_NOT_FOUND : EC_ERR_IO, "%s: cannot open: %s", path,
                    strerror(error));
 }
@@ -87,10 +90,11 @@ static ec_status choose_snapshot(ec_text *out, const char *snapshots, const char
     if (names.failed || path.failed)
         status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", snapshots);
     else if (n_found > 1 && !has_main)
-        status = ec_fail(err, EC_ERR_FORMAT,
-                         "%s: several snapshots (%.300s), and refs/main names none of them; give the "
-                         "path of one",
-                         snapshots, names.data);
+        status =
+            ec_fail(err, EC_ERR_FORMAT,
+                    "%s: several snapshots (%.300s), and refs/main names none of them; give the "
+                    "path of one",
+                    snapshots, names.data);
     else if (n_found > 0) {
         ec_text_release(out);
         *out = path;
@@ -139,8 +143,7 @@ ec_status ec_file_read(ec_text *out, const char *path, size_t limit_bytes, ec_er
     *out = (ec_text){0};
     const bool is_stdin = strcmp(path, "-") == 0;
     const int fd = is_stdin ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0)
-        return ec_file_cannot_open(path, err);
+    if (fd < 0) return ec_file_cannot_open(path, err);
     ec_status status = read_all(out, fd, path, limit_bytes, err);
     if (!is_stdin) close(fd);
     if (status != EC_OK) ec_text_release(out);
@@ -190,7 +193,8 @@ ec_status ec_file_write(const char *path, const void *bytes, size_t size_bytes, 
     unlink(temporary.data); /* left by a killed thread that had the same number */
     const int fd = open(temporary.data, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
     if (fd < 0) {
-        status = ec_fail(err, EC_ERR_IO, "%s: cannot create a file beside it: %s", path, strerror(errno));
+        status = ec_fail(err, EC_ERR_IO, "%s: cannot create a file beside it: %s", path,
+                         strerror(errno));
         goto done;
     }
     const bool written = write_all(fd, bytes, size_bytes) && fsync(fd) == 0;

@@ -1,4 +1,4 @@
-/* filesystem.h - whether a folder is on a disk of this machine, or where other machines write too */
+/* filesystem.h - whether a folder is on a disk of this machine alone, or of others too */
 #ifndef EC_BASE_FILESYSTEM_H
 #define EC_BASE_FILESYSTEM_H
 
@@ -13,8 +13,8 @@
 const char *ec_filesystem_network_type(uint32_t type);
 
 /* The same of the folder or file `path`; `name` receives which. Of FUSE the name is what the mount
- * says ("fuse.sshfs"), and one on a disk of this machine ("fuseblk", NTFS for example) is none. False
- * where nothing can be found out. */
+ * says ("fuse.sshfs"), and one on a disk of this machine ("fuseblk", NTFS for example) is none.
+ * False where nothing can be found out. */
 bool ec_filesystem_is_network(char name[EC_FILESYSTEM_NAME_SIZE], const char *path);
 
 /* The type of the file system that is mounted for device `major:minor`, from the text of

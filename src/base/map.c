@@ -14,8 +14,7 @@ ec_status ec_map_open(ec_map *out, const char *path, ec_error *err) {
     *out = (ec_map){0};
     /* Non-blocking, or a pipe in a downloaded folder would be waited for. */
     const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0)
-        return ec_file_cannot_open(path, err);
+    if (fd < 0) return ec_file_cannot_open(path, err);
     ec_status status = EC_OK;
     struct stat info;
     if (fstat(fd, &info) != 0)

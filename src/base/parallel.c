@@ -20,7 +20,8 @@ static void *run(void *argument) {
     return NULL;
 }
 
-void ec_parallel_for(size_t n, size_t n_threads, void (*work)(void *context, size_t i), void *context) {
+void ec_parallel_for(size_t n, size_t n_threads, void (*work)(void *context, size_t i),
+                     void *context) {
     if (n_threads == 0) {
         const long online = sysconf(_SC_NPROCESSORS_ONLN);
         n_threads = online > 0 ? (size_t)online : 1;
@@ -32,7 +33,8 @@ void ec_parallel_for(size_t n, size_t n_threads, void (*work)(void *context, siz
     atomic_init(&j.next, 0);
     pthread_t thread[MAX_THREADS];
     size_t started = 0;
-    while (started + 1 < n_threads && pthread_create(&thread[started], NULL, run, &j) == 0) started++;
+    while (started + 1 < n_threads && pthread_create(&thread[started], NULL, run, &j) == 0)
+        started++;
     run(&j);
     for (size_t i = 0; i < started; i++) pthread_join(thread[i], NULL);
 }

@@ -33,8 +33,8 @@
 typedef struct ec_process_spec {
     const char *command; /* for /bin/sh -c */
     const char *folder;  /* to run it in; NULL: the caller's */
-    const char *const
-        *environment;     /* "NAME=value", NULL at the end, put over the caller's own; NULL: none */
+    const char *const *environment; /* "NAME=value", NULL at the end, put over the caller's own;
+                                       NULL: none */
     const char *out_path; /* receives its standard output; made new */
     const char *log_path; /* receives its standard error; may be the same file */
     const char *end_path; /* receives its end, through a rename; NULL: not kept */

@@ -1,12 +1,15 @@
 /* rng.c - xoshiro256**, see eyechart/rng.h
  *
- * Checked against the reference's first outputs for the state {1, 2, 3, 4} (tests/unit/base/test_rng.c).
+ * Checked against the reference's first outputs for the state {1, 2, 3, 4}
+ * (tests/unit/base/test_rng.c).
  */
 #include "eyechart/rng.h"
 
 #include <math.h>
 
-static uint64_t rotate_left(uint64_t x, int k) { return (x << k) | (x >> (64 - k)); }
+static uint64_t rotate_left(uint64_t x, int k) {
+    return (x << k) | (x >> (64 - k));
+}
 
 static uint64_t splitmix64(uint64_t *state) {
     uint64_t z = (*state += 0x9e3779b97f4a7c15u);
@@ -35,7 +38,9 @@ uint64_t ec_rng_u64(ec_rng *rng) {
     return result;
 }
 
-double ec_rng_uniform(ec_rng *rng) { return (double)(ec_rng_u64(rng) >> 11) * 0x1.0p-53; }
+double ec_rng_uniform(ec_rng *rng) {
+    return (double)(ec_rng_u64(rng) >> 11) * 0x1.0p-53;
+}
 
 size_t ec_rng_below(ec_rng *rng, size_t n) {
     /* Rejects the first 2^64 mod n values, so that every residue is equally likely. */

@@ -29,11 +29,13 @@ typedef struct ec_known_metric {
 const ec_known_metric *ec_known_metric_of(const char *benchmark, size_t k);
 /* What a metric that is known to belong to some benchmark is multiplied with; 1 for others. */
 double ec_known_scale(const ec_metric_key *key);
-/* The name of the benchmark that a task is known to measure, in letters and digits; NULL: unknown. */
+/* The name of the benchmark that a task is known to measure, in letters and digits; NULL:
+ * unknown. */
 const char *ec_known_name_of(const char *task);
 /* How many bytes at the end of `stem` are the name of a data set that is known; 0: none. */
 size_t ec_known_data_set(const char *stem);
-/* The bytes of `name` where `stem` is it or ends with "_NAME" and it has more than `best`; else `best`. */
+/* The bytes of `name` where `stem` is it or ends with "_NAME" and it has more than `best`; else
+ * `best`. */
 size_t ec_longer_end(size_t best, const char *stem, const char *name);
 /* Letters and digits of a name, in lower case; cut to the room there is. */
 void ec_plain_name(char *to, size_t size, const char *name);

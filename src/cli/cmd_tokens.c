@@ -22,13 +22,15 @@ static const option OPTIONS[] = {
                    .type = VALUE_CHOICE,
                    .choice = reading_name,
                    .fallback = "folder",
-                   .help = "as transformers' slow tokenizer (of tokenizer.model, with \"legacy\" false "
-                           "or true), or as tokenizer.json says; folder: what the folder says"},
+                   .help =
+                       "as transformers' slow tokenizer (of tokenizer.model, with \"legacy\" false "
+                       "or true), or as tokenizer.json says; folder: what the folder says"},
     [O_PLAIN] = {.name = "no-special",
                  .help = "without the tokens that the model wants around a text; decoding: leave "
                          "special tokens out"},
-    [O_DECODE] = {.name = "decode", .help = "TEXT is ids, with spaces or commas between: print their "
-                                            "text"},
+    [O_DECODE] = {.name = "decode",
+                  .help = "TEXT is ids, with spaces or commas between: print their "
+                          "text"},
     [O_TEXTS] = {.name = "texts",
                  .argument = "FILE",
                  .type = VALUE_FILE,
@@ -131,7 +133,8 @@ static int decode(const ec_tokenizer *t, const char *text, const arguments *args
         ids[n++] = (int32_t)id;
         at = end;
     }
-    const ec_status status = ec_tokenizer_decode(&decoded, &size, t, ids, n, v[O_PLAIN].given, &err);
+    const ec_status status =
+        ec_tokenizer_decode(&decoded, &size, t, ids, n, v[O_PLAIN].given, &err);
     free(ids);
     if (status != EC_OK) return report_error(&err);
     if (v[O_JSON].given)

@@ -77,7 +77,8 @@ typedef struct command {
     const example *examples;
     const exit_meaning *exits; /* where the general meaning is not enough */
     int (*run)(const arguments *args);
-    bool computes; /* with encoders, or says by what: --device or EYECHART_DEVICE has to make sense */
+    bool computes; /* with encoders, or says by what: --device or EYECHART_DEVICE has to make
+                      sense */
 } command;
 
 /* All commands in the order of the help, NULL at the end. */

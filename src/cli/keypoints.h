@@ -1,4 +1,4 @@
-/* keypoints.h - options of commands that match the pairs of a keypoint set, each with its own words */
+/* keypoints.h - options of commands that match the pairs of a keypoint set, in each one's words */
 #ifndef EC_CLI_KEYPOINTS_H
 #define EC_CLI_KEYPOINTS_H
 

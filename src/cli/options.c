@@ -1,8 +1,8 @@
 /* options.c - parsing against the table of the command
  *
  * --name VALUE, --name=VALUE, -x VALUE, -xVALUE; options and operands in any order; everything
- * after `--` is an operand. A default is parsed like a value that was typed, so the help cannot show
- * another one than the program uses.
+ * after `--` is an operand. A default is parsed like a value that was typed, so the help cannot
+ * show another one than the program uses.
  */
 #include "cli/options.h"
 

@@ -8,8 +8,8 @@
 #include "cli/study.h"
 #include "eyechart/rank.h"
 
-/* The weights of the study, those of --weights in their place; *out [over->n] is owned. EXIT_DONE or
- * a usage error. */
+/* The weights of the study, those of --weights in their place; *out [over->n] is owned. EXIT_DONE
+ * or a usage error. */
 int weights_make(double **out, const ec_study *study, const selection *over, const arguments *args);
 
 /* The decision in JSON; null where there is none. */

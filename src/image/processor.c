@@ -311,7 +311,8 @@ static ec_status read_root(ec_preparation *out, const json_t *root, const char *
                            const char *model_type, ec_error *err) {
     const json_t *part = has_processor(root) ? json_object_get(root, "image_processor") : root;
     return read_all(
-        out, &(reader){.place = {.file = name, .err = err}, .root = part, .model_type = model_type});
+        out,
+        &(reader){.place = {.file = name, .err = err}, .root = part, .model_type = model_type});
 }
 
 ec_status ec_preparation_parse(ec_preparation *out, const char *json, size_t size_bytes,

@@ -91,8 +91,8 @@ static void vertical_32(uint8_t *out, const uint8_t *const *in, const int32_t *w
     const __m256i zero = _mm256_setzero_si256();
     __m256i high[4] = {zero, zero, zero, zero}, low[4] = {zero, zero, zero, zero};
     for (size_t t = 0; t < stride; t += 2) {
-        const int32_t *group =
-            weight + t / 4 * 4 + t / 2 % 2; /* highs at 0 and 1, lows at 2 and 3 */
+        /* highs at 0 and 1, lows at 2 and 3 */
+        const int32_t *group = weight + t / 4 * 4 + t / 2 % 2;
         const __m256i w_high = load_pair(group), w_low = load_pair(group + 2);
         const __m256i a = load_32(in[t] + x), b = load_32(in[t + 1] + x);
         const __m256i ab_0 = _mm256_unpacklo_epi8(a, b), ab_1 = _mm256_unpackhi_epi8(a, b);

@@ -8,7 +8,8 @@
  *
  * with p and q the posterior means for the targets y and t. What remains of y and t, in the norm of
  * the model, gives the likelihood of s (scale.h). Checked against an exact sampler over the
- * candidates in numpy (tests/golden/rank.csv) and against mixture.h (tests/unit/policy/test_rank.c).
+ * candidates in numpy (tests/golden/rank.csv) and against mixture.h
+ * (tests/unit/policy/test_rank.c).
  */
 #include "law/posterior.h"
 

@@ -49,8 +49,8 @@ typedef struct ec_posterior {
     size_t n_samples;
     double *scale; /* [n_samples] */
     double *noise; /* [n_samples] variance of a value about f.w, in units of scale^2 */
-    unsigned char
-        *setting; /* [n_samples] default model: which setting it was drawn from; NULL: the law */
+    unsigned char *setting; /* [n_samples] default model: which setting it was drawn from; NULL:
+                               the law */
     double *setting_mean; /* [EC_SETTINGS][m] the posterior means of the results' candidates; NULL:
                              the law */
     double *value; /* [m] what the results' candidates are worth: the result, moved towards the
@@ -65,8 +65,8 @@ typedef struct ec_known {
     const double *y;     /* [m] larger is better */
     const double *se; /* [m] standard errors that are known; 0: the model's noise is all there is.
                          NULL: all 0 */
-    const double
-        *noise; /* [m] standard error that each counts with when it is asked what it is worth */
+    const double *noise; /* [m] standard error that each counts with when it is asked what it is
+                            worth */
 } ec_known;
 
 /* Samples the default model.

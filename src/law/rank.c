@@ -80,8 +80,8 @@ static void add_view(samples *s, const ec_view *v, size_t i, bool as_model) {
     if (uses_result && (e == 0.0 || !v->has_posterior || v->point[i] == SIZE_MAX)) {
         for (size_t k = 0; k < s->n; k++) {
             s->centre[k] += factor * (v->measured[i] - v->shift);
-            if (v->scale_known)
-                s->sd[k] += factor * e * factor * e; /* no scores: the result with its noise */
+            /* no scores: the result with its noise */
+            if (v->scale_known) s->sd[k] += factor * e * factor * e;
         }
         return;
     }
@@ -173,8 +173,7 @@ static void find_interval(void *context, size_t k) {
             squares += deviation * deviation;
         }
         const double mean = sum / (double)s.n;
-        w->hope[k] =
-            row->order + mean + 3.0 * sqrt(fmax(squares / (double)s.n - mean * mean, 0.0));
+        w->hope[k] = row->order + mean + 3.0 * sqrt(fmax(squares / (double)s.n - mean * mean, 0.0));
     }
     /* Beside a result stands what the model would have expected. */
     if (!isnan(row->measured)) sampled = sample_candidate(&s, r, row->candidate, true);
@@ -650,8 +649,8 @@ ec_status ec_rank(ec_ranked *out, ec_rank_about *about, const ec_table *table,
     for (size_t b = 0; b < n_over && about->left_out != NULL; b++) about->left_out[b] = true;
     if (table->n_candidates == 0) return EC_OK; /* its arrays may be NULL */
 
-    size_t *index =
-        malloc(n_over * sizeof *index); /* of the views among the benchmarks ranked over */
+    size_t *index = malloc(n_over * sizeof *index); /* of the views among the benchmarks ranked
+                                                       over */
     r.views = calloc(n_over, sizeof *r.views);
     if (r.views == NULL || index == NULL)
         status = ec_fail(err, EC_ERR_NOMEM, "no memory to rank over %zu benchmarks", n_over);

@@ -8,8 +8,8 @@ static double log_density(double x, double rho, double m) {
 }
 
 void ec_scale_integrate(ec_scale *out, double rho, size_t n_results) {
-    const double m = (double)n_results,
-                 deep = 30.0; /* below the mode in logarithms: nothing is left out there */
+    const double m = (double)n_results, deep = 30.0; /* below the mode in logarithms: nothing is
+                                                        left out there */
     const double root = sqrt(rho * rho + 4.0 * (m - 2.0));
     /* The positive root of (m - 2)/x - x + rho, without cancellation; 0 when m = 2, rho < 0. */
     const double mode = rho > 0.0 ? 0.5 * (rho + root)
@@ -40,8 +40,8 @@ void ec_scale_integrate(ec_scale *out, double rho, size_t n_results) {
     }
     out->log_integral = peak + log(out->cumulated[EC_SCALE_CELLS] * out->step);
     out->mean = first_moment / out->cumulated[EC_SCALE_CELLS];
-    out->variance = second_moment / out->cumulated[EC_SCALE_CELLS] -
-                    (out->mean - mode) * (out->mean - mode);
+    out->variance =
+        second_moment / out->cumulated[EC_SCALE_CELLS] - (out->mean - mode) * (out->mean - mode);
 }
 
 double ec_scale_draw(const ec_scale *scale, double u) {

@@ -60,8 +60,8 @@ typedef struct ec_survey {
     size_t n_others; /* begun by a worker of another name, whose process is gone */
     double hours;    /* GPU-hours, by the clock */
     bool *taken;     /* [n_candidates] begun or given up: not to be asked for */
-    bool
-        *unrecorded_failure; /* [n_candidates] given up by an eyechart that did not tell study.db */
+    bool *unrecorded_failure; /* [n_candidates] given up by an eyechart that did not tell
+                                 study.db */
     bool *anew;              /* [n_candidates] given up, and that was withdrawn: to be begun anew */
     bool *withdrawn;    /* [n_candidates] evaluated, and the results were withdrawn: to be evaluated
                            anew */
@@ -112,8 +112,6 @@ ec_status ec_loop_name_not_retried(ec_loop *l);
 
 /* Keeps the question of the candidate with this worker for another lease. */
 void ec_loop_renew(ec_loop *l, size_t candidate);
-/* Ends it without an answer. */
-ec_status ec_loop_drop(ec_loop *l, size_t candidate);
 /* Writes to study.db that the candidate failed, and ends its question. */
 ec_status ec_loop_record_failure(ec_loop *l, size_t candidate, const char *why);
 

@@ -121,7 +121,8 @@ void ec_loop_renew(ec_loop *l, size_t candidate) {
                                 ec_study_now() + 3600.0 * study->declared.lease_hours, NULL);
 }
 
-ec_status ec_loop_drop(ec_loop *l, size_t candidate) {
+/* Ends it without an answer. */
+static ec_status drop(ec_loop *l, size_t candidate) {
     ec_study *study = l->study;
     return ec_database_drop_question(&study->db, study->candidates[candidate].name, l->worker,
                                      l->err);
@@ -206,8 +207,8 @@ static ec_status survey_entry(ec_survey *s, ec_loop *l, const answers *a, const 
     if (name == NULL) return EC_OK; /* ".", "lock" is a file, what others put there */
     const ec_sheet *sheet = &l->study->declared.sheet;
     size_t i = ec_sheet_find_candidate(sheet, name);
-    if (i == sheet->n_candidates)
-        i = EC_NO_CANDIDATE; /* renamed: its hours are spent all the same */
+    /* A candidate that was renamed: its hours are spent all the same. */
+    if (i == sheet->n_candidates) i = EC_NO_CANDIDATE;
     ec_text folder = {0};
     ec_text_format(&folder, "%s/%s", l->runs, entry);
     const ec_status status = folder.failed ? ec_no_memory(l->study->path, l->err)
@@ -362,15 +363,15 @@ static void stop_enough(ec_loop *l, const ec_decision *decision, size_t n_dear) 
 static ec_status ask(ec_pick *out, ec_loop_job *job, ec_loop *l, ec_survey *s, bool peek) {
     const size_t n_dear = leave_out_the_dear(s, l);
     ec_decision stopped;
-    const ec_ask_options options = {
-        .worker = l->worker,
-        .columns = l->columns,
-        .n_columns = l->n_columns,
-        .exclude = s->taken,
-        .failed_too = peek && l->retry != NULL, /* a run would have taken that back by now */
-        .anyway = l->anyway,
-        .stopped = &stopped,
-        .peek = peek};
+    const ec_ask_options options = {.worker = l->worker,
+                                    .columns = l->columns,
+                                    .n_columns = l->n_columns,
+                                    .exclude = s->taken,
+                                    /* a run would have taken that back by now */
+                                    .failed_too = peek && l->retry != NULL,
+                                    .anyway = l->anyway,
+                                    .stopped = &stopped,
+                                    .peek = peek};
     ec_question question;
     size_t n;
     ec_error why = {0};
@@ -491,7 +492,7 @@ static ec_status begin_again(bool *ours, ec_loop *l, const ec_loop_job *job) {
     if (status != EC_OK) return status;
     *ours = state.gave_up && state.n == l->retry[job->candidate];
     l->retry[job->candidate] = 0;
-    if (!*ours) return job->resumed ? EC_OK : ec_loop_drop(l, job->candidate);
+    if (!*ours) return job->resumed ? EC_OK : drop(l, job->candidate);
     status = ec_attempts_begin_anew(job->folder, l->err);
     if (status == EC_OK) status = take_failure_back(l, job->candidate);
     if (status == EC_OK)

@@ -186,11 +186,11 @@ ec_status ec_game_expect(double *value, const ec_game *game, const ec_rules *rul
     assert(n <= EC_SIMULATE_EXACT_MAX);
     player p;
     double chance[EC_SIMULATE_EXACT_MAX];
-    double open[2 * EC_SIMULATE_EXACT_MAX + 1] = {
-        0.0}; /* by k: sum of mass times value of the open states */
+    double open[2 * EC_SIMULATE_EXACT_MAX + 1] = {0.0}; /* by k: sum of mass times value of the
+                                                           open states */
     double settled[2 * EC_SIMULATE_EXACT_MAX + 1] = {0.0}; /* … of the settled ones */
-    double *arriving =
-        calloc((size_t)1 << n, sizeof *arriving); /* probability of reaching each set */
+    /* probability of reaching each set */
+    double *arriving = calloc((size_t)1 << n, sizeof *arriving);
     ec_status status = player_init(&p, game, rules, err);
     if (status == EC_OK && arriving == NULL)
         status = ec_fail(err, EC_ERR_NOMEM, "no memory for the subsets of %zu candidates", n);

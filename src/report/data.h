@@ -7,13 +7,15 @@
  *     program       "eyechart 0.1.0"
  *     study         name, path, builtin, policy, policy_summary, seed
  *     made          time (UTC), command or null, digest of names, scores and results
- *     options       model "gp" or "law", law_model, ridge, level, n_samples, seed, columns: name and
- *                   weight of what the rankings and recall go by; the laws are of A and C
+ *     options       model "gp" or "law", law_model, ridge, level, n_samples, seed, columns: name
+ *                   and weight of what the rankings and recall go by; the laws are of A and C
  *     hours         spent, left, n_unknown (candidates that neither sum counts)
- *     warnings      what the rankings have to be read with, a sentence each (ec_study_check_ranking)
+ *     warnings      what the rankings have to be read with, a sentence each
+ *                   (ec_study_check_ranking)
  *     n_observed    candidates with at least one result
  *     c_unit        what C counts in, "% PCK@0.10"; null: only the user knows
- *     columns       numbers beside A and C: name, benchmark (index; null: for all), values [n], se [n]
+ *     columns       numbers beside A and C: name, benchmark (index; null: for all), values [n], se
+ *                   [n]
  *     columns_left_out    how many more there are than a page holds
  *     candidates    [n] name, c, c_se, mean_a, cost, hours, pending, n_measured
  *     benchmarks    [m] name, group, direction, low, high, weight, a [n], a_se [n], z [n],

@@ -19,7 +19,7 @@
 
 /* ---- the collection ----------------------------------------------------------------------- */
 
-size_t ec_results_find(const ec_sheet *sheet, const char *name) {
+static size_t find_benchmark(const ec_sheet *sheet, const char *name) {
     const size_t exact = ec_sheet_find_benchmark(sheet, name), m = sheet->n_benchmarks;
     if (exact < m) return exact;
     size_t found = m;
@@ -134,7 +134,7 @@ static ec_status read_assignment(const reader *at, char *name, char *number) {
     const ec_results_reader *r = at->r;
     const ec_sheet *sheet = &r->declared->sheet;
     name = trim(name);
-    const size_t b = ec_results_find(sheet, name);
+    const size_t b = find_benchmark(sheet, name);
     const bool known = b < sheet->n_benchmarks;
     ec_result result = {.se = NAN};
     ec_number_fault fault = ec_number_read(&result.value, number);

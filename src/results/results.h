@@ -25,16 +25,13 @@ typedef struct ec_results_reader {
     const char *path; /* for messages, and the file that results are said to be from */
     ec_error *err;
     bool limited; /* takes limited runs */
-    double since; /* files of folders that are older are passed over; seconds since 1970, 0: none are */
+    double since; /* files of folders that are older are passed over; seconds since 1970, 0: none
+                     are */
     bool listed;  /* the file was found in a folder: what a limited run in it has is left out rather
                      than an error */
 } ec_results_reader;
 
 /* ---- collection --------------------------------------------------------------------------- */
-
-/* Index by exact name, else by the only name that looks the same (ec_spelling_same); n_benchmarks:
- * not there. */
-size_t ec_results_find(const ec_sheet *sheet, const char *name);
 
 /* The entry of a benchmark; NULL: none. */
 ec_found_result *ec_results_of(const ec_results *results, size_t benchmark);
@@ -58,9 +55,6 @@ ec_status ec_results_read_lines(const ec_results_reader *r, const char *bytes, s
 /* Files and folders of one model, oldest first; see ec_results_read. r->path is not used. */
 ec_status ec_results_read_paths(const ec_results_reader *r, const char *const *paths,
                                 size_t n_paths);
-
-/* Whether a file is called like one that an evaluation writes results into. */
-bool ec_results_is_file_name(const char *path);
 
 /* What one file has, as metrics of tasks. Zero-initialise; ec_task_file_release(). */
 typedef struct ec_task_file {
@@ -93,7 +87,8 @@ ec_status ec_results_take(const ec_results_reader *r, const ec_task_file *file);
 /* `result:` of benchmark b; NULL: not declared. */
 const char *ec_results_declared_key(const ec_declaration *declared, size_t b);
 
-/* How many bytes at the end of `stem` are the name of a data set that is known or declared; 0: none. */
+/* How many bytes at the end of `stem` are the name of a data set that is known or declared; 0:
+ * none. */
 size_t ec_results_data_set(const char *stem, const ec_declaration *declared);
 
 /* The task of lmms-eval that measures benchmark b: declared, else known by name, else the name. */

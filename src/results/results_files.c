@@ -45,7 +45,8 @@ static bool ends_with(const char *text, const char *end) {
     return n >= m && strcmp(text + n - m, end) == 0;
 }
 
-bool ec_results_is_file_name(const char *path) {
+/* Whether a file is called like one that an evaluation writes results into. */
+static bool is_file_name(const char *path) {
     const char *name = name_of(path);
     return ends_with(name, "_results.json") || strcmp(name, "results.json") == 0 ||
            (strncmp(name, "results_", 8) == 0 && ends_with(name, ".json")) ||
@@ -119,7 +120,7 @@ static ec_status add_entry(file_list *list, const char *folder, const char *name
     if (status == EC_OK && stat(path.data, &info) == 0) {
         if (S_ISDIR(info.st_mode))
             status = depth < MAX_DEPTH ? add_folder(list, path.data, depth + 1) : EC_OK;
-        else if (S_ISREG(info.st_mode) && ec_results_is_file_name(name) &&
+        else if (S_ISREG(info.st_mode) && is_file_name(name) &&
                  (double)info.st_mtime + EC_RESULTS_CLOCK_SLACK >= list->r->since)
             status = add_file(list, path.data, &info, true);
     }

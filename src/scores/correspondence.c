@@ -32,22 +32,23 @@ double ec_c_alpha(size_t alpha) {
     return alphas[alpha];
 }
 
-ec_status ec_correspondence_new(ec_correspondence **out, ec_ctx *ctx, ec_error *err) {
-    *out = calloc(1, sizeof **out);
-    if (*out == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for comparing features");
-    **out = (ec_correspondence){.ctx = ctx,
-                                .kernels = ec_row_kernels_find(ec_ctx_backend_name(ctx)),
-                                .n_threads = ec_ctx_threads(ctx)};
-    return EC_OK;
-}
-
-const ec_row_kernels *ec_row_kernels_find(const char *backend) {
+/* Those for a backend of ec_ctx_backend_name(). */
+static const ec_row_kernels *find_kernels(const char *backend) {
 #if defined(__x86_64__)
     if (strcmp(backend, "portable") != 0 && ec_cpu_kernels_find("avx2") != NULL)
         return &ec_row_kernels_avx2;
 #endif
     (void)backend;
     return &ec_row_kernels_portable;
+}
+
+ec_status ec_correspondence_new(ec_correspondence **out, ec_ctx *ctx, ec_error *err) {
+    *out = calloc(1, sizeof **out);
+    if (*out == NULL) return ec_fail(err, EC_ERR_NOMEM, "no memory for comparing features");
+    **out = (ec_correspondence){.ctx = ctx,
+                                .kernels = find_kernels(ec_ctx_backend_name(ctx)),
+                                .n_threads = ec_ctx_threads(ctx)};
+    return EC_OK;
 }
 
 void ec_correspondence_free(ec_correspondence *c) {

@@ -32,13 +32,10 @@ void ec_similarity_resample(ec_similarity *to, ec_correspondence *c, const ec_si
 /* Whether two encoders have the same patches. */
 bool ec_grids_are_one(const ec_similarity *a, const ec_similarity *b);
 
-/* The first member of the finest grid in a subset that is not empty. */
-const ec_similarity *ec_finest_of(const ec_c_combinations *all, uint32_t subset);
-
 /* The combinations whose finest grid is one, and their members brought to it. */
 typedef struct ec_on_grid {
-    ec_similarity
-        members[EC_C_MAX_MEMBERS]; /* those in use, in the places that they have in `all` */
+    ec_similarity members[EC_C_MAX_MEMBERS]; /* those in use, in the places that they have in
+                                                `all` */
     float *own[EC_C_MAX_MEMBERS];  /* rows that were resampled */
     uint32_t *subsets;             /* [n_subsets] places in all->subsets */
     size_t n_subsets;

@@ -57,7 +57,8 @@ bool ec_grids_are_one(const ec_similarity *a, const ec_similarity *b) {
     return a->grid == b->grid && covers_of(a) == covers_of(b);
 }
 
-const ec_similarity *ec_finest_of(const ec_c_combinations *all, uint32_t subset) {
+/* The first member of the finest grid in a subset that is not empty. */
+static const ec_similarity *finest_of(const ec_c_combinations *all, uint32_t subset) {
     const ec_similarity *finest = NULL;
     for (size_t i = 0; i < all->n_members; i++)
         if ((subset >> i & 1u) != 0 && (finest == NULL || all->members[i].grid > finest->grid))
@@ -72,7 +73,7 @@ ec_status ec_on_grid_gather(ec_on_grid *out, ec_correspondence *c, const ec_c_co
     uint32_t used = 0;
     *out = (ec_on_grid){.subsets = subsets};
     for (size_t s = 0; s < all->n_subsets; s++) {
-        if (!ec_grids_are_one(ec_finest_of(all, all->subsets[s]), finest)) continue;
+        if (!ec_grids_are_one(finest_of(all, all->subsets[s]), finest)) continue;
         used |= all->subsets[s];
         subsets[out->n_subsets++] = (uint32_t)s;
     }

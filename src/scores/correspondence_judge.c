@@ -37,8 +37,8 @@ typedef struct {
 /* ---- subsets as steps --------------------------------------------------------------------- */
 
 typedef struct {
-    uint32_t
-        reversed; /* member 0 is the highest bit: ascending order puts {0, 1} before {0, 1, 2} */
+    uint32_t reversed; /* member 0 is the highest bit: ascending order puts {0, 1} before {0, 1,
+                          2} */
     uint32_t mask, index;
 } ordered_subset;
 

@@ -25,7 +25,4 @@ extern const ec_row_kernels ec_row_kernels_portable;
 extern const ec_row_kernels ec_row_kernels_avx2;
 #endif
 
-/* Those for a backend of ec_ctx_backend_name(). */
-const ec_row_kernels *ec_row_kernels_find(const char *backend);
-
 #endif

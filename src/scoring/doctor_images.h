@@ -26,9 +26,9 @@ typedef struct ec_image_check {
 void ec_image_check_add(ec_image_check *check, const char *path, const ec_keypoint_image *said);
 void ec_image_check_release(ec_image_check *check);
 
-/* Decodes them all, one that was added twice once, and compares sizes with what annotations say; the first few that fail are findings of their
- * own, the others are counted. *n_bad receives how many. Errors: EC_ERR_INTERRUPTED the watcher
- * said so; EC_ERR_NOMEM. */
+/* Decodes them all, one that was added twice once, and compares sizes with what annotations say;
+ * the first few that fail are findings of their own, the others are counted. *n_bad receives how
+ * many. Errors: EC_ERR_INTERRUPTED the watcher said so; EC_ERR_NOMEM. */
 ec_status ec_image_check_run(size_t *n_bad, ec_findings *found, ec_image_check *check,
                              ec_doctor_watcher watcher, void *context, ec_error *err);
 

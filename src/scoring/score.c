@@ -32,7 +32,7 @@ static double seconds_now(void) {
 
 /* ---- progress ----------------------------------------------------------------------------- */
 
-ec_status ec_scoring_say(ec_scoring *run, ec_error *err) {
+static ec_status tell_watcher(ec_scoring *run, ec_error *err) {
     ec_score_progress *p = &run->progress;
     const double elapsed = seconds_now() - run->started;
     p->passes_per_s = p->passes_done > 0.0 && elapsed > 0.0 ? p->passes_done / elapsed : NAN;
@@ -44,14 +44,14 @@ ec_status ec_scoring_say(ec_scoring *run, ec_error *err) {
 ec_status ec_scoring_advance(ec_scoring *run, double passes, ec_error *err) {
     run->progress.passes_done += passes;
     run->progress.passes_left = fmax(0.0, run->progress.passes_left - passes);
-    return ec_scoring_say(run, err);
+    return tell_watcher(run, err);
 }
 
 ec_status ec_scoring_recount(ec_scoring *run, ec_error *err) {
     ec_score_progress *p = &run->progress;
     ec_job_count(&p->n_results, &p->n_done, run->job);
     p->passes_left = ec_job_measure(run->job).passes;
-    return ec_scoring_say(run, err);
+    return tell_watcher(run, err);
 }
 
 /* ---- units -------------------------------------------------------------------------------- */
@@ -148,8 +148,7 @@ static ec_status score_c(ec_score_row *row, ec_scoring *run, const ec_job_part *
     ec_pair_result *pairs = calloc(job->set.n_pairs + 1, sizeof *pairs);
     ec_correspondence *correspondence = NULL;
     ec_status status = pairs != NULL ? EC_OK : ec_no_memory(job->study->path, err);
-    if (status == EC_OK)
-        status = ec_correspondence_new(&correspondence, job->options.ctx, err);
+    if (status == EC_OK) status = ec_correspondence_new(&correspondence, job->options.ctx, err);
     for (size_t p = 0; status == EC_OK && p < EC_C_PROTOCOLS; p++) {
         ec_pck pck;
         status = read_pairs(pairs, job, part, (ec_c_protocol)p, err);
@@ -256,7 +255,7 @@ static ec_status compute_rows(ec_score_summary *out, ec_scoring *run, ec_error *
             status = score_a(row, run, part, b, err);
         if (status == EC_OK && part->wants_measures)
             status = ec_scoring_read_measures(row->measures, row->beside, job, part, err);
-        if (status == EC_OK) status = ec_scoring_say(run, err);
+        if (status == EC_OK) status = tell_watcher(run, err);
     }
     return status;
 }
@@ -543,7 +542,7 @@ static bool goes_on(void *context) {
     ec_scoring *run = context;
     snprintf(run->progress.doing, sizeof run->progress.doing,
              "reading weights and images, to know them by their content");
-    return ec_scoring_say(run, NULL) == EC_OK;
+    return tell_watcher(run, NULL) == EC_OK;
 }
 
 ec_status ec_study_score(ec_score_summary **out, ec_study *study, const ec_score_options *options,

@@ -37,7 +37,8 @@ bool ec_job_describe_features(char *out, size_t size, const ec_job_part *part) {
     return !ec_tap_same(tap, EC_TAP_DEFAULT);
 }
 
-bool ec_job_selects(const ec_job *job, size_t candidate) {
+/* Is this candidate to be scored, by the options? */
+static bool selects(const ec_job *job, size_t candidate) {
     const ec_score_options *o = &job->options;
     if (o->n_candidates == 0) return true;
     for (size_t k = 0; k < o->n_candidates; k++)
@@ -243,16 +244,23 @@ static ec_status fill_part(bool *left_out, ec_job_part *part, ec_job *job, bool 
     return status;
 }
 
+static void results_release(ec_job_results *results) {
+    free(results->wanted);
+    free(results->done);
+    free(results->key);
+    *results = (ec_job_results){0};
+}
+
 static void release_part(ec_job_part *part) {
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++) {
         free(part->members[p]);
-        ec_job_results_release(&part->c[p]);
+        results_release(&part->c[p]);
     }
     free(part->sources);
     free(part->a_members);
-    ec_job_results_release(&part->a);
+    results_release(&part->a);
     free(part->measured);
-    ec_job_results_release(&part->measures);
+    results_release(&part->measures);
     *part = (ec_job_part){0};
 }
 
@@ -459,24 +467,17 @@ ec_status ec_job_check_image(ec_job *job, size_t image, ec_error *err) {
 
 ec_status ec_job_results_init(ec_job_results *results, const ec_job *job, size_t n, size_t n_keys,
                               ec_error *err) {
-    ec_job_results_release(results);
+    results_release(results);
     *results = (ec_job_results){.n = n,
                                 .wanted = malloc(n * sizeof *results->wanted + 1),
                                 .done = calloc(n + 1, sizeof *results->done),
                                 .key = calloc(n_keys + 1, sizeof *results->key)};
     if (results->wanted == NULL || results->done == NULL || results->key == NULL) {
-        ec_job_results_release(results);
+        results_release(results);
         return ec_no_memory(job->study->path, err);
     }
     for (size_t item = 0; item < n; item++) results->wanted[item] = true;
     return EC_OK;
-}
-
-void ec_job_results_release(ec_job_results *results) {
-    free(results->wanted);
-    free(results->done);
-    free(results->key);
-    *results = (ec_job_results){0};
 }
 
 bool ec_job_lacks(const ec_job_results *results, size_t item) {
@@ -671,7 +672,7 @@ static ec_status add_parts(ec_job *job, ec_error *err) {
     for (size_t i = 0; status == EC_OK && i < ec_study_n_candidates(job->study); i++) {
         size_t n_sources;
         ec_study_encoders(&n_sources, job->study, i);
-        const bool selected = ec_job_selects(job, i) && n_sources > 0;
+        const bool selected = selects(job, i) && n_sources > 0;
         if (selected || is_reference_of_a(job, i))
             status = ec_job_add_part(NULL, job, i, selected, err);
     }

@@ -144,9 +144,6 @@ typedef struct ec_job {
 ec_status ec_job_init(ec_job *job, ec_study *study, const ec_score_options *options, ec_error *err);
 void ec_job_release(ec_job *job);
 
-/* Is this candidate to be scored, by the options? */
-bool ec_job_selects(const ec_job *job, size_t candidate);
-
 /* Is there a score to compute by what study.yaml says, whether or not study.db has it already? */
 bool ec_job_has_wants(const ec_study *study);
 
@@ -192,7 +189,6 @@ ec_status ec_job_find_done(ec_job *job, ec_error *err);
 /* Room for n items, all wanted, none done, and for n_keys keys; what was there is released. */
 ec_status ec_job_results_init(ec_job_results *results, const ec_job *job, size_t n, size_t n_keys,
                               ec_error *err);
-void ec_job_results_release(ec_job_results *results);
 /* Is the item wanted and not done? */
 bool ec_job_lacks(const ec_job_results *results, size_t item);
 /* Adds how many are wanted, and how many of these are done. */

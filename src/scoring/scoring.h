@@ -70,8 +70,6 @@ ec_status ec_scoring_read_measures(double out[EC_REPRESENTATION_COLUMNS],
                                    double (*beside)[EC_REPRESENTATION_BESIDE], ec_job *job,
                                    const ec_job_part *part, ec_error *err);
 
-/* Tells the watcher; EC_ERR_INTERRUPTED where it says stop. */
-ec_status ec_scoring_say(ec_scoring *run, ec_error *err);
 /* After `passes` more images through encoders. */
 ec_status ec_scoring_advance(ec_scoring *run, double passes, ec_error *err);
 /* Counts anew what is done and left: after every unit. */

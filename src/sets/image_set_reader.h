@@ -17,8 +17,8 @@ typedef struct image_set_reader {
     ec_image_set *set;
     size_t capacity;
     const char *file; /* for messages, and for images that are in it */
-    const char
-        *folder; /* [folder_size] with its '/', before what is relative; 0: the current one */
+    const char *folder; /* [folder_size] with its '/', before what is relative; 0: the current
+                           one */
     size_t folder_size;
     size_t n_records; /* so far, with an image or without */
 } image_set_reader;

@@ -42,7 +42,8 @@ typedef struct ec_heading {
 
 /* What all headings are: heads[n] of texts[n], without blanks at their ends. Where two are the same
  * score or cost the plain one is, else the one that says it most, else the first; the others are
- * EC_HEADING_OTHER. False: out of memory. Release each with ec_heading_release(), after a failure too. */
+ * EC_HEADING_OTHER. False: out of memory. Release each with ec_heading_release(), after a failure
+ * too. */
 bool ec_headings_read(ec_heading *heads, const char *const *texts, size_t n);
 void ec_heading_release(ec_heading *heading);
 

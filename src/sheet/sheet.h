@@ -66,10 +66,9 @@ ec_status ec_sheet_name_benchmark(ec_sheet *sheet, size_t b, const char *name, c
 /* Make the names findable; refuse duplicates. Call once all of them are set. */
 ec_status ec_sheet_index_candidates(ec_sheet *sheet, const char *path, ec_error *err);
 ec_status ec_sheet_index_benchmarks(ec_sheet *sheet, const char *path, ec_error *err);
-size_t ec_sheet_find_candidate(const ec_sheet *sheet,
-                               const char *name); /* n_candidates: not there */
-size_t ec_sheet_find_benchmark(const ec_sheet *sheet,
-                               const char *name); /* n_benchmarks: not there */
+/* By exact name; n_candidates, n_benchmarks: it is not there. */
+size_t ec_sheet_find_candidate(const ec_sheet *sheet, const char *name);
+size_t ec_sheet_find_benchmark(const ec_sheet *sheet, const char *name);
 
 /* Refuses numbers that make no sense together: a standard error without its score, a result outside
  * the range of its benchmark. */

@@ -251,11 +251,10 @@ static const char *const anything[EC_PLACES] = {"x", "x", "x", "x", "x", "x", "x
 
 ec_status ec_command_check_placeholders(const char *command, const char *key, ec_error *err) {
     ec_text unused = {0};
-    const ec_status status = strcmp(key, "results") == 0
-                                 ? ec_command_fill_pattern(&unused, command, anything, err)
-                             : strcmp(key, "trained") == 0
-                                 ? ec_command_fill_path(&unused, command, anything, key, err)
-                                 : ec_command_fill(&unused, command, anything, key, err);
+    const ec_status status =
+        strcmp(key, "results") == 0   ? ec_command_fill_pattern(&unused, command, anything, err)
+        : strcmp(key, "trained") == 0 ? ec_command_fill_path(&unused, command, anything, key, err)
+                                      : ec_command_fill(&unused, command, anything, key, err);
     ec_text_release(&unused);
     return status;
 }

@@ -87,8 +87,8 @@ typedef struct {
     ec_repeats repeats; /* likewise, sorted; those of the sheet are too */
     ec_failures failures;
     size_t *to_benchmark; /* [benchmarks of the sheet] index in the study */
-    size_t *
-        from_benchmark; /* [benchmarks of the study] index in the sheet; its number of them: none */
+    size_t *from_benchmark; /* [benchmarks of the study] index in the sheet; its number of them:
+                               none */
     const char *file;
     int64_t event;
     ec_error *err;
