@@ -65,7 +65,7 @@ static void repeat_question(asking *q, size_t candidate, const ec_question_recor
     snprintf(question->reason, sizeof question->reason, "%s", row->reason);
 }
 
-/* What failed is asked of nobody. */
+/* Reads which candidates failed: they are not asked for. */
 static ec_status read_failed(asking *q) {
     ec_failures failures;
     const ec_status status = ec_failures_read(&failures, q->study, q->err);

@@ -10,7 +10,7 @@
 
 /* ---- telling -------------------------------------------------------------------------------- */
 
-/* Adds nothing to what is known of the failure. */
+/* Whether the failure that is told was recorded with the same hours and reason before. */
 static bool is_known(const ec_last_failure *last, const ec_fail_options *o, const char *why) {
     return last->failed && (o->hours == 0.0 || o->hours == last->hours) &&
            (*why == '\0' || strcmp(why, last->why) == 0);

@@ -181,7 +181,7 @@ static ec_status renew(changing *c, size_t i) {
     return ec_database_reopen_question(&c->study->db, q.id, c->now + c->lease_s, c->err);
 }
 
-/* All that is kept for the worker. */
+/* Calls `change` for every lease of the worker. */
 static ec_status change_all(changing *c, ec_status (*change)(changing *c, size_t i)) {
     ec_lease *leases;
     size_t n;

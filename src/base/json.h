@@ -61,7 +61,7 @@ void ec_json_read_count(ec_json_reader *r, const char *key, size_t low, size_t h
 void ec_json_read_flag(ec_json_reader *r, const char *key, bool *value);
 /* Finite and at least `low`. */
 void ec_json_read_number(ec_json_reader *r, const char *key, double low, double *value);
-/* Says what the key should have had. */
+/* The error that the value of `key` is not what was `expected`. */
 void ec_json_refuse(ec_json_reader *r, const char *key, const json_t *value, const char *expected);
 
 #endif

@@ -37,7 +37,7 @@ static const char *mode_at(const void *unused, size_t i) {
     return modes[i].name;
 }
 
-/* N_MODES: none is called so. */
+/* The mode with this name; N_MODES: there is none. */
 static size_t mode_called(const char *word, size_t length) {
     size_t i = 0;
     while (i < N_MODES &&

@@ -121,7 +121,7 @@ void ec_loop_renew(ec_loop *l, size_t candidate) {
                                 ec_study_now() + 3600.0 * study->declared.lease_hours, NULL);
 }
 
-/* Ends it without an answer. */
+/* Gives the candidate's question back without an answer. */
 static ec_status drop(ec_loop *l, size_t candidate) {
     ec_study *study = l->study;
     return ec_database_drop_question(&study->db, study->candidates[candidate].name, l->worker,
@@ -311,7 +311,7 @@ static void stop(ec_loop *l, ec_loop_stop why, const char *format, ...) {
     va_end(args);
 }
 
-/* What is begun, not done, and not ours to finish now. */
+/* Names candidates that were begun, are not done, and are not this run's to finish. */
 static void say_begun(char text[BEGUN_SIZE], const ec_survey *s) {
     int n = 0;
     text[0] = '\0';

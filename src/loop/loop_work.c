@@ -540,7 +540,7 @@ static ec_status give_up(ec_loop *l, const ec_loop_job *job, const char *why) {
     return status;
 }
 
-/* Runs what comes next, in an attempt that has room for it. */
+/* Runs training or evaluation, in a new attempt where this one cannot take it. */
 static ec_status go_on(char *why, size_t why_size, bool *stopped, ec_loop *l, ec_loop_job *job) {
     const bool evaluate = job->state.trained;
     if (evaluate ? !job->state.can_evaluate : !job->state.can_train) {

@@ -181,7 +181,7 @@ ec_status ec_show_row(ec_image *out, const ec_show_panel *panels, size_t n,
 
 /* ---- a pair ---- */
 
-/* In dashes six strokes long. */
+/* A line of dashes, each six times as long as the stroke is wide. */
 static void draw_dashes(ec_image *on, double x0, double y0, double x1, double y1, double stroke,
                         ec_colour colour, double alpha) {
     const double length = hypot(x1 - x0, y1 - y0), dash = 6.0 * stroke;

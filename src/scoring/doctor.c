@@ -515,7 +515,7 @@ static ec_status check_study(doctor *d, ec_error *err) {
     return EC_OK;
 }
 
-/* Once everything else is said: this takes the longest. */
+/* Decodes images after all other checks, since it takes the longest. */
 static ec_status decode_images(doctor *d, ec_doctor_watcher watcher, void *context, ec_error *err) {
     size_t n_bad;
     const ec_status status =

@@ -17,7 +17,7 @@ static const char *const of_the_shell[] = {
     "read",   "set",   "shift", "source", "test",   "time",  "trap", "true", "type",
     "ulimit", "umask", "unset", "until",  "wait",   "while"};
 
-/* What is given a script. */
+/* Programs whose first argument is a script. */
 static const char *const interpreters[] = {"sh", "bash", "dash", "zsh", "ksh", "python", "perl"};
 
 /* Whether `program` is one of them, with or without a version such as python3.11. */

@@ -39,7 +39,7 @@ static int by_path(const void *left, const void *right) {
     return order != 0 ? order : (x->said == NULL) - (y->said == NULL);
 }
 
-/* Benchmarks may share their images. */
+/* Keeps one entry of each path: benchmarks may share their images. */
 static void keep_one_of_each(ec_image_check *check) {
     size_t n = 0;
     if (check->n > 0) qsort(check->images, check->n, sizeof *check->images, by_path);

@@ -56,7 +56,7 @@ ec_status ec_scoring_recount(ec_scoring *run, ec_error *err) {
 
 /* ---- units -------------------------------------------------------------------------------- */
 
-/* One round over everything that is not done. */
+/* One round over all units that are not done. */
 static ec_status work_round(ec_outcome *outcome, ec_scoring *run, ec_error *err) {
     const ec_job *job = run->job;
     bool worked = false, waits = false;
@@ -82,7 +82,7 @@ static ec_status work_round(ec_outcome *outcome, ec_scoring *run, ec_error *err)
     return status;
 }
 
-/* Others have what is left: look again in a moment. */
+/* Other processes are computing what is left: pauses before looking again. */
 static ec_status wait_for_others(ec_scoring *run, ec_error *err) {
     const struct timespec pause = {0, WAIT_MS * 1000000L};
     ec_job *job = run->job;
@@ -352,7 +352,7 @@ static bool is_declared(const ec_study *study, size_t candidate, size_t benchmar
     return !isnan(ec_numbers_a(&sheet->numbers, sheet->n_candidates, benchmark, candidate, &se));
 }
 
-/* Of the benchmarks that were looked at. */
+/* Writes A of a candidate for the benchmarks that were scored. */
 static ec_status put_a(writing *w, const char *candidate, const ec_score_row *row) {
     const ec_job *job = w->run->job;
     const size_t m = ec_study_n_benchmarks(job->study);
@@ -537,7 +537,7 @@ static ec_status check_writable(const ec_study *study, ec_error *err) {
                    study->path);
 }
 
-/* While the job is made out, before the first unit. */
+/* Tells the watcher while files are read, before the first unit; false: stop. */
 static bool goes_on(void *context) {
     ec_scoring *run = context;
     snprintf(run->progress.doing, sizeof run->progress.doing,

@@ -220,7 +220,7 @@ static ec_status compute_gram(ec_kernel *gram, ec_scoring *run, size_t encoder, 
     return status;
 }
 
-/* Borrowed until the next is asked for. */
+/* *out is borrowed until get_gram() is called again. */
 static ec_status get_gram(const ec_kernel **out, ec_scoring *run, size_t encoder, ec_error *err) {
     ec_job *job = run->job;
     const size_t n = job->n_sample;

@@ -115,7 +115,7 @@ static double rows_bytes(const ec_job *job, size_t encoder, size_t category) {
            (double)job->encoders[encoder].info.n_tokens;
 }
 
-/* Rows of one category and protocol wait on the disk at a time. */
+/* Bytes that C keeps on the disk: rows of one category and protocol at a time. */
 static double work_bytes(const ec_job *job) {
     double most = 0.0;
     for (size_t p = 0; p < EC_C_PROTOCOLS; p++)
@@ -188,7 +188,7 @@ double ec_job_disk_free(const ec_job *job) {
     return (double)info.f_bavail * (double)info.f_frsize;
 }
 
-/* What units of A keep, of a block of images at a time. */
+/* Bytes that A keeps on the disk: embeddings and features of one block of images at a time. */
 static double kept_bytes(const ec_job *job) {
     const size_t block = ec_align_block(&job->align, EC_A_UNIT);
     size_t n = 0;

@@ -28,7 +28,7 @@ static const char *const prompt_keys[EC_N_PROMPT_KEYS] = {
     "prompt", "question", "text", "query", "input", "instruction", "context"};
 static const char *const token_keys[EC_N_TOKEN_KEYS] = {"prompt_tokens", "n_tokens"};
 
-/* Index of the key; n: it is none of them. */
+/* Index of `key` among `keys`; n: it is not there. */
 static size_t index_of(const char *const *keys, size_t n, const char *key) {
     size_t i = 0;
     while (i < n && strcmp(keys[i], key) != 0) i++;

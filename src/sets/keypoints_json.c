@@ -187,7 +187,7 @@ static ec_status read_pair_points(ec_draft_pair *pair, const reader *r, const js
     return EC_OK;
 }
 
-/* Its points, or its images'; the images must then have some. */
+/* Reads the points of a pair; without any, those of its images, which must have some. */
 static ec_status read_match(ec_draft_pair *pair, const reader *r, const json_t *from,
                             const ec_json_place *p) {
     const json_t *points = json_object_get(from, "points");

@@ -74,7 +74,7 @@ static const double *point_of(const ec_draft_image *image, int slot) {
     return NULL;
 }
 
-/* Counts it, and keeps the first in words. */
+/* Counts a point that the two files place differently, and keeps the first in words. */
 static ec_status note_moved(ec_keypoint_set *set, ec_keypoint_draft *draft, const char *words,
                             ec_error *err) {
     if (set->n_moved++ == 0) set->moved = ec_keypoint_draft_text(draft, words);

@@ -229,7 +229,7 @@ static int vagueness(const ec_heading *heading, const char *text) {
     return strcasecmp(text, "name") == 0 ? 1 : 2;
 }
 
-/* Of several columns that are the same score one is. */
+/* Of several columns of one score, chooses the one that is read. */
 static void choose_one(ec_heading *heads, const char *const *texts, size_t n) {
     for (ec_heading_kind kind = EC_HEADING_CANDIDATE; kind <= EC_HEADING_HOURS; kind++) {
         size_t chosen = n;

@@ -45,7 +45,7 @@ static bool is_among(const char *const *names, size_t n, const char *name) {
     return false;
 }
 
-/* The benchmark that a column of scores is about; NULL: none. */
+/* The name of the benchmark that a column has a score for; NULL: for none. */
 static const char *benchmark_of(const ec_table_column *c) {
     if (c->role == EC_ROLE_OWN_A) return c->name;
     return c->role == EC_ROLE_BESIDE ? c->benchmark : NULL;

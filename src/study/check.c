@@ -152,7 +152,7 @@ ec_status ec_study_check(ec_finding **out, size_t *n_out, ec_study *study, ec_er
     return ec_findings_take(out, n_out, &f, status, study->path, err);
 }
 
-/* Keeps what weakens or stops a ranking. */
+/* Removes notes: findings that neither weaken nor stop a ranking. */
 static void drop_notes(ec_findings *f) {
     size_t kept = 0;
     for (size_t k = 0; k < f->n; k++)

@@ -26,7 +26,7 @@ static ec_status see_extra(void *context, const ec_number_record *row) {
     return EC_OK;
 }
 
-/* Columns of which every value was lost. */
+/* Removes columns that have no value left. */
 static void drop_empty(ec_columns *columns, size_t n_candidates) {
     size_t kept = 0;
     for (size_t k = 0; k < columns->n; k++) {

@@ -211,7 +211,7 @@ static void add_literal(ec_text *to, const char *value) {
     }
 }
 
-/* What no shell sees; `add` writes the value of a placeholder. */
+/* Fills a text that no shell reads; `add` writes the value of a placeholder. */
 static ec_status fill_name(const filling *f, void (*add)(ec_text *to, const char *value)) {
     ec_text *to = f->to;
     const char *const *values = f->values;

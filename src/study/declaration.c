@@ -300,7 +300,7 @@ static ec_status read_count(size_t *out, const place *p, const char *key, const 
     return EC_OK;
 }
 
-/* One of two words; *out tells whether it is the second. */
+/* Reads a word that is `first` or `second`; *out tells whether it is the second. */
 static ec_status read_either(bool *out, const place *p, const char *key, const char *text,
                              const char *first, const char *second) {
     if (is_null(text)) return EC_OK;

@@ -112,7 +112,7 @@ static const char *single_at(const void *names, size_t k) {
     return k > 0 ? s->c->declared->sheet.candidates[s->candidates[k - 1]] : "all";
 }
 
-/* What to do about a name that cannot be a part. */
+/* Says what the user can do about a name that cannot be part of a combination. */
 static ec_status advise(char *advice, size_t size, const combining *c, const char *name) {
     const ec_sheet *sheet = &c->declared->sheet;
     size_t found = 0;
@@ -136,7 +136,7 @@ static ec_status advise(char *advice, size_t size, const combining *c, const cha
     return EC_OK;
 }
 
-/* What the text begins with is no candidate of one encoder. */
+/* The error that the name at the beginning of `text` is no candidate of one encoder. */
 static ec_status fail_name(const combining *c, const char *text) {
     char name[EC_NAME_MAX_BYTES + 1], advice[160];
     snprintf(name, sizeof name, "%.*s", (int)strcspn(text, "+,"), text);
@@ -254,7 +254,7 @@ static ec_status grow(combining *c, size_t n_more) {
     return EC_OK;
 }
 
-/* Adds the subsets that no candidate is. */
+/* Adds a candidate for each subset of encoders that no declared candidate has. */
 static ec_status add_candidates(combining *c) {
     size_t n_more = 0;
     for (size_t s = 0; s < c->n; s++)

@@ -423,7 +423,7 @@ static ec_status results_to_columns(ec_sheet *sheet, const ec_study *study, cons
 
 /* ---- import ------------------------------------------------------------------------------- */
 
-/* What may be no benchmark at all. */
+/* Adds to an error about a benchmark that the column may be no benchmark at all. */
 static ec_status refuse_benchmark(const char *file, ec_status status, ec_error *err) {
     char message[600];
     if (err == NULL) return status;

@@ -21,7 +21,7 @@ static double or_zero(double x) {
     return isnan(x) ? 0.0 : x;
 }
 
-/* NaN where nothing is left but rounding. */
+/* The hours left of a sum; NaN where only rounding is left. */
 static double without(double sum, double hours) {
     const double left = sum - hours;
     return left > 1e-9 * sum ? left : NAN;

@@ -19,7 +19,7 @@ static char *from_folder(const char *folder, const char *path, size_t length) {
     return size >= 0 ? out : NULL;
 }
 
-/* The encoders of "A@336:squash+B". */
+/* Reads the encoders of a text such as "A@336:squash+B". */
 static ec_status read_sources(ec_candidate_origin *out, const char *folder, const char *text,
                               const char *candidate, ec_error *err) {
     const ec_status status =
