@@ -34,8 +34,8 @@ typedef struct ec_device_options {
 } ec_device_options;
 
 /* Opens a device. `options` may be NULL. *out is owned by the caller, ec_ctx_free(); NULL on
- * failure. EC_ERR_ARG: there is none of this name, or this processor or this build lacks it; the
- * message has the choices. */
+ * failure. EC_ERR_ARG: there is none of this name, or this processor or this build lacks it, or it
+ * does not keep results in `activations`; the message has the choices. */
 ec_status ec_ctx_open(ec_ctx **out, const ec_device_options *options, ec_error *err);
 void ec_ctx_free(ec_ctx *ctx); /* NULL is allowed */
 
@@ -44,7 +44,8 @@ void ec_ctx_free(ec_ctx *ctx); /* NULL is allowed */
 size_t ec_ctx_threads(const ec_ctx *ctx);
 /* Its full name, "cpu:avx2". Borrowed from the context. */
 const char *ec_ctx_device(const ec_ctx *ctx);
-/* "f32", or "bf16" where operands of products are rounded to it. Static. */
+/* "f32"; "bf16" where operands of products are rounded to it; "bf16 results", "f64 results" where
+ * that is what results of operations are kept in. Part of what features are known by. Static. */
 const char *ec_ctx_math(const ec_ctx *ctx);
 
 /* The devices that open on this processor and in this build by their full names, the default first.

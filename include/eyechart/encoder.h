@@ -58,8 +58,7 @@ typedef struct ec_encoder_info {
     bool has_class_token;
     bool is_inside; /* of a multimodal model */
     char activation[32];
-    char math[8]; /* "f32", or "bf16" where operands of products are rounded to it; of the context,
-                     "f32" without one */
+    char math[16]; /* ec_ctx_math of its context; "f32" without one */
     double layer_norm_eps;
     size_t n_parameters; /* of the vision tower */
     ec_dtype dtype;      /* of most weights */

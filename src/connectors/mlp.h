@@ -101,8 +101,7 @@ void mlp_key_of(char *out, size_t size, mlp_naming naming, size_t slot, const ch
 /* What a forward pass leaves for the backward pass; scratch. */
 typedef struct mlp_kept {
     ec_array x[MLP_MAX_LAYERS]; /* what each layer was given */
-    ec_array
-        before[MLP_MAX_LAYERS]; /* of those that activate: what the activation was applied to */
+    ec_array before[MLP_MAX_LAYERS]; /* what the activation of those that have one was applied to */
 } mlp_kept;
 
 /* x [n, n_inputs] -> [n, n_outputs], scratch of ctx. `kept` NULL: no backward pass follows, and an

@@ -196,6 +196,24 @@ static ec_status backend_new(ec_backend *out, const device *d, size_t n_threads,
     }
 }
 
+/* What features are known by where results are kept in another dtype than F32; NULL: no device
+ * does that. */
+static const char *math_of(ec_dtype activations) {
+    return activations == EC_BF16 ? "bf16 results" : activations == EC_F64 ? "f64 results" : NULL;
+}
+
+static ec_status check_activations(const device *d, ec_dtype activations, ec_error *err) {
+    if (activations == EC_F32) return EC_OK;
+    if (math_of(activations) == NULL)
+        return ec_fail(err, EC_ERR_ARG,
+                       "device %s does not keep results in %s; expected F32, or on ref BF16 or F64",
+                       d->name, ec_dtype_name(activations));
+    if (d->provider != REFERENCE)
+        return ec_fail(err, EC_ERR_ARG, "device %s keeps results in F32, not in %s; ref does that",
+                       d->name, ec_dtype_name(activations));
+    return EC_OK;
+}
+
 ec_status ec_ctx_open(ec_ctx **out, const ec_device_options *options, ec_error *err) {
     static const ec_device_options defaults = {0};
     if (options == NULL) options = &defaults;
@@ -203,12 +221,12 @@ ec_status ec_ctx_open(ec_ctx **out, const ec_device_options *options, ec_error *
     const device *d;
     ec_status status = find_named(&d, options->name, err);
     if (status != EC_OK) return status;
-    if (d->provider != REFERENCE && options->activations != EC_F32)
-        return ec_fail(err, EC_ERR_ARG, "device %s keeps results in F32, not in %s; ref does that",
-                       d->name, ec_dtype_name(options->activations));
+    status = check_activations(d, options->activations, err);
+    if (status != EC_OK) return status;
     ec_backend backend;
     status = backend_new(&backend, d, options->n_threads, err);
     if (status != EC_OK) return ec_error_prefix(err, status, "device %s", d->name);
     backend.n_threads = options->n_threads;
+    if (options->activations != EC_F32) backend.math = math_of(options->activations);
     return ec_ctx_new_on(out, backend, d->name, options->activations, err);
 }

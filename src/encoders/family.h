@@ -16,8 +16,7 @@
 
 /* One of the weight files of an encoder: a diffusion model has some. */
 typedef struct ec_encoder_files {
-    const char
-        *name; /* of the part of the model, such as "unet"; "" where there is one file alone */
+    const char *name; /* of the part of the model, such as "unet"; "" where there is one file */
     ec_weights *weights;
     const bool *taken;  /* [ec_weights_count] of the tensors that the encoder has; NULL: of all */
     const char *prefix; /* what stands before their names where `taken` is not NULL */

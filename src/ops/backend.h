@@ -137,7 +137,7 @@ typedef enum ec_direction { EC_TO_DEVICE, EC_FROM_DEVICE } ec_direction;
 typedef struct ec_backend {
     const char *name; /* "portable", "avx2", "avx512", "onednn", "onednn-bf16", "ref", "cuda" */
     const char *math; /* "f32", or "bf16": operands of product (but for wide sums) and conv2d are
-                         rounded to it */
+                         rounded to it; of results in another dtype see ec_ctx_math */
     size_t n_threads; /* for what the host does beside it; 0: one per processor */
     size_t row_gap;   /* elements between rows of results whose length is a multiple of 1 KB */
     bool shares_host_memory; /* operations take the host's addresses, those of mapped files too */

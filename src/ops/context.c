@@ -97,7 +97,7 @@ static void fail_memory(ec_ctx *ctx, const char *what, ec_array x, const char *r
             ec_array_shape_text(text, sizeof text, x), remedy);
 }
 
-static ec_array scratch(ec_ctx *ctx, ec_dtype dtype, int n_dims, const size_t *shape) {
+ec_array ec_scratch_of(ec_ctx *ctx, ec_dtype dtype, int n_dims, const size_t *shape) {
     bool fits;
     const size_t bytes = bytes_of(&fits, dtype, n_dims, shape);
     ec_array x = ec_array_at(NULL, dtype, n_dims, shape);
@@ -108,11 +108,7 @@ static ec_array scratch(ec_ctx *ctx, ec_dtype dtype, int n_dims, const size_t *s
 }
 
 ec_array ec_scratch(ec_ctx *ctx, int n_dims, const size_t *shape) {
-    return scratch(ctx, ctx->activations, n_dims, shape);
-}
-
-ec_array ec_scratch_of(ec_ctx *ctx, ec_dtype dtype, int n_dims, const size_t *shape) {
-    return scratch(ctx, dtype, n_dims, shape);
+    return ec_scratch_of(ctx, ctx->activations, n_dims, shape);
 }
 
 /* ---- between host and device ---- */
@@ -148,7 +144,7 @@ void ec_array_free(ec_ctx *ctx, ec_array x) {
 ec_array ec_upload(ec_ctx *ctx, const void *host, ec_dtype dtype, int n_dims, const size_t *shape) {
     if (ctx->backend.shares_host_memory)
         return ec_array_at(ec_ctx_failed(ctx) ? NULL : (void *)host, dtype, n_dims, shape);
-    const ec_array x = scratch(ctx, dtype, n_dims, shape);
+    const ec_array x = ec_scratch_of(ctx, dtype, n_dims, shape);
     const size_t bytes = ec_array_count(x) * ec_dtype_size(dtype);
     if (x.at != NULL) copy(ctx, x.at, bytes, host, bytes, bytes, 1, EC_TO_DEVICE);
     return x;

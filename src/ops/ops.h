@@ -83,8 +83,8 @@ ec_array ec_swiglu(ec_ctx *ctx, ec_array x); /* [.., 2 d] -> [.., d] */
 
 /* Images [n, c, h, w] -> [n, g, c p p]: see EC_ROWS_PATCHES. */
 ec_array ec_patches(ec_ctx *ctx, ec_array images, size_t p);
-/* Rows [first, first + r) of every n of y [n, t, d] become x, or x is added to them; x [n, r, d], or
- * [r, d] for every n. */
+/* Rows [first, first + r) of every n of y [n, t, d] become x, or x is added to them; x [n, r, d],
+ * or [r, d] for every n. */
 void ec_put_rows(ec_ctx *ctx, ec_array y, size_t first, ec_array x);
 void ec_add_rows(ec_ctx *ctx, ec_array y, size_t first, ec_array x);
 /* Rows index[0], index[1], … of x -> [n, width]; index [n] on the host. */
@@ -97,17 +97,19 @@ ec_array ec_row_max(ec_ctx *ctx, ec_array x);
  * The name of the operation, dL/dy first, then what the forward call had. The result is dL/dx,
  * scratch. Gradients of parameters are added to, those of activations are set; dL/dx of a residual
  * stream is added in place by the _add form. What is frozen (ec_param.grad without memory) is not
- * computed. Each is held against finite differences on `ref` (tests/unit/device/test_backward.c). */
+ * computed. Each is held against finite differences on `ref`
+ * (tests/unit/device/test_backward.c). */
 
 /* dy is dL/d(x W^T + bias): of a linear layer with an activation, ec_activation_backward() of what
  * was before it comes first. */
 ec_array ec_linear_backward(ec_ctx *ctx, ec_array dy, ec_array x, ec_linear_params p);
 /* `before` is x, what the activation was applied to. */
-ec_array ec_activation_backward(ec_ctx *ctx, ec_array dy, ec_array before, ec_activation activation);
+ec_array ec_activation_backward(ec_ctx *ctx, ec_array dy, ec_array before,
+                                ec_activation activation);
 ec_array ec_swiglu_backward(ec_ctx *ctx, ec_array dy, ec_array x);
 ec_array ec_layer_norm_backward(ec_ctx *ctx, ec_array dy, ec_array x, ec_norm_params p, double eps);
-void ec_layer_norm_backward_add(ec_ctx *ctx, ec_array dx, ec_array dy, ec_array x,
-                                ec_norm_params p, double eps);
+void ec_layer_norm_backward_add(ec_ctx *ctx, ec_array dx, ec_array dy, ec_array x, ec_norm_params p,
+                                double eps);
 typedef struct ec_qkv {
     ec_array q, k, v;
 } ec_qkv;

@@ -36,8 +36,8 @@ typedef struct ec_params ec_params;
 ec_status ec_params_new(ec_params **out, ec_error *err);
 void ec_params_free(ec_params *p); /* before its context; NULL is allowed */
 
-/* A parameter of this shape, for bind.c and for models that have no file: `name` and `bytes` (row-major,
- * F32, F16 or BF16, NULL: zeroed memory of its own) are borrowed; NULL: no memory. */
+/* A parameter of this shape, for bind.c and for models that have no file: `name` and `bytes`
+ * (row-major, F32, F16 or BF16, NULL: zeroed memory of its own) are borrowed; NULL: no memory. */
 ec_param *ec_params_add(ec_params *p, const char *name, const void *bytes, ec_dtype dtype,
                         int n_dims, const size_t *shape);
 

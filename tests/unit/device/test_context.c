@@ -51,7 +51,24 @@ static void activations_of_another_dtype_are_for_ref(void **state) {
         assert_int_equal(ec_ctx_open(&ctx, &options, &err), EC_OK);
         const ec_array x = ec_scratch(ctx, 2, (size_t[]){2, 3});
         assert_int_equal(x.dtype, dtypes[i]);
+        assert_string_equal(ec_ctx_math(ctx), i == 0 ? "bf16 results" : "f64 results");
         ec_ctx_free(ctx);
+    }
+}
+
+/* What nobody can do is refused everywhere, and says what can be asked for. */
+static void activations_that_no_device_keeps_are_refused(void **state) {
+    (void)state;
+    static const ec_dtype dtypes[] = {EC_F16, EC_I32, EC_F8_E4M3};
+    static const char *const devices[] = {"cpu", "ref"};
+    for (int i = 0; i < 6; i++) {
+        ec_ctx *ctx;
+        ec_error err;
+        ec_device_options options = {.name = devices[i % 2], .activations = dtypes[i / 2]};
+        assert_int_equal(ec_ctx_open(&ctx, &options, &err), EC_ERR_ARG);
+        assert_null(ctx);
+        assert_non_null(strstr(err.message, "BF16 or F64"));
+        assert_non_null(strstr(err.message, ec_dtype_name(dtypes[i / 2])));
     }
 }
 
@@ -275,6 +292,7 @@ int main(void) {
         cmocka_unit_test(an_unknown_instruction_set_is_named),
         cmocka_unit_test(the_best_instruction_set_is_the_default),
         cmocka_unit_test(activations_of_another_dtype_are_for_ref),
+        cmocka_unit_test(activations_that_no_device_keeps_are_refused),
         ON_EVERY_BACKEND(the_wrappers_pass_everything_on),
         ON("portable", a_context_remembers_its_first_failure),
         ON("portable", scratch_is_aligned_kept_and_reused),
