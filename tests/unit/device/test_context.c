@@ -199,6 +199,81 @@ static void a_context_remembers_its_first_failure(void **state) {
     release_operands();
 }
 
+static ec_status broken_pointwise(void *self, const ec_pointwise_work *work) {
+    (void)self, (void)work;
+    return EC_ERR_DEVICE;
+}
+
+static const char *why_broken(const void *self) {
+    (void)self;
+    return "the cable is loose";
+}
+
+/* What failed on a device is told in its words, with the operation that failed first. */
+static void a_device_that_fails_is_quoted(void **state) {
+    ec_ctx *ctx;
+    ec_backend b = open_backend(state, 1);
+    b.pointwise = broken_pointwise;
+    b.fault = why_broken;
+    assert_int_equal(ec_ctx_new_on(&ctx, b, "cpu", EC_F32, NULL), EC_OK);
+    const ec_array x = ec_array_new(ctx, EC_F32, 2, (size_t[]){3, 4});
+    const ec_array y = ec_activate(ctx, x, EC_ACT_RELU);
+    float back[12] = {1.0f};
+    ec_download(ctx, back, y);
+    assert_true(back[0] == 1.0f); /* untouched */
+    assert_null(ec_array_new(ctx, EC_F32, 1, (size_t[]){4}).at);
+    ec_error err;
+    assert_int_equal(ec_ctx_status(ctx, &err), EC_ERR_DEVICE);
+    assert_string_equal(err.message, "activation: the cable is loose");
+    ec_array_free(ctx, x);
+    ec_ctx_free(ctx);
+}
+
+/* ---- parameters ---- */
+
+static bool has_short_name(const ec_param *param) {
+    return strlen(param->name) == 1;
+}
+
+/* Gradients lie in one flat array of zeros, each from a cache line on; what is frozen has none.
+ * Training anew begins with zeros again. */
+static void what_is_trained_has_its_place(void **state) {
+    (void)state;
+    static const float numbers[6] = {1, 2, 3, 4, 5, 6};
+    ec_ctx *ctx;
+    ec_params *params;
+    const ec_device_options options = {.name = "ref"};
+    assert_int_equal(ec_ctx_open(&ctx, &options, NULL), EC_OK);
+    assert_int_equal(ec_params_new(&params, NULL), EC_OK);
+    const size_t shape[2] = {2, 3}, one = 1;
+    ec_param *a = ec_params_add(params, "a", numbers, EC_F32, 2, shape);
+    ec_param *frozen = ec_params_add(params, "frozen", NULL, EC_F16, 1, &one);
+    ec_param *b = ec_params_add(params, "b", NULL, EC_BF16, 2, shape);
+    assert_int_equal(ec_params_place(params, ctx, NULL), EC_OK);
+    float back[32];
+    ec_download(ctx, back, a->value);
+    assert_memory_equal(back, numbers, sizeof numbers);
+    for (int round = 0; round < 2; round++) {
+        assert_int_equal(ec_params_train(params, has_short_name, NULL), EC_OK);
+        assert_null(frozen->grad.at);
+        assert_int_equal(a->flat, 0);
+        assert_int_equal(b->flat, 16);
+        assert_int_equal(b->grad.dtype, EC_F32);
+        const ec_array all = ec_params_gradients(params);
+        assert_int_equal(ec_array_count(all), 32);
+        assert_ptr_equal(b->grad.at, ec_array_columns(all, b->flat, 6).at);
+        ec_download(ctx, back, all);
+        for (int i = 0; i < 32; i++) assert_true(back[i] == 0.0f);
+        ec_add_rows(ctx, ec_array_as(b->grad, 3, (size_t[]){1, 2, 3}), 0, a->value);
+        ec_download(ctx, back, ec_array_columns(all, b->flat, 6));
+        assert_memory_equal(back, numbers, sizeof numbers);
+    }
+    assert_int_equal(ec_params_train(params, NULL, NULL), EC_OK);
+    assert_non_null(frozen->grad.at);
+    ec_params_free(params);
+    ec_ctx_free(ctx);
+}
+
 /* ---- memory ---- */
 
 static void scratch_is_aligned_kept_and_reused(void **state) {
@@ -295,6 +370,8 @@ int main(void) {
         cmocka_unit_test(activations_that_no_device_keeps_are_refused),
         ON_EVERY_BACKEND(the_wrappers_pass_everything_on),
         ON("portable", a_context_remembers_its_first_failure),
+        ON("portable", a_device_that_fails_is_quoted),
+        cmocka_unit_test(what_is_trained_has_its_place),
         ON("portable", scratch_is_aligned_kept_and_reused),
         ON("portable", marks_nest_over_blocks),
         ON("portable", numbers_go_to_a_device_and_back),
