@@ -73,9 +73,6 @@ typedef struct ec_token_norms {
 ec_status ec_mean_token(float *mean, ec_token_norms *norms, const float *features, size_t n_tokens,
                         size_t n_channels, ec_error *err);
 
-/* Columns norm, norm_cv and norm_outliers of n images. */
-void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n);
-
 /* K of n images: dot products of their mean tokens, scaled to mean diagonal 1.
  *
  *   out   [n][n]

@@ -48,6 +48,15 @@ static void solve_lower_transposed(const double *l, double *x, size_t m) {
     }
 }
 
+/* The maximum likelihood of s: positive root of (m - 1) s^2 + uv s - uu = 0, m >= 2. */
+static double scale_of(double uu, double uv, size_t m) {
+    const double dof = (double)(m - 1);
+    const double root = sqrt(uv * uv + 4.0 * dof * uu);
+    /* The form that does not cancel. */
+    const double s = uv > 0.0 ? 2.0 * uu / (uv + root) : (root - uv) / (2.0 * dof);
+    return fmax(s, EC_GP_MIN_SCALE);
+}
+
 /* Scratch of one prediction, m = number trained. */
 typedef struct {
     double *l;       /* [m, m] */
@@ -62,15 +71,7 @@ typedef struct {
 static double ml_scale(scratch *w, size_t m) {
     remove_component(w->u, w->e, m);
     remove_component(w->v, w->e, m);
-    return ec_gp_scale(dot(w->u, w->u, m), dot(w->u, w->v, m), m);
-}
-
-double ec_gp_scale(double uu, double uv, size_t m) {
-    const double dof = (double)(m - 1);
-    const double root = sqrt(uv * uv + 4.0 * dof * uu);
-    /* The form that does not cancel. */
-    const double s = uv > 0.0 ? 2.0 * uu / (uv + root) : (root - uv) / (2.0 * dof);
-    return fmax(s, EC_GP_MIN_SCALE);
+    return scale_of(dot(w->u, w->u, m), dot(w->u, w->v, m), m);
 }
 
 static void predict(double *mean, double *sd, double *scale, const ec_gp_options *o,
@@ -139,7 +140,8 @@ static ec_status check(const ec_gp_options *o, const double *a, const double *c,
     return EC_OK;
 }
 
-ec_gp_options ec_gp_defaults(const ec_gp_options *options) {
+/* The options with the defaults filled in; NULL gives the law-prior GP. */
+static ec_gp_options with_defaults(const ec_gp_options *options) {
     ec_gp_options o = options != NULL ? *options : (ec_gp_options){.kappa = 1.0};
     if (o.length == 0.0) o.length = 0.5;
     if (o.noise == 0.0) o.noise = 0.01;
@@ -149,7 +151,7 @@ ec_gp_options ec_gp_defaults(const ec_gp_options *options) {
 ec_status ec_gp_predict(double *mean, double *sd, double *scale, const ec_gp_options *options,
                         const double *a, const double *c, size_t n, const size_t *trained,
                         const double *y, size_t m, ec_error *err) {
-    const ec_gp_options o = ec_gp_defaults(options);
+    const ec_gp_options o = with_defaults(options);
     const ec_status status = check(&o, a, c, n, trained, y, m, err);
     if (status != EC_OK) return status;
 

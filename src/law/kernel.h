@@ -14,10 +14,4 @@ static inline double ec_rbf(double da, double dc, double length) {
     return exp(-(da * da + dc * dc) / (2.0 * length * length));
 }
 
-/* The maximum likelihood of s: positive root of (m - 1) s^2 + uv s - uu = 0, m >= 2. */
-double ec_gp_scale(double uu, double uv, size_t m);
-
-/* The options with the defaults filled in; NULL gives the law-prior GP. */
-ec_gp_options ec_gp_defaults(const ec_gp_options *options);
-
 #endif

@@ -59,8 +59,8 @@ static json_t *row_json(build *b, const ec_ranked *row) {
 /* What the ranking comes to, as `eyechart rank` says it; null where it comes to nothing. */
 static json_t *decision_json(build *b, const job *j) {
     ec_decision d;
-    if (ec_study_decide(&d, b->study, b->snapshot, &b->ranked->table, j->rows, &j->about, 0.0, NULL) !=
-        EC_OK) {
+    if (ec_study_decide(&d, b->study, b->snapshot, &b->ranked->table, j->rows, &j->about, 0.0,
+                        NULL) != EC_OK) {
         b->failed = true;
         return NULL;
     }

@@ -292,7 +292,8 @@ ec_status ec_gram_mutual_knn(double *out, const double *k, const double *l, size
 
 /* ---- all of them ---------------------------------------------------------------------------- */
 
-void ec_mean_norms(double out[3], const ec_token_norms *norms, size_t n) {
+/* Columns norm, norm_cv and norm_outliers of n images. */
+static void average_norms(double out[3], const ec_token_norms *norms, size_t n) {
     double mean = 0.0, cv = 0.0, outliers = 0.0;
     for (size_t i = 0; i < n; i++) {
         mean += norms[i].mean;
@@ -327,7 +328,7 @@ ec_status ec_representation_own(double out[EC_REPRESENTATION_OWN], const double 
                                 const ec_token_norms *norms, size_t n, ec_error *err) {
     for (size_t i = 0; i < EC_REPRESENTATION_OWN; i++) out[i] = NAN;
     if (norms != NULL && n > 0)
-        ec_mean_norms(&out[EC_COLUMN_NORM - EC_REPRESENTATION_BESIDE], norms, n);
+        average_norms(&out[EC_COLUMN_NORM - EC_REPRESENTATION_BESIDE], norms, n);
     double *rank = &out[EC_COLUMN_RANK - EC_REPRESENTATION_BESIDE];
     return unless_untold(rank, ec_gram_effective_rank(rank, k, n, err));
 }

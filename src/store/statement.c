@@ -59,9 +59,8 @@ static ec_status bind(ec_database *db, ec_error *err, sqlite3_stmt *statement, c
         if (types[i - 1] == 't')
             result =
                 sqlite3_bind_text(statement, i, va_arg(args, const char *), -1, SQLITE_TRANSIENT);
-        else if (types[i - 1] == 'd')
-            result =
-                sqlite3_bind_double(statement, i, va_arg(args, double)); /* SQLite makes NaN null */
+        else if (types[i - 1] == 'd') /* SQLite makes NaN null */
+            result = sqlite3_bind_double(statement, i, va_arg(args, double));
         else if (types[i - 1] == 'b') {
             const void *bytes = va_arg(args, const void *);
             const int64_t size_bytes = va_arg(args, int64_t);
@@ -93,7 +92,8 @@ ec_status ec_sql_prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, con
     return status;
 }
 
-ec_status ec_sql_step(bool *row, ec_database *db, sqlite3_stmt *statement, ec_error *err) {
+/* The next row; *row is false after the last. */
+static ec_status step(bool *row, ec_database *db, sqlite3_stmt *statement, ec_error *err) {
     const int result = sqlite3_step(statement);
     *row = result == SQLITE_ROW;
     return result == SQLITE_ROW || result == SQLITE_DONE ? EC_OK : ec_sql_fail(db, err);
@@ -128,7 +128,7 @@ ec_status ec_sql_put(ec_database *db, ec_error *err, const char *sql, const char
     status = bind(db, err, statement, types, args);
     va_end(args);
     bool row;
-    if (status == EC_OK) status = ec_sql_step(&row, db, statement, err);
+    if (status == EC_OK) status = step(&row, db, statement, err);
     sqlite3_reset(statement);
     return status;
 }
@@ -147,7 +147,7 @@ ec_status ec_sql_find(bool *row, ec_database *db, ec_error *err, sqlite3_stmt *s
     va_start(args, types);
     const ec_status status = bind(db, err, statement, types, args);
     va_end(args);
-    return status == EC_OK ? ec_sql_step(row, db, statement, err) : status;
+    return status == EC_OK ? step(row, db, statement, err) : status;
 }
 
 ec_status ec_sql_run(ec_database *db, ec_error *err, const char *sql, const char *types, ...) {
@@ -158,7 +158,7 @@ ec_status ec_sql_run(ec_database *db, ec_error *err, const char *sql, const char
     va_end(args);
     if (status != EC_OK) return status;
     bool row = true;
-    while (status == EC_OK && row) status = ec_sql_step(&row, db, statement, err);
+    while (status == EC_OK && row) status = step(&row, db, statement, err);
     sqlite3_finalize(statement);
     return status;
 }
@@ -174,7 +174,7 @@ ec_status ec_sql_each(ec_database *db, ec_error *err, ec_row_reader see, void *t
     va_end(args);
     if (status != EC_OK) return status;
     bool more;
-    while ((status = ec_sql_step(&more, db, row, err)) == EC_OK && more)
+    while ((status = step(&more, db, row, err)) == EC_OK && more)
         if ((status = see(to, row)) != EC_OK) break;
     sqlite3_finalize(row);
     return status;
@@ -186,7 +186,7 @@ static ec_status read_first(bool *found, ec_database *db, ec_error *err, ec_row_
     *found = false;
     ec_status status = prepare(&row, db, err, sql, types, args);
     if (status != EC_OK) return status;
-    status = ec_sql_step(found, db, row, err);
+    status = step(found, db, row, err);
     if (status == EC_OK && *found && see != NULL) status = see(to, row);
     sqlite3_finalize(row);
     return status;

@@ -13,8 +13,6 @@ ec_status ec_sql_fail(const ec_database *db, ec_error *err);
  * null), 'i' int64_t, 'b' const void * and int64_t, its size. sqlite3_finalize() it. */
 ec_status ec_sql_prepare(sqlite3_stmt **out, ec_database *db, ec_error *err, const char *sql,
                          const char *types, ...);
-/* The next row; *row is false after the last. */
-ec_status ec_sql_step(bool *row, ec_database *db, sqlite3_stmt *statement, ec_error *err);
 /* Runs a statement that gives no rows and is run often: it is prepared once and kept until the
  * database is closed. `sql` is a literal. */
 ec_status ec_sql_put(ec_database *db, ec_error *err, const char *sql, const char *types, ...);
