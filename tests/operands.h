@@ -274,6 +274,21 @@ HELPER ec_attention_work attention_of(const attention_case *c) {
                                                        (size_t[]){c->n, c->heads, c->t})};
 }
 
+/* Heads of every width that models have and some more, with some numbers of tokens each. */
+HELPER void check_all_widths(const ec_backend *b,
+                             void (*check)(const ec_backend *b, const attention_case *c)) {
+    static const size_t d[] = {1, 8, 16, 20, 40, 64, 72, 80, 88, 160},
+                        t[] = {1, 2, 7, 16, 17, 49, 50};
+    size_t turn = 0;
+    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
+        for (int j = 0; j < 2; j++, turn++)
+            check(b, &(attention_case){.n = 1 + turn % 2,
+                                       .t = t[turn % 7],
+                                       .heads = 1 + turn % 3,
+                                       .d = d[i],
+                                       .q_size = 3.0f});
+}
+
 /* The same work for the reference, which has done it forward. */
 HELPER ec_attention_work attention_on_ref(const ec_attention_work *work) {
     ec_attention_work on = *work;

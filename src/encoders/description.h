@@ -16,8 +16,7 @@
 struct ec_encoder_family;
 
 typedef struct ec_description {
-    const struct ec_encoder_family *const
-        *families;     /* those asked, NULL behind the last; borrowed */
+    const struct ec_encoder_family *const *families; /* those asked, then NULL; borrowed */
     char *folder;      /* of the model: a snapshot in the cache of Hugging Face */
     char *path;        /* of the file; where there is none, of the config.json that is missing */
     json_t *root;      /* the object in it; NULL: there is none */

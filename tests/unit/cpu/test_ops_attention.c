@@ -38,16 +38,7 @@ static void check_attention(const ec_backend *b, const attention_case *c) {
 
 static void attention_is_the_double_loop(void **state) {
     ec_backend b = open_backend(state, 1);
-    static const size_t d[] = {1, 8, 16, 20, 40, 64, 72, 80, 88, 160},
-                        t[] = {1, 2, 7, 16, 17, 49, 50};
-    size_t turn = 0;
-    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
-        for (int j = 0; j < 2; j++, turn++)
-            check_attention(&b, &(attention_case){.n = 1 + turn % 2,
-                                                  .t = t[turn % 7],
-                                                  .heads = 1 + turn % 3,
-                                                  .d = d[i],
-                                                  .q_size = 3.0f});
+    check_all_widths(&b, check_attention);
     close_backend(&b);
 }
 

@@ -212,16 +212,7 @@ static void check_attention(const ec_backend *b, const attention_case *c) {
 
 static void gradients_of_attention(void **state) {
     ec_backend b = open_backend(state, 2);
-    static const size_t d[] = {1, 8, 16, 20, 40, 64, 72, 80, 88, 160},
-                        t[] = {1, 2, 7, 16, 17, 49, 50};
-    size_t turn = 0;
-    for (size_t i = 0; i < sizeof d / sizeof *d; i++)
-        for (int j = 0; j < 2; j++, turn++)
-            check_attention(&b, &(attention_case){.n = 1 + turn % 2,
-                                                  .t = t[turn % 7],
-                                                  .heads = 1 + turn % 3,
-                                                  .d = d[i],
-                                                  .q_size = 3.0f});
+    check_all_widths(&b, check_attention);
     /* several blocks of queries and of keys */
     check_attention(&b, &(attention_case){.n = 1, .t = 330, .heads = 2, .d = 24, .q_size = 2.0f});
     check_attention(&b, &(attention_case){.n = 1, .t = 650, .heads = 1, .d = 16, .q_size = 1.0f});

@@ -30,7 +30,7 @@ static const double EXACT = 1e-300;
 
 static void patches_are_cut_row_by_row(void **state) {
     ec_backend b = open_backend(state, 2);
-    static const size_t cases[][5] = {/* n, channels, height, width, patch */
+    static const size_t cases[][5] = { /* n, channels, height, width, patch */
                                       {1, 1, 4, 4, 2},
                                       {2, 3, 7, 9, 3},
                                       {1, 3, 28, 29, 14},
