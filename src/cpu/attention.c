@@ -22,8 +22,8 @@
 #include "cpu/cut.h"
 
 enum {
-    QUERIES =
-        48, /* of a block: a multiple of every tile; o and s of a block stay in the second cache */
+    /* Of a block: a multiple of every tile; o and s of a block stay in the second cache. */
+    QUERIES = 48,
     KEYS = 304 /* of a block, at most: as many whole panels as fit */
 };
 

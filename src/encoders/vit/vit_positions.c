@@ -93,8 +93,8 @@ ec_status vit_positions(float *out, const vit_spec *spec, const vit_weights *wei
     /* The positions of other tokens come first in the table. */
     ec_tensor_to_f32(old, &weights->position->file, weights->n_extra_positions * d,
                      side * side * d);
-    if (height == side &&
-        width == side) { /* the reference does not interpolate then, not even with + .1 */
+    /* The reference does not interpolate then, not even with + .1. */
+    if (height == side && width == side) {
         memcpy(out, old, side * side * d * sizeof *out);
         goto done;
     }

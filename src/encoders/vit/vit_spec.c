@@ -15,8 +15,7 @@ enum { MAX_DIMENSION = 1 << 20, MAX_BLOCKS = 1000 };
 /* What a model_type means before the file says anything else. */
 typedef struct {
     const char *model_type;
-    const char *
-        nested; /* key of the vision part when model_type is of the whole model; NULL: at the top */
+    const char *nested; /* key of the vision part where model_type is of the whole model, or NULL */
     const char *activation;
     vit_spec spec;
 } variant;
