@@ -1,14 +1,15 @@
 /* tokenizer.h - text to the ids of a language model and back
  *
- *     tokenizer.model   SentencePiece: BPE with byte fallback (Llama 1 and 2, Vicuna, Mistral), Unigram (T5)
+ *     tokenizer.model   SentencePiece: BPE with byte fallback (Llama 1 and 2, Vicuna, Mistral),
+ *                       Unigram (T5)
  *     tokenizer.json    Hugging Face's tokenizers: BPE (Llama 3, Qwen 2, SmolLM 2, CLIP), Unigram
  *     vocab.json and merges.txt   CLIP's BPE, as the text encoders of diffusion models have it
  *
  * The same text has other ids in the same model, depending on who reads it; which of these a
  * tokenizer does is said by ec_tokenizer_info.behaviour:
  *
- *     slow           transformers' LlamaTokenizer, "legacy": false: one space before the text, none
- *                    after special tokens
+ *     slow           transformers' LlamaTokenizer, "legacy": false: one space before the text,
+ *                    none after special tokens
  *     slow, legacy   the same with "legacy": true or absent: a space before every piece of text
  *                    between special tokens
  *     fast           what tokenizer.json says
@@ -32,8 +33,9 @@ extern "C" {
 typedef struct ec_tokenizer ec_tokenizer;
 
 typedef enum ec_tokenizer_reading {
-    EC_TOKENIZER_BY_FOLDER = 0, /* tokenizer.model where there is one, "legacy" as tokenizer_config.json
-                                   says; else tokenizer.json; else vocab.json and merges.txt */
+    EC_TOKENIZER_BY_FOLDER = 0, /* tokenizer.model where there is one, "legacy" as
+                                   tokenizer_config.json says; else tokenizer.json; else vocab.json
+                                   and merges.txt */
     EC_TOKENIZER_SLOW,          /* tokenizer.model, "legacy": false */
     EC_TOKENIZER_SLOW_LEGACY,   /* tokenizer.model, "legacy": true */
     EC_TOKENIZER_FAST,          /* tokenizer.json */
@@ -77,12 +79,13 @@ ec_status ec_tokenizer_encode(ec_ids *ids, const ec_tokenizer *tokenizer, const 
 
 /* The id of a token by its name, such as "<image>" or "<|im_end|>"; -1: there is none. */
 int32_t ec_tokenizer_find(const ec_tokenizer *tokenizer, const char *token);
-/* How the tokenizer's file spells a token: "▁Hello", "<0x0A>", "Ġworld". Borrowed; NULL: no such id. */
+/* How the tokenizer's file spells a token: "▁Hello", "<0x0A>", "Ġworld". Borrowed; NULL: no such
+ * id. */
 const char *ec_tokenizer_token(const ec_tokenizer *tokenizer, int32_t id);
 bool ec_tokenizer_is_special(const ec_tokenizer *tokenizer, int32_t id);
 
-/* The text of ids, terminated, owned: free(). Bytes that are no UTF-8 become U+FFFD. Ids that are no
- * token's are left out.
+/* The text of ids, terminated, owned: free(). Bytes that are no UTF-8 become U+FFFD. Ids that are
+ * no token's are left out.
  *
  *   skip_special   leaves special tokens out */
 ec_status ec_tokenizer_decode(char **out, size_t *size_bytes, const ec_tokenizer *tokenizer,
@@ -93,8 +96,8 @@ ec_status ec_tokenizer_decode(char **out, size_t *size_bytes, const ec_tokenizer
 typedef struct ec_text_stream ec_text_stream;
 ec_status ec_text_stream_new(ec_text_stream **out, const ec_tokenizer *tokenizer, ec_error *err);
 void ec_text_stream_free(ec_text_stream *stream);
-/* The text that is certain now, terminated, possibly "": characters whose bytes are not all there yet
- * wait. Borrowed until the next call; NULL: no memory. size_bytes may be NULL. */
+/* The text that is certain now, terminated, possibly "": characters whose bytes are not all there
+ * yet wait. Borrowed until the next call; NULL: no memory. size_bytes may be NULL. */
 const char *ec_text_stream_add(ec_text_stream *stream, int32_t id, size_t *size_bytes);
 /* What still waited, as U+FFFD. */
 const char *ec_text_stream_end(ec_text_stream *stream, size_t *size_bytes);

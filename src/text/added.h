@@ -22,7 +22,8 @@ typedef struct ec_added_list {
 } ec_added_list;
 
 void ec_added_list_release(ec_added_list *list);
-/* Copies the content. A later one of the same content and id replaces the earlier. False: no memory. */
+/* Copies the content. A later one of the same content and id replaces the earlier. False: no
+ * memory. */
 bool ec_added_list_add(ec_added_list *list, const ec_added *from);
 
 /* Cuts one chunk of text at the tokens that are found, leftmost first, of those the longest. */

@@ -2,8 +2,8 @@
  *
  *     uint32 size of the trie, little-endian | trie | replacements, each ended by a zero
  *
- * The trie is a double array of Darts (Yata; github.com/s-yata/darts-clone), 32-bit units: bit 8 says that
- * a key ends here, and then the unit at the offset has the place of its replacement.
+ * The trie is a double array of Darts (Yata; github.com/s-yata/darts-clone), 32-bit units: bit 8
+ * says that a key ends here, and then the unit at the offset has the place of its replacement.
  */
 #ifndef EC_TEXT_CHARSMAP_H
 #define EC_TEXT_CHARSMAP_H

@@ -1,4 +1,5 @@
-/* chunks.h - a text on its way through a tokenizer: pieces of it in order, some of them tokens already */
+/* chunks.h - a text on its way through a tokenizer: pieces of it in order, some of them tokens
+ * already */
 #ifndef EC_TEXT_CHUNKS_H
 #define EC_TEXT_CHUNKS_H
 
@@ -14,7 +15,8 @@ typedef struct ec_chunk {
     bool at_origin;     /* begins where the whole text does */
 } ec_chunk;
 
-/* Zero-initialise; ec_chunks_release() frees. Failures are remembered: asked for once, at the end. */
+/* Zero-initialise; ec_chunks_release() frees. Failures are remembered: asked for once, at the
+ * end. */
 typedef struct ec_chunks {
     ec_text bytes;
     ec_chunk *chunk;

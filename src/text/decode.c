@@ -75,8 +75,8 @@ static void strip_token(ec_chunks *out, const ec_step *step, const char *text, s
     ec_chunks_add(out, text, size, false);
 }
 
-/* U+2581 as spaces; those of the first token go, where one may have been put there: tokenizers drops
- * all of them. */
+/* U+2581 as spaces; those of the first token go, where one may have been put there: tokenizers
+ * drops all of them. */
 static void space_token(ec_chunks *out, const ec_step *step, const char *text, size_t size,
                         bool is_first) {
     const size_t n = step->content_size;

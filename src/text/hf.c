@@ -46,8 +46,7 @@ ec_status hf_add_merge(hf_tokenizer *t, int32_t left, int32_t right, int32_t id,
     if (2 * ((size_t)rank + 1) > t->n_slots) { /* ranks are given in order */
         hf_tokenizer grown = {.n_slots = t->n_slots > 0 ? 2 * t->n_slots : 1024};
         grown.merge = malloc(grown.n_slots * sizeof *grown.merge);
-        if (grown.merge == NULL)
-            return ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
+        if (grown.merge == NULL) return ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
         for (size_t i = 0; i < grown.n_slots; i++) grown.merge[i].left = -1;
         for (size_t i = 0; i < t->n_slots; i++)
             if (t->merge[i].left >= 0)
@@ -82,7 +81,8 @@ static int32_t character_id(const hf_tokenizer *t, const char *text, size_t size
     ec_text with = {0};
     ec_text_add_bytes(&with, text, size);
     ec_text_add_bytes(&with, t->word_end, end);
-    const int32_t id = with.failed ? -1 : ec_vocabulary_find(&t->vocabulary, with.data, with.size_bytes);
+    const int32_t id =
+        with.failed ? -1 : ec_vocabulary_find(&t->vocabulary, with.data, with.size_bytes);
     ec_text_release(&with);
     return id;
 }
@@ -138,7 +138,8 @@ static const double UNKNOWN_PENALTY = 10.0;
 
 static bool add_unknown(ec_ids *ids, const hf_tokenizer *t, const char *text, size_t size) {
     for (size_t i = 0; i < size; i++)
-        if (!t->byte_fallback || t->byte[(unsigned char)text[i]] < 0) return ec_ids_add(ids, t->unk);
+        if (!t->byte_fallback || t->byte[(unsigned char)text[i]] < 0)
+            return ec_ids_add(ids, t->unk);
     for (size_t i = 0; i < size; i++)
         if (!ec_ids_add(ids, t->byte[(unsigned char)text[i]])) return false;
     return true;
@@ -180,7 +181,6 @@ int32_t hf_find(const hf_tokenizer *t, const char *token) {
     ec_text_release(&normal);
     return found;
 }
-
 
 static void split_raw(ec_chunks *out, const hf_tokenizer *t, const char *text, size_t size) {
     ec_chunks raw = {0};

@@ -1,9 +1,10 @@
 /* hf.h - tokenizer.json: the pipeline of Hugging Face's tokenizers
  *
- *     text -> added tokens -> normalizer -> added tokens -> pre_tokenizer -> model -> post_processor
+ *     text -> added tokens -> normalizer -> added tokens -> pre_tokenizer -> model
+ *          -> post_processor
  *
- * hf_read.c reads it, hf_steps.c its lists of steps; hf.c runs it. What is not known here and would
- * change ids is an error, by name.
+ * hf_read.c reads it, hf_steps.c its lists of steps; hf.c runs it. What is not known here and
+ * would change ids is an error, by name.
  */
 #ifndef EC_TEXT_HF_H
 #define EC_TEXT_HF_H
@@ -51,7 +52,8 @@ int32_t hf_find(const hf_tokenizer *t, const char *token);
 /* False: no memory. */
 bool hf_encode(ec_ids *ids, const hf_tokenizer *t, const char *text, size_t size);
 /* Appends the text of the ids. */
-bool hf_decode(ec_text *out, const hf_tokenizer *t, const int32_t *ids, size_t n, bool skip_special);
+bool hf_decode(ec_text *out, const hf_tokenizer *t, const int32_t *ids, size_t n,
+               bool skip_special);
 
 /* ---- reading: hf_steps.c, hf_read.c ---- */
 

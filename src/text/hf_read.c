@@ -36,7 +36,8 @@ static ec_status add_token(hf_tokenizer *t, json_int_t id, const char *text, siz
 static ec_status read_vocab(hf_tokenizer *t, const json_t *vocab, const hf_reader *r) {
     const char *token;
     json_t *id;
-    if (!json_is_object(vocab)) return hf_refuse(r, "vocab", "expected an object of tokens and ids");
+    if (!json_is_object(vocab))
+        return hf_refuse(r, "vocab", "expected an object of tokens and ids");
     json_object_foreach((json_t *)vocab, token, id) {
         if (!json_is_integer(id)) return hf_refuse(r, "vocab", "expected a whole number as an id");
         const ec_status status =
@@ -139,8 +140,7 @@ static ec_status read_unigram(hf_tokenizer *t, const json_t *model, const hf_rea
     if ((t->word_end = strdup("")) == NULL) return no_memory(r);
     json_array_foreach(vocab, i, entry) {
         const json_t *token = json_array_get(entry, 0), *score = json_array_get(entry, 1);
-        if (!json_is_string(token) || !json_is_number(score) ||
-            !isfinite(json_number_value(score)))
+        if (!json_is_string(token) || !json_is_number(score) || !isfinite(json_number_value(score)))
             return hf_refuse(r, "vocab", "expected [token, score]");
         const double value = json_number_value(score);
         const ec_status status = add_token(t, (json_int_t)i, json_string_value(token),
@@ -240,8 +240,8 @@ static ec_status read_template(hf_tokenizer *t, const json_t *json, const hf_rea
             behind = true;
             continue;
         }
-        const ec_status status = add_template_token(behind ? &t->behind : &t->before, json,
-                                                    text_of(token, "id"), r);
+        const ec_status status =
+            add_template_token(behind ? &t->behind : &t->before, json, text_of(token, "id"), r);
         if (status != EC_OK) return status;
     }
     return EC_OK;
@@ -300,8 +300,8 @@ ec_status hf_read(hf_tokenizer *out, const json_t *root, const char *path, ec_er
     if (status == EC_OK)
         status = hf_read_normalizer(&out->normalizer, json_object_get(root, "normalizer"), &r);
     if (status == EC_OK)
-        status = hf_read_pre_tokenizer(&out->pre_tokenizer, json_object_get(root, "pre_tokenizer"),
-                                       &r);
+        status =
+            hf_read_pre_tokenizer(&out->pre_tokenizer, json_object_get(root, "pre_tokenizer"), &r);
     if (status == EC_OK) status = hf_read_decoder(&out->decoder, decoder, &r);
     if (status == EC_OK) status = read_added(out, json_object_get(root, "added_tokens"), &r);
     if (status == EC_OK)
@@ -366,9 +366,9 @@ ec_status hf_read_clip(hf_tokenizer *out, const json_t *vocab, const char *merge
                   eos = ec_vocabulary_find(&out->vocabulary, end, strlen(end));
     out->unk = eos;
     if (status == EC_OK && (bos < 0 || eos < 0))
-        status = ec_fail(err, EC_ERR_FORMAT,
-                         "%s: no '%s' and '%s' in the vocabulary: this is not CLIP's", path, start,
-                         end);
+        status =
+            ec_fail(err, EC_ERR_FORMAT,
+                    "%s: no '%s' and '%s' in the vocabulary: this is not CLIP's", path, start, end);
     for (size_t i = 0; i < 2 && status == EC_OK; i++) {
         const ec_added a = {.content = (char *)(i == 0 ? start : end),
                             .size = strlen(i == 0 ? start : end),

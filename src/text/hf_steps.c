@@ -46,7 +46,7 @@ static ec_status set_text(ec_step *step, const json_t *json, const char *key, co
     const json_t *value = json_object_get(json, key);
     if (!json_is_string(value)) return hf_refuse(r, key, "expected a string");
     return hf_set_content(step, json_string_value(value), json_string_length(value)) ? EC_OK
-                                                                                   : no_memory(r);
+                                                                                     : no_memory(r);
 }
 
 /* "pattern": {"String": …} or {"Regex": …} */
@@ -149,8 +149,9 @@ static ec_status read_split(ec_step *step, const json_t *json, const hf_reader *
             step->split = (ec_split)i;
             return read_pattern(step, json, r);
         }
-    return hf_refuse(r, "behavior", "expected Isolated, Removed, MergedWithPrevious, "
-                                    "MergedWithNext or Contiguous");
+    return hf_refuse(r, "behavior",
+                     "expected Isolated, Removed, MergedWithPrevious, "
+                     "MergedWithNext or Contiguous");
 }
 
 static ec_status read_digits(ec_step *step, const json_t *json, const hf_reader *r) {

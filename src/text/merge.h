@@ -23,7 +23,8 @@ typedef struct ec_symbol {
 typedef bool ec_pair_rule(void *context, const ec_symbol *left, const ec_symbol *right,
                           double *cost, int32_t *id);
 
-/* Merges symbols [n], which are in order; before and behind are filled in here. False: no memory. */
+/* Merges symbols [n], which are in order; before and behind are filled in here. False: no memory.
+ */
 bool ec_merge(ec_symbol *symbols, size_t n, ec_pair_rule *rule, void *context);
 
 #endif

@@ -10,9 +10,8 @@
 
 static void unicode_form(ec_text *out, const char *text, size_t size, utf8proc_option_t form) {
     utf8proc_uint8_t *mapped = NULL;
-    const utf8proc_ssize_t n =
-        utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)size, &mapped,
-                     (utf8proc_option_t)(UTF8PROC_STABLE | form));
+    const utf8proc_ssize_t n = utf8proc_map((const utf8proc_uint8_t *)text, (utf8proc_ssize_t)size,
+                                            &mapped, (utf8proc_option_t)(UTF8PROC_STABLE | form));
     if (n < 0)
         out->failed = true;
     else
@@ -51,8 +50,8 @@ static bool map_characters(ec_text *out, const ec_charsmap *map, const char *tex
     return true;
 }
 
-/* As the crate spm_precompiled, which tokenizers uses: short graphemes as a whole, then character by
- * character. */
+/* As the crate spm_precompiled, which tokenizers uses: short graphemes as a whole, then character
+ * by character. */
 static void charsmap(ec_text *out, const ec_charsmap *map, const char *text, size_t size) {
     enum { SHORT = 6 };
     for (size_t at = 0; at < size;) {
@@ -109,14 +108,13 @@ static void run(ec_text *out, bool *stripped, const ec_step *step, const char *t
 }
 
 void ec_steps_normalise(ec_text *out, bool *stripped, const ec_steps *steps, const char *text,
-                  size_t size) {
+                        size_t size) {
     ec_text from = {0}, to = {0};
     *stripped = false;
     ec_text_add_bytes(&from, text, size);
     for (size_t i = 0; i < steps->n && !from.failed; i++) {
         to.size_bytes = 0;
-        run(&to, stripped, &steps->step[i], from.size_bytes > 0 ? from.data : "",
-            from.size_bytes);
+        run(&to, stripped, &steps->step[i], from.size_bytes > 0 ? from.data : "", from.size_bytes);
         const ec_text swap = from;
         from = to;
         to = swap;

@@ -92,8 +92,8 @@ static bool find_regex(size_t *start, size_t *end, const ec_matches *m) {
 
 bool ec_matches_next(size_t *start, size_t *end, ec_matches *m) {
     while (m->at <= m->size) {
-        const bool found = m->pattern->regex != NULL ? find_regex(start, end, m)
-                                                     : find_literal(start, end, m);
+        const bool found =
+            m->pattern->regex != NULL ? find_regex(start, end, m) : find_literal(start, end, m);
         if (!found) break;
         if (*start == *end && m->last_end == *end) {
             const size_t n = m->at < m->size ? ec_utf8_length(m->text + m->at, m->size - m->at) : 1;

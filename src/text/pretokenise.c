@@ -97,8 +97,7 @@ static void split(ec_chunks *out, ranges *r, ec_split how, const char *text, boo
             r->item[n++] = x;
         before = x.is_match;
     }
-    for (size_t i = 0; i < n; i++)
-        add_part(out, text, at_origin, r->item[i].start, r->item[i].end);
+    for (size_t i = 0; i < n; i++) add_part(out, text, at_origin, r->item[i].start, r->item[i].end);
 }
 
 /* ---- the steps ---- */
@@ -113,8 +112,8 @@ static void metaspace(ec_chunks *out, const ec_step *step, const char *text, siz
         else
             ec_text_add_bytes(&t, text + i, 1);
     const bool has_it = t.size_bytes >= n && memcmp(t.data, step->content, n) == 0;
-    if (!has_it && (step->prepend == EC_PREPEND_ALWAYS ||
-                    (step->prepend == EC_PREPEND_FIRST && at_origin))) {
+    if (!has_it &&
+        (step->prepend == EC_PREPEND_ALWAYS || (step->prepend == EC_PREPEND_FIRST && at_origin))) {
         ec_text with = {0};
         ec_text_add_bytes(&with, step->content, n);
         ec_text_add_bytes(&with, t.data, t.size_bytes);
@@ -134,8 +133,8 @@ static void metaspace(ec_chunks *out, const ec_step *step, const char *text, siz
     ec_text_release(&t);
 }
 
-/* GPT-2's alphabet: printable bytes stand for themselves; the others, 0 to 32, 127 to 160 and 173, in this
- * order for U+0100 and on. */
+/* GPT-2's alphabet: printable bytes stand for themselves; the others, 0 to 32, 127 to 160 and
+ * 173, in this order for U+0100 and on. */
 enum { FIRST_OTHER = 0x100, LAST_OTHER = 0x143 };
 
 static uint32_t character_of(unsigned char byte) {

@@ -29,8 +29,7 @@ bool ec_ids_add(ec_ids *ids, int32_t id) {
 static size_t user_defined(const ec_sentencepiece *sp, const char *text, size_t size) {
     if (!sp->has_user_defined) return 0;
     for (size_t n = size < sp->pieces.longest ? size : sp->pieces.longest; n > 0; n--) {
-        const ec_piece *p =
-            ec_vocabulary_at(&sp->pieces, ec_vocabulary_find(&sp->pieces, text, n));
+        const ec_piece *p = ec_vocabulary_at(&sp->pieces, ec_vocabulary_find(&sp->pieces, text, n));
         if (p != NULL && p->kind == EC_PIECE_USER_DEFINED) return n;
     }
     return 0;

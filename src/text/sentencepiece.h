@@ -34,7 +34,8 @@ ec_status ec_sentencepiece_read(ec_sentencepiece *out, const char *bytes, size_t
 void ec_sentencepiece_release(ec_sentencepiece *sp);
 
 /* Appends ids of valid UTF-8. False: no memory, and *ids is as before. */
-bool ec_sentencepiece_encode(ec_ids *ids, const ec_sentencepiece *sp, const char *text, size_t size);
+bool ec_sentencepiece_encode(ec_ids *ids, const ec_sentencepiece *sp, const char *text,
+                             size_t size);
 
 /* Text of one piece: spaces for U+2581, nothing for control pieces. *expects_space: whether a space
  * at the beginning would be the dummy prefix, which is left out; updated. */

@@ -1,8 +1,8 @@
 /* sentencepiece_read.c - the protobuf of a tokenizer.model
  *
- * sentencepiece_model.proto: ModelProto {1 pieces, 2 trainer_spec, 3 normalizer_spec}; a piece is {1
- * text, 2 score, 3 kind}. Fields that are not named here change nothing for the ids of a text and
- * are stepped over.
+ * sentencepiece_model.proto: ModelProto {1 pieces, 2 trainer_spec, 3 normalizer_spec}; a piece is
+ * {1 text, 2 score, 3 kind}. Fields that are not named here change nothing for the ids of a text
+ * and are stepped over.
  */
 #include <float.h>
 #include <math.h>
@@ -188,13 +188,17 @@ static ec_status settle(ec_sentencepiece *sp, const trainer *t, const char *path
     if (t->model_type != 1 && t->model_type != 2)
         return ec_fail(err, EC_ERR_FORMAT,
                        "%s: a model of type %s; expected BPE or Unigram (no words, no characters)",
-                       path, t->model_type == 3 ? "WORD" : t->model_type == 4 ? "CHAR" : "unknown");
+                       path,
+                       t->model_type == 3   ? "WORD"
+                       : t->model_type == 4 ? "CHAR"
+                                            : "unknown");
     sp->is_unigram = t->model_type == 1;
     sp->unk = -1;
     for (size_t i = 0; i < sp->pieces.n; i++)
         if (sp->pieces.piece[i].kind == EC_PIECE_UNKNOWN) {
             if (sp->unk >= 0)
-                return ec_fail(err, EC_ERR_FORMAT, "%s: two pieces stand for what is unknown", path);
+                return ec_fail(err, EC_ERR_FORMAT, "%s: two pieces stand for what is unknown",
+                               path);
             sp->unk = (int32_t)i;
         }
     if (sp->unk < 0)
@@ -232,10 +236,11 @@ ec_status ec_sentencepiece_read(ec_sentencepiece *out, const char *bytes, size_t
         if (f.number == 3) status = read_normalizer(out, &f, path, err);
     }
     if (status == EC_OK && (w.broken || out->pieces.n == 0 || !t.is_there))
-        status = ec_fail(err, EC_ERR_FORMAT,
-                         "%s: no SentencePiece model, or one that is cut off (%zu bytes, %zu pieces "
-                         "read)",
-                         path, size, out->pieces.n);
+        status =
+            ec_fail(err, EC_ERR_FORMAT,
+                    "%s: no SentencePiece model, or one that is cut off (%zu bytes, %zu pieces "
+                    "read)",
+                    path, size, out->pieces.n);
     if (status == EC_OK) status = settle(out, &t, path, err);
     if (status != EC_OK) ec_sentencepiece_release(out);
     return status;

@@ -43,8 +43,7 @@ static bool add_added(slow_tokenizer *t, const char *content, size_t size, int32
     const ec_piece *p = ec_vocabulary_at(&t->sp.pieces, id);
     const bool is_piece = p != NULL && p->size == size && memcmp(p->bytes, content, size) == 0;
     return ec_added_list_add(&t->added, &a) &&
-           (is_piece ||
-            ec_vocabulary_add(&t->tokens, id, content, size, 0, EC_PIECE_NORMAL, true));
+           (is_piece || ec_vocabulary_add(&t->tokens, id, content, size, 0, EC_PIECE_NORMAL, true));
 }
 
 static ec_status bad_added(const char *path, const char *content, ec_error *err) {
@@ -122,9 +121,9 @@ static bool mark_all(slow_tokenizer *t, const json_t *config) {
                                : json_string_value(json_object_get(value, "content"));
         if (name != NULL) mark_special(t, slow_find(t, name));
     }
-    json_object_foreach(json_object_get(config, "added_tokens_decoder"), key, added)
-        if (json_is_true(json_object_get(added, "special")))
-            mark_special(t, (int32_t)strtol(key, NULL, 10));
+    json_object_foreach(json_object_get(config, "added_tokens_decoder"), key,
+                        added) if (json_is_true(json_object_get(added, "special")))
+        mark_special(t, (int32_t)strtol(key, NULL, 10));
     return true;
 }
 
@@ -151,8 +150,8 @@ ec_status slow_open(slow_tokenizer *out, ec_sentencepiece *sp, bool legacy, cons
         t->adds_eos = t->eos >= 0 && flag(config, "add_eos_token", is_t5);
         t->unk_name = t->sp.pieces.piece[t->sp.unk].bytes;
         ec_ids ids = {0};
-        const bool good = mark_all(t, config) && ec_sentencepiece_encode(&ids, &t->sp, t->unk_name,
-                                                                         strlen(t->unk_name));
+        const bool good = mark_all(t, config) &&
+                          ec_sentencepiece_encode(&ids, &t->sp, t->unk_name, strlen(t->unk_name));
         t->n_unk = ids.n;
         ec_ids_release(&ids);
         if (!good) status = ec_fail(err, EC_ERR_NOMEM, "%s: out of memory", path);
@@ -168,8 +167,8 @@ static bool starts_with(const char *text, size_t size, const char *with) {
     return size >= n && memcmp(text, with, n) == 0;
 }
 
-/* LlamaTokenizer._tokenize: what begins with a space is encoded behind the name of the unknown token,
- * whose pieces are then cut off, so that the space is not lost. */
+/* LlamaTokenizer._tokenize: what begins with a space is encoded behind the name of the unknown
+ * token, whose pieces are then cut off, so that the space is not lost. */
 static bool encode_piece(ec_ids *ids, const slow_tokenizer *t, const char *text, size_t size) {
     if (t->legacy || !(starts_with(text, size, SPACE) || starts_with(text, size, " ")))
         return ec_sentencepiece_encode(ids, &t->sp, text, size);
@@ -177,8 +176,7 @@ static bool encode_piece(ec_ids *ids, const slow_tokenizer *t, const char *text,
     ec_text with = {0};
     ec_text_add(&with, t->unk_name);
     ec_text_add_bytes(&with, text, size);
-    bool good = !with.failed &&
-                ec_sentencepiece_encode(&all, &t->sp, with.data, with.size_bytes);
+    bool good = !with.failed && ec_sentencepiece_encode(&all, &t->sp, with.data, with.size_bytes);
     for (size_t i = all.n >= t->n_unk ? t->n_unk : 0; i < all.n && good; i++)
         good = ec_ids_add(ids, all.id[i]);
     ec_ids_release(&all);
@@ -231,8 +229,8 @@ bool slow_encode(ec_ids *ids, const slow_tokenizer *t, const char *text, size_t 
 
 /* ---- decoding ---- */
 
-/* What a run of pieces may have before its text: of the whole text a prefix that LlamaTokenizer takes away,
- * and then one that SentencePiece does. */
+/* What a run of pieces may have before its text: of the whole text a prefix that LlamaTokenizer
+ * takes away, and then one that SentencePiece does. */
 typedef enum { AT_START, BEHIND_SPECIAL, CONTINUES } position;
 
 /* The text of a run of pieces, as SentencePiece decodes it. */

@@ -1,4 +1,5 @@
-/* slow.h - a SentencePiece model as transformers' slow tokenizers use it (LlamaTokenizer, T5Tokenizer)
+/* slow.h - a SentencePiece model as transformers' slow tokenizers use it (LlamaTokenizer,
+ * T5Tokenizer)
  *
  *     legacy       added tokens are cut out of the text; each piece between gets a dummy prefix
  *     not legacy   the text gets one U+2581, and the pieces none
@@ -26,8 +27,8 @@ typedef struct slow_tokenizer {
     bool adds_bos, adds_eos;
 } slow_tokenizer;
 
-/* Takes the model. config: tokenizer_config.json, NULL: there is none; added: added_tokens.json, likewise.
- * Errors name `path`, the configuration's. */
+/* Takes the model. config: tokenizer_config.json, NULL: there is none; added: added_tokens.json,
+ * likewise. Errors name `path`, the configuration's. */
 ec_status slow_open(slow_tokenizer *out, ec_sentencepiece *sp, bool legacy, const json_t *config,
                     const json_t *added, const char *path, ec_error *err);
 void slow_release(slow_tokenizer *t);

@@ -40,11 +40,11 @@ typedef enum ec_step_kind {
 } ec_step_kind;
 
 typedef enum ec_split { /* what becomes of matches */
-    EC_SPLIT_ISOLATED,
-    EC_SPLIT_REMOVED,
-    EC_SPLIT_WITH_PREVIOUS,
-    EC_SPLIT_WITH_NEXT,
-    EC_SPLIT_CONTIGUOUS /* as isolated, but neighbouring ones stay together */
+                        EC_SPLIT_ISOLATED,
+                        EC_SPLIT_REMOVED,
+                        EC_SPLIT_WITH_PREVIOUS,
+                        EC_SPLIT_WITH_NEXT,
+                        EC_SPLIT_CONTIGUOUS /* as isolated, but neighbouring ones stay together */
 } ec_split;
 
 typedef enum ec_prepend { EC_PREPEND_NEVER, EC_PREPEND_FIRST, EC_PREPEND_ALWAYS } ec_prepend;
@@ -75,7 +75,7 @@ ec_step *ec_steps_add(ec_steps *steps, ec_step_kind kind);
 /* Runs a normalizer on valid UTF-8; appends to *out. Failure is in out->failed. *stripped: whether
  * something at the beginning is gone. */
 void ec_steps_normalise(ec_text *out, bool *stripped, const ec_steps *steps, const char *text,
-                  size_t size);
+                        size_t size);
 /* Runs a pre_tokenizer on every chunk that is text; *chunks is replaced. */
 void ec_steps_pretokenise(ec_chunks *chunks, const ec_steps *steps);
 

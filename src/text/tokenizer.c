@@ -152,7 +152,8 @@ static ec_status open_clip(ec_tokenizer *t, const char *folder, ec_error *err) {
 
 /* The file of a folder, in the order of preference. */
 static const char *choose(const char *folder, ec_tokenizer_reading reading) {
-    const bool slow_first = !is_there(folder, "spiece.model") || !is_there(folder, "tokenizer.json");
+    const bool slow_first =
+        !is_there(folder, "spiece.model") || !is_there(folder, "tokenizer.json");
     static const char *const slow[] = {"tokenizer.model", "spiece.model"};
     for (size_t i = 0; i < 2 && reading != EC_TOKENIZER_FAST && slow_first; i++)
         if (is_there(folder, slow[i])) return slow[i];
@@ -168,10 +169,11 @@ static ec_status open_file(ec_tokenizer *t, const char *folder, ec_tokenizer_rea
     const char *const name = strrchr(t->file, '/') != NULL ? strrchr(t->file, '/') + 1 : t->file;
     const bool is_model = n > 6 && strcmp(t->file + n - 6, ".model") == 0;
     if (reading != EC_TOKENIZER_BY_FOLDER && is_model == (reading == EC_TOKENIZER_FAST))
-        return ec_fail(err, EC_ERR_ARG,
-                       "%s: cannot be read as was asked for: slow readings are of *.model, fast ones "
-                       "of tokenizer.json",
-                       t->file);
+        return ec_fail(
+            err, EC_ERR_ARG,
+            "%s: cannot be read as was asked for: slow readings are of *.model, fast ones "
+            "of tokenizer.json",
+            t->file);
     if (is_model) return open_slow(t, folder, reading, err);
     if (folder != NULL && strcmp(name, "vocab.json") == 0) return open_clip(t, folder, err);
     return open_fast(t, folder, err);
@@ -189,12 +191,12 @@ ec_status ec_tokenizer_open(ec_tokenizer **out, const char *path, ec_tokenizer_r
         status = ec_file_model_folder(&folder, path, err);
         const char *name = status == EC_OK ? choose(folder, reading) : NULL;
         if (status == EC_OK && name == NULL)
-            status = ec_fail(err, EC_ERR_NOT_FOUND,
-                             "%s: no tokenizer; expected tokenizer.model, tokenizer.json, or "
-                             "vocab.json with merges.txt%s",
-                             path,
-                             reading == EC_TOKENIZER_BY_FOLDER ? ""
-                                                               : " (one way of reading was asked for)");
+            status = ec_fail(
+                err, EC_ERR_NOT_FOUND,
+                "%s: no tokenizer; expected tokenizer.model, tokenizer.json, or "
+                "vocab.json with merges.txt%s",
+                path,
+                reading == EC_TOKENIZER_BY_FOLDER ? "" : " (one way of reading was asked for)");
         if (status == EC_OK) t->file = path_in(folder, name);
     } else {
         t->file = strdup(path);
@@ -263,8 +265,7 @@ ec_status ec_tokenizer_encode(ec_ids *ids, const ec_tokenizer *t, const char *te
 }
 
 int32_t ec_tokenizer_find(const ec_tokenizer *t, const char *token) {
-    return t->is_slow ? slow_find(&t->slow, token)
-                      : hf_find(&t->fast, token);
+    return t->is_slow ? slow_find(&t->slow, token) : hf_find(&t->fast, token);
 }
 
 const char *ec_tokenizer_token(const ec_tokenizer *t, int32_t id) {

@@ -12,8 +12,8 @@ static void offer(const ec_unigram *u, ec_cut *to, int32_t id, double score, dou
     if (to->end == SIZE_MAX || sum > to->score) *to = (ec_cut){id, from, sum};
 }
 
-/* User-defined pieces win against all that normal ones, whose scores are logarithms, can be put together
- * from: as sentencepiece 0.2.3 has it, measured. */
+/* User-defined pieces win against all that normal ones, whose scores are logarithms, can be put
+ * together from: as sentencepiece 0.2.3 has it, measured. */
 static double score_of(const ec_piece *p, size_t size) {
     return p->kind == EC_PIECE_USER_DEFINED ? 0.1 * (double)(size - 1) : p->score;
 }

@@ -91,5 +91,5 @@ void ec_vocabulary_bytes(int32_t out[256], const ec_vocabulary *v) {
 
 const ec_piece *ec_vocabulary_at(const ec_vocabulary *v, int32_t id) {
     return id >= 0 && (size_t)id < v->n && v->piece[id].kind != EC_PIECE_ABSENT ? &v->piece[id]
-                                                                              : NULL;
+                                                                                : NULL;
 }

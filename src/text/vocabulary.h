@@ -36,8 +36,8 @@ typedef struct ec_vocabulary {
 } ec_vocabulary;
 
 void ec_vocabulary_release(ec_vocabulary *v);
-/* False: no memory, or an id of EC_MAX_TOKENS or more. Where the bytes are there already, the earlier id
- * is the one that is found, or this one where `takes_over`. */
+/* False: no memory, or an id of EC_MAX_TOKENS or more. Where the bytes are there already, the
+ * earlier id is the one that is found, or this one where `takes_over`. */
 bool ec_vocabulary_add(ec_vocabulary *v, int32_t id, const char *bytes, size_t size, double score,
                        ec_piece_kind kind, bool takes_over);
 /* -1: there is none. */

@@ -11,12 +11,14 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
-static const char *const texts[] = {
-    "", " Hello  world</s>x", "a\xCC\x81\xE2\x96\x81\xF0\x9F\xA6\xA9\n\t12345", "<s><unk>   foo hello "};
+static const char *const texts[] = {"", " Hello  world</s>x",
+                                    "a\xCC\x81\xE2\x96\x81\xF0\x9F\xA6\xA9\n\t12345",
+                                    "<s><unk>   foo hello "};
 enum { N_TEXTS = sizeof texts / sizeof *texts };
 
 static void demand_text(ec_text *text) {
-    DEMAND(text->size_bytes == 0 || ec_utf8_check(text->data, text->size_bytes) == text->size_bytes);
+    DEMAND(text->size_bytes == 0 ||
+           ec_utf8_check(text->data, text->size_bytes) == text->size_bytes);
     ec_text_release(text);
 }
 
@@ -34,7 +36,8 @@ static void try_json(const char *data, size_t size) {
         ec_ids ids = {0};
         ec_text text = {0};
         DEMAND(hf_encode(&ids, &t, texts[i], strlen(texts[i])));
-        for (size_t k = 0; k < ids.n; k++) DEMAND(ec_vocabulary_at(&t.vocabulary, ids.id[k]) != NULL);
+        for (size_t k = 0; k < ids.n; k++)
+            DEMAND(ec_vocabulary_at(&t.vocabulary, ids.id[k]) != NULL);
         DEMAND(hf_decode(&text, &t, ids.id, ids.n, i % 2 == 0));
         demand_text(&text);
         ec_ids_release(&ids);
