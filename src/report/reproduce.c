@@ -414,8 +414,7 @@ static ec_status figure_5(ledger *book, const ec_study *study, ec_error *err) {
 
 /* The 99.7 % are 1 minus the share of parameters that stage 1 trains, not a share of GPU time. */
 static void cost_claim(ledger *book) {
-    const double connector =
-        1024.0 * 4096 + 4096 + 4096.0 * 4096 + 4096; /* two-layer MLP of LLaVA-1.5 */
+    const double connector = 1024.0 * 4096 + 4096 + 4096.0 * 4096 + 4096; /* two-layer MLP of LLaVA-1.5 */
     const double llm = 6738415616.0;                 /* Vicuna-7B */
     const double tower = 303507456.0;                /* CLIP ViT-L/14@336 */
     const double unused_block = 12596224.0;          /* the tower's last block, never run */

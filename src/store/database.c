@@ -192,8 +192,7 @@ static ec_status bring_up_to_date(ec_database *db, const ec_migrations *migratio
     int64_t version;
     const char *file = sqlite3_db_filename(db->sqlite, "main");
     const bool in_memory = file == NULL || *file == '\0';
-    ec_status status =
-        ec_database_begin_read(db, err); /* the parts of the version belong together */
+    ec_status status = ec_database_begin_read(db, err); /* the parts of the version belong together */
     if (status != EC_OK) return status;
     status = ec_database_end(db, read_version(&version, db, migrations, err), err);
     if (status == EC_OK && !in_memory) status = check_length(db, err);

@@ -36,8 +36,7 @@ static void what_is_no_study_is_refused_with_what_to_do(void **state) {
     folder_write(folder_join(f->folder, "x.csv"), "");
     assert_says(ec_study_open(&study, folder_join(f->folder, "x.csv"), &err), EC_ERR_NOT_FOUND,
                 &err, "a file, expected the folder of a study");
-    assert_int_not_equal(access(folder_join(f->folder, "study.db"), F_OK),
-                         0); /* nothing was written */
+    assert_int_not_equal(access(folder_join(f->folder, "study.db"), F_OK), 0); /* nothing was written */
 }
 
 /* A mistake in study.yaml must not leave a study.db behind. */
@@ -78,8 +77,7 @@ static void what_was_told_is_there_after_opening_again(void **state) {
     assert_true(isnan(s->table.z[MME * N + BEST]));
     assert_int_equal(s->n_observed, 2);
     assert_true(s->hours[GOOD] == 12 && isnan(s->hours[POOR]));
-    assert_true(s->hours_spent ==
-                12); /* the recorded, not the declared 20; of `poor` nothing is known */
+    assert_true(s->hours_spent == 12); /* the recorded, not the declared 20; of `poor` nothing is known */
     assert_true(s->hours_left == 10 + 30 + 1);
     assert_int_equal(s->n_cost_unknown, 1);
     ec_study_snapshot_free(s);

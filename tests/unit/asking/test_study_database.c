@@ -289,8 +289,8 @@ static void older_databases_are_brought_up_to_date(void **state) {
         assert_int_equal(version, n + 2);
         assert_int_equal(
             ec_sql_integer(&n_rows, &db, NULL,
-                                "SELECT count(*) FROM observation JOIN event ON event = event.id"
-                                " WHERE host = 'here' AND value = 1500"),
+                           "SELECT count(*) FROM observation JOIN event ON event = event.id"
+                           " WHERE host = 'here' AND value = 1500"),
             EC_OK);
         assert_int_equal(n_rows, 1);
         ec_database_close(&db);

@@ -195,9 +195,11 @@ static void a_config_that_makes_no_model_is_refused_by_its_key(void **state) {
         const char *from, *to, *why;
     } cases[] = {
         {"\"hidden_size\": 40", "\"hidden_size\": -40", "key 'hidden_size': expected"},
-        {"\"hidden_size\": 40", "\"hidden_size\": 4611686018427387904", "key 'hidden_size': expected"},
+        {"\"hidden_size\": 40", "\"hidden_size\": 4611686018427387904",
+         "key 'hidden_size': expected"},
         {"\"num_attention_heads\": 5", "\"num_attention_heads\": 7", "not a multiple"},
-        {"\"num_attention_heads\": 5", "\"num_attention_heads\": 0", "key 'num_attention_heads': expected"},
+        {"\"num_attention_heads\": 5", "\"num_attention_heads\": 0",
+         "key 'num_attention_heads': expected"},
         {"\"patch_size\": 7", "\"patch_size\": 0", "key 'patch_size': expected"},
         {"\"patch_size\": 7", "\"patch_size\": 36", "smaller than"},
         {"\"num_channels\": 3", "\"num_channels\": 4", "\"num_channels\" is 4"},

@@ -96,8 +96,7 @@ static void kernels_agree_on_extreme_pixels(void **state) {
     (void)state;
     const ec_resample_kernels *kernels[3];
     ec_resample_all(kernels);
-    ec_image image =
-        image_pattern(1, 97, 61); /* black and white: the largest over- and undershoot */
+    ec_image image = image_pattern(1, 97, 61); /* black and white: the largest over- and undershoot */
     for (int f = EC_FILTER_LANCZOS; f <= EC_FILTER_BOX; f++)
         for (size_t size = 1; size <= 200; size += 7) {
             const ec_resample_plan plan = whole(size, 201 - size, (ec_filter)f);

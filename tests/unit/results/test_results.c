@@ -355,8 +355,7 @@ static void a_limited_run_is_refused_unless_asked_for(void **state) {
     assert_int_equal(read_limited(f, false, "null", whole), EC_OK);
     assert_int_equal(read_limited(f, false, "-1", "{\"original\": 2374, \"effective\": -1}"),
                      EC_OK);
-    assert_int_equal(read_limited(f, false, "99999", whole),
-                     EC_ERR_ARG); /* of TextVQA nobody knows */
+    assert_int_equal(read_limited(f, false, "99999", whole), EC_ERR_ARG); /* of TextVQA nobody knows */
     assert_says(f, "'textvqa_val'");
 }
 

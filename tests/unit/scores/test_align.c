@@ -30,8 +30,7 @@ static const ec_feature_source clip = {.folder = PARITY "clip-f32", .prepare = E
                                       .prepare = EC_PREPARE_SQUARE};
 static const ec_feature_source both[] = {
     {.folder = PARITY "siglip-bf16-sharded", .prepare = EC_PREPARE_SQUARE},
-    {.folder = PARITY "../parity/vit-no-qkv-bias/",
-     .prepare = EC_PREPARE_SQUARE}, /* spelt otherwise, the same */
+    {.folder = PARITY "../parity/vit-no-qkv-bias/", .prepare = EC_PREPARE_SQUARE}, /* spelt otherwise, the same */
 };
 static const ec_align_member references[N_REFERENCES] = {
     {"first", &clip, 1, ALIGN "clip.bin"}, {"second", &dino, 1, ALIGN "dinov2.safetensors"}};

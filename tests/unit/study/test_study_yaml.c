@@ -270,7 +270,8 @@ static const char SCORES[] =
     "run: {train: 'bash t.sh {candidate} {out}', evaluate: \"e\\t1\", train_timeout_hours: .5,\n"
     "      trained: '{out}/m', grace_seconds: 30,\n"
     "      evaluate_timeout_hours: 2, retries: 3, budget: 400, finetunes: 5, gpus: 8}\n"
-    "benchmarks:\n  - {name: MME, images: mme.jsonl, image_root: mme, result: 'mme.mme_acc,none * 100'}\n  - name: "
+    "benchmarks:\n  - {name: MME, images: mme.jsonl, image_root: mme, result: 'mme.mme_acc,none * "
+    "100'}\n  - name: "
     "POPE\n"
     "candidates:\n  - {name: CLIP, encoder: w/clip, connector: c/mm_projector.bin}\n"
     "  - {name: 'a: b', encoder: 'w/clip@224+/abs/dino:squash'}\n";
@@ -353,7 +354,8 @@ static void settings_of_scores_must_make_sense(void **state) {
                    "s.yaml: ", "'CLP' is not one of the candidates; did you mean 'CLIP'?");
     assert_refused("scores: {compare_with: [clip]}\n" BENCHMARKS CANDIDATES,
                    "s.yaml: ", "'clip' is not one of the candidates; did you mean 'CLIP'?");
-    assert_refused("policy: {name: priot}\n" BENCHMARKS CANDIDATES, "s.yaml: ", "did you mean 'prior'?");
+    assert_refused("policy: {name: priot}\n" BENCHMARKS CANDIDATES,
+                   "s.yaml: ", "did you mean 'prior'?");
     assert_refused("scores: {references: [CLIP, CLIP]}\n" BENCHMARKS CANDIDATES,
                    "s.yaml: ", "is there twice");
     assert_refused("scores: {references: CLIP}\n" BENCHMARKS CANDIDATES,
@@ -447,10 +449,12 @@ static void combinations_that_cannot_be_are_refused(void **state) {
         assert_refused(yaml.data, "s.yaml: ", cases[i][1]);
         ec_text_release(&yaml);
     }
-    assert_refused("scores: {combine: 'CLIP@336+DINOV,x'}\n" BENCHMARKS
-                   "candidates:\n  - {name: CLIP@336, encoder: a}\n  - {name: DINOv2, encoder: b}\n",
-                   "s.yaml: ", "'DINOV,x' does not begin with the name of a candidate that has one "
-                   "encoder; did you mean 'DINOv2'?");
+    assert_refused(
+        "scores: {combine: 'CLIP@336+DINOV,x'}\n" BENCHMARKS
+        "candidates:\n  - {name: CLIP@336, encoder: a}\n  - {name: DINOv2, encoder: b}\n",
+        "s.yaml: ",
+        "'DINOV,x' does not begin with the name of a candidate that has one "
+        "encoder; did you mean 'DINOv2'?");
     ec_text many = {0};
     ec_text_add(&many, "scores: {combine: all}\n" BENCHMARKS "candidates:\n");
     for (int i = 0; i < 13; i++) ec_text_format(&many, "  - {name: n%d, encoder: e%d}\n", i, i);

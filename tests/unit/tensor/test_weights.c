@@ -222,8 +222,8 @@ static void recalled_names_are_not_multiplied(void **state) {
     assert_pickle_refused(p.data, p.size_bytes, "names of the tensors are longer");
     ec_text_release(&p);
     p = recalling_pickle(name, "a", 1);
-    assert_int_equal(
-        ec_pickle_read(&pickled, (unsigned char *)p.data, p.size_bytes, "m.bin", &err), EC_OK);
+    assert_int_equal(ec_pickle_read(&pickled, (unsigned char *)p.data, p.size_bytes, "m.bin", &err),
+                     EC_OK);
     assert_non_null(strstr(pickled.tensor[0].unread, "storage whose name is broken"));
     ec_pickled_release(&pickled);
     ec_text_release(&p);
@@ -417,8 +417,7 @@ static void written_arrays_are_read_back(void **state) {
         ec_array_writer_open(&writer, path, EC_ARRAY_SAFETENSORS, "x", EC_F16, &two, 1, 0, &err),
         EC_OK);
     for (int i = 0; i < 2; i++) assert_int_equal(ec_array_writer_add(writer, rows[i], &err), EC_OK);
-    ec_array_writer_close(
-        writer); /* as if killed: the header says 0 rows, so nobody takes it for whole */
+    ec_array_writer_close(writer); /* as if killed: the header says 0 rows, so nobody takes it for whole */
     ec_weights *w;
     assert_int_equal(ec_weights_open(&w, path, &err), EC_ERR_FORMAT);
     /* taken up with one row kept */

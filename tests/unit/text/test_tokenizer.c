@@ -28,15 +28,19 @@ static ec_tokenizer *open_tokenizer(const char *path, ec_tokenizer_reading readi
 static ec_ids encode(const ec_tokenizer *t, const char *text, size_t size, bool special) {
     ec_ids ids = {0};
     ec_error err;
-    if (ec_tokenizer_encode(&ids, t, text, size, special, &err) != EC_OK) fail_msg("%s", err.message);
+    if (ec_tokenizer_encode(&ids, t, text, size, special, &err) != EC_OK)
+        fail_msg("%s", err.message);
     return ids;
 }
 
-static void check_ids(const char *file, const char *text, const ec_ids *ids, const json_t *expected) {
+static void check_ids(const char *file, const char *text, const ec_ids *ids,
+                      const json_t *expected) {
     bool equal = ids->n == json_array_size(expected);
     for (size_t i = 0; equal && i < ids->n; i++)
         equal = ids->id[i] == json_integer_value(json_array_get(expected, i));
-    if (!equal) fail_msg("%s: other ids of '%s' (%zu, expected %zu)", file, text, ids->n, json_array_size(expected));
+    if (!equal)
+        fail_msg("%s: other ids of '%s' (%zu, expected %zu)", file, text, ids->n,
+                 json_array_size(expected));
 }
 
 /* The text that comes in parts as ids come is the whole text. */
@@ -47,7 +51,8 @@ static void check_stream(const char *file, const ec_tokenizer *t, const ec_ids *
     assert_int_equal(ec_tokenizer_decode(&whole, &size, t, ids->id, ids->n, true, NULL), EC_OK);
     assert_int_equal(ec_text_stream_new(&stream, t, NULL), EC_OK);
     for (size_t i = 0; i <= ids->n; i++) {
-        const char *more = i < ids->n ? ec_text_stream_add(stream, ids->id[i], &n) : ec_text_stream_end(stream, &n);
+        const char *more = i < ids->n ? ec_text_stream_add(stream, ids->id[i], &n)
+                                      : ec_text_stream_end(stream, &n);
         if (at + n > size || memcmp(whole + at, more, n) != 0)
             fail_msg("%s: '%s' comes in other parts at byte %zu: '%s'", file, whole, at, more);
         at += n;
@@ -69,14 +74,17 @@ static void check_golden(const char *name, bool special) {
     ec_tokenizer *t = open_tokenizer(path, EC_TOKENIZER_BY_FOLDER);
     assert_true(json_array_size(rows) > 50);
     json_array_foreach(rows, i, row) {
-        const json_t *text = json_object_get(row, "text"), *decoded = json_object_get(row, "decoded");
+        const json_t *text = json_object_get(row, "text"),
+                     *decoded = json_object_get(row, "decoded");
         ec_ids ids = encode(t, json_string_value(text), json_string_length(text), special);
         check_ids(name, json_string_value(text), &ids, json_object_get(row, "ids"));
         if (json_is_string(decoded)) {
             char *ours;
             size_t size;
-            assert_int_equal(ec_tokenizer_decode(&ours, &size, t, ids.id, ids.n, true, NULL), EC_OK);
-            if (size != json_string_length(decoded) || memcmp(ours, json_string_value(decoded), size) != 0)
+            assert_int_equal(ec_tokenizer_decode(&ours, &size, t, ids.id, ids.n, true, NULL),
+                             EC_OK);
+            if (size != json_string_length(decoded) ||
+                memcmp(ours, json_string_value(decoded), size) != 0)
                 fail_msg("%s: decoded '%s', expected '%s'", name, ours, json_string_value(decoded));
             free(ours);
         }
@@ -89,16 +97,17 @@ static void check_golden(const char *name, bool special) {
 
 static void sentencepiece_models_give_the_ids_of_sentencepiece(void **state) {
     (void)state;
-    static const char *const names[] = {"bpe-bytes.model", "bpe-defined.model",   "bpe-suffix.model",
-                                        "unigram.model",   "unigram-bytes.model", "unigram-defined.model"};
+    static const char *const names[] = {"bpe-bytes.model",     "bpe-defined.model",
+                                        "bpe-suffix.model",    "unigram.model",
+                                        "unigram-bytes.model", "unigram-defined.model"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) check_golden(names[i], false);
 }
 
 static void tokenizer_json_gives_the_ids_and_texts_of_tokenizers(void **state) {
     (void)state;
-    static const char *const names[] = {"qwen2.json",      "llama3.json",          "smollm2.json",
-                                        "nfkd-space.json", "llama-fast.json",      "metaspace-first.json",
-                                        "words.json",      "bare.json",            "t5.json"};
+    static const char *const names[] = {
+        "qwen2.json",           "llama3.json", "smollm2.json", "nfkd-space.json", "llama-fast.json",
+        "metaspace-first.json", "words.json",  "bare.json",    "t5.json"};
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) check_golden(names[i], true);
 }
 
@@ -161,7 +170,8 @@ static void check_llama_text(const ec_tokenizer *t, const char *ids_text, const 
     size_t size;
     if (expected == NULL) return;
     assert_int_equal(ec_tokenizer_decode(&text, &size, t, ids.id, ids.n, true, NULL), EC_OK);
-    if (strcmp(text, expected) != 0) fail_msg("%s is '%s', expected '%s'", ids_text, text, expected);
+    if (strcmp(text, expected) != 0)
+        fail_msg("%s is '%s', expected '%s'", ids_text, text, expected);
     check_stream("Llama 2", t, &ids);
     free(text);
 }
@@ -173,18 +183,21 @@ static void llama_2_is_read_as_transformers_does(void **state) {
         skip();
     }
     for (int legacy = 0; legacy < 2; legacy++) {
-        ec_tokenizer *t = open_tokenizer(LLAMA_2, legacy ? EC_TOKENIZER_SLOW_LEGACY : EC_TOKENIZER_SLOW);
+        ec_tokenizer *t =
+            open_tokenizer(LLAMA_2, legacy ? EC_TOKENIZER_SLOW_LEGACY : EC_TOKENIZER_SLOW);
         for (size_t i = 0; i < sizeof llama_rows / sizeof *llama_rows; i++) {
             const llama_row *row = &llama_rows[i];
             char text[256] = "";
             ec_ids ids = encode(t, row->text, strlen(row->text), true);
             for (size_t k = 0; k < ids.n; k++)
-                snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", k > 0 ? " " : "", ids.id[k]);
+                snprintf(text + strlen(text), sizeof text - strlen(text), "%s%d", k > 0 ? " " : "",
+                         ids.id[k]);
             assert_string_equal(text, legacy && row->legacy != NULL ? row->legacy : row->ids);
             ec_ids_release(&ids);
         }
         for (size_t i = 0; i < sizeof llama_texts / sizeof *llama_texts; i++)
-            check_llama_text(t, llama_texts[i].ids, legacy ? llama_texts[i].legacy : llama_texts[i].text);
+            check_llama_text(t, llama_texts[i].ids,
+                             legacy ? llama_texts[i].legacy : llama_texts[i].text);
         ec_tokenizer_close(t);
     }
 }
@@ -202,7 +215,8 @@ static void write_file(const char *folder, const char *name, const char *text) {
 
 static void copy_model(const char *folder) {
     char command[1200];
-    snprintf(command, sizeof command, "cp '%s/bpe-bytes.model' '%s/tokenizer.model'", TOKENIZERS, folder);
+    snprintf(command, sizeof command, "cp '%s/bpe-bytes.model' '%s/tokenizer.model'", TOKENIZERS,
+             folder);
     assert_int_equal(system(command), 0);
 }
 
@@ -214,7 +228,8 @@ static void a_folder_says_how_its_model_is_read(void **state) {
     ec_tokenizer_close(t);
 
     write_file(folder, "tokenizer_config.json",
-               "{\"legacy\": false, \"added_tokens_decoder\": {\"900\": {\"content\": \"<image>\", \"special\": true}},"
+               "{\"legacy\": false, \"added_tokens_decoder\": {\"900\": {\"content\": \"<image>\", "
+               "\"special\": true}},"
                " \"pad_token\": {\"content\": \"<unk>\"}}");
     write_file(folder, "added_tokens.json", "{\"<region>\": 901}");
     t = open_tokenizer(folder, EC_TOKENIZER_BY_FOLDER);
@@ -241,7 +256,8 @@ static void clip_is_read_from_its_two_files(void **state) {
     const char *folder = *state;
     char merges[] = "#version: 0.2\nc a\nca t</w>\n";
     write_file(folder, "vocab.json",
-               "{\"c\": 0, \"a\": 1, \"t\": 2, \"t</w>\": 3, \"ca\": 4, \"cat</w>\": 5, \"!</w>\": 6, \"a</w>\": 7, "
+               "{\"c\": 0, \"a\": 1, \"t\": 2, \"t</w>\": 3, \"ca\": 4, \"cat</w>\": 5, \"!</w>\": "
+               "6, \"a</w>\": 7, "
                "\"<|startoftext|>\": 8, \"<|endoftext|>\": 9}");
     write_file(folder, "merges.txt", merges);
     ec_tokenizer *t = open_tokenizer(folder, EC_TOKENIZER_BY_FOLDER);
@@ -261,28 +277,40 @@ static void check_refused(const char *folder, const char *json, const char *expe
     write_file(folder, "tokenizer.json", json);
     assert_int_equal(ec_tokenizer_open(&t, folder, EC_TOKENIZER_FAST, &err), EC_ERR_FORMAT);
     assert_null(t);
-    if (strstr(err.message, expected) == NULL) fail_msg("'%s', expected '%s'", err.message, expected);
+    if (strstr(err.message, expected) == NULL)
+        fail_msg("'%s', expected '%s'", err.message, expected);
 }
 
 static void parts_that_are_not_known_are_refused_by_name(void **state) {
     const char *folder = *state;
-    check_refused(folder, "{\"model\": {\"type\": \"WordPiece\"}}", "type 'WordPiece' is not known");
-    check_refused(folder, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}",
-                  "both have the id 0");
-    check_refused(folder, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [\"a b\"]}}",
-                  "merge 0, 'a' and 'b': what they become is not in the vocabulary");
-    check_refused(folder, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}",
-                  "the id of 'a' is -1");
-    check_refused(folder, "{\"model\": {\"type\": \"BPE\", \"dropout\": 0.1, \"vocab\": {}, \"merges\": []}}", "dropout");
+    check_refused(folder, "{\"model\": {\"type\": \"WordPiece\"}}",
+                  "type 'WordPiece' is not known");
+    check_refused(
+        folder, "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 0}, \"merges\": []}}",
+        "both have the id 0");
+    check_refused(
+        folder,
+        "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": 0, \"b\": 1}, \"merges\": [\"a b\"]}}",
+        "merge 0, 'a' and 'b': what they become is not in the vocabulary");
     check_refused(folder,
-                  "{\"normalizer\": {\"type\": \"BertNormalizer\"}, \"model\": {\"type\": \"BPE\", \"vocab\": {}, "
+                  "{\"model\": {\"type\": \"BPE\", \"vocab\": {\"a\": -1}, \"merges\": []}}",
+                  "the id of 'a' is -1");
+    check_refused(
+        folder, "{\"model\": {\"type\": \"BPE\", \"dropout\": 0.1, \"vocab\": {}, \"merges\": []}}",
+        "dropout");
+    check_refused(folder,
+                  "{\"normalizer\": {\"type\": \"BertNormalizer\"}, \"model\": {\"type\": \"BPE\", "
+                  "\"vocab\": {}, "
                   "\"merges\": []}}",
                   "normalizer: type 'BertNormalizer' is not known");
     check_refused(folder,
-                  "{\"pre_tokenizer\": {\"type\": \"Split\", \"behavior\": \"Isolated\", \"pattern\": {\"Regex\": "
+                  "{\"pre_tokenizer\": {\"type\": \"Split\", \"behavior\": \"Isolated\", "
+                  "\"pattern\": {\"Regex\": "
                   "\"(\"}}, \"model\": {\"type\": \"BPE\", \"vocab\": {}, \"merges\": []}}",
                   "'(' is no regular expression");
-    check_refused(folder, "{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1.5]], \"unk_id\": 1}}", "unk_id");
+    check_refused(folder,
+                  "{\"model\": {\"type\": \"Unigram\", \"vocab\": [[\"a\", -1.5]], \"unk_id\": 1}}",
+                  "unk_id");
     check_refused(folder, "[]", "expected an object");
 }
 
@@ -293,7 +321,8 @@ static void a_model_that_is_cut_off_is_refused(void **state) {
     ec_error err;
     snprintf(path, sizeof path, "%s/tokenizer.model", folder);
     for (size_t size = 0; size < 11900; size += 491) { /* of 11,969 */
-        snprintf(command, sizeof command, "head -c %zu '%s/bpe-bytes.model' >'%s'", size, TOKENIZERS, path);
+        snprintf(command, sizeof command, "head -c %zu '%s/bpe-bytes.model' >'%s'", size,
+                 TOKENIZERS, path);
         assert_int_equal(system(command), 0);
         assert_int_equal(ec_tokenizer_open(&t, path, EC_TOKENIZER_BY_FOLDER, &err), EC_ERR_FORMAT);
         assert_non_null(strstr(err.message, path));
@@ -305,9 +334,11 @@ static void text_that_is_no_utf8_is_refused(void **state) {
     ec_tokenizer *t = open_tokenizer(TOKENIZERS "/qwen2.json", EC_TOKENIZER_BY_FOLDER);
     ec_ids ids = {0};
     ec_error err;
-    static const char *const texts[] = {"ab\xFF", "ab\xC0\x80", "ab\xED\xA0\x80", "ab\xE2\x82", "ab\xF4\x90\x80\x80"};
+    static const char *const texts[] = {"ab\xFF", "ab\xC0\x80", "ab\xED\xA0\x80", "ab\xE2\x82",
+                                        "ab\xF4\x90\x80\x80"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
-        assert_int_equal(ec_tokenizer_encode(&ids, t, texts[i], strlen(texts[i]), false, &err), EC_ERR_FORMAT);
+        assert_int_equal(ec_tokenizer_encode(&ids, t, texts[i], strlen(texts[i]), false, &err),
+                         EC_ERR_FORMAT);
         assert_non_null(strstr(err.message, "at byte 2"));
         assert_int_equal(ids.n, 0);
     }
@@ -319,10 +350,14 @@ int main(void) {
         cmocka_unit_test(sentencepiece_models_give_the_ids_of_sentencepiece),
         cmocka_unit_test(tokenizer_json_gives_the_ids_and_texts_of_tokenizers),
         cmocka_unit_test(llama_2_is_read_as_transformers_does),
-        cmocka_unit_test_setup_teardown(a_folder_says_how_its_model_is_read, folder_set_up, folder_tear_down),
-        cmocka_unit_test_setup_teardown(clip_is_read_from_its_two_files, folder_set_up, folder_tear_down),
-        cmocka_unit_test_setup_teardown(parts_that_are_not_known_are_refused_by_name, folder_set_up, folder_tear_down),
-        cmocka_unit_test_setup_teardown(a_model_that_is_cut_off_is_refused, folder_set_up, folder_tear_down),
+        cmocka_unit_test_setup_teardown(a_folder_says_how_its_model_is_read, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(clip_is_read_from_its_two_files, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(parts_that_are_not_known_are_refused_by_name, folder_set_up,
+                                        folder_tear_down),
+        cmocka_unit_test_setup_teardown(a_model_that_is_cut_off_is_refused, folder_set_up,
+                                        folder_tear_down),
         cmocka_unit_test(text_that_is_no_utf8_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
