@@ -67,8 +67,7 @@ typedef struct ec_task_file {
 
 void ec_task_file_release(ec_task_file *file);
 
-/* Reads the text of a results file of either tool: r->path decides which where the text does not.
- */
+/* Reads the text of a results file of any tool: r->path decides which where the text does not. */
 ec_status ec_task_file_read(ec_task_file *out, const ec_results_reader *r, const char *bytes,
                             size_t size_bytes);
 

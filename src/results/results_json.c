@@ -482,7 +482,8 @@ static ec_status read_lmms_eval(ec_task_file *out, const ec_results_reader *r, c
     out->tasks = object_in(root, "results");
     if (out->tasks == NULL)
         return ec_sheet_fail(r->err, r->path, 0,
-                             "not a results file of lmms-eval: no object \"results\" in it");
+                             "not a results file of lmms-eval: no object \"results\" in it; those "
+                             "of VLMEvalKit are called MODEL_DATASET_score.json");
     add_groups(out->tasks, json_object_get(root, "groups"));
     out->subtasks = object_in(root, "group_subtasks");
     out->n_samples = object_in(root, "n-samples");

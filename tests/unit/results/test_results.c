@@ -262,6 +262,8 @@ static void a_file_that_is_no_results_file_is_refused(void **state) {
         {"", "not JSON", EC_ERR_FORMAT},
         {"{\"results\": ", "r.json:1: not JSON", EC_ERR_FORMAT},
         {"[]", "not a results file of lmms-eval", EC_ERR_FORMAT},
+        {"{\"Final Score\": 611}", "those of VLMEvalKit are called MODEL_DATASET_score.json",
+         EC_ERR_FORMAT},
         {"3", "not a results file", EC_ERR_FORMAT},
         {"{\"result\": {}}", "not a results file", EC_ERR_FORMAT},
         {"{\"results\": []}", "not a results file", EC_ERR_FORMAT},
