@@ -113,6 +113,8 @@ static int encode(const ec_tokenizer *t, const char *text, size_t size, const op
     return exit;
 }
 
+static const char SEPARATORS[] = " ,[]\n\t";
+
 static int decode(const ec_tokenizer *t, const char *text, const arguments *args) {
     const option_value *v = args->values;
     int32_t *ids = allocate(strlen(text) + 1, sizeof *ids);
@@ -121,14 +123,18 @@ static int decode(const ec_tokenizer *t, const char *text, const arguments *args
     ec_error err;
     for (const char *at = text; *at != '\0';) {
         char *end;
-        if (strchr(" ,[]\n", *at) != NULL) {
+        if (strchr(SEPARATORS, *at) != NULL) {
             at++;
             continue;
         }
         const long id = strtol(at, &end, 10);
-        if (end == at || id < 0 || ec_tokenizer_token(t, (int32_t)id) == NULL) {
+        const bool ends = *end == '\0' || strchr(SEPARATORS, *end) != NULL;
+        if (end == at || !ends || id < 0 || id > INT32_MAX ||
+            ec_tokenizer_token(t, (int32_t)id) == NULL) {
             free(ids);
-            return usage_error(args->command, "'%.40s': expected ids of this tokenizer", at);
+            return usage_error(args->command, "'%.*s' is no id of this tokenizer; it has 0 to %zu",
+                               (int)strcspn(at, SEPARATORS), at,
+                               ec_tokenizer_describe(t).n_tokens - 1);
         }
         ids[n++] = (int32_t)id;
         at = end;
@@ -178,7 +184,9 @@ static int run(const arguments *args) {
     ec_error err;
     int status = EXIT_DONE;
     if (v[O_TEXTS].given == (args->n_operands > 1))
-        return usage_error(args->command, "expected TEXT, or --texts FILE");
+        return usage_error(args->command, v[O_TEXTS].given
+                                              ? "TEXT and --texts FILE: expected one of them"
+                                              : "no text: expected TEXT, or --texts FILE");
     if (ec_tokenizer_open(&t, args->operands[0], (ec_tokenizer_reading)v[O_READING].choice, &err) !=
         EC_OK)
         return report_error(&err);
@@ -187,6 +195,7 @@ static int run(const arguments *args) {
     if (v[O_TEXTS].given) status = encode_lines(t, v[O_TEXTS].text, v);
     for (size_t i = 1; i < args->n_operands && status == EXIT_DONE; i++) {
         const char *text = args->operands[i];
+        if (i > 1 && !v[O_JSON].given && !v[O_DECODE].given) putchar('\n');
         status = v[O_DECODE].given ? decode(t, text, args) : encode(t, text, strlen(text), v);
     }
     ec_tokenizer_close(t);

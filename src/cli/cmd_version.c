@@ -14,20 +14,13 @@ static const example EXAMPLES[] = {
     {0},
 };
 
-/* The environment was checked before. */
-static const char *computes_with(void) {
-    const char *device = NULL;
-    ec_device_find(&device, NULL, NULL);
-    return device;
-}
-
 /* "avx2" of "cpu:avx2". */
 static const char *without_kind(const char *device) {
     const char *colon = strchr(device, ':');
     return colon != NULL ? colon + 1 : device;
 }
 
-static void print_json(void) {
+static void print_json(const char *computes_with) {
     json_t *isa = json_array(), *devices = json_array();
     for (size_t i = 0; ec_device_name(i) != NULL; i++) {
         const char *device = ec_device_name(i);
@@ -37,9 +30,9 @@ static void print_json(void) {
     }
     json_print(json_pack(
         "{s:s, s:s, s:s, s:o, s:s, s:o, s:s?, s:s, s:b, s:b}", "name", "eyechart", "version",
-        ec_version(), "computes_with", without_kind(computes_with()), "isa", isa, "device",
-        computes_with(), "devices", devices, "onednn", ec_device_onednn(), "convolutions",
-        ec_device_convolves_by_onednn(computes_with()) ? "onednn" : "own", "bf16",
+        ec_version(), "computes_with", without_kind(computes_with), "isa", isa, "device",
+        computes_with, "devices", devices, "onednn", ec_device_onednn(), "convolutions",
+        ec_device_convolves_by_onednn(computes_with) ? "onednn" : "own", "bf16",
         ec_device_bf16() != EC_BF16_AS_F32, "bf16_faster", ec_device_bf16() == EC_BF16_FASTER));
 }
 
@@ -54,11 +47,13 @@ static const char *bf16_speed(ec_bf16_speed speed) {
 }
 
 static int run(const arguments *args) {
+    const char *device;
+    ec_error err;
+    if (ec_device_find(&device, NULL, &err) != EC_OK) return report_error(&err);
     if (args->values[O_JSON].given) {
-        print_json();
+        print_json(device);
         return EXIT_DONE;
     }
-    const char *device = computes_with();
     printf("eyechart %s\ncomputes with %s", ec_version(), device);
     if (device != ec_device_name(0)) printf(", as EYECHART_DEVICE says");
     size_t n_others = 0;

@@ -29,11 +29,13 @@ run 3 tokens "$tokenizers/qwen2.json" --texts texts
 says "texts: line 1: expected a JSON string"
 
 run 2 tokens "$tokenizers/qwen2.json"
-says "expected TEXT, or --texts FILE"
+says "no text: expected TEXT, or --texts FILE"
 run 2 tokens "$tokenizers/qwen2.json" --decode "1 x"
-says "'x': expected ids of this tokenizer"
-run 2 tokens "$tokenizers/qwen2.json" --decode 999999
-says "expected ids of this tokenizer"
+says "'x' is no id of this tokenizer; it has 0 to 504"
+for id in 999999 505 -1 4294967297 1.5 0x10; do
+    run 2 tokens "$tokenizers/qwen2.json" --decode -- "$id"
+    says "'$id' is no id of this tokenizer; it has 0 to 504"
+done
 run 3 tokens "$tokenizers/qwen2.json" $'ab\xff'
 says "the text is not UTF-8 at byte 2 (0xFF)"
 mkdir empty
