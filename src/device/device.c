@@ -159,7 +159,7 @@ static ec_status find_default(const device **out, ec_error *err) {
         return EC_OK;
     }
     char name[80];
-    snprintf(name, sizeof name, "cpu:%s", value);
+    snprintf(name, sizeof name, "%s%s", device_named(value) != NULL ? "" : "cpu:", value);
     return find_by_variable(out, "EYECHART_ISA", value, name, err);
 }
 

@@ -77,6 +77,7 @@ says "give one of them"
 with EYECHART_ISA portable 0 version --json
 json '.device == "cpu:portable"'
 says "EYECHART_ISA is now EYECHART_DEVICE=cpu:portable; it works until the next release"
+with EYECHART_ISA cpu:portable 0 version
 with EYECHART_ISA avx128 3 version
 says "EYECHART_ISA=avx128: there is none of this name"
 ran="EYECHART_ISA=avx128 EYECHART_DEVICE=cpu:portable eyechart version"
