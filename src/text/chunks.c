@@ -3,6 +3,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 void ec_chunks_release(ec_chunks *c) {
     ec_text_release(&c->bytes);
     free(c->chunk);
@@ -10,16 +12,12 @@ void ec_chunks_release(ec_chunks *c) {
 }
 
 static void add(ec_chunks *c, ec_chunk chunk) {
-    if (c->n == c->capacity) {
-        const size_t capacity = c->capacity > 0 ? 2 * c->capacity : 16;
-        ec_chunk *grown = realloc(c->chunk, capacity * sizeof *grown);
-        if (grown == NULL) {
-            c->failed = true;
-            return;
-        }
-        c->chunk = grown;
-        c->capacity = capacity;
+    ec_chunk *grown = ec_grown(c->chunk, c->n, &c->capacity, sizeof *grown);
+    if (grown == NULL) {
+        c->failed = true;
+        return;
     }
+    c->chunk = grown;
     c->chunk[c->n++] = chunk;
 }
 

@@ -75,31 +75,14 @@ static void strip_token(ec_chunks *out, const ec_step *step, const char *text, s
     ec_chunks_add(out, text, size, false);
 }
 
-/* U+2581 as spaces; those of the first token go, where one may have been put there: tokenizers
- * drops all of them. */
-static void space_token(ec_chunks *out, const ec_step *step, const char *text, size_t size,
-                        bool is_first) {
-    const size_t n = step->content_size;
-    ec_text t = {0};
-    for (size_t i = 0; i < size;)
-        if (size - i >= n && memcmp(text + i, step->content, n) == 0) {
-            if (!is_first || step->prepend == EC_PREPEND_NEVER) ec_text_add(&t, " ");
-            i += n;
-        } else {
-            ec_text_add_bytes(&t, text + i++, 1);
-        }
-    out->failed = out->failed || t.failed;
-    if (t.size_bytes > 0) ec_chunks_add(out, t.data, t.size_bytes, false);
-    ec_text_release(&t);
-}
-
-static void word_end(ec_chunks *out, const ec_step *step, const char *text, size_t size,
-                     bool is_last) {
+/* A token with `instead` wherever it has the content of the step. */
+static void exchange(ec_chunks *out, const ec_step *step, const char *instead, const char *text,
+                     size_t size) {
     const size_t n = step->content_size;
     ec_text t = {0};
     for (size_t i = 0; i < size;)
         if (n > 0 && size - i >= n && memcmp(text + i, step->content, n) == 0) {
-            if (!is_last) ec_text_add(&t, " ");
+            ec_text_add(&t, instead);
             i += n;
         } else {
             ec_text_add_bytes(&t, text + i++, 1);
@@ -129,9 +112,11 @@ static void run(ec_chunks *out, const ec_step *step, const ec_chunks *in) {
         if (step->kind == EC_STEP_STRIP_TOKEN) {
             strip_token(out, step, text, size);
         } else if (step->kind == EC_STEP_SPACE_TOKENS) {
-            space_token(out, step, text, size, i == 0);
+            /* Of the first token all go, where one may have been put there: as tokenizers has it. */
+            const bool goes = i == 0 && step->prepend != EC_PREPEND_NEVER;
+            exchange(out, step, goes ? "" : " ", text, size);
         } else if (step->kind == EC_STEP_WORD_ENDS) {
-            word_end(out, step, text, size, i + 1 == in->n);
+            exchange(out, step, i + 1 == in->n ? "" : " ", text, size);
         } else { /* EC_STEP_REPLACE: the reader lets no other in */
             ec_text t = {0};
             ec_pattern_replace(&t, step->pattern, step->content, step->content_size, text, size);

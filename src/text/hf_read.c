@@ -4,13 +4,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "text/hf.h"
 #include "text/sentencepiece.h"
 #include "text/utf8.h"
-
-static ec_status no_memory(const hf_reader *r) {
-    return ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
-}
 
 static bool flag(const json_t *json, const char *key) {
     return json_is_true(json_object_get(json, key));
@@ -28,7 +25,7 @@ static ec_status add_token(hf_tokenizer *t, json_int_t id, const char *text, siz
     return ec_vocabulary_add(&t->vocabulary, (int32_t)id, text, size, score, EC_PIECE_NORMAL,
                              takes_over)
                ? EC_OK
-               : no_memory(r);
+               : ec_no_memory(r->path, r->err);
 }
 
 /* ---- BPE ---- */
@@ -60,7 +57,7 @@ static ec_status read_merge(hf_tokenizer *t, const char *left, size_t left_size,
                             : ec_vocabulary_find(&t->vocabulary, whole.data, whole.size_bytes);
     const bool failed = whole.failed;
     ec_text_release(&whole);
-    if (failed) return no_memory(r);
+    if (failed) return ec_no_memory(r->path, r->err);
     if (x < 0 || y < 0 || sum < 0)
         return ec_fail(r->err, EC_ERR_FORMAT,
                        "%s: merge %u, '%.*s' and '%.*s': %s is not in the vocabulary", r->path,
@@ -117,7 +114,7 @@ static ec_status read_bpe(hf_tokenizer *t, const json_t *model, const hf_reader 
     t->byte_fallback = flag(model, "byte_fallback");
     t->ignore_merges = flag(model, "ignore_merges");
     t->word_end = strdup(text_of(model, "end_of_word_suffix"));
-    if (t->word_end == NULL) return no_memory(r);
+    if (t->word_end == NULL) return ec_no_memory(r->path, r->err);
     ec_status status = read_vocab(t, json_object_get(model, "vocab"), r);
     if (status == EC_OK) status = read_merges(t, json_object_get(model, "merges"), r);
     if (status == EC_OK && unk != NULL) {
@@ -137,7 +134,7 @@ static ec_status read_unigram(hf_tokenizer *t, const json_t *model, const hf_rea
     t->is_unigram = true;
     t->byte_fallback = flag(model, "byte_fallback");
     t->lowest = INFINITY;
-    if ((t->word_end = strdup("")) == NULL) return no_memory(r);
+    if ((t->word_end = strdup("")) == NULL) return ec_no_memory(r->path, r->err);
     json_array_foreach(vocab, i, entry) {
         const json_t *token = json_array_get(entry, 0), *score = json_array_get(entry, 1);
         if (!json_is_string(token) || !json_is_number(score) || !isfinite(json_number_value(score)))
@@ -167,11 +164,11 @@ static ec_status add_added(hf_tokenizer *t, const ec_added *a, const hf_reader *
         of.content = normal.size_bytes > 0 ? normal.data : "";
         of.size = normal.size_bytes;
     }
-    ec_status status = normal.failed ? no_memory(r) : EC_OK;
+    ec_status status = normal.failed ? ec_no_memory(r->path, r->err) : EC_OK;
     if (status == EC_OK && ec_vocabulary_at(&t->vocabulary, a->id) == NULL)
         status = add_token(t, a->id, of.content, of.size, 0, true, r);
     if (status == EC_OK && !ec_added_list_add(a->normalised ? &t->normalised : &t->raw, &of))
-        status = no_memory(r);
+        status = ec_no_memory(r->path, r->err);
     ec_text_release(&normal);
     return status;
 }
@@ -205,7 +202,7 @@ static ec_status read_added(hf_tokenizer *t, const json_t *list, const hf_reader
 static ec_status settle(hf_tokenizer *t, const hf_reader *r) {
     const ec_added_list *const lists[] = {&t->raw, &t->normalised};
     t->is_special = calloc(t->vocabulary.n + 1, sizeof *t->is_special);
-    if (t->is_special == NULL) return no_memory(r);
+    if (t->is_special == NULL) return ec_no_memory(r->path, r->err);
     for (size_t l = 0; l < 2; l++)
         for (size_t i = 0; i < lists[l]->n; i++)
             t->is_special[lists[l]->item[i].id] = lists[l]->item[i].special;
@@ -225,7 +222,7 @@ static ec_status add_template_token(ec_ids *to, const json_t *json, const char *
     if (!json_is_array(ids)) return hf_refuse(r, "post_processor", "a special token without ids");
     json_array_foreach(ids, i, id) {
         if (!json_is_integer(id)) return hf_refuse(r, "post_processor", "an id that is no number");
-        if (!ec_ids_add(to, (int32_t)json_integer_value(id))) return no_memory(r);
+        if (!ec_ids_add(to, (int32_t)json_integer_value(id))) return ec_no_memory(r->path, r->err);
     }
     return EC_OK;
 }
@@ -251,7 +248,7 @@ static ec_status read_template(hf_tokenizer *t, const json_t *json, const hf_rea
 static ec_status read_end(ec_ids *to, const json_t *pair, const hf_reader *r) {
     const json_t *id = json_array_get(pair, 1);
     if (!json_is_integer(id)) return hf_refuse(r, "post_processor", "expected [token, id]");
-    return ec_ids_add(to, (int32_t)json_integer_value(id)) ? EC_OK : no_memory(r);
+    return ec_ids_add(to, (int32_t)json_integer_value(id)) ? EC_OK : ec_no_memory(r->path, r->err);
 }
 
 enum { MAX_DEPTH = 4 };
@@ -337,12 +334,12 @@ static ec_status clip_steps(hf_tokenizer *t, const hf_reader *r) {
     ec_step *step = ec_steps_add(&t->normalizer, EC_STEP_NFC);
     if (step == NULL || (step = ec_steps_add(&t->normalizer, EC_STEP_REPLACE)) == NULL ||
         !hf_set_content(step, " ", 1))
-        return no_memory(r);
+        return ec_no_memory(r->path, r->err);
     ec_status status = hf_set_pattern(step, "\\s+", true, r);
     if (status != EC_OK) return status;
     if (ec_steps_add(&t->normalizer, EC_STEP_LOWERCASE) == NULL ||
         (step = ec_steps_add(&t->pre_tokenizer, EC_STEP_SPLIT)) == NULL)
-        return no_memory(r);
+        return ec_no_memory(r->path, r->err);
     step->split = EC_SPLIT_REMOVED;
     step->inverted = true;
     if ((status = hf_set_pattern(step, words, true, r)) != EC_OK) return status;
@@ -350,7 +347,7 @@ static ec_status clip_steps(hf_tokenizer *t, const hf_reader *r) {
         ec_steps_add(&t->decoder, EC_STEP_BYTE_LEVEL) == NULL ||
         (step = ec_steps_add(&t->decoder, EC_STEP_REPLACE)) == NULL ||
         !hf_set_content(step, " ", 1))
-        return no_memory(r);
+        return ec_no_memory(r->path, r->err);
     t->has_decoder = true;
     return hf_set_pattern(step, "</w>", false, r);
 }
@@ -360,7 +357,8 @@ ec_status hf_read_clip(hf_tokenizer *out, const json_t *vocab, const char *merge
     static const char start[] = "<|startoftext|>", end[] = "<|endoftext|>";
     const hf_reader r = {path, err};
     *out = (hf_tokenizer){.word_end = strdup("</w>")};
-    ec_status status = out->word_end != NULL ? read_vocab(out, vocab, &r) : no_memory(&r);
+    ec_status status =
+        out->word_end != NULL ? read_vocab(out, vocab, &r) : ec_no_memory(r.path, r.err);
     if (status == EC_OK) status = read_merges_text(out, merges, size, &r);
     const int32_t bos = ec_vocabulary_find(&out->vocabulary, start, strlen(start)),
                   eos = ec_vocabulary_find(&out->vocabulary, end, strlen(end));
@@ -378,7 +376,7 @@ ec_status hf_read_clip(hf_tokenizer *out, const json_t *vocab, const char *merge
     }
     if (status == EC_OK) status = clip_steps(out, &r);
     if (status == EC_OK && (!ec_ids_add(&out->before, bos) || !ec_ids_add(&out->behind, eos)))
-        status = no_memory(&r);
+        status = ec_no_memory(r.path, r.err);
     if (status == EC_OK) status = settle(out, &r);
     if (status != EC_OK) hf_release(out);
     return status;

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "text/hf.h"
 
 /* ByteLevel's own expression, and CLIP's words for white space: tokenizers' byte_level.rs. */
@@ -10,10 +11,6 @@ static const char BYTE_LEVEL_WORDS[] =
 
 ec_status hf_refuse(const hf_reader *r, const char *key, const char *what) {
     return ec_fail(r->err, EC_ERR_FORMAT, "%s: %s: %s", r->path, key, what);
-}
-
-static ec_status no_memory(const hf_reader *r) {
-    return ec_fail(r->err, EC_ERR_NOMEM, "%s: out of memory", r->path);
 }
 
 bool hf_set_content(ec_step *step, const char *text, size_t size) {
@@ -45,8 +42,9 @@ static const char *word(const json_t *json, const char *key) {
 static ec_status set_text(ec_step *step, const json_t *json, const char *key, const hf_reader *r) {
     const json_t *value = json_object_get(json, key);
     if (!json_is_string(value)) return hf_refuse(r, key, "expected a string");
-    return hf_set_content(step, json_string_value(value), json_string_length(value)) ? EC_OK
-                                                                                     : no_memory(r);
+    return hf_set_content(step, json_string_value(value), json_string_length(value))
+               ? EC_OK
+               : ec_no_memory(r->path, r->err);
 }
 
 /* "pattern": {"String": …} or {"Regex": …} */
@@ -91,7 +89,7 @@ static ec_status read_charsmap(ec_step *step, const json_t *json, const hf_reade
     size_t n = 0, bits = 0;
     uint32_t held = 0;
     step->charsmap_bytes = malloc(length + 1);
-    if (step->charsmap_bytes == NULL) return no_memory(r);
+    if (step->charsmap_bytes == NULL) return ec_no_memory(r->path, r->err);
     for (size_t i = 0; i < length && text[i] != '='; i++) {
         const char *digit = strchr(digits, text[i]);
         if (digit == NULL) return hf_refuse(r, "precompiled_charsmap", "expected base64");
@@ -188,7 +186,7 @@ static ec_status read_strip_token(ec_step *step, const json_t *json, const hf_re
 
 static ec_status read_suffix(ec_step *step, const json_t *json, const hf_reader *r) {
     const char *suffix = word(json, "suffix");
-    return hf_set_content(step, suffix, strlen(suffix)) ? EC_OK : no_memory(r);
+    return hf_set_content(step, suffix, strlen(suffix)) ? EC_OK : ec_no_memory(r->path, r->err);
 }
 
 static const known decoders[] = {{"ByteLevel", EC_STEP_BYTE_LEVEL, NULL},
@@ -229,7 +227,7 @@ static ec_status read_steps(ec_steps *out, const json_t *json, const kind_of_lis
     for (const known *k = kind->known; k->name != NULL; k++) {
         if (strcmp(k->name, type) != 0) continue;
         ec_step *step = ec_steps_add(out, k->kind);
-        if (step == NULL) return no_memory(r);
+        if (step == NULL) return ec_no_memory(r->path, r->err);
         return k->read != NULL ? k->read(step, json, r) : EC_OK;
     }
     return ec_fail(r->err, EC_ERR_FORMAT, "%s: %s: type '%.80s' is not known", r->path, kind->key,

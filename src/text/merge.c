@@ -7,6 +7,8 @@
 
 #include <stdlib.h>
 
+#include "base/memory.h"
+
 typedef struct {
     double cost;
     int32_t left, id;
@@ -24,16 +26,12 @@ static bool is_better(const candidate *x, const candidate *y) {
 }
 
 static void push(heap *h, candidate c) {
-    if (h->n == h->capacity) {
-        const size_t capacity = h->capacity > 0 ? 2 * h->capacity : 64;
-        candidate *item = realloc(h->item, capacity * sizeof *item);
-        if (item == NULL) {
-            h->failed = true;
-            return;
-        }
-        h->item = item;
-        h->capacity = capacity;
+    candidate *item = ec_grown(h->item, h->n, &h->capacity, sizeof *item);
+    if (item == NULL) {
+        h->failed = true;
+        return;
     }
+    h->item = item;
     size_t i = h->n++;
     for (; i > 0 && is_better(&c, &h->item[(i - 1) / 2]); i = (i - 1) / 2)
         h->item[i] = h->item[(i - 1) / 2];

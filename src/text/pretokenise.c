@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "text/characters.h"
 #include "text/steps.h"
 #include "text/utf8.h"
@@ -20,16 +21,12 @@ typedef struct {
 } ranges;
 
 static void add_range(ranges *r, size_t start, size_t end, bool is_match) {
-    if (r->n == r->capacity) {
-        const size_t capacity = r->capacity > 0 ? 2 * r->capacity : 64;
-        range *grown = realloc(r->item, capacity * sizeof *grown);
-        if (grown == NULL) {
-            r->failed = true;
-            return;
-        }
-        r->item = grown;
-        r->capacity = capacity;
+    range *grown = ec_grown(r->item, r->n, &r->capacity, sizeof *grown);
+    if (grown == NULL) {
+        r->failed = true;
+        return;
     }
+    r->item = grown;
     r->item[r->n++] = (range){start, end, is_match};
 }
 

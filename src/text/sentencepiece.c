@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/memory.h"
 #include "text/merge.h"
 #include "text/unigram.h"
 #include "text/utf8.h"
@@ -12,13 +13,9 @@ static const char SPACE[] = "\xE2\x96\x81"; /* U+2581 */
 enum { SPACE_SIZE = 3 };
 
 bool ec_ids_add(ec_ids *ids, int32_t id) {
-    if (ids->n == ids->capacity) {
-        const size_t capacity = ids->capacity > 0 ? 2 * ids->capacity : 64;
-        int32_t *grown = realloc(ids->id, capacity * sizeof *grown);
-        if (grown == NULL) return false;
-        ids->id = grown;
-        ids->capacity = capacity;
-    }
+    int32_t *grown = ec_grown(ids->id, ids->n, &ids->capacity, sizeof *grown);
+    if (grown == NULL) return false;
+    ids->id = grown;
     ids->id[ids->n++] = id;
     return true;
 }
@@ -129,16 +126,12 @@ static void keep_seam(bpe *b, const char *bytes, size_t size, size_t left) {
             b->seams[i].left = left;
             return;
         }
-    if (b->n_seams == b->capacity) {
-        const size_t capacity = b->capacity > 0 ? 2 * b->capacity : 16;
-        seam *seams = realloc(b->seams, capacity * sizeof *seams);
-        if (seams == NULL) {
-            b->failed = true;
-            return;
-        }
-        b->seams = seams;
-        b->capacity = capacity;
+    seam *seams = ec_grown(b->seams, b->n_seams, &b->capacity, sizeof *seams);
+    if (seams == NULL) {
+        b->failed = true;
+        return;
     }
+    b->seams = seams;
     b->seams[b->n_seams++] = (seam){bytes, size, left};
 }
 

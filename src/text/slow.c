@@ -85,16 +85,14 @@ static ec_status read_added(slow_tokenizer *t, const json_t *added, const char *
     return EC_OK;
 }
 
-/* "<s>", or {"content": "<s>", …} */
-static const char *name_of(const json_t *config, const char *key) {
-    const json_t *value = json_object_get(config, key);
+const char *slow_token_name(const json_t *value) {
     const char *name = json_string_value(value);
     return name != NULL ? name : json_string_value(json_object_get(value, "content"));
 }
 
 /* A special token by its role: what the configuration says, else the model's own. */
 static int32_t role(slow_tokenizer *t, const json_t *config, const char *key, int32_t otherwise) {
-    const char *name = name_of(config, key);
+    const char *name = slow_token_name(json_object_get(config, key));
     const int32_t id = name != NULL ? slow_find(t, name) : otherwise;
     const ec_piece *p = slow_token(t, id);
     if (p == NULL || !add_added(t, p->bytes, p->size, id, NULL)) return -1;
@@ -116,9 +114,7 @@ static bool mark_all(slow_tokenizer *t, const json_t *config) {
     const int32_t roles[] = {t->sp.unk, t->bos, t->eos, t->pad};
     for (i = 0; i < sizeof roles / sizeof *roles; i++) mark_special(t, roles[i]);
     json_array_foreach(list, i, value) {
-        const char *name = json_is_string(value)
-                               ? json_string_value(value)
-                               : json_string_value(json_object_get(value, "content"));
+        const char *name = slow_token_name(value);
         if (name != NULL) mark_special(t, slow_find(t, name));
     }
     json_object_foreach(json_object_get(config, "added_tokens_decoder"), key,

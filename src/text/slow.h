@@ -38,6 +38,9 @@ bool slow_encode(ec_ids *ids, const slow_tokenizer *t, const char *text, size_t 
 /* continues: other tokens stand before these, so that no prefix is looked for. */
 bool slow_decode(ec_text *out, const slow_tokenizer *t, const int32_t *ids, size_t n,
                  bool skip_special, bool continues);
+/* The name of a token in tokenizer_config.json: "<s>", or {"content": "<s>", …}. Borrowed; NULL: it
+ * is neither. */
+const char *slow_token_name(const json_t *value);
 /* NULL: no such id. */
 const ec_piece *slow_token(const slow_tokenizer *t, int32_t id);
 int32_t slow_find(const slow_tokenizer *t, const char *token);

@@ -105,9 +105,7 @@ static ec_status open_slow(ec_tokenizer *t, const char *folder, ec_tokenizer_rea
 }
 
 static int32_t role(const ec_tokenizer *t, const json_t *config, const char *key) {
-    const json_t *value = json_object_get(config, key);
-    const char *name = json_string_value(value);
-    if (name == NULL) name = json_string_value(json_object_get(value, "content"));
+    const char *name = slow_token_name(json_object_get(config, key));
     return name != NULL ? ec_tokenizer_find(t, name) : -1;
 }
 
