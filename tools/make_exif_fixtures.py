@@ -17,26 +17,10 @@ import numpy as np
 from PIL import Image, ImageOps
 from PIL.PngImagePlugin import PngInfo
 
+from image_fixture_files import pattern
+
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 XMP = '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description %s/></x:xmpmeta>'
-
-
-def pattern(seed, width, height):
-    """That of make_image_fixtures.py, which needs transformers."""
-    n = width * height * 3
-    x = np.arange(n, dtype=np.uint32) * np.uint32(2654435761) + np.uint32(
-        seed * 0x9E3779B9 & 0xFFFFFFFF
-    )
-    for shift, factor in ((16, 0x7FEB352D), (15, 0x846CA68B), (16, 1)):
-        x ^= x >> np.uint32(shift)
-        x *= np.uint32(factor)
-    noise = (x >> np.uint32(24)).astype(np.uint8).reshape(height, width, 3)
-    if seed % 3 == 0:
-        return noise
-    if seed % 3 == 1:
-        return np.where(noise > 127, 255, 0).astype(np.uint8)
-    y, x, c = np.indices((height, width, 3))
-    return ((x * 7 + y * 3 + c * 85 + (noise & 15)) & 255).astype(np.uint8)
 
 
 def tiff(order, kind, value, tag=0x112):
