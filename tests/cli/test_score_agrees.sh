@@ -98,14 +98,15 @@ done
 
 # What is kept and damaged is not taken: it is computed anew.
 n_damaged=0
+kept=damaged/work
 for ((try = 0; try < 50 && n_damaged == 0; try++)); do
     rm -rf damaged && cp -a fresh damaged
     "$EYECHART" score damaged --a >/dev/null 2>&1 &
     job=$!
-    until compgen -G "damaged/work/*.kept" >/dev/null || ! kill -0 $job 2>/dev/null; do :; done
+    until compgen -G "$kept/*.kept" >/dev/null || ! kill -0 $job 2>/dev/null; do :; done
     kill -9 $job
     wait $job
-    for file in damaged/work/*.kept; do
+    for file in "$kept"/*.kept; do
         [[ -f $file ]] || continue
         printf '\x7f' | dd of="$file" bs=1 conv=notrunc status=none seek=$(($(stat -c %s "$file") - 1))
         n_damaged=$((n_damaged + 1))
